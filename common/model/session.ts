@@ -1,0 +1,87 @@
+// Messages of Mesh.Session, as the stages see them. common/wire maps them to proto/mesh.proto.
+
+import type { ClusterName, ContentHash, Revision, ServiceKey } from './ids.ts';
+import type { RemovalOrder, Shard, ShardResult } from './shard.ts';
+import type { Topology } from './topology.ts';
+import type { PeerService } from './peer-table.ts';
+
+/** One life of an agent: session number issued by the store, then a persisted boot counter. */
+export interface Incarnation {
+  readonly session: number;
+  readonly boot: number;
+}
+
+/** Orders two lives: negative when `a` is older. */
+export function compareIncarnations(a: Incarnation, b: Incarnation): number {
+  return a.session - b.session || a.boot - b.boot;
+}
+
+/** Proof that a coordinator whose store stood at `revision` sent a batch. */
+export interface Receipt {
+  readonly storeId: string;
+  readonly epoch: number;
+  readonly revision: Revision;
+  /** HMAC-SHA-256, 32 bytes. Only the coordinator can check it. */
+  readonly mac: Uint8Array;
+}
+
+export type AgentMessage =
+  | {
+      readonly kind: 'hello';
+      readonly cluster: ClusterName;
+      readonly incarnation: Incarnation;
+      /** Highest view revision applied; 0 for none. */
+      readonly viewRevision: Revision;
+      readonly receipt: Receipt | undefined;
+      /** inventoryDigest over what the agent holds. */
+      readonly digest: string;
+      readonly topology: Topology;
+      readonly agentVersion: string;
+      readonly kubernetesVersion: string;
+    }
+  | { readonly kind: 'inventory'; readonly entries: readonly InventoryEntry[]; readonly isLast: boolean }
+  | { readonly kind: 'ack'; readonly revision: Revision; readonly results: readonly ShardResult[] }
+  | { readonly kind: 'topology'; readonly topology: Topology; readonly kubernetesVersion: string }
+  | { readonly kind: 'renew'; readonly csrDer: Uint8Array }
+  /** Answers a ping; also proof of life. */
+  | { readonly kind: 'pong'; readonly nonce: number };
+
+export interface InventoryEntry {
+  readonly key: ServiceKey;
+  readonly hash: ContentHash;
+}
+
+export type CoordinatorMessage =
+  | {
+      readonly kind: 'welcome';
+      /** The agent's incarnation from now on is {session, its own boot counter}. */
+      readonly session: number;
+      readonly federation: string;
+      readonly domain: string;
+      readonly natsUrls: readonly string[];
+      /** Whether the coordinator already holds what the digest says; else it asks for inventory. */
+      readonly wantsInventory: boolean;
+      readonly ttlSeconds: number;
+    }
+  | {
+      readonly kind: 'batch';
+      /** Revision of the view that this was computed from; the agent refuses a lower one. */
+      readonly revision: Revision;
+      readonly receipt: Receipt;
+      readonly upserts: readonly Shard[];
+      readonly removals: readonly RemovalOrder[];
+      /** Keys that nobody wants or orders away any more. Never deletes. */
+      readonly forgotten: readonly ServiceKey[];
+      /** True on the last batch of a reconnect: everything differing has been sent. */
+      readonly isComplete: boolean;
+    }
+  | {
+      readonly kind: 'peers';
+      readonly upserts: readonly PeerService[];
+      readonly removals: readonly ServiceKey[];
+      /** True: replaces the whole table. */
+      readonly isFull: boolean;
+    }
+  | { readonly kind: 'certificate'; readonly chainPem: string }
+  | { readonly kind: 'ping'; readonly nonce: number }
+  | { readonly kind: 'drain'; readonly reconnectAfterMs: number };

@@ -1,0 +1,25 @@
+// Which addresses may stand in public DNS and may be probed.
+
+import ipaddr from 'ipaddr.js';
+
+export interface AddressRules {
+  /** Lifts the rules for loopback addresses: the demo and tests only. */
+  readonly allowLoopback: boolean;
+}
+
+/** IPv4 or IPv6 literal in canonical text form, or undefined. */
+export function parseAddress(text: string): string | undefined {
+  if (!ipaddr.isValid(text)) return undefined;
+  return ipaddr.parse(text).toString();
+}
+
+export function addressFamily(address: string): 4 | 6 {
+  return address.includes(':') ? 6 : 4;
+}
+
+/** True when clients out on the internet can be sent to `address`. */
+export function isPublishable(address: string, rules: AddressRules): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  const range = ipaddr.parse(address).range();
+  return range === 'unicast' || (range === 'loopback' && rules.allowLoopback);
+}

@@ -1,0 +1,47 @@
+// Port to one cluster's Kubernetes API, as the agent needs it. Adapter: ./kube-http.ts; the
+// simulation has its own. Every call has a deadline; a watch reports when it ends.
+
+import type { JsonObject, KubeObject } from '../model/kube-object.ts';
+
+/** Where a resource is served: `/api/v1` or `/apis/<group>/<version>`, and its plural. */
+export interface ResourcePath {
+  readonly apiVersion: string;
+  readonly plural: string;
+  readonly namespace?: string | undefined;
+}
+
+export interface WatchSink {
+  /** The complete state at the start and after each re-list. */
+  onList(objects: readonly KubeObject[]): void;
+  onEvent(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): void;
+  /** The watch broke or cannot be made; it retries by itself. */
+  onError(error: Error): void;
+}
+
+export interface KubeClient {
+  get(path: ResourcePath, name: string): Promise<KubeObject | undefined>;
+  list(path: ResourcePath): Promise<readonly KubeObject[]>;
+  create(path: ResourcePath, object: KubeObject): Promise<KubeObject>;
+  /** Server-side apply. Throws MeshError conflict KUBE_CONFLICT unless forced. */
+  apply(
+    path: ResourcePath,
+    name: string,
+    configuration: KubeObject | JsonObject,
+    options: { readonly fieldManager: string; readonly force: boolean },
+  ): Promise<KubeObject>;
+  /** Conditional when metadata.resourceVersion is in the patch: MeshError conflict KUBE_CONFLICT. */
+  mergePatch(path: ResourcePath, name: string, patch: JsonObject, fieldManager: string): Promise<KubeObject>;
+  jsonPatch(path: ResourcePath, name: string, patch: readonly JsonObject[], fieldManager: string): Promise<KubeObject>;
+  /** False when it was gone already. `uid` is a precondition. */
+  delete(path: ResourcePath, name: string, options: { readonly uid?: string | undefined }): Promise<boolean>;
+  /** List, then watch, for ever, with backoff, 410 and bookmarks handled. */
+  watch(path: ResourcePath, sink: WatchSink): { cancel(): void };
+  /** GET /version: an active proof that the API server answers. */
+  version(): Promise<string>;
+  close(): void;
+}
+
+// Error codes of the adapter, all as MeshError:
+// retryable: KUBE_UNREACHABLE, KUBE_TIMEOUT, KUBE_THROTTLED, KUBE_SERVER_ERROR, KUBE_NAMESPACE_MISSING
+// conflict:  KUBE_CONFLICT, KUBE_EXISTS
+// fatal:     KUBE_FORBIDDEN, KUBE_UNAUTHORIZED, KUBE_INVALID, KUBE_NOT_FOUND

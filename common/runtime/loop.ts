@@ -1,0 +1,135 @@
+// A level-triggered loop: it is woken with keys, never told what changed. Due keys are collected
+// and worked off one at a time per key, some keys at once; a key that fails comes back with
+// backoff; a key marked while it runs runs again. Work is proportional to the keys marked.
+//
+//   L1. One key never runs twice at once.
+//   L2. A mark made during or before a run is never lost.
+//   L3. A failing key delays no other key.
+
+import type { Clock, Timer } from './clock.ts';
+import type { Chance } from './chance.ts';
+import { describeError, type Log } from './log.ts';
+import { InvariantError } from '../pure/errors.ts';
+
+export interface LoopOptions<Key extends string> {
+  readonly name: string;
+  /** Reads the whole truth about `key`, plans, audits, acts. A returned delay runs it again then. */
+  readonly run: (key: Key) => Promise<{ readonly againAfterMs: number } | undefined>;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  /** Keys worked on at once. Default 8. */
+  readonly concurrency?: number;
+  /** First and longest wait after a failure. Defaults 200 and 30,000. */
+  readonly backoffMinMs?: number;
+  readonly backoffMaxMs?: number;
+}
+
+export interface Loop<Key extends string> {
+  mark(key: Key): void;
+  /** Marks after `delayMs`; an earlier due time wins. */
+  markAfter(key: Key, delayMs: number): void;
+  /** Keys waiting or running. */
+  depth(): number;
+  /** Resolves when nothing is due or running; delayed keys are not waited for. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<Key> {
+  const { clock, chance, log, run } = options;
+  const concurrency = options.concurrency ?? 8;
+  const backoffMinMs = options.backoffMinMs ?? 200;
+  const backoffMaxMs = options.backoffMaxMs ?? 30_000;
+  const due = new Set<Key>();
+  const running = new Set<Key>();
+  const delayed = new Map<Key, { readonly at: number; readonly timer: Timer }>();
+  const failures = new Map<Key, number>();
+  const idleWaiters: (() => void)[] = [];
+  let isScheduled = false;
+  let isStopped = false;
+
+  const schedule = (): void => {
+    if (isScheduled || isStopped) return;
+    isScheduled = true;
+    clock.soon(() => {
+      isScheduled = false;
+      startDue();
+    });
+  };
+
+  const startDue = (): void => {
+    for (const key of due) {
+      if (running.size >= concurrency) break;
+      if (running.has(key)) continue; // L1; runOne looks again when it ends (L2)
+      due.delete(key);
+      running.add(key);
+      void runOne(key);
+    }
+    settle();
+  };
+
+  const runOne = async (key: Key): Promise<void> => {
+    try {
+      const result = await run(key);
+      failures.delete(key);
+      if (result !== undefined) markAfter(key, result.againAfterMs);
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      const count = (failures.get(key) ?? 0) + 1;
+      failures.set(key, count);
+      const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(count - 1, 20));
+      const delayMs = Math.round(ceiling * (0.5 + chance.fraction() / 2));
+      log.warn('loop run failed', { loop: options.name, key, delayMs, error: describeError(error) });
+      markAfter(key, delayMs);
+    } finally {
+      running.delete(key);
+      if (due.size > 0) schedule();
+      settle();
+    }
+  };
+
+  const settle = (): void => {
+    if (due.size === 0 && running.size === 0) for (const wake of idleWaiters.splice(0)) wake();
+  };
+
+  const mark = (key: Key): void => {
+    if (isStopped) return;
+    delayed.get(key)?.timer.cancel();
+    delayed.delete(key);
+    due.add(key);
+    schedule();
+  };
+
+  const markAfter = (key: Key, delayMs: number): void => {
+    if (isStopped || due.has(key)) return;
+    const at = clock.monotonicMs() + delayMs;
+    const known = delayed.get(key);
+    if (known !== undefined && known.at <= at) return;
+    known?.timer.cancel();
+    const timer = clock.after(delayMs, () => {
+      delayed.delete(key);
+      mark(key);
+    });
+    delayed.set(key, { at, timer });
+  };
+
+  const idle = (): Promise<void> =>
+    due.size === 0 && running.size === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => idleWaiters.push(resolve));
+
+  return {
+    mark,
+    markAfter,
+    depth: () => due.size + running.size + delayed.size,
+    idle,
+    stop: async () => {
+      isStopped = true;
+      due.clear();
+      for (const { timer } of delayed.values()) timer.cancel();
+      delayed.clear();
+      await idle();
+    },
+  };
+}

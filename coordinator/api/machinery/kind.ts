@@ -1,0 +1,103 @@
+// What the API machinery must know of a kind. The machinery itself (verbs, patches, watches,
+// tables, discovery) knows none: each served kind is one KindDefinition in ../kinds.
+
+import type { KubeObject } from '../../../common/model/kube-object.ts';
+import type { Schema } from './schema.ts';
+
+export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete';
+
+export interface FieldError {
+  /** Path such as `spec.ports[0].port`. */
+  readonly field: string;
+  readonly reason:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueDuplicate'
+    | 'FieldValueForbidden'
+    | 'FieldValueTooLong';
+  /** As Kubernetes prints it, without the field: `Invalid value: 0: must be between ...`. */
+  readonly message: string;
+}
+
+export interface Column {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date';
+  readonly format?: string;
+  readonly description: string;
+  /** 0 always shown, 1 with -o wide. */
+  readonly priority: 0 | 1;
+  /** `nowMs` is the wall clock, for ages. */
+  readonly cell: (object: KubeObject, nowMs: number) => string | number;
+}
+
+export interface UserInfo {
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly uid?: string;
+}
+
+/** What hooks may use; they are otherwise pure. */
+export interface WriteContext {
+  readonly user: UserInfo;
+  readonly nowMs: number;
+  /** Unpredictable bytes, for tokens. */
+  readonly secretBytes: (count: number) => Uint8Array;
+  readonly isDryRun: boolean;
+  /** Reads another object, e.g. the Service that a policy names. */
+  readonly read: (at: {
+    readonly group: string;
+    readonly resource: string;
+    readonly namespace?: string;
+    readonly name: string;
+  }) => KubeObject | undefined;
+  /** Adds a Warning header to the answer. */
+  readonly warn: (text: string) => void;
+}
+
+export interface KindDefinition {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly isNamespaced: boolean;
+  /** logged: kept in the desired state. projected: read-only, from a view given to the server. */
+  readonly storage: 'logged' | 'projected';
+  readonly verbs: readonly Verb[];
+  readonly hasStatus: boolean;
+  /** CRD-like kinds refuse strategic merge patches with 415. */
+  readonly allowsStrategicMerge: boolean;
+  /** PUT and apply of a missing object create it (Service: yes). */
+  readonly allowsCreateOnUpdate: boolean;
+  /** metadata.generation is kept and rises with the spec (Services: no). */
+  readonly tracksGeneration: boolean;
+  readonly schema: Schema;
+  readonly columns: readonly Column[];
+  /** Beyond metadata.name and metadata.namespace. */
+  readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>;
+  /** Fills defaults; runs on every decoded or patched object. */
+  readonly setDefaults?: (object: KubeObject) => KubeObject;
+  /** After defaulting, before validation: allocates, strips, adds finalizers. */
+  readonly prepareForCreate?: (object: KubeObject, context: WriteContext) => KubeObject;
+  readonly prepareForUpdate?: (next: KubeObject, old: KubeObject, context: WriteContext) => KubeObject;
+  readonly validate: (object: KubeObject) => readonly FieldError[];
+  readonly validateUpdate?: (next: KubeObject, old: KubeObject) => readonly FieldError[];
+  /** The answer to a create, when it carries what is not stored (a JoinToken's token). */
+  readonly toCreateAnswer?: (stored: KubeObject, prepared: KubeObject) => KubeObject;
+  /** Removes from `prepared` what must not be stored. */
+  readonly toStored?: (prepared: KubeObject) => KubeObject;
+  /** Finalizers to add when a delete with this propagation policy arrives. */
+  readonly finalizersForDelete?: (
+    object: KubeObject,
+    propagation: 'Background' | 'Foreground' | 'Orphan',
+  ) => readonly string[];
+  /** Why this object may not be deleted (403), or undefined. */
+  readonly forbidDelete?: (object: KubeObject) => string | undefined;
+  /** Status returned by delete: the object (Service) or a Status (most CRD-like kinds). */
+  readonly deleteAnswer: 'object' | 'status';
+  readonly description: string;
+}
