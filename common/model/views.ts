@@ -6,6 +6,7 @@ import type { ClusterName, LogKey, Revision, ServiceKey } from './ids.ts';
 import type { RemovalOrder, Shard, ShardResult } from './shard.ts';
 import type { ClusterVerdict, ShardVerdict } from './health.ts';
 import type { Incarnation } from './session.ts';
+import type { PeerService } from './peer-table.ts';
 import type { Topology } from './topology.ts';
 
 export type Unsubscribe = () => void;
@@ -73,4 +74,12 @@ export interface EventRecorder {
 /** The lease holder's fence: every status, publication and removal write names it as its guard. */
 export interface TermGuard {
   guard(): { readonly key: LogKey; readonly revision: Revision };
+}
+
+/** From coordinator/health: what agents' resolvers shall know of each Service's shards. */
+export interface PeerSource {
+  services(): Iterable<ServiceKey>;
+  /** undefined when the Service has no shard any more. */
+  peers(key: ServiceKey): PeerService | undefined;
+  subscribe(listener: (key: ServiceKey) => void): Unsubscribe;
 }

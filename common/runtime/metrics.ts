@@ -1,0 +1,75 @@
+// Metrics behind a small port, so that stages count without knowing Prometheus. Names follow
+// mesh_<stage>_<noun>_<unit>; labels come from closed sets and never hold Service names.
+
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Metrics {
+  /** Adds `by` (default 1) to a counter; declared at first use. */
+  count(name: string, labels?: Labels, by?: number): void;
+  /** Sets a gauge. */
+  gauge(name: string, value: number, labels?: Labels): void;
+  /** Observes seconds (or bytes, by the name's unit) in a histogram. */
+  observe(name: string, value: number, labels?: Labels): void;
+}
+
+export interface MetricsRegistry extends Metrics {
+  /** Prometheus text format 0.0.4. */
+  expose(): Promise<string>;
+}
+
+const secondsBuckets = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
+
+/** A registry of its own, with Node's process metrics when `withProcess`. */
+export function createMetrics(options: { readonly withProcess: boolean }): MetricsRegistry {
+  const registry = new Registry();
+  if (options.withProcess) collectDefaultMetrics({ register: registry });
+  const counters = new Map<string, Counter>();
+  const gauges = new Map<string, Gauge>();
+  const histograms = new Map<string, Histogram>();
+  return {
+    count: (name, labels = {}, by = 1) => {
+      const counter = known(counters, name, () => new Counter(declare(name, labels, registry)));
+      counter.inc(labels, by);
+    },
+    gauge: (name, value, labels = {}) => {
+      const gauge = known(gauges, name, () => new Gauge(declare(name, labels, registry)));
+      gauge.set(labels, value);
+    },
+    observe: (name, value, labels = {}) => {
+      const histogram = known(
+        histograms,
+        name,
+        () => new Histogram({ ...declare(name, labels, registry), buckets: secondsBuckets }),
+      );
+      histogram.observe(labels, value);
+    },
+    expose: () => registry.metrics(),
+  };
+}
+
+function known<M>(all: Map<string, M>, name: string, create: () => M): M {
+  let metric = all.get(name);
+  if (metric === undefined) {
+    metric = create();
+    all.set(name, metric);
+  }
+  return metric;
+}
+
+function declare(name: string, labels: Labels, registry: Registry) {
+  return {
+    name,
+    help: name.replaceAll('_', ' '),
+    labelNames: Object.keys(labels),
+    registers: [registry],
+  };
+}
+
+/** Counts nothing; for tests and the simulation. */
+export const silentMetrics: Metrics = {
+  count: () => undefined,
+  gauge: () => undefined,
+  observe: () => undefined,
+};
