@@ -1,0 +1,60 @@
+// How a program ends: on a signal it closes what it opened, last opened first, each step with a
+// time limit, and exits 0; a second signal ends it at once. A programmer error ends it with 70.
+
+import type { Clock } from './clock.ts';
+import { describeError, type Log } from './log.ts';
+
+export interface Closing {
+  readonly name: string;
+  readonly close: () => Promise<void>;
+}
+
+export interface Lifecycle {
+  /** Adds something to close at the end. */
+  onClose(closing: Closing): void;
+  /** Closes everything now; used when starting fails half-way. */
+  close(): Promise<void>;
+}
+
+// Longer than any single close needs; shorter than Kubernetes' 30 s grace period for all of them.
+const closeStepMs = 5_000;
+
+export function createLifecycle(options: { readonly clock: Clock; readonly log: Log }): Lifecycle {
+  const { clock, log } = options;
+  const closings: Closing[] = [];
+  const close = async (): Promise<void> => {
+    for (const { name, close: closeOne } of closings.splice(0).reverse()) {
+      await Promise.race([
+        closeOne().catch((error: unknown) => {
+          log.warn('closing failed', { part: name, error: describeError(error) });
+        }),
+        new Promise<void>((resolve) => {
+          clock.after(closeStepMs, () => resolve());
+        }),
+      ]);
+    }
+  };
+  return { onClose: (closing) => void closings.push(closing), close };
+}
+
+/** Ends the process on SIGTERM and SIGINT, and on programmer errors. */
+export function endOnSignals(lifecycle: Lifecycle, log: Log): void {
+  let isEnding = false;
+  const end = (signal: string): void => {
+    if (isEnding) process.exit(130);
+    isEnding = true;
+    log.info('stopping', { signal });
+    void lifecycle.close().finally(() => process.exit(0));
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  const crash = (error: unknown): void => {
+    log.error('programmer error: exiting', {
+      error: describeError(error),
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    process.exit(70); // EX_SOFTWARE
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+}
