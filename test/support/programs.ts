@@ -1,0 +1,57 @@
+// Outside programs that real tests need. A missing one is one named skip on a developer's
+// machine and a failure in CI, where a skip would hide a hole.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import anyTest, { type TestFn } from 'ava';
+
+/** Absolute path of `name` on PATH or in the usual system folders, or undefined. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin'];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/** ava's test when every program is there; else a test that is skipped, or fails in CI. */
+export function testWith(...names: readonly string[]): TestFn {
+  const missing = names.filter((name) => findProgram(name) === undefined);
+  if (missing.length === 0) return anyTest;
+  const reason = `missing program: ${missing.join(', ')}`;
+  const instead =
+    process.env['CI'] === 'true'
+      ? (title: string) => anyTest(`${title} [${reason}]`, (t) => t.fail(reason))
+      : (title: string) => anyTest.skip(`${title} [${reason}]`, (t) => t.pass());
+  return Object.assign(instead, { serial: instead }) as unknown as TestFn;
+}
+
+export interface Kubectl {
+  /** `1.33`. */
+  readonly minor: string;
+  readonly path: string;
+}
+
+/** Every kubectl of `minors` beside the real path of `kubectl`, or plain kubectl if it is one. */
+export function findKubectls(minors: readonly string[]): {
+  readonly found: readonly Kubectl[];
+  readonly notFound: readonly string[];
+} {
+  const plain = findProgram('kubectl');
+  if (plain === undefined) return { found: [], notFound: minors };
+  const folder = dirname(realpathSync(plain));
+  const found = minors.flatMap((minor) => {
+    const path = join(folder, `kubectl.${minor}`);
+    return existsSync(path) ? [{ minor, path }] : [];
+  });
+  if (found.length > 0) {
+    const names = new Set(found.map(({ minor }) => minor));
+    return { found, notFound: minors.filter((minor) => !names.has(minor)) };
+  }
+  const minor = clientMinor(plain);
+  return { found: [{ minor, path: plain }], notFound: minors.filter((other) => other !== minor) };
+}
+
+function clientMinor(path: string): string {
+  const text = execFileSync(path, ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
+  const version = (JSON.parse(text) as { clientVersion: { major: string; minor: string } }).clientVersion;
+  return `${version.major}.${version.minor.replace(/\D/g, '')}`;
+}
