@@ -42,11 +42,17 @@ export function parseClusterName(text: string): ClusterName | undefined {
   return isDnsLabel(text) ? (text as ClusterName) : undefined;
 }
 
-export function toServiceKey(object: { readonly namespace: string; readonly name: string }): ServiceKey {
+export function toServiceKey(object: {
+  readonly namespace: string;
+  readonly name: string;
+}): ServiceKey {
   return `${object.namespace}/${object.name}` as ServiceKey;
 }
 
-export function splitServiceKey(key: ServiceKey): { readonly namespace: string; readonly name: string } {
+export function splitServiceKey(key: ServiceKey): {
+  readonly namespace: string;
+  readonly name: string;
+} {
   const slash = key.indexOf('/');
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }

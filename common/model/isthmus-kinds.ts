@@ -107,5 +107,9 @@ export interface DNSRecordSet extends KubeObject {
     readonly level: 'zone' | 'region' | 'global';
     readonly zone: string;
   };
-  readonly status: { readonly published: boolean; readonly reason: string; readonly message?: string };
+  readonly status: {
+    readonly published: boolean;
+    readonly reason: string;
+    readonly message?: string;
+  };
 }

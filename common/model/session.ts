@@ -39,7 +39,11 @@ export type AgentMessage =
       readonly agentVersion: string;
       readonly kubernetesVersion: string;
     }
-  | { readonly kind: 'inventory'; readonly entries: readonly InventoryEntry[]; readonly isLast: boolean }
+  | {
+      readonly kind: 'inventory';
+      readonly entries: readonly InventoryEntry[];
+      readonly isLast: boolean;
+    }
   | { readonly kind: 'ack'; readonly revision: Revision; readonly results: readonly ShardResult[] }
   | { readonly kind: 'topology'; readonly topology: Topology; readonly kubernetesVersion: string }
   | { readonly kind: 'renew'; readonly csrDer: Uint8Array }

@@ -20,7 +20,9 @@ export interface PlacementView {
   /** Clusters that shall have this Service, sorted. Empty when it is gone or placed nowhere. */
   clustersOf(key: ServiceKey): readonly ClusterName[];
   removalsOf(cluster: ClusterName): Iterable<RemovalOrder>;
-  subscribe(listener: (due: { readonly cluster: ClusterName; readonly key: ServiceKey }) => void): Unsubscribe;
+  subscribe(
+    listener: (due: { readonly cluster: ClusterName; readonly key: ServiceKey }) => void,
+  ): Unsubscribe;
 }
 
 export interface SessionState {
@@ -42,7 +44,10 @@ export interface SessionView {
   /** Held by the agent, neither wanted nor ordered away. */
   unclaimed(cluster: ClusterName): Iterable<ServiceKey>;
   subscribe(
-    listener: (due: { readonly cluster: ClusterName; readonly key: ServiceKey | undefined }) => void,
+    listener: (due: {
+      readonly cluster: ClusterName;
+      readonly key: ServiceKey | undefined;
+    }) => void,
   ): Unsubscribe;
 }
 
@@ -51,7 +56,10 @@ export interface HealthView {
   cluster(cluster: ClusterName): ClusterVerdict | undefined;
   shard(cluster: ClusterName, key: ServiceKey): ShardVerdict | undefined;
   subscribe(
-    listener: (due: { readonly cluster: ClusterName; readonly key: ServiceKey | undefined }) => void,
+    listener: (due: {
+      readonly cluster: ClusterName;
+      readonly key: ServiceKey | undefined;
+    }) => void,
   ): Unsubscribe;
 }
 

@@ -13,7 +13,13 @@ export function partitionOf(cluster: ClusterName): string {
   return String(hash % partitions).padStart(2, '0');
 }
 
-export type SubjectKind = 'heartbeat' | 'health.delta' | 'health.full' | 'ingress.delta' | 'ingress.full' | 'event';
+export type SubjectKind =
+  | 'heartbeat'
+  | 'health.delta'
+  | 'health.full'
+  | 'ingress.delta'
+  | 'ingress.full'
+  | 'event';
 
 /** `isthmus.<federation>.<kind>.<pp>.<cluster>[.<rest>]`: agent to coordinators. */
 export function reportSubject(federation: string, kind: SubjectKind, cluster: ClusterName): string {
@@ -24,10 +30,16 @@ export function reportSubject(federation: string, kind: SubjectKind, cluster: Cl
 
 /** Every report of every cluster. */
 export function reportPatterns(federation: string): readonly string[] {
-  return ['heartbeat', 'health', 'ingress', 'event'].map((kind) => `isthmus.${federation}.${kind}.>`);
+  return ['heartbeat', 'health', 'ingress', 'event'].map(
+    (kind) => `isthmus.${federation}.${kind}.>`,
+  );
 }
 
 /** `isthmus.<federation>.sync|probe.<cluster>`: coordinator to agent, request/reply. */
-export function requestSubject(federation: string, kind: 'sync' | 'probe', cluster: ClusterName): string {
+export function requestSubject(
+  federation: string,
+  kind: 'sync' | 'probe',
+  cluster: ClusterName,
+): string {
   return `isthmus.${federation}.${kind}.${cluster}`;
 }

@@ -51,7 +51,8 @@ async function answer(
   options: AdminOptions,
 ): Promise<void> {
   request.resume();
-  if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'GET only\n');
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return send(response, 405, 'GET only\n');
   const path = (request.url ?? '/').split('?', 1)[0];
   switch (path) {
     case '/healthz':
@@ -62,7 +63,12 @@ async function answer(
       return send(response, ready ? 200 : 503, text);
     }
     case '/metrics':
-      return send(response, 200, await options.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
+      return send(
+        response,
+        200,
+        await options.metrics(),
+        'text/plain; version=0.0.4; charset=utf-8',
+      );
     default:
       return send(response, 404, 'try /healthz, /livez, /readyz or /metrics\n');
   }
@@ -84,7 +90,9 @@ export function describeReadiness(checks: Readonly<Record<string, ReadyCheck>>):
   readonly text: string;
 } {
   const results = Object.entries(checks).map(([name, check]) => ({ name, why: check() }));
-  const lines = results.map(({ name, why }) => (why === undefined ? `[+]${name} ok` : `[-]${name}: ${why}`));
+  const lines = results.map(({ name, why }) =>
+    why === undefined ? `[+]${name} ok` : `[-]${name}: ${why}`,
+  );
   const ready = results.every(({ why }) => why === undefined);
   return { ready, text: `${lines.join('\n')}\n${ready ? 'ready' : 'not ready'}\n` };
 }

@@ -80,7 +80,12 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
       failures.set(key, count);
       const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(count - 1, 20));
       const delayMs = Math.round(ceiling * (0.5 + chance.fraction() / 2));
-      log.warn('loop run failed', { loop: options.name, key, delayMs, error: describeError(error) });
+      log.warn('loop run failed', {
+        loop: options.name,
+        key,
+        delayMs,
+        error: describeError(error),
+      });
       markAfter(key, delayMs);
     } finally {
       running.delete(key);

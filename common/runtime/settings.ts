@@ -67,7 +67,8 @@ export function readSettings(
     if (flags === 'version') return { kind: 'print', text: `${program.name} ${program.version}\n` };
     const environment = readEnvironment(known, input.env);
     const path = flags.get('config')?.text ?? environment.get('config')?.text;
-    const file = path === undefined ? new Map<string, Given>() : readYaml(known, path, input.readFile);
+    const file =
+      path === undefined ? new Map<string, Given>() : readYaml(known, path, input.readFile);
     return { kind: 'run', values: toValues(known, new Map([...file, ...environment, ...flags])) };
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -86,7 +87,9 @@ function readFlags(
     if (argument === '--help' || argument === '-h') return 'help';
     if (argument === '--version') return 'version';
     if (!argument.startsWith('--')) {
-      throw new SettingsError(`unexpected argument "${argument}": ${program.name} takes only --options`);
+      throw new SettingsError(
+        `unexpected argument "${argument}": ${program.name} takes only --options`,
+      );
     }
     const equals = argument.indexOf('=');
     const name = argument.slice(2, equals < 0 ? undefined : equals);
@@ -139,7 +142,9 @@ function readYaml(
     throw new SettingsError(`cannot read the configuration ${path}: ${(error as Error).message}`);
   }
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    throw new SettingsError(`${path}: expected a mapping of settings, such as "domain: example.com"`);
+    throw new SettingsError(
+      `${path}: expected a mapping of settings, such as "domain: example.com"`,
+    );
   }
   const given = new Map<string, Given>();
   for (const [name, value] of Object.entries(document)) {
@@ -174,7 +179,8 @@ function toValues(
   given: ReadonlyMap<string, Given>,
 ): SettingValues {
   for (const [name, value] of given) checkValue(known.get(name), value);
-  const raw = (name: string): string | undefined => given.get(name)?.text ?? known.get(name)?.default;
+  const raw = (name: string): string | undefined =>
+    given.get(name)?.text ?? known.get(name)?.default;
   return {
     text: raw,
     number: (name) => {
@@ -198,7 +204,8 @@ function checkValue(setting: Setting | undefined, { text, source }: Given): void
   if (setting.kind === 'number') {
     const { min = -Infinity, max = Infinity } = setting;
     const value = Number(text);
-    if (text.trim() === '' || !(value >= min && value <= max)) fail(`a number from ${min} to ${max}`);
+    if (text.trim() === '' || !(value >= min && value <= max))
+      fail(`a number from ${min} to ${max}`);
   }
   if (setting.kind === 'switch' && text !== 'true' && text !== 'false') fail('true or false');
   if (setting.kind === 'address' && parseListenAddress(text) === undefined) {
@@ -231,7 +238,10 @@ export function formatAddress({ host, port }: Address): string {
 }
 
 function toHelp(program: Program): string {
-  const rows = program.settings.map((setting) => ({ flag: toFlag(setting), text: toText(setting) }));
+  const rows = program.settings.map((setting) => ({
+    flag: toFlag(setting),
+    text: toText(setting),
+  }));
   const fixed = [
     { flag: '--help', text: 'Prints this and exits.' },
     { flag: '--version', text: 'Prints the version and exits.' },

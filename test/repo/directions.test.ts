@@ -32,6 +32,12 @@ for (const [from, specifier, rule] of planted) {
 }
 
 test('a stage may import the store port', (t) => {
-  const source = parseSource('coordinator/dns/loop.ts', "import type { Desired } from '../desired/store.ts';");
-  t.deepEqual(importsOf(source).flatMap((found) => findDirectionFault(found) ?? []), []);
+  const source = parseSource(
+    'coordinator/dns/loop.ts',
+    "import type { Desired } from '../desired/store.ts';",
+  );
+  t.deepEqual(
+    importsOf(source).flatMap((found) => findDirectionFault(found) ?? []),
+    [],
+  );
 });

@@ -28,15 +28,18 @@ const pureBuiltins = new Set(['node:crypto', 'node:buffer', 'node:net']);
 export function findDirectionFault({ from, specifier, isTypeOnly }: ImportOf): string | undefined {
   if (!specifier.startsWith('.')) return findPackageFault(from, specifier);
   const to = posix.normalize(posix.join(posix.dirname(from), specifier));
-  if (!/\.ts$/.test(to)) return `${from}: import ${specifier} by its .ts name`;
+  if (!to.endsWith('.ts')) return `${from}: import ${specifier} by its .ts name`;
   const [fromTop, toTop] = [topOf(from), topOf(to)];
   if (fromTop === 'test') return undefined;
   const say = (rule: string): string => `${from} imports ${to}: ${rule}`;
   if (toTop === 'test') return say('nothing imports test');
-  if (toTop === 'demo' && fromTop !== 'demo' && fromTop !== 'bench') return say('the product knows no demo');
+  if (toTop === 'demo' && fromTop !== 'demo' && fromTop !== 'bench')
+    return say('the product knows no demo');
   if (fromTop === 'common' && toTop !== 'common') return say('common imports only common');
-  if (fromTop === 'coordinator' && toTop === 'agent') return say('coordinator and agent never meet');
-  if (fromTop === 'agent' && toTop === 'coordinator') return say('coordinator and agent never meet');
+  if (fromTop === 'coordinator' && toTop === 'agent')
+    return say('coordinator and agent never meet');
+  if (fromTop === 'agent' && toTop === 'coordinator')
+    return say('coordinator and agent never meet');
   if (from.startsWith('common/model/') && !to.startsWith('common/model/')) {
     return say('the model imports nothing outside itself');
   }
@@ -44,10 +47,19 @@ export function findDirectionFault({ from, specifier, isTypeOnly }: ImportOf): s
     return say('pure imports only pure and model');
   }
   const [fromStage, toStage] = [stageOf(from), stageOf(to)];
-  if (fromStage !== undefined && toStage !== undefined && fromStage !== toStage && to !== portOfAllStages) {
+  if (
+    fromStage !== undefined &&
+    toStage !== undefined &&
+    fromStage !== toStage &&
+    to !== portOfAllStages
+  ) {
     return say('a stage imports no other stage but the port coordinator/desired/store.ts');
   }
-  if (pureFile.test(from) && !isTypeOnly && /\/(loop|[a-z0-9]+-(store|bus|http|listener|dialer))\.ts$/.test(to)) {
+  if (
+    pureFile.test(from) &&
+    !isTypeOnly &&
+    /\/(loop|[a-z0-9]+-(store|bus|http|listener|dialer))\.ts$/.test(to)
+  ) {
     return say('a pure file imports only pure files');
   }
   if (pureFile.test(from) && !isTypeOnly && to.startsWith('common/runtime/')) {
@@ -59,7 +71,11 @@ export function findDirectionFault({ from, specifier, isTypeOnly }: ImportOf): s
 function findPackageFault(from: string, specifier: string): string | undefined {
   if (topOf(from) === 'test' || topOf(from) === 'bench') return undefined;
   const allowed = adapterOf[specifier];
-  if (allowed !== undefined && topOf(from) !== 'demo' && !allowed.some((prefix) => from.startsWith(prefix))) {
+  if (
+    allowed !== undefined &&
+    topOf(from) !== 'demo' &&
+    !allowed.some((prefix) => from.startsWith(prefix))
+  ) {
     return `${from} imports ${specifier}: only ${allowed.join(', ')} may`;
   }
   if (pureFile.test(from) && specifier.startsWith('node:') && !pureBuiltins.has(specifier)) {
@@ -75,5 +91,7 @@ function topOf(path: string): string {
 /** `coordinator/dns` for files inside a stage's folder. */
 function stageOf(path: string): string | undefined {
   const [top, stage, ...rest] = path.split('/');
-  return (top === 'coordinator' || top === 'agent') && rest.length > 0 ? `${top}/${stage}` : undefined;
+  return (top === 'coordinator' || top === 'agent') && rest.length > 0
+    ? `${top}/${stage}`
+    : undefined;
 }

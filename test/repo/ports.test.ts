@@ -3,11 +3,17 @@ import { findPortFaults, findSizeFaults } from './ports.ts';
 import { listSources, parseSource } from './source-files.ts';
 
 test('time and chance are touched only by their ports', (t) => {
-  t.deepEqual(listSources().flatMap((path) => findPortFaults(parseSource(path))), []);
+  t.deepEqual(
+    listSources().flatMap((path) => findPortFaults(parseSource(path))),
+    [],
+  );
 });
 
 test('files stay under 400 lines and functions under 70', (t) => {
-  t.deepEqual(listSources().flatMap((path) => findSizeFaults(parseSource(path))), []);
+  t.deepEqual(
+    listSources().flatMap((path) => findSizeFaults(parseSource(path))),
+    [],
+  );
 });
 
 for (const planted of [

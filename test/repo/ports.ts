@@ -34,7 +34,8 @@ export function findPortFaults(source: SourceFile): readonly string[] {
       if (node.callee.name === 'Date') report(node.start, 'Date');
     },
     NewExpression: (node) => {
-      if (node.callee.type === 'Identifier' && node.callee.name === 'Date') report(node.start, 'new Date');
+      if (node.callee.type === 'Identifier' && node.callee.name === 'Date')
+        report(node.start, 'new Date');
     },
     MemberExpression: (node) => {
       if (node.object.type !== 'Identifier' || node.property.type !== 'Identifier') return;
@@ -79,7 +80,8 @@ export function findSizeFaults(source: SourceFile): readonly string[] {
     const outer = open.at(-1);
     if (outer !== undefined) outer.inner += span.lines - 1;
     const own = span.lines - span.inner;
-    if (own > functionLinesMax) faults.push(`${source.path}:${span.first} is a function of ${own} lines`);
+    if (own > functionLinesMax)
+      faults.push(`${source.path}:${span.first} is a function of ${own} lines`);
   };
   new Visitor({
     FunctionDeclaration: enter,

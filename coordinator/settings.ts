@@ -1,0 +1,129 @@
+// The coordinator's settings: one table for flags, environment, YAML and help.
+
+import type { Program, Setting, SettingValues } from '../common/runtime/settings.ts';
+import { isDnsLabel } from '../common/model/ids.ts';
+
+const settings: readonly Setting[] = [
+  {
+    name: 'data-dir',
+    kind: 'text',
+    default: './isthmus-data',
+    description: 'Folder of all state: log, keys, nats.',
+  },
+  {
+    name: 'federation',
+    kind: 'text',
+    default: 'myfederation',
+    description: 'Name of the federation, a DNS label.',
+  },
+  {
+    name: 'domain',
+    kind: 'text',
+    default: 'example.com',
+    description: 'DNS domain under which Services get names.',
+  },
+  {
+    name: 'api-listen',
+    kind: 'address',
+    default: '127.0.0.1:6443',
+    description: 'Kubernetes API (HTTPS).',
+  },
+  {
+    name: 'mesh-listen',
+    kind: 'address',
+    default: '127.0.0.1:7443',
+    description: 'Agents (gRPC over mTLS).',
+  },
+  {
+    name: 'nats-listen',
+    kind: 'address',
+    default: '127.0.0.1:4222',
+    description: 'Own nats-server (TLS).',
+  },
+  {
+    name: 'dns-listen',
+    kind: 'address',
+    default: '127.0.0.1:8053',
+    description: 'Embedded DNS zone, UDP and TCP.',
+  },
+  {
+    name: 'admin-listen',
+    kind: 'address',
+    default: '127.0.0.1:8080',
+    description: 'Health and metrics (HTTP).',
+  },
+  {
+    name: 'advertise',
+    kind: 'list',
+    description: 'Names and addresses that agents and kubectl reach us by, for certificates.',
+  },
+  {
+    name: 'nats-url',
+    kind: 'text',
+    description: 'A NATS of your own instead of the supervised nats-server, e.g. tls://nats:4222.',
+  },
+  {
+    name: 'nats-server',
+    kind: 'text',
+    description: 'Path of the nats-server program. Default: found on PATH.',
+  },
+  {
+    name: 'api-tokens',
+    kind: 'text',
+    description: 'CSV file of bearer tokens: token,user,uid,"group1,group2".',
+  },
+  {
+    name: 'ttl-seconds',
+    kind: 'number',
+    default: '60',
+    min: 1,
+    max: 86_400,
+    description: 'TTL of published records.',
+  },
+  {
+    name: 'allow-loopback',
+    kind: 'switch',
+    default: 'false',
+    description: 'Publish and probe loopback addresses: demo and tests only.',
+  },
+  {
+    name: 'log-level',
+    kind: 'choice',
+    choices: ['error', 'warn', 'info', 'debug'],
+    default: 'info',
+    description: 'Least serious log line.',
+  },
+  {
+    name: 'log-format',
+    kind: 'choice',
+    choices: ['json', 'pretty'],
+    default: 'json',
+    description: 'Form of the log on stderr.',
+  },
+  { name: 'config', kind: 'text', description: 'YAML file with any of these settings.' },
+];
+
+export function coordinatorProgram(version: string): Program {
+  return {
+    name: 'isthmus-coordinator',
+    summary: 'federates Kubernetes Services: API, agents and DNS of one federation.',
+    version,
+    settings,
+  };
+}
+
+const domainPattern =
+  /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
+
+/** What the table's kinds cannot say; undefined when all is well. */
+export function checkCoordinatorSettings(values: SettingValues): string | undefined {
+  const federation = values.text('federation') ?? '';
+  if (!isDnsLabel(federation)) {
+    return `--federation: "${federation}" is not a DNS label (a-z, 0-9 and -, at most 63 characters)`;
+  }
+  const domain = values.text('domain') ?? '';
+  if (!domainPattern.test(domain)) {
+    return `--domain: "${domain}" is not a lower-case DNS name without a trailing dot, such as example.com`;
+  }
+  return undefined;
+}
