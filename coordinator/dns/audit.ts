@@ -1,0 +1,138 @@
+// Doubts a planned publication before it is written, from the verdicts themselves and not from
+// what the plan concluded. Input: what was planned from, and the plan. Output: findings; a
+// publication with any is not written, and the Service says why.
+//
+//   A1. Record sets are well formed: one type once per name, no CNAME beside anything, values not
+//       empty, names within the zone.
+//   A2. (I5) Every name leads, within this publication, to addresses or to a load balancer's name;
+//       no CNAME of ours dangles or circles.
+//   A3. (I5) While a shard is healthy, every name leads to a healthy one, and to none that is not.
+//   A4. (I6) The last address never goes on suspicion: while an undrained shard has a known
+//       ingress and the Service had names, it has names.
+
+import type { ShardState } from '../../common/model/health.ts';
+import type { Publication, RecordSet } from '../../common/model/publication.ts';
+import { isPublishable } from '../../common/pure/address-rules.ts';
+import { toWireName } from '../../common/pure/dns-wire.ts';
+import type { PublicationInput, ShardInput } from './plan.ts';
+
+export interface Finding {
+  readonly invariant: 'A1' | 'A2' | 'A3' | 'A4';
+  readonly message: string;
+}
+
+export function auditPublication(
+  input: PublicationInput,
+  planned: Publication,
+): readonly Finding[] {
+  const byName = new Map<string, RecordSet[]>();
+  for (const set of planned.recordSets) {
+    const known = byName.get(set.name);
+    if (known === undefined) byName.set(set.name, [set]);
+    else known.push(set);
+  }
+  const form = planned.recordSets.flatMap((set) => doubtForm(input, set));
+  const names = [...byName].flatMap(([name, sets]) => doubtName(name, sets));
+  const leads = [...byName.keys()].flatMap((name) => doubtLead(input, name, byName));
+  return [...form, ...names, ...leads, ...doubtLast(input, planned)];
+}
+
+function doubtForm(input: PublicationInput, set: RecordSet): readonly Finding[] {
+  const found: Finding[] = [];
+  const say = (message: string): void => void found.push({ invariant: 'A1', message });
+  if (!set.name.endsWith(`.${input.zone}`)) say(`${set.name} is outside the zone ${input.zone}`);
+  if (toWireName(set.name) === undefined) say(`${set.name} is no name that DNS can carry`);
+  if (set.values.length === 0) say(`${set.name} ${set.type} has no value`);
+  if (new Set(set.values).size !== set.values.length) say(`${set.name} ${set.type} repeats a value`);
+  return found;
+}
+
+function doubtName(name: string, sets: readonly RecordSet[]): readonly Finding[] {
+  const types = sets.map(({ type }) => type);
+  if (new Set(types).size !== types.length) {
+    return [{ invariant: 'A1', message: `${name} has two record sets of one type` }];
+  }
+  const aliases = sets.filter(({ type }) => type === 'CNAME');
+  if (aliases.length > 0 && sets.length > 1) {
+    return [{ invariant: 'A1', message: `${name} has a CNAME beside other records` }];
+  }
+  return aliases.some(({ values }) => values.length !== 1)
+    ? [{ invariant: 'A1', message: `${name} has a CNAME with several targets` }]
+    : [];
+}
+
+function doubtLead(
+  input: PublicationInput,
+  name: string,
+  byName: ReadonlyMap<string, readonly RecordSet[]>,
+): readonly Finding[] {
+  const ends = followName(input.zone, name, byName);
+  if (ends === undefined) return [{ invariant: 'A2', message: `${name} leads nowhere` }];
+  const states = input.shards.map((shard) => ({ shard, state: stateOf(input, shard) }));
+  const good = states.filter(({ state }) => state === 'healthy').flatMap(({ shard }) => ingressOf(input, shard));
+  if (good.length === 0) return [];
+  const bad = ends.filter((end) => !good.includes(end));
+  return bad.length > 0
+    ? [{ invariant: 'A3', message: `${name} leads to ${bad.join(', ')}, which is not healthy` }]
+    : [];
+}
+
+// Zone, region, global and no further: a longer chain is a circle.
+const chainMax = 3;
+
+function followName(
+  zone: string,
+  name: string,
+  byName: ReadonlyMap<string, readonly RecordSet[]>,
+): readonly string[] | undefined {
+  let at = name;
+  for (let step = 0; step < chainMax; step += 1) {
+    const sets = byName.get(at);
+    if (sets === undefined) return undefined;
+    const [target] = sets.flatMap(({ type, values }) => (type === 'CNAME' ? values : []));
+    if (target === undefined) return sets.flatMap(({ values }) => values);
+    if (!target.endsWith(`.${zone}`)) return [target];
+    at = target;
+  }
+  return undefined;
+}
+
+function doubtLast(input: PublicationInput, planned: Publication): readonly Finding[] {
+  const before = input.previous;
+  const hadNames = before !== undefined && before.serviceUid === input.serviceUid && before.recordSets.length > 0;
+  if (!hadNames || planned.recordSets.length > 0 || planned.reason === 'NameTooLong') return [];
+  if (input.isHeadless || input.type === 'ExternalName') return [];
+  const left = input.shards.filter((shard) => shard.isDrained !== true && ingressOf(input, shard).length > 0);
+  return left.length === 0
+    ? []
+    : [{ invariant: 'A4', message: `the last names would go while ${left.map(({ cluster }) => cluster).join(', ')} may still answer` }];
+}
+
+/** A verdict that is not there yet leaves what was recorded before. */
+function isUnknown({ verdict }: ShardInput): boolean {
+  return verdict === undefined || verdict.state === 'pending';
+}
+
+function recorded(input: PublicationInput, shard: ShardInput) {
+  if (input.previous?.serviceUid !== input.serviceUid) return undefined;
+  return input.previous.shards.find(({ cluster }) => cluster === shard.cluster);
+}
+
+function stateOf(input: PublicationInput, shard: ShardInput): ShardState {
+  if (shard.isDrained === true) return 'pending';
+  return (isUnknown(shard) ? recorded(input, shard)?.state : shard.verdict?.state) ?? 'pending';
+}
+
+function ingressOf(input: PublicationInput, shard: ShardInput): readonly string[] {
+  if (isUnknown(shard)) {
+    const known = recorded(input, shard);
+    return known === undefined ? [] : [...known.addresses, ...known.hostnames];
+  }
+  return (shard.verdict?.addresses ?? []).flatMap(({ ip, hostname }) => {
+    const addresses = ip !== undefined && isPublishable(ip, input.addressRules) ? [ip] : [];
+    const name = hostname?.toLowerCase().replace(/\.$/, '');
+    const isOurs = name === input.zone || name?.endsWith(`.${input.zone}`) === true;
+    const isName = name !== undefined && name.includes('.') && toWireName(name) !== undefined;
+    return [...addresses, ...(isName && !isOurs ? [name] : [])];
+  });
+}

@@ -1,0 +1,284 @@
+// Keeps one publication per federated Service in the log. Woken by verdicts, placement, Services
+// and Clusters; each run reads the whole truth about one Service, plans, audits, and writes only
+// what differs, under the lease holder's fence. It calls no provider: the embedded zone and
+// providers follow the publications.
+//
+//   L1. An audit finding leaves the old publication as it is, and an Event says why.
+//   L2. A Service that is gone, or going, has no publication.
+//   L3. A placement that has not yet seen this Service is no wish to withdraw it (I3).
+
+import { isthmusApiVersion, isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import {
+  splitServiceKey,
+  toLogKey,
+  toLogPrefix,
+  toRevision,
+  toServiceKey,
+  type ClusterName,
+  type LogKey,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
+import type { KubeObject, Service } from '../../common/model/kube-object.ts';
+import type { Publication } from '../../common/model/publication.ts';
+import type { EventRecorder, HealthView, PlacementView, TermGuard } from '../../common/model/views.ts';
+import type { Topology } from '../../common/model/topology.ts';
+import type { AddressRules } from '../../common/pure/address-rules.ts';
+import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { topologyOf } from '../../common/pure/cluster-topology.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import { createLoop } from '../../common/runtime/loop.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
+import type { Desired, StoredObject, ViewEvent, WatchHandle } from '../desired/store.ts';
+import { auditPublication, type Finding } from './audit.ts';
+import { planPublication, type PublicationInput, type ShardInput } from './plan.ts';
+import { transitionsBetween, type Transition } from './transitions.ts';
+
+export interface DnsOptions {
+  readonly desired: Desired;
+  readonly placement: PlacementView;
+  readonly health: HealthView;
+  readonly term: TermGuard;
+  readonly recorder: EventRecorder;
+  readonly config: {
+    readonly federation: string;
+    /** Apex without the trailing dot. */
+    readonly domain: string;
+    readonly ttlSeconds: number;
+    readonly addressRules: AddressRules;
+  };
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface Dns {
+  /** Begins to write; call when the lease is held. */
+  start(): void;
+  stop(): Promise<void>;
+  /** Resolves when nothing is due. */
+  idle(): Promise<void>;
+}
+
+// Placement follows the log within an event-loop turn or two.
+const placementWaitMs = 20;
+// Another writer's record stood in our way: read again, then plan again.
+const conflictWaitMs = 50;
+
+export function createDns(options: DnsOptions): Dns {
+  const { desired, placement, health } = options;
+  const loop = createLoop<ServiceKey>({
+    name: 'dns',
+    run: (key) => publish(options, complaints, key),
+    clock: options.clock,
+    chance: options.chance,
+    log: options.log,
+  });
+  const complaints = new Map<ServiceKey, string>();
+  const stops: (() => void)[] = [];
+  const markCluster = (cluster: ClusterName): void => {
+    for (const shard of placement.shardsOf(cluster)) loop.mark(shard.key);
+  };
+  const start = (): void => {
+    stops.push(placement.subscribe(({ key }) => loop.mark(key)));
+    stops.push(
+      health.subscribe(({ cluster, key }) => (key === undefined ? markCluster(cluster) : loop.mark(key))),
+    );
+    stops.push(follow(desired, toLogPrefix('', 'services'), (at) => loop.mark(serviceKeyOf(at))));
+    stops.push(
+      follow(desired, toLogPrefix(isthmusGroup, 'clusters'), (at, before) => {
+        if (!hasSameTopology(at.object, before?.object)) markCluster(at.object.metadata.name as ClusterName);
+      }),
+    );
+    // Also publications without a Service: it may have gone while nobody held the lease.
+    stops.push(
+      follow(desired, toLogPrefix(isthmusGroup, 'publications'), (at) => {
+        const published = (at.object as PublicationObject).spec;
+        loop.mark(published.key);
+      }),
+    );
+  };
+  return {
+    start,
+    idle: () => loop.idle(),
+    stop: async () => {
+      for (const stop of stops.splice(0)) stop();
+      await loop.stop();
+    },
+  };
+}
+
+interface PublicationObject extends KubeObject {
+  readonly spec: Publication;
+}
+
+type OnObject = (current: StoredObject, previous: StoredObject | undefined) => void;
+
+/** Every object under `prefix` now, then each change; begins anew when the window has moved on. */
+function follow(desired: Desired, prefix: string, onObject: OnObject): () => void {
+  const onEvents = (events: readonly ViewEvent[]): void => {
+    for (const { current, previous } of events) onObject(current, previous);
+  };
+  let handle: WatchHandle | 'expired' = 'expired';
+  const from = desired.revision();
+  for (const stored of desired.list(prefix)) onObject(stored, undefined);
+  handle = desired.watch(prefix, from, onEvents);
+  // From its own newest revision a view can always be watched.
+  if (handle === 'expired') throw new MeshError('retryable', 'WATCH_EXPIRED', `watching ${prefix}`);
+  const watch = handle;
+  return () => watch.cancel();
+}
+
+function serviceKeyOf({ object: { metadata } }: StoredObject): ServiceKey {
+  return toServiceKey({ namespace: metadata.namespace ?? '', name: metadata.name });
+}
+
+function hasSameTopology(a: KubeObject, b: KubeObject | undefined): boolean {
+  if (b === undefined) return false;
+  const read = (object: KubeObject): string => JSON.stringify(topologyOf(object as Cluster));
+  return read(a) === read(b) && a.metadata.deletionTimestamp === b.metadata.deletionTimestamp;
+}
+
+async function publish(
+  options: DnsOptions,
+  complaints: Map<ServiceKey, string>,
+  key: ServiceKey,
+): Promise<{ readonly againAfterMs: number } | undefined> {
+  const { desired, placement } = options;
+  const at = publicationKey(options.config.domain, key);
+  const stored = desired.get(at);
+  const previous = (stored?.object as PublicationObject | undefined)?.spec;
+  const service = desired.get(toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }));
+  const isGone = service === undefined || service.object.metadata.deletionTimestamp !== undefined;
+  if (isGone) {
+    complaints.delete(key);
+    return stored === undefined ? undefined : write(options, { key, at, stored, service, next: undefined });
+  }
+  if (placement.revision() < service.revision) return { againAfterMs: placementWaitMs }; // L3
+  const input = toInput(options, key, service.object as Service, previous);
+  const next = planPublication(input);
+  const findings = auditPublication(input, next);
+  if (findings.length > 0) {
+    complain(options, complaints, { key, service, findings });
+    return undefined;
+  }
+  complaints.delete(key);
+  if (previous !== undefined && toCanonicalJson(previous) === toCanonicalJson(next)) return undefined;
+  return write(options, { key, at, stored, service, next });
+}
+
+function publicationKey(domain: string, key: ServiceKey): LogKey {
+  const { namespace, name } = splitServiceKey(key);
+  return toLogKey({ group: isthmusGroup, resource: 'publications', namespace, name: `${name}.${domain}` });
+}
+
+function toInput(
+  { desired, placement, health, config }: DnsOptions,
+  key: ServiceKey,
+  service: Service,
+  previous: Publication | undefined,
+): PublicationInput {
+  const shards = placement.clustersOf(key).map((cluster): ShardInput => {
+    return { cluster, topology: topologyIn(desired, cluster), verdict: health.shard(cluster, key) };
+  });
+  return {
+    key,
+    serviceUid: service.metadata.uid ?? '',
+    type: service.spec.type ?? 'ClusterIP',
+    isHeadless: service.spec.clusterIP === 'None',
+    zone: config.domain,
+    federation: config.federation,
+    ttlSeconds: config.ttlSeconds,
+    addressRules: config.addressRules,
+    shards,
+    previous,
+  };
+}
+
+function topologyIn(desired: Desired, cluster: ClusterName): Topology {
+  const stored = desired.get(toLogKey({ group: isthmusGroup, resource: 'clusters', name: cluster }));
+  if (stored === undefined) return { zones: [], region: undefined, provider: undefined };
+  return topologyOf(stored.object as Cluster);
+}
+
+/** One Event per new finding, not one per run. */
+function complain(
+  { recorder, log, metrics }: DnsOptions,
+  complaints: Map<ServiceKey, string>,
+  at: { readonly key: ServiceKey; readonly service: StoredObject; readonly findings: readonly Finding[] },
+): void {
+  const text = at.findings.map(({ invariant, message }) => `${invariant}: ${message}`).join('; ');
+  if (complaints.get(at.key) === text) return;
+  complaints.set(at.key, text);
+  metrics.count('mesh_dns_audit_findings_total', {}, at.findings.length);
+  log.error('publication refused by its audit', { service: at.key, findings: text });
+  recorder.record({
+    regarding: regarding(at.service),
+    type: 'Warning',
+    reason: 'DNSAuditFailed',
+    message: `The names were left as they were: ${text.slice(0, 800)}`,
+  });
+}
+
+function regarding({ object: { metadata } }: StoredObject) {
+  const { namespace, name, uid } = metadata;
+  return { apiVersion: 'v1', kind: 'Service', namespace, name, uid };
+}
+
+async function write(
+  options: DnsOptions,
+  change: {
+    readonly key: ServiceKey;
+    readonly at: LogKey;
+    readonly stored: StoredObject | undefined;
+    readonly service: StoredObject | undefined;
+    readonly next: Publication | undefined;
+  },
+): Promise<{ readonly againAfterMs: number } | undefined> {
+  const { desired, term, log, metrics } = options;
+  const { key, at, stored, service, next } = change;
+  const outcome = await desired.write({
+    key: at,
+    object: next === undefined ? undefined : toObject(options.config.domain, next),
+    expected: stored?.revision ?? toRevision(0),
+    guard: term.guard(),
+  });
+  if (outcome.kind === 'fenced') {
+    // Another replica holds the lease (I12): its own loop does this work.
+    log.warn('publication not written: the lease is lost', { service: key });
+    return undefined;
+  }
+  if (outcome.kind === 'conflict') return { againAfterMs: conflictWaitMs };
+  metrics.count('mesh_dns_publications_written_total', { change: next === undefined ? 'deleted' : 'put' });
+  const before = (stored?.object as PublicationObject | undefined)?.spec;
+  report(options, { key, service, transitions: transitionsBetween(before, next) });
+  return undefined;
+}
+
+function toObject(domain: string, publication: Publication): PublicationObject {
+  const { namespace, name } = splitServiceKey(publication.key);
+  return {
+    apiVersion: isthmusApiVersion,
+    kind: 'Publication',
+    metadata: { namespace, name: `${name}.${domain}` },
+    spec: publication,
+  };
+}
+
+function report(
+  { recorder, log }: DnsOptions,
+  at: {
+    readonly key: ServiceKey;
+    readonly service: StoredObject | undefined;
+    readonly transitions: readonly Transition[];
+  },
+): void {
+  for (const { type, reason, message } of at.transitions) {
+    log.info('DNS changed', { service: at.key, reason, detail: message });
+    const target = at.service === undefined ? { apiVersion: 'v1', kind: 'Service', ...splitServiceKey(at.key) } : regarding(at.service);
+    recorder.record({ regarding: target, type, reason, message });
+  }
+}

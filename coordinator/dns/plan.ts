@@ -1,0 +1,261 @@
+// Decides what DNS says about one Service in one zone. Input: its shards with their verdicts, and
+// what was published before. Output: a Publication, the desired state of every name.
+//
+//   P1. At a level with healthy shards: A and AAAA of those, or a CNAME to one load balancer that
+//       is a name. Without: a CNAME one level up. Never a CNAME beside anything (RFC 1034 3.6.2).
+//   P2. No healthy shard anywhere: the global name keeps the fail-open set, that is every placed
+//       shard with a known ingress that is not drained or proved dead; if all are dead, all.
+//   P3. A Service that was never healthy has no names. A shard of which nothing is known yet keeps
+//       what the previous publication says of it (silence is not death).
+//   P4. A pure function: equal input, equal bytes; the order of shards does not matter.
+//
+// Next: audit.ts doubts the result.
+
+import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
+import type { ShardState, ShardVerdict } from '../../common/model/health.ts';
+import type { Publication, PublishedShard, RecordSet } from '../../common/model/publication.ts';
+import type { Topology } from '../../common/model/topology.ts';
+import {
+  addressFamily,
+  isPublishable,
+  parseAddress,
+  type AddressRules,
+} from '../../common/pure/address-rules.ts';
+import { toWireName } from '../../common/pure/dns-wire.ts';
+import type { ServiceSpec } from '../../common/model/kube-object.ts';
+import { chooseStable, rankFirst } from './stable-choice.ts';
+import { levelsOf, type LevelName, type ServiceLevels } from './levels.ts';
+
+export interface ShardInput {
+  readonly cluster: ClusterName;
+  readonly topology: Topology;
+  /** undefined: nothing known (yet). */
+  readonly verdict: ShardVerdict | undefined;
+  /** A wish: out of DNS at once. */
+  readonly isDrained?: boolean;
+}
+
+export interface PublicationInput {
+  readonly key: ServiceKey;
+  readonly serviceUid: string;
+  readonly type: NonNullable<ServiceSpec['type']>;
+  readonly isHeadless: boolean;
+  /** Apex without the trailing dot. */
+  readonly zone: string;
+  readonly federation: string;
+  readonly ttlSeconds: number;
+  /** Every placed shard, in any order. */
+  readonly shards: readonly ShardInput[];
+  readonly previous: Publication | undefined;
+  readonly addressRules: AddressRules;
+}
+
+// Cloud DNS takes no more in one record set; some 70 fit into one UDP answer.
+const addressesMax = 100;
+
+/** A shard with what DNS may carry of it. */
+export interface Candidate {
+  readonly cluster: ClusterName;
+  readonly topology: Topology;
+  readonly state: ShardState;
+  readonly reason: string;
+  readonly sinceMs: number;
+  readonly addresses: readonly string[];
+  readonly hostnames: readonly string[];
+  readonly isDrained: boolean;
+}
+
+export function planPublication(input: PublicationInput): Publication {
+  const candidates = input.shards.map((shard) => toCandidate(input, shard)).sort(byCluster);
+  const isSame = input.previous?.serviceUid === input.serviceUid;
+  const healthy = candidates.filter(isHealthy);
+  const everHealthy = (isSame && input.previous?.everHealthy === true) || healthy.length > 0;
+  const levels = levelsOf(input.key, { federation: input.federation, domain: input.zone }, candidates);
+  const refusal = whyNoNames(input, candidates, everHealthy, levels);
+  if (refusal !== undefined) return toPublication(input, candidates, { everHealthy, recordSets: [], ...refusal });
+  const recordSets = planLevels(input, levels, candidates);
+  const outcome = describe(levels, healthy.length, candidates.length, recordSets.length > 0);
+  return toPublication(input, candidates, { everHealthy, recordSets, ...outcome });
+}
+
+interface Outcome {
+  readonly reason: string;
+  readonly message: string;
+}
+
+function whyNoNames(
+  input: PublicationInput,
+  candidates: readonly Candidate[],
+  everHealthy: boolean,
+  levels: ServiceLevels<Candidate>,
+): Outcome | undefined {
+  if (input.type === 'ExternalName') {
+    return { reason: 'ExternalName', message: 'An ExternalName Service passes through to its shards and gets no public names.' };
+  }
+  if (input.isHeadless) {
+    return { reason: 'Headless', message: 'A headless Service passes through to its shards and gets no public names.' };
+  }
+  if (input.type !== 'LoadBalancer' && !candidates.some(hasIngress)) {
+    return {
+      reason: 'NotALoadBalancer',
+      message: `A Service of type ${input.type} has no address that clients outside its cluster can reach.`,
+    };
+  }
+  if (candidates.length === 0) {
+    return { reason: 'NotPlaced', message: 'No cluster shall have a shard of this Service.' };
+  }
+  if (!everHealthy) {
+    return { reason: 'NeverHealthy', message: 'No shard has been healthy yet: an address and ready endpoints are needed.' };
+  }
+  if (levels.global === undefined) {
+    return { reason: 'NameTooLong', message: `DNS cannot carry the name ${levels.tooLong[0] ?? ''}.` };
+  }
+  return undefined;
+}
+
+function toCandidate(input: PublicationInput, shard: ShardInput): Candidate {
+  const { cluster, topology } = shard;
+  const isDrained = shard.isDrained === true;
+  const { verdict } = shard;
+  const isSame = input.previous?.serviceUid === input.serviceUid;
+  const before = isSame ? input.previous?.shards.find((known) => known.cluster === cluster) : undefined;
+  if (verdict === undefined || verdict.state === 'pending') {
+    const { state = 'pending', reason = verdict?.reason ?? 'NothingKnown' } = before ?? {};
+    const { sinceMs = verdict?.sinceMs ?? 0, addresses = [], hostnames = [] } = before ?? {};
+    return { cluster, topology, isDrained, state, reason, sinceMs, addresses, hostnames };
+  }
+  const { state, reason, sinceMs } = verdict;
+  return { cluster, topology, isDrained, state, reason, sinceMs, ...outsideOf(verdict, input) };
+}
+
+function outsideOf(
+  verdict: ShardVerdict,
+  { addressRules, zone }: PublicationInput,
+): { readonly addresses: readonly string[]; readonly hostnames: readonly string[] } {
+  const addresses = verdict.addresses.flatMap(({ ip }) => {
+    const address = ip === undefined ? undefined : parseAddress(ip);
+    return address !== undefined && isPublishable(address, addressRules) ? [address] : [];
+  });
+  const hostnames = verdict.addresses.flatMap(({ hostname }) => {
+    const name = hostname?.toLowerCase().replace(/\.$/, '');
+    return name !== undefined && isTarget(name, zone) ? [name] : [];
+  });
+  return { addresses: sortedSet(addresses), hostnames: sortedSet(hostnames) };
+}
+
+/**
+ * A load balancer's name that a CNAME of ours may point to. Names within our own zone may not:
+ * whether they exist is not ours to know, and one of our own would make a circle (I5).
+ */
+function isTarget(name: string, zone: string): boolean {
+  return (
+    name.includes('.') &&
+    /^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/.test(name) &&
+    toWireName(name) !== undefined &&
+    name !== zone &&
+    !name.endsWith(`.${zone}`)
+  );
+}
+
+function planLevels(
+  input: PublicationInput,
+  levels: ServiceLevels<Candidate>,
+  candidates: readonly Candidate[],
+): readonly RecordSet[] {
+  const { global } = levels;
+  if (global === undefined) return [];
+  const healthy = candidates.filter(isHealthy);
+  const atGlobal = toRecords(input, global, healthy.length > 0 ? healthy : failOpenSet(candidates));
+  // Nothing to lead to: a CNAME to the global name would dangle.
+  if (atGlobal.length === 0) return [];
+  const below = levels.below.flatMap((level) => {
+    const here = toRecords(input, level, level.shards.filter(isHealthy));
+    return here.length > 0 ? here : upwards(input, level);
+  });
+  return [...atGlobal, ...below].sort(byNameAndType);
+}
+
+function upwards(input: PublicationInput, level: LevelName<Candidate>): readonly RecordSet[] {
+  const { name, parent } = level;
+  if (parent === undefined) return [];
+  return [{ name, type: 'CNAME', ttlSeconds: input.ttlSeconds, values: [parent], level: level.level }];
+}
+
+function failOpenSet(candidates: readonly Candidate[]): readonly Candidate[] {
+  const reachable = candidates.filter((shard) => hasIngress(shard) && !shard.isDrained);
+  const alive = reachable.filter((shard) => shard.state !== 'dead');
+  return alive.length > 0 ? alive : reachable;
+}
+
+/** The record sets of `shards` at one name: addresses are preferred to load balancers' names. */
+function toRecords(
+  input: PublicationInput,
+  { name, level }: LevelName<Candidate>,
+  shards: readonly Candidate[],
+): readonly RecordSet[] {
+  const { ttlSeconds } = input;
+  const addresses = sortedSet(shards.flatMap((shard) => shard.addresses));
+  if (addresses.length > 0) {
+    const families = { A: 4, AAAA: 6 } as const;
+    return (['A', 'AAAA'] as const).flatMap((type) => {
+      const ofFamily = addresses.filter((address) => addressFamily(address) === families[type]);
+      const values = chooseStable(name, ofFamily, addressesMax);
+      return values.length === 0 ? [] : [{ name, type, ttlSeconds, values, level }];
+    });
+  }
+  // Two CNAMEs cannot stand at one name: one target, the same until its shard leaves.
+  const target = rankFirst(input.key, sortedSet(shards.flatMap((shard) => shard.hostnames)));
+  return target === undefined ? [] : [{ name, type: 'CNAME', ttlSeconds, values: [target], level }];
+}
+
+function describe(
+  levels: ServiceLevels<Candidate>,
+  healthy: number,
+  placed: number,
+  hasRecords: boolean,
+): Outcome {
+  const left = levels.tooLong.length === 0 ? '' : ` Left out, too long for DNS: ${levels.tooLong.slice(0, 3).join(', ')}.`;
+  if (!hasRecords) {
+    return { reason: 'NoAddress', message: `No shard has an address that DNS may carry, or all are drained.${left}` };
+  }
+  if (healthy === 0) {
+    return { reason: 'FailOpen', message: `No shard is healthy: the last known addresses stay published.${left}` };
+  }
+  return { reason: 'Published', message: `${healthy} of ${placed} shards are healthy.${left}` };
+}
+
+function toPublication(
+  input: PublicationInput,
+  candidates: readonly Candidate[],
+  decided: Outcome & { readonly everHealthy: boolean; readonly recordSets: readonly RecordSet[] },
+): Publication {
+  const { key, serviceUid, zone } = input;
+  const published = new Set(decided.recordSets.flatMap(({ values }) => values));
+  const shards = candidates.map((shard): PublishedShard => {
+    const { cluster, topology, state, reason, sinceMs, addresses, hostnames } = shard;
+    const inDns = [...addresses, ...hostnames].some((value) => published.has(value));
+    return { cluster, zones: topology.zones, region: topology.region, state, reason, sinceMs, addresses, hostnames, inDns };
+  });
+  return { key, serviceUid, zone, shards, ...decided };
+}
+
+function isHealthy(shard: Candidate): boolean {
+  return shard.state === 'healthy' && !shard.isDrained && hasIngress(shard);
+}
+
+function hasIngress(shard: Candidate): boolean {
+  return shard.addresses.length > 0 || shard.hostnames.length > 0;
+}
+
+function sortedSet(values: readonly string[]): readonly string[] {
+  return [...new Set(values)].sort();
+}
+
+function byCluster(a: Candidate, b: Candidate): number {
+  return a.cluster < b.cluster ? -1 : 1;
+}
+
+function byNameAndType(a: RecordSet, b: RecordSet): number {
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  return a.type < b.type ? -1 : a.type > b.type ? 1 : 0;
+}
