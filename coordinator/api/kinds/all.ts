@@ -1,0 +1,6 @@
+// Every kind that the federation serves.
+import type { KindDefinition } from '../machinery/kind.ts';
+
+export function federationKinds(_options: { readonly caHash: string }): readonly KindDefinition[] {
+  return [];
+}
