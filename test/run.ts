@@ -24,9 +24,17 @@ const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const [mode = 'verify', ...rest] = process.argv.slice(2);
 
 if (mode === 'verify' || mode === 'all') {
-  await runStep('types', 'npx', ['tsc', '-p', 'tsconfig.json', '--noEmit', '--incremental', 'false']);
+  await runStep('types', 'npx', [
+    'tsc',
+    '-p',
+    'tsconfig.json',
+    '--noEmit',
+    '--incremental',
+    'false',
+  ]);
   await runStep('lint', 'npx', ['oxlint', '--deny-warnings']);
-  for (const layer of mode === 'all' ? [...verifyLayers, 'real'] : verifyLayers) await runLayer(layer);
+  for (const layer of mode === 'all' ? [...verifyLayers, 'real'] : verifyLayers)
+    await runLayer(layer);
 } else {
   await runAva('files', [mode, ...rest], []);
 }
@@ -60,7 +68,11 @@ function compiledTests(layer: string): readonly string[] {
   }
 }
 
-async function runAva(name: string, files: readonly string[], options: readonly string[]): Promise<void> {
+async function runAva(
+  name: string,
+  files: readonly string[],
+  options: readonly string[],
+): Promise<void> {
   const { code, output } = await run('npx', ['ava', '--tap', ...options, ...files]);
   const counts = readTap(output);
   total.passed += counts.passed;
@@ -69,8 +81,16 @@ async function runAva(name: string, files: readonly string[], options: readonly 
   // A crash or an empty run must not look like success.
   if (code !== 0 && counts.failed === 0) total.failed += 1;
   for (const line of output.split('\n')) if (/# SKIP/.test(line)) print(line.trim());
-  if (code !== 0) print(output.split('\n').filter((line) => !line.startsWith('ok ')).join('\n'));
-  print(`${code === 0 ? 'ok' : 'FAILED'}: ${name}: ${counts.passed} passed, ${counts.failed} failed`);
+  if (code !== 0)
+    print(
+      output
+        .split('\n')
+        .filter((line) => !line.startsWith('ok '))
+        .join('\n'),
+    );
+  print(
+    `${code === 0 ? 'ok' : 'FAILED'}: ${name}: ${counts.passed} passed, ${counts.failed} failed`,
+  );
 }
 
 function readTap(output: string): Counts {
@@ -94,6 +114,8 @@ function run(command: string, args: readonly string[]): Promise<{ code: number; 
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString('utf8') }));
+    child.on('close', (code) =>
+      resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString('utf8') }),
+    );
   });
 }

@@ -52,6 +52,7 @@ export function findKubectls(minors: readonly string[]): {
 
 function clientMinor(path: string): string {
   const text = execFileSync(path, ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
-  const version = (JSON.parse(text) as { clientVersion: { major: string; minor: string } }).clientVersion;
+  const version = (JSON.parse(text) as { clientVersion: { major: string; minor: string } })
+    .clientVersion;
   return `${version.major}.${version.minor.replace(/\D/g, '')}`;
 }
