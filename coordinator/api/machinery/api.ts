@@ -1,0 +1,109 @@
+// The port between the API and whatever carries its requests: HTTPS (../https.ts), a simulated
+// network, or a caller in the same process. Plain values in, plain values out; a watch answers
+// with a body that pushes into a sink which tells how much it still holds back.
+//
+// Next file to read: server.ts.
+
+import type { Clock } from '../../../common/runtime/clock.ts';
+import type { Chance } from '../../../common/runtime/chance.ts';
+import type { Log } from '../../../common/runtime/log.ts';
+import type { Metrics } from '../../../common/runtime/metrics.ts';
+import type { KubeObject } from '../../../common/model/kube-object.ts';
+import type { Desired, ObjectView } from '../../desired/store.ts';
+import type { KindDefinition, UserInfo } from './kind.ts';
+
+export interface ApiRequest {
+  readonly method: string;
+  /** Path and query, as in the request line. */
+  readonly target: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Uint8Array;
+  /** Already authenticated; undefined is anonymous. */
+  readonly user: UserInfo | undefined;
+  /** Fires when the client went away. */
+  readonly signal: AbortSignal;
+}
+
+export interface ApiResponse {
+  readonly status: number;
+  /** Names in lower case; a list is sent as one header each. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly body: Uint8Array | StreamBody;
+}
+
+/** Where a watch writes to. The transport owns it. */
+export interface BodySink {
+  write(chunk: Uint8Array): void;
+  /** Bytes accepted by write() that the client has not taken yet. */
+  bufferedBytes(): number;
+  /** Resolves when bufferedBytes() fell, or when the client is gone. */
+  drained(): Promise<void>;
+  end(): void;
+}
+
+export interface StreamBody {
+  /** Starts the stream, once. It ends by sink.end() or when the request's signal fires. */
+  start(sink: BodySink): void;
+}
+
+/** What authorization decides on (SubjectAccessReview's attributes). */
+export interface Attributes {
+  readonly user: UserInfo;
+  readonly verb: string;
+  readonly isResource: boolean;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly path: string;
+}
+
+export type Authorize = (attributes: Attributes) => {
+  readonly allowed: boolean;
+  readonly reason?: string | undefined;
+};
+
+/**
+ * Runs before a write is stored, after validation. Throws ApiError to refuse. `object` is
+ * undefined for a delete, `old` for a create.
+ */
+export type Admit = (request: {
+  readonly operation: 'create' | 'update' | 'delete';
+  readonly kind: KindDefinition;
+  readonly subresource: string;
+  readonly object: KubeObject | undefined;
+  readonly old: KubeObject | undefined;
+  readonly user: UserInfo;
+  readonly isDryRun: boolean;
+}) => Promise<{ readonly warnings: readonly string[] }>;
+
+export interface ApiOptions {
+  readonly kinds: readonly KindDefinition[];
+  readonly desired: Desired;
+  /** Views of the projected kinds, by `<group>/<plural>` (core group: `/<plural>`). */
+  readonly projections: ReadonlyMap<string, ObjectView>;
+  readonly authorize: Authorize;
+  readonly version: ApiVersion;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly admit?: Admit;
+  /** Named checks of /readyz: undefined when it passes, else why not. */
+  readonly readiness?: () => Readonly<Record<string, string | undefined>>;
+}
+
+export interface ApiVersion {
+  /** Such as `v1.33.0+isthmus.1`; clients parse it as vX.Y.Z. */
+  readonly gitVersion: string;
+}
+
+export interface Api {
+  /** Never rejects: every fault becomes a Status. */
+  handle(request: ApiRequest): Promise<ApiResponse>;
+  /** Ends every watch cleanly and stops the clean-up of namespaces. */
+  close(): Promise<void>;
+}
