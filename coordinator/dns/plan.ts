@@ -23,7 +23,7 @@ import {
 } from '../../common/pure/address-rules.ts';
 import { toWireName } from '../../common/pure/dns-wire.ts';
 import type { ServiceSpec } from '../../common/model/kube-object.ts';
-import { chooseStable, rankFirst } from './stable-choice.ts';
+import { chooseStable, rankFirst } from '../../common/pure/stable-choice.ts';
 import { levelsOf, type LevelName, type ServiceLevels } from './levels.ts';
 
 export interface ShardInput {

@@ -1,0 +1,81 @@
+// The peer table with the indexes that questions need: which namespaces and which levels exist.
+// Input: deltas from the coordinator. Work is proportional to the delta.
+
+import { splitServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import type { PeerService } from '../../common/model/peer-table.ts';
+import type { LevelPlace } from './names.ts';
+
+export interface PeerDelta {
+  readonly upserts: readonly PeerService[];
+  readonly removals: readonly ServiceKey[];
+  readonly isFull: boolean;
+}
+
+export class PeerBook {
+  readonly #services = new Map<ServiceKey, PeerService>();
+  readonly #namespaces = new Map<string, number>();
+  readonly #levels = new Map<string, number>();
+  #isFilled = false;
+
+  /** False until the first table, from wherever it came. */
+  get isFilled(): boolean {
+    return this.#isFilled;
+  }
+
+  get(key: ServiceKey): PeerService | undefined {
+    return this.#services.get(key);
+  }
+
+  hasNamespace(namespace: string): boolean {
+    return this.#namespaces.has(namespace);
+  }
+
+  hasLevel(place: LevelPlace): boolean {
+    return this.#levels.has(toLevelKey(place));
+  }
+
+  /** In key order, so that equal tables export equally. */
+  list(): readonly PeerService[] {
+    return [...this.#services.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** Returns the keys that may answer otherwise now. */
+  apply(delta: PeerDelta): readonly ServiceKey[] {
+    this.#isFilled = true;
+    const kept = new Set(delta.upserts.map(({ key }) => key));
+    const removed = delta.isFull ? [...this.#services.keys()].filter((key) => !kept.has(key)) : delta.removals;
+    for (const key of removed) this.#remove(key);
+    for (const service of delta.upserts) {
+      this.#remove(service.key);
+      this.#services.set(service.key, service);
+      this.#count(service, 1);
+    }
+    return [...removed, ...kept];
+  }
+
+  #remove(key: ServiceKey): void {
+    const known = this.#services.get(key);
+    if (known === undefined) return;
+    this.#services.delete(key);
+    this.#count(known, -1);
+  }
+
+  #count(service: PeerService, by: number): void {
+    add(this.#namespaces, splitServiceKey(service.key).namespace, by);
+    for (const { region, zones } of service.shards) {
+      if (region === undefined) continue;
+      add(this.#levels, toLevelKey({ region, zone: undefined }), by);
+      for (const zone of zones) add(this.#levels, toLevelKey({ region, zone }), by);
+    }
+  }
+}
+
+function toLevelKey({ zone, region }: LevelPlace): string {
+  return `${zone ?? ''}.${region ?? ''}`;
+}
+
+function add(counts: Map<string, number>, key: string, by: number): void {
+  const next = (counts.get(key) ?? 0) + by;
+  if (next === 0) counts.delete(key);
+  else counts.set(key, next);
+}
