@@ -52,6 +52,11 @@ export function parseTimestamp(text: string | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
+/** For libraries that want a Date. */
+export function toDate(epochMs: number): Date {
+  return new Date(epochMs);
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),

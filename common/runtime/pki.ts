@@ -1,0 +1,290 @@
+// X.509 for the federation's own CA: certificates of servers, admins and agents. One level, EC
+// P-256, times from the Clock. Adapter of @peculiar/x509.
+//
+// Certificates are backdated an hour, because clusters' clocks are not ours.
+
+import 'reflect-metadata';
+import { createHash, createPrivateKey, webcrypto, X509Certificate as NodeCertificate } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+import { parseTimestamp, toDate, type Clock } from './clock.ts';
+import { MeshError } from '../pure/errors.ts';
+
+export interface KeyPairPem {
+  readonly certPem: string;
+  /** PKCS #8. */
+  readonly keyPem: string;
+}
+
+interface Lifetime {
+  readonly validDays: number;
+  readonly clock: Clock;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
+const signing = { name: 'ECDSA', hash: 'SHA-256' } as const;
+const dayMs = 86_400_000;
+const backdateMs = 3_600_000;
+const clientAuth = '1.3.6.1.5.5.7.3.2';
+const serverAuth = '1.3.6.1.5.5.7.3.1';
+
+x509.cryptoProvider.set(webcrypto);
+
+/** A self-signed CA. */
+export async function createCa(options: Lifetime & { readonly commonName: string }): Promise<KeyPairPem> {
+  const keys = await generateKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: toName(options.commonName, []),
+    ...toValidity(options),
+    signingAlgorithm: signing,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certPem: toPemText(certificate), keyPem: await exportKey(keys.privateKey) };
+}
+
+/** A TLS server's certificate with its own new key. */
+export async function issueServerCertificate(
+  options: Lifetime & {
+    readonly ca: KeyPairPem;
+    readonly commonName: string;
+    readonly dnsNames: readonly string[];
+    readonly ipAddresses: readonly string[];
+  },
+): Promise<KeyPairPem> {
+  const keys = await generateKeys();
+  const names: x509.JsonGeneralNames = [
+    ...options.dnsNames.map((value) => ({ type: 'dns' as const, value })),
+    ...options.ipAddresses.map((value) => ({ type: 'ip' as const, value })),
+  ];
+  const certPem = await sign({
+    ...options,
+    publicKey: keys.publicKey,
+    organizations: [],
+    // nats-server dials its own routes with it too, so it may also be a client.
+    usages: [serverAuth, clientAuth],
+    names,
+  });
+  return { certPem, keyPem: await exportKey(keys.privateKey) };
+}
+
+/** A client's certificate with its own new key: CN is the user, each O a group. */
+export async function issueClientCertificate(
+  options: Lifetime & {
+    readonly ca: KeyPairPem;
+    readonly commonName: string;
+    readonly organizations: readonly string[];
+    readonly uris?: readonly string[];
+  },
+): Promise<KeyPairPem> {
+  const keys = await generateKeys();
+  const certPem = await sign({
+    ...options,
+    publicKey: keys.publicKey,
+    usages: [clientAuth],
+    names: (options.uris ?? []).map((value) => ({ type: 'url' as const, value })),
+  });
+  return { certPem, keyPem: await exportKey(keys.privateKey) };
+}
+
+/** A new key and a PKCS #10 request (RFC 2986) for it, in DER. */
+export async function createCsr(options: {
+  readonly commonName: string;
+}): Promise<{ readonly csrDer: Uint8Array; readonly keyPem: string }> {
+  const keys = await generateKeys();
+  return {
+    csrDer: await requestFor(keys, options.commonName),
+    keyPem: await exportKey(keys.privateKey),
+  };
+}
+
+/** A request for a key that exists already, for renewal. */
+export async function createCsrForKey(options: {
+  readonly commonName: string;
+  readonly keyPem: string;
+}): Promise<Uint8Array> {
+  return requestFor(await importKeys(options.keyPem), options.commonName);
+}
+
+/**
+ * Signs a request that proves possession of its key; the subject comes from us, not from it.
+ * Throws MeshError fatal CSR_INVALID.
+ */
+export async function signCsr(
+  options: Lifetime & {
+    readonly ca: KeyPairPem;
+    readonly csrDer: Uint8Array;
+    readonly commonName: string;
+    readonly organizations: readonly string[];
+    readonly uris: readonly string[];
+  },
+): Promise<string> {
+  const request = readCsr(options.csrDer);
+  if (!(await request.verify())) {
+    throw new MeshError('fatal', 'CSR_INVALID', 'the certificate request is not signed by its own key');
+  }
+  return sign({
+    ...options,
+    publicKey: await request.publicKey.export(),
+    usages: [clientAuth],
+    names: options.uris.map((value) => ({ type: 'url' as const, value })),
+  });
+}
+
+/** Lower-case hex SHA-256 over the public key (SPKI) of a request in DER or a certificate in PEM. */
+export function publicKeyHash(of: Uint8Array | string): string {
+  const spki =
+    typeof of === 'string'
+      ? new NodeCertificate(of).publicKey.export({ type: 'spki', format: 'der' })
+      : Buffer.from(readCsr(of).publicKey.rawData);
+  return createHash('sha256').update(spki).digest('hex');
+}
+
+/** Lower-case hex SHA-256 over the certificate's DER: what a join token pins. */
+export function certificateHash(certPem: string): string {
+  return createHash('sha256').update(new NodeCertificate(certPem).raw).digest('hex');
+}
+
+export interface CertificateFacts {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  readonly uris: readonly string[];
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly publicKeyHash: string;
+}
+
+/** What a certificate says, from PEM or DER. Throws MeshError fatal CERTIFICATE_INVALID. */
+export function readCertificate(of: string | Uint8Array): CertificateFacts {
+  try {
+    const certificate = new x509.X509Certificate(typeof of === 'string' ? of : new Uint8Array(of));
+    const subject = certificate.subjectName;
+    const names = certificate.getExtension(x509.SubjectAlternativeNameExtension);
+    return {
+      commonName: subject.getField('CN')[0] ?? '',
+      organizations: subject.getField('O'),
+      uris: (names?.names.toJSON() ?? []).flatMap(({ type, value }) => (type === 'url' ? [value] : [])),
+      notBeforeMs: certificate.notBefore.getTime(),
+      notAfterMs: certificate.notAfter.getTime(),
+      publicKeyHash: createHash('sha256')
+        .update(Buffer.from(certificate.publicKey.rawData))
+        .digest('hex'),
+    };
+  } catch (error) {
+    throw new MeshError('fatal', 'CERTIFICATE_INVALID', 'not a certificate', error);
+  }
+}
+
+/** True when `der` was signed by this CA and its dates include `nowMs`. */
+export function isIssuedBy(options: {
+  readonly der: Uint8Array;
+  readonly caPem: string;
+  readonly nowMs: number;
+}): boolean {
+  try {
+    const certificate = new NodeCertificate(options.der);
+    const ca = new NodeCertificate(options.caPem);
+    return (
+      certificate.checkIssued(ca) &&
+      certificate.verify(ca.publicKey) &&
+      (parseTimestamp(certificate.validFrom) ?? Infinity) <= options.nowMs &&
+      options.nowMs < (parseTimestamp(certificate.validTo) ?? -Infinity)
+    );
+  } catch {
+    return false;
+  }
+}
+
+interface SignOptions extends Lifetime {
+  readonly ca: KeyPairPem;
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  readonly publicKey: webcrypto.CryptoKey;
+  readonly usages: readonly string[];
+  readonly names: x509.JsonGeneralNames;
+}
+
+async function sign(options: SignOptions): Promise<string> {
+  const issuer = new x509.X509Certificate(options.ca.certPem);
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: toName(options.commonName, options.organizations),
+    issuer: issuer.subject,
+    ...toValidity(options),
+    signingAlgorithm: signing,
+    publicKey: options.publicKey,
+    signingKey: (await importKeys(options.ca.keyPem)).privateKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([...options.usages], false),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer),
+      ...(options.names.length === 0
+        ? []
+        : [new x509.SubjectAlternativeNameExtension(options.names, false)]),
+    ],
+  });
+  return toPemText(certificate);
+}
+
+function toPemText(certificate: x509.X509Certificate): string {
+  return `${certificate.toString('pem').trim()}\n`;
+}
+
+function toName(commonName: string, organizations: readonly string[]): string {
+  const organizationParts = organizations.map((organization) => `O=${escapeName(organization)}`);
+  return [...organizationParts, `CN=${escapeName(commonName)}`].join(', ');
+}
+
+/** RFC 4514 escapes. */
+function escapeName(text: string): string {
+  return text.replace(/[",+;<>\\#=]/g, (character) => `\\${character}`);
+}
+
+function toValidity({ clock, validDays }: Lifetime): { notBefore: Date; notAfter: Date } {
+  return {
+    notBefore: toDate(clock.now() - backdateMs),
+    notAfter: toDate(clock.now() + validDays * dayMs),
+  };
+}
+
+function readCsr(csrDer: Uint8Array): x509.Pkcs10CertificateRequest {
+  try {
+    return new x509.Pkcs10CertificateRequest(new Uint8Array(csrDer));
+  } catch (error) {
+    throw new MeshError('fatal', 'CSR_INVALID', 'not a PKCS #10 certificate request', error);
+  }
+}
+
+async function requestFor(keys: webcrypto.CryptoKeyPair, commonName: string): Promise<Uint8Array> {
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: toName(commonName, []),
+    keys,
+    signingAlgorithm: signing,
+  });
+  return new Uint8Array(request.rawData);
+}
+
+function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({
+    format: 'pem',
+    type: 'pkcs8',
+  }) as string;
+}
+
+async function importKeys(keyPem: string): Promise<webcrypto.CryptoKeyPair> {
+  const key = createPrivateKey(keyPem);
+  const jwk = key.export({ format: 'jwk' }) as webcrypto.JsonWebKey;
+  const { d: _private, ...publicJwk } = jwk;
+  return {
+    privateKey: await webcrypto.subtle.importKey('jwk', jwk, algorithm, true, ['sign']),
+    publicKey: await webcrypto.subtle.importKey('jwk', publicJwk, algorithm, true, ['verify']),
+  };
+}
