@@ -1,0 +1,148 @@
+// Health of each cluster and shard, with its evidence. Observed state in, verdicts out.
+// Input: telemetry, Sessions, placement, probes, what the log recorded. Output: HealthView for
+// dns and status, PeerSource for session.
+//
+//   I3. Silence is not death: a cluster is dead only when probes prove it (step-cluster.ts).
+//   I6. On suspicion, verdicts freeze; only proof or a policy withdraws.
+//   I10. A cluster that floods or hangs costs its own share (intake.ts, suspicions.ts).
+// Read on: fold.ts, step-cluster.ts, step-suspicion.ts, step-shard.ts.
+
+import { splitLogKey, toClusterName, toLogPrefix } from '../../common/model/ids.ts';
+import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import type {
+  EventRecorder,
+  HealthView,
+  PeerSource,
+  PlacementView,
+  SessionView,
+} from '../../common/model/views.ts';
+import type { AddressRules } from '../../common/pure/address-rules.ts';
+import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { topologyOf } from '../../common/pure/cluster-topology.ts';
+import { reportPatterns } from '../../common/pure/partition.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import type { Clock, Timer } from '../../common/runtime/clock.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
+import type { Prober } from '../../common/runtime/prober.ts';
+import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
+import type { Desired, StoredObject } from '../desired/store.ts';
+import type { TelemetryCodec } from './codec.ts';
+import { followPrefix } from './follow.ts';
+import { tickMs } from './lag.ts';
+import { buildParts } from './parts.ts';
+import { recordedShards } from './recorded.ts';
+
+export interface HealthConfig {
+  readonly federation: string;
+  readonly addressRules: AddressRules;
+  /** Default 3,000. */
+  readonly silenceMs?: number;
+  /** Default 10,000. */
+  readonly warmStartMs?: number;
+  /** How long an unprovable silent cluster is kept whatever the policy says. Default 60,000. */
+  readonly silenceGraceMs?: number;
+  /** What follows for an unprovable silent cluster after the grace. Default keep. */
+  readonly silencePolicy?: 'keep' | 'withdraw';
+}
+
+export interface HealthOptions {
+  readonly desired: Desired;
+  readonly placement: PlacementView;
+  readonly sessions: SessionView;
+  readonly bus: TelemetryBus;
+  readonly prober: Prober;
+  readonly codec: TelemetryCodec;
+  /** Where what agents tell as events goes. */
+  readonly recorder: EventRecorder;
+  readonly config: HealthConfig;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface Health {
+  readonly view: HealthView;
+  readonly peers: PeerSource;
+  /** Placement must have reached the log's end before. */
+  start(): void;
+  /** Nothing that was marked is still to be judged. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function createHealth(options: HealthOptions): Health {
+  const parts = buildParts(options);
+  const { table, shards, suspicions, intake, policies, peers, topologies } = parts;
+  const { desired, placement, sessions, bus, config, clock, metrics } = options;
+  const cancels: (() => void)[] = [];
+  let ticker: Timer | undefined;
+  let isStopped = false;
+
+  const tick = (): void => {
+    const lagMs = parts.lag.tick(clock.monotonicMs());
+    metrics.gauge('mesh_health_event_loop_lag_seconds', lagMs / 1000);
+    // Twice round the event loop: what the sockets hold is read before silence is judged.
+    clock.soon(() => clock.soon(judgeOverdue));
+    ticker = clock.after(tickMs, tick);
+  };
+
+  const judgeOverdue = (): void => {
+    if (isStopped) return;
+    table.judgeOverdue(intake.isWaiting);
+    suspicions.tick();
+    parts.takeGraces();
+    parts.takeVantageChange();
+  };
+
+  const onCluster = ({ key, object }: StoredObject, isDeleted: boolean): void => {
+    const cluster = toClusterName(splitLogKey(key).name);
+    if (isDeleted) {
+      parts.forget(cluster);
+      return;
+    }
+    const topology = topologyOf(object as Cluster);
+    const isMoved = toCanonicalJson(topologies.get(cluster)) !== toCanonicalJson(topology);
+    topologies.set(cluster, topology);
+    table.put(cluster, object as Cluster);
+    if (!isMoved) return;
+    for (const { key: service } of placement.shardsOf(cluster)) peers.changed(service);
+  };
+
+  const start = (): void => {
+    const clusters = followPrefix(desired, toLogPrefix(isthmusGroup, 'clusters'), onCluster);
+    cancels.push(() => clusters.cancel());
+    for (const { verdict, damping } of recordedShards(desired, clock.monotonicMs())) {
+      if (table.entry(verdict.cluster) !== undefined) shards.restore(verdict, damping);
+    }
+    policies.start();
+    cancels.push(
+      placement.subscribe(({ cluster, key }) => {
+        shards.mark(cluster, key);
+        peers.changed(key);
+      }),
+      sessions.subscribe(({ cluster, key }) => {
+        if (key === undefined) table.judge(cluster);
+      }),
+      ...reportPatterns(config.federation).map((pattern) => {
+        const subscription = bus.subscribe(pattern, intake.receive);
+        return () => subscription.cancel();
+      }),
+    );
+    for (const { name } of table.entries()) shards.markCluster(name);
+    ticker = clock.after(tickMs, tick);
+  };
+
+  const stop = async (): Promise<void> => {
+    isStopped = true;
+    ticker?.cancel();
+    for (const cancel of cancels.splice(0)) cancel();
+    policies.stop();
+    intake.stop();
+    suspicions.stop();
+    await Promise.all([shards.stop(), parts.baseline.stop(), parts.syncing.stop()]);
+  };
+
+  return { view: parts.view, peers, start, stop, idle: () => shards.idle() };
+}

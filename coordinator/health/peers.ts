@@ -1,0 +1,67 @@
+// What agents' resolvers shall know of each Service's shards.
+// Input: placement, shard verdicts, topology of clusters. Output: PeerService, sorted by cluster.
+// A view without memory: it is computed when asked for.
+
+import type { ShardVerdict } from '../../common/model/health.ts';
+import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
+import type { PeerService, PeerShard } from '../../common/model/peer-table.ts';
+import type { Topology } from '../../common/model/topology.ts';
+import type { PeerSource, PlacementView, Unsubscribe } from '../../common/model/views.ts';
+import type { AddressRules } from '../../common/pure/address-rules.ts';
+import { hostnamesOf, publishableAddresses, tcpPorts } from './plan-targets.ts';
+
+export interface Peers extends PeerSource {
+  /** Something about this Service's shards changed. */
+  changed(key: ServiceKey): void;
+}
+
+export function createPeers(options: {
+  readonly placement: PlacementView;
+  readonly clusters: () => Iterable<ClusterName>;
+  readonly topology: (cluster: ClusterName) => Topology;
+  readonly verdict: (cluster: ClusterName, key: ServiceKey) => ShardVerdict | undefined;
+  readonly rules: AddressRules;
+}): Peers {
+  const { placement, rules } = options;
+  const listeners = new Set<(key: ServiceKey) => void>();
+
+  const toPeer = (cluster: ClusterName, key: ServiceKey): PeerShard => {
+    const verdict = options.verdict(cluster, key);
+    const { zones, region } = options.topology(cluster);
+    return {
+      cluster,
+      zones,
+      region,
+      addresses: publishableAddresses(verdict?.addresses ?? [], rules),
+      hostnames: hostnamesOf(verdict?.addresses ?? []),
+      tcpPorts: tcpPorts(verdict?.ports ?? []),
+      isHealthy: verdict?.state === 'healthy',
+    };
+  };
+
+  const peers = (key: ServiceKey): PeerService | undefined => {
+    const clusters = placement.clustersOf(key);
+    if (clusters.length === 0) return undefined;
+    return { key, shards: clusters.map((cluster) => toPeer(cluster, key)) };
+  };
+
+  const services = (): Iterable<ServiceKey> => {
+    const keys = new Set<ServiceKey>();
+    for (const cluster of options.clusters()) {
+      for (const { key } of placement.shardsOf(cluster)) keys.add(key);
+    }
+    return keys;
+  };
+
+  return {
+    services,
+    peers,
+    subscribe: (listener): Unsubscribe => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    changed: (key) => {
+      for (const listener of listeners) listener(key);
+    },
+  };
+}

@@ -1,0 +1,92 @@
+// The verdict on one shard in words and numbers, from its damped state and what was reported.
+// Input: state, last report, last verdict. Output: ShardVerdict.
+//
+//   W1. While nothing new is known (frozen, dead), numbers and addresses stay the last known.
+//   W2. sinceMs moves only with the state.
+
+import type { ShardState, ShardVerdict } from '../../common/model/health.ts';
+import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
+import type { ShardIngress, ShardReadiness } from '../../common/model/telemetry.ts';
+import { assertNever } from '../../common/pure/errors.ts';
+
+export interface VerdictInput {
+  readonly key: ServiceKey;
+  readonly cluster: ClusterName;
+  readonly state: ShardState;
+  readonly before: ShardVerdict | undefined;
+  /** undefined while nothing new is known. */
+  readonly report:
+    | { readonly readiness: ShardReadiness | undefined; readonly ingress: ShardIngress | undefined }
+    | undefined;
+  readonly minReady: number;
+  readonly holdMs: number;
+  /** Why the cluster's life withdraws it, when state is `dead`. */
+  readonly deathReason: string;
+  /** Wall clock. */
+  readonly nowMs: number;
+}
+
+export function toShardVerdict(input: VerdictInput): ShardVerdict {
+  const { before, report, state } = input;
+  const ready = report === undefined ? (before?.ready ?? 0) : (report.readiness?.ready ?? 0);
+  const total = report === undefined ? (before?.total ?? 0) : (report.readiness?.total ?? 0);
+  const last = report === undefined ? before : report.ingress;
+  const isKept = report === undefined && before?.state === state; // W1
+  const said = isKept ? before : describe(input, ready, total);
+  return {
+    key: input.key,
+    cluster: input.cluster,
+    state,
+    reason: said.reason,
+    message: said.message,
+    sinceMs: before?.state === state ? before.sinceMs : input.nowMs, // W2
+    ready,
+    total,
+    addresses: last?.addresses ?? [],
+    clusterIps: last?.clusterIps ?? [],
+    ports: last?.ports ?? [],
+  };
+}
+
+function describe(
+  input: VerdictInput,
+  ready: number,
+  total: number,
+): { readonly reason: string; readonly message: string } {
+  const { state, minReady } = input;
+  switch (state) {
+    case 'healthy':
+      return { reason: 'Ready', message: `${ready} of ${total} endpoints are ready.` };
+    case 'notReady':
+      return {
+        reason: 'NotEnoughReadyEndpoints',
+        message: `${ready} of ${total} endpoints are ready, ${minReady} needed.`,
+      };
+    case 'noAddress':
+      return { reason: 'NoOutsideAddress', message: 'The Service has no outside address.' };
+    case 'heldDown': {
+      const seconds = Math.round(input.holdMs / 1000);
+      return { reason: 'HeldDown', message: `Ready again; returns after ${seconds} s without a change.` };
+    }
+    case 'dead':
+      return { reason: input.deathReason, message: 'Its cluster is withdrawn.' };
+    case 'pending':
+      return { reason: 'Pending', message: 'The cluster has not reported this shard yet.' };
+    default:
+      return assertNever(state);
+  }
+}
+
+/** Same for everybody who looks at verdicts. */
+export function isSameVerdict(a: ShardVerdict | undefined, b: ShardVerdict): boolean {
+  return (
+    a !== undefined &&
+    a.state === b.state &&
+    a.reason === b.reason &&
+    a.message === b.message &&
+    a.ready === b.ready &&
+    a.total === b.total &&
+    JSON.stringify([a.addresses, a.clusterIps, a.ports]) ===
+      JSON.stringify([b.addresses, b.clusterIps, b.ports])
+  );
+}

@@ -1,0 +1,60 @@
+// minReadyEndpoints of each Service, from the ServicePolicies of its namespace.
+// Where several policies name one Service, the first by name counts.
+
+import type { ServiceKey } from '../../common/model/ids.ts';
+import { splitServiceKey, toLogPrefix, toServiceKey } from '../../common/model/ids.ts';
+import { isthmusGroup, type ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import type { Desired, StoredObject, WatchHandle } from '../desired/store.ts';
+import { followPrefix } from './follow.ts';
+
+export interface Policies {
+  minReady(key: ServiceKey): number;
+  start(): void;
+  stop(): void;
+}
+
+export function createPolicies(options: {
+  readonly desired: Desired;
+  readonly onChange: (key: ServiceKey) => void;
+}): Policies {
+  const { desired, onChange } = options;
+  const minReadyOf = new Map<ServiceKey, number>();
+  const serviceOf = new Map<string, ServiceKey>();
+  let watch: WatchHandle | undefined;
+
+  const look = ({ key: at, object }: StoredObject, isDeleted: boolean): void => {
+    const before = serviceOf.get(at);
+    const after = isDeleted ? undefined : namedService(object as ServicePolicy);
+    if (after === undefined) serviceOf.delete(at);
+    else serviceOf.set(at, after);
+    for (const key of new Set([before, after])) if (key !== undefined) read(key);
+  };
+
+  const read = (key: ServiceKey): void => {
+    const { namespace } = splitServiceKey(key);
+    let minReady: number | undefined;
+    for (const { object } of desired.list(toLogPrefix(isthmusGroup, 'servicepolicies', namespace))) {
+      const policy = object as ServicePolicy;
+      if (namedService(policy) === key) minReady ??= policy.spec?.health?.minReadyEndpoints;
+    }
+    if (minReady === undefined) minReadyOf.delete(key);
+    else minReadyOf.set(key, Math.max(1, minReady));
+    onChange(key);
+  };
+
+  return {
+    minReady: (key) => minReadyOf.get(key) ?? 1,
+    start: () => {
+      watch = followPrefix(desired, toLogPrefix(isthmusGroup, 'servicepolicies'), look);
+    },
+    stop: () => watch?.cancel(),
+  };
+}
+
+function namedService(policy: ServicePolicy): ServiceKey | undefined {
+  const name = policy.spec?.serviceName;
+  const { namespace } = policy.metadata;
+  return name === undefined || namespace === undefined
+    ? undefined
+    : toServiceKey({ namespace, name });
+}

@@ -1,0 +1,67 @@
+// Which vantage points can be asked right now, and which of them about one cluster.
+// Input: live clusters with their Session and topology. Output: vantage points, best first.
+
+import type { ClusterName } from '../../common/model/ids.ts';
+import type { ProbeTarget } from '../../common/model/telemetry.ts';
+import type { Topology } from '../../common/model/topology.ts';
+import type { SessionView } from '../../common/model/views.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { ClusterTable } from './cluster-table.ts';
+import { toTargetKey, type Reach } from './fold-reach.ts';
+import { chooseVantages, ownVantage, toVantage, type Vantage } from './plan-vantage.ts';
+
+/** DESIGN 8: the coordinator and up to three agents keep the baseline. */
+const baselineAgentsMax = 3;
+/** In trouble one more, should one of the three be in the same trouble. */
+const suspicionAgentsMax = 4;
+
+export interface Vantages {
+  forBaseline(cluster: ClusterName): readonly Vantage[];
+  /** Those that lately reached a target come first: their failures count. */
+  forSuspicion(cluster: ClusterName, targets: readonly ProbeTarget[]): readonly Vantage[];
+}
+
+export function createVantages(options: {
+  readonly table: ClusterTable;
+  readonly sessions: SessionView;
+  readonly topology: (cluster: ClusterName) => Topology;
+  readonly reach: Reach;
+  readonly allowLoopback: boolean;
+  readonly clock: Clock;
+}): Vantages {
+  const { table, sessions, topology, reach, allowLoopback, clock } = options;
+
+  const agents = (): readonly Vantage[] => {
+    const able: Vantage[] = [];
+    for (const entry of table.entries()) {
+      const { life } = entry.verdict;
+      if ((life !== 'live' && life !== 'apiStale') || !table.isTelemetryFresh(entry)) continue;
+      const session = sessions.session(entry.name);
+      if (session === undefined) continue; // its egress is unknown, so it proves nothing
+      const { remoteAddress } = session;
+      const cluster = entry.name;
+      able.push(toVantage({ cluster, remoteAddress, topology: topology(cluster), allowLoopback }));
+    }
+    return able;
+  };
+
+  const forSuspicion = (
+    cluster: ClusterName,
+    targets: readonly ProbeTarget[],
+  ): readonly Vantage[] => {
+    const nowMs = clock.monotonicMs();
+    const keys = targets.map(toTargetKey);
+    const counts = ({ id }: Vantage): boolean =>
+      keys.some((key) => reach.counts(cluster, key, { vantageId: id, nowMs }));
+    const all = agents();
+    const witnesses = chooseVantages(cluster, all.filter(counts), suspicionAgentsMax);
+    const others = all.filter((agent) => !witnesses.includes(agent));
+    const fill = chooseVantages(cluster, others, suspicionAgentsMax - witnesses.length);
+    return [ownVantage, ...witnesses, ...fill];
+  };
+
+  return {
+    forBaseline: (cluster) => [ownVantage, ...chooseVantages(cluster, agents(), baselineAgentsMax)],
+    forSuspicion,
+  };
+}
