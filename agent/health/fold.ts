@@ -9,8 +9,9 @@
 
 import type { ServiceKey } from '../../common/model/ids.ts';
 import { toServiceKey } from '../../common/model/ids.ts';
-import type { KubeObject, Service, ServicePort } from '../../common/model/kube-object.ts';
+import type { KubeObject, Service } from '../../common/model/kube-object.ts';
 import type { IngressAddress, ShardIngress, ShardReadiness } from '../../common/model/telemetry.ts';
+import { toReportPort } from '../../common/pure/report-digest.ts';
 
 /** Kept of one endpoint: who it is and the three conditions. */
 export interface PickedEndpoint {
@@ -96,7 +97,7 @@ export function toIngress(key: ServiceKey, { spec, status }: Service): ShardIngr
     type: spec.type ?? 'ClusterIP',
     addresses: (status?.loadBalancer?.ingress ?? []).flatMap(toAddress).sort(compareAddresses),
     clusterIps: clusterIps.filter((address) => address !== '' && address !== 'None'),
-    ports: (spec.ports ?? []).map(toPort),
+    ports: (spec.ports ?? []).map(toReportPort),
   };
 }
 
@@ -108,14 +109,4 @@ function toAddress(ingress: { readonly ip?: string; readonly hostname?: string }
 function compareAddresses(a: IngressAddress, b: IngressAddress): number {
   const [left, right] = [a, b].map(({ ip, hostname }) => `${ip ?? ''}/${hostname ?? ''}`);
   return (left ?? '') < (right ?? '') ? -1 : 1;
-}
-
-// Only what the report carries: the target port is the cluster's own business.
-function toPort({ name, protocol, port, nodePort }: ServicePort): ServicePort {
-  return {
-    ...(name === undefined || name === '' ? {} : { name }),
-    protocol: protocol ?? 'TCP',
-    port,
-    ...(nodePort === undefined || nodePort === 0 ? {} : { nodePort }),
-  };
 }

@@ -17,13 +17,14 @@ import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
-import { decodeSyncRequest, encodeReport } from '../../common/wire/telemetry-codec.ts';
 import type { ApiFreshness } from './api-freshness.ts';
+import type { TelemetryCodec } from './codec.ts';
 import type { ShardObservations } from './shard-observations.ts';
 import { ReportStream, type DeltaBody, type FullBody } from './step.ts';
 
 export interface ReporterPorts {
   readonly bus: TelemetryBus;
+  readonly codec: TelemetryCodec;
   readonly observations: ShardObservations;
   readonly freshness: ApiFreshness;
   /** The agent's life as the coordinator knows it; changes with each session. */
@@ -51,7 +52,7 @@ export function startReporter(
   ports: ReporterPorts,
   names: { readonly federation: string; readonly cluster: ClusterName },
 ): Reporter {
-  const { bus, observations, freshness, clock, chance, metrics } = ports;
+  const { bus, codec, observations, freshness, clock, chance, metrics } = ports;
   const { federation, cluster } = names;
   const health = new ReportStream('health');
   const ingress = new ReportStream('ingress');
@@ -66,7 +67,7 @@ export function startReporter(
 
   const send = (kind: SubjectKind, message: TelemetryMessage): void => {
     metrics.count('mesh_health_messages_total', { kind: message.kind });
-    bus.publish(reportSubject(federation, kind, cluster), encodeReport(message));
+    bus.publish(reportSubject(federation, kind, cluster), codec.encodeReport(message));
   };
   const later = (delayMs: number, run: () => void): void => {
     const timer = clock.after(delayMs, () => {
@@ -163,15 +164,14 @@ export function startReporter(
 
   if (observations.isComplete()) for (const key of observations.keys()) observe(key);
   const unsubscribes = [
-    observations.subscribe(observe),
+    observations.subscribe({ onShard: observe, onComplete: tellAll }),
     bus.onConnection((isConnected) => {
       if (isConnected) tellAll();
     }),
   ];
-  const server = bus.serve(requestSubject(federation, 'sync', cluster), (message) => {
-    const request = decodeSyncRequest(message.payload);
-    scheduleFull(request.report);
-    return Promise.resolve(new Uint8Array()); // acceptance; the full state follows
+  const server = bus.serve(requestSubject(federation, 'sync', cluster), async (message) => {
+    scheduleFull(codec.decodeSyncRequest(message.payload).report);
+    return new Uint8Array(); // acceptance; the full state follows
   });
   tellAll();
   later(Math.round(chance.fraction() * heartbeatEveryMs), heartbeat);

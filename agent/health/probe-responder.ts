@@ -7,7 +7,7 @@ import { requestSubject } from '../../common/pure/partition.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Prober } from '../../common/runtime/prober.ts';
 import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
-import { decodeProbeRequest, encodeProbeReply } from '../../common/wire/telemetry-codec.ts';
+import type { TelemetryCodec } from './codec.ts';
 import { planProbes, type ProbePlan, type ProbeRules } from './plan-probe.ts';
 
 const concurrencyMax = 16;
@@ -17,22 +17,26 @@ const requestsMax = 8;
 export function serveProbes(
   ports: {
     readonly bus: TelemetryBus;
+    readonly codec: TelemetryCodec;
     readonly prober: Prober;
+    /** Round trips, for whoever ranks by them. */
+    readonly onResult: (result: ProbeResult) => void;
     readonly rules: () => ProbeRules;
     readonly metrics: Metrics;
   },
   names: { readonly federation: string; readonly cluster: ClusterName },
 ): { stop(): void } {
-  const { bus, prober, metrics } = ports;
+  const { bus, codec, prober, metrics } = ports;
   let requests = 0;
   const server = bus.serve(requestSubject(names.federation, 'probe', names.cluster), async (message) => {
-    const plan = planProbes(decodeProbeRequest(message.payload), ports.rules());
-    if (requests >= requestsMax) return encodeProbeReply({ results: plan.steps.map(toBusy) });
+    const plan = planProbes(codec.decodeProbeRequest(message.payload), ports.rules());
+    if (requests >= requestsMax) return codec.encodeProbeReply({ results: plan.steps.map(toBusy) });
     requests += 1;
     try {
       const results = await takeSteps(plan, prober);
       metrics.count('mesh_health_probes_total', {}, results.length);
-      return encodeProbeReply({ results });
+      for (const result of results) ports.onResult(result);
+      return codec.encodeProbeReply({ results });
     } finally {
       requests -= 1;
     }

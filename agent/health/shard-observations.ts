@@ -12,13 +12,18 @@ import { federationOf } from '../../common/pure/shard-marks.ts';
 import type { Informer } from '../../common/runtime/informer.ts';
 import { foldReadiness, toIngress, type PickedSlice } from './fold.ts';
 
+export interface ObservationListener {
+  readonly onShard: (key: ServiceKey) => void;
+  readonly onComplete?: () => void;
+}
+
 export interface ShardObservations {
   isComplete(): boolean;
   keys(): Iterable<ServiceKey>;
   readiness(key: ServiceKey): ShardReadiness | undefined;
   ingress(key: ServiceKey): ShardIngress | undefined;
-  /** Called per key that may have changed, and for every key when first complete. */
-  subscribe(listener: (key: ServiceKey) => void): () => void;
+  /** onShard: per key that may have changed. onComplete: once, when both caches first are. */
+  subscribe(listener: ObservationListener): () => void;
   stop(): void;
 }
 
@@ -28,7 +33,7 @@ export function observeShards(ports: {
   readonly federation: string;
 }): ShardObservations {
   const { services, slices, federation } = ports;
-  const listeners = new Set<(key: ServiceKey) => void>();
+  const listeners = new Set<ObservationListener>();
   const slicesOf = new Map<ServiceKey, Map<string, PickedSlice>>();
   for (const slice of slices.values()) index(slicesOf, slice);
 
@@ -38,7 +43,7 @@ export function observeShards(ports: {
     return service !== undefined && federationOf(service) === federation ? service : undefined;
   };
   const tell = (key: ServiceKey): void => {
-    if (isComplete()) for (const listener of listeners) listener(key);
+    if (isComplete()) for (const { onShard } of listeners) onShard(key);
   };
   const keys = function* (): Iterable<ServiceKey> {
     for (const service of services.values()) {
@@ -47,7 +52,9 @@ export function observeShards(ports: {
     }
   };
   const tellAll = (): void => {
+    if (!isComplete()) return;
     for (const key of keys()) tell(key);
+    for (const { onComplete } of listeners) onComplete?.();
   };
 
   const unsubscribes = [

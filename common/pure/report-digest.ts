@@ -1,41 +1,40 @@
 // The digest of a report stream: what an agent reports and what the coordinator holds of it are
-// equal when these are. Written out field by field, so that "absent", empty and zero are one and
-// the trip over the wire changes nothing; fields that the wire does not carry are left out.
+// equal when these are. Items are brought to one form first, so that an absent field, an empty one
+// and a default are the same, and the trip over the wire (which knows no absence, and carries no
+// target ports) changes nothing.
 
 import type { ServicePort } from '../model/kube-object.ts';
-import type {
-  IngressAddress,
-  ReportItems,
-  ReportKind,
-  ShardIngress,
-  ShardReadiness,
-} from '../model/telemetry.ts';
+import type { ReportItems, ReportKind, ShardIngress, ShardReadiness } from '../model/telemetry.ts';
+import { toCanonicalJson } from './canonical-json.ts';
 
 /** One item of a report as the digest counts it: add it to a SumDigest, subtract it when it goes. */
 export function toReportItem<K extends ReportKind>(report: K, item: ReportItems[K]): string {
-  return report === 'health'
-    ? readinessText(item as ShardReadiness) // K decides the type of the item
-    : ingressText(item as ShardIngress);
+  const plain =
+    report === 'health'
+      ? (item as ShardReadiness) // K decides the type of the item
+      : normalizeIngress(item as ShardIngress);
+  return `${item.key}=${toCanonicalJson(plain)}`;
 }
 
-function readinessText(item: ShardReadiness): string {
-  return [item.key, item.ready, item.serving, item.terminating, item.total].join('|');
+function normalizeIngress(item: ShardIngress): ShardIngress {
+  return {
+    key: item.key,
+    type: item.type,
+    addresses: item.addresses.map(({ ip, hostname }) => ({
+      ...(ip === undefined || ip === '' ? {} : { ip }),
+      ...(hostname === undefined || hostname === '' ? {} : { hostname }),
+    })),
+    clusterIps: item.clusterIps,
+    ports: item.ports.map(toReportPort),
+  };
 }
 
-function ingressText(item: ShardIngress): string {
-  return [
-    item.key,
-    item.type,
-    item.addresses.map(addressText).join(','),
-    item.clusterIps.join(','),
-    item.ports.map(portText).join(','),
-  ].join('|');
-}
-
-function addressText({ ip, hostname }: IngressAddress): string {
-  return `${ip ?? ''}/${hostname ?? ''}`;
-}
-
-function portText({ name, protocol, port, nodePort }: ServicePort): string {
-  return `${name ?? ''}/${protocol ?? 'TCP'}/${port}/${nodePort ?? 0}`;
+/** A port with the fields that a report carries, defaults written out. */
+export function toReportPort({ name, protocol, port, nodePort }: ServicePort): ServicePort {
+  return {
+    ...(name === undefined || name === '' ? {} : { name }),
+    protocol: protocol ?? 'TCP',
+    port,
+    ...(nodePort === undefined || nodePort === 0 ? {} : { nodePort }),
+  };
 }

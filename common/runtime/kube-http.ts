@@ -16,13 +16,22 @@ const versionDeadlineMs = 2_000;
 const pageObjects = 500;
 const pagesMax = 1_000;
 
+/** A client of the API server at `config`; close() ends its watches and connections. */
 export function connectKube(options: {
   readonly config: KubeEndpoint;
   readonly clock: Clock;
   readonly chance: Chance;
 }): KubeClient {
-  const { clock, chance } = options;
-  const exchange = createExchange(options.config, clock);
+  return createKubeClient({ ...options, exchange: createExchange(options.config, options.clock) });
+}
+
+/** The verbs over any exchange: HTTPS, or a simulated network. */
+export function createKubeClient(options: {
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}): KubeClient {
+  const { exchange, clock, chance } = options;
   const watches = new Set<RunningWatch>();
   let wasAway = false;
 

@@ -1,0 +1,240 @@
+// One agent: its stages wired in walk order over ports, so that a process (main.ts) and the
+// simulation run the same thing.
+//
+//   session -> assignment -> shard -> the cluster -> health -> bus
+//   session -> peers -> resolver <- local health
+//
+// Starts with what is on disk and goes on without coordinator, bus or API server: each part waits
+// for its own source only. The federation's name comes from the session (or from disk); applier,
+// reports and probes begin when it is known.
+
+import type { ClusterName, ServiceKey } from '../common/model/ids.ts';
+import type { KubeObject, Service } from '../common/model/kube-object.ts';
+import type { Topology } from '../common/model/topology.ts';
+import type { Chance } from '../common/runtime/chance.ts';
+import type { Clock } from '../common/runtime/clock.ts';
+import { createInformer, type Informer } from '../common/runtime/informer.ts';
+import type { KubeClient } from '../common/runtime/kube-client.ts';
+import type { Log } from '../common/runtime/log.ts';
+import type { Metrics } from '../common/runtime/metrics.ts';
+import type { Prober } from '../common/runtime/prober.ts';
+import { createApiFreshness, type ApiFreshness } from './health/api-freshness.ts';
+import type { TelemetryCodec } from './health/codec.ts';
+import { pickSlice, type PickedSlice } from './health/fold.ts';
+import {
+  detectTopology,
+  isSameTopology,
+  pickNode,
+  type DeclaredTopology,
+  type PickedNode,
+} from './health/topology.ts';
+import { startFederatedPart, type FederatedPart } from './federated-part.ts';
+import type { AgentSession, ConnectBus } from './agent-ports.ts';
+import type { HostLookup } from './resolver/host-lookup.ts';
+import { createResolver, type Resolver } from './resolver/resolver.ts';
+import type { LocalGuard } from './shard/plan.ts';
+
+export interface AgentPorts {
+  readonly kube: KubeClient;
+  readonly session: AgentSession;
+  readonly connectBus: ConnectBus;
+  readonly codec: TelemetryCodec;
+  readonly prober: Prober;
+  readonly hostLookup: HostLookup;
+  /** Topology of the last run: the cluster's API may be away when the agent starts. */
+  readonly recordedTopology: { read(): Topology | undefined; write(topology: Topology): void };
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface AgentSettings {
+  readonly cluster: ClusterName;
+  readonly declared: DeclaredTopology;
+  readonly guard: LocalGuard;
+  readonly allowLoopback: boolean;
+}
+
+export interface AgentStatus {
+  readonly federation: string | undefined;
+  readonly isSessionOpen: boolean;
+  readonly isBusConnected: boolean;
+  readonly isApiFresh: boolean;
+  readonly isCacheFilled: boolean;
+}
+
+export interface Agent {
+  readonly resolver: Resolver;
+  /** For Hello. */
+  topology(): Topology;
+  /** Empty while the API server has not answered. */
+  kubernetesVersion(): string;
+  /** Resolves when the session has been told to dial; needs neither coordinator nor API server. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  status(): AgentStatus;
+}
+
+/** What every part of the agent sees of the cluster: one watch each, shared. */
+export interface ClusterCaches {
+  readonly services: Informer<Service>;
+  readonly slices: Informer<PickedSlice>;
+  readonly nodes: Informer<PickedNode>;
+  readonly freshness: ApiFreshness;
+}
+
+// A cluster whose Nodes are not known yet must not be announced as one without zones: wait this
+// long for them, then go by the record of the last run or by what is declared.
+const nodesWaitMs = 5_000;
+
+export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
+  const { session } = ports;
+  const caches = openCaches(ports);
+  const topology = watchTopology(ports, caches, settings.declared);
+  const localListeners = new Set<(key: ServiceKey) => void>();
+  let part: FederatedPart | undefined;
+  const resolver = createResolver({
+    ...ports,
+    cluster: settings.cluster,
+    local: () => ({ get: (key) => part?.localShard(key) }),
+    subscribeLocal: (listener) => {
+      localListeners.add(listener);
+      return () => void localListeners.delete(listener);
+    },
+    topology: topology.current,
+    federation: () => session.welcome()?.federation,
+    domain: () => session.welcome()?.domain,
+    isCoordinatorReachable: session.isOpen,
+  });
+
+  const join = (federation: string): void => {
+    if (part?.federation === federation) return part.renew();
+    // A cluster that moves to another federation: the old one's shards stay (I2).
+    void part?.stop();
+    part = startFederatedPart(ports, {
+      federation,
+      settings,
+      caches,
+      onLocalChange: (key) => {
+        for (const listener of localListeners) listener(key);
+      },
+      onProbeResult: resolver.noteProbe,
+    });
+  };
+  const unsubscribes = [
+    session.onWelcome(({ federation }) => join(federation)),
+    session.onPeers(resolver.applyPeers),
+  ];
+
+  return {
+    resolver,
+    topology: topology.current,
+    kubernetesVersion: caches.freshness.version,
+    start: async () => {
+      resolver.importPeers(session.peers());
+      const known = session.welcome();
+      if (known !== undefined) join(known.federation);
+      await topology.known();
+      session.start();
+    },
+    stop: async () => {
+      for (const unsubscribe of unsubscribes) unsubscribe();
+      await session.stop();
+      await part?.stop();
+      resolver.stop();
+      topology.stop();
+      closeCaches(caches);
+    },
+    status: () => ({
+      federation: part?.federation,
+      isSessionOpen: session.isOpen(),
+      isBusConnected: part?.isBusConnected() ?? false,
+      isApiFresh: caches.freshness.isFresh(),
+      isCacheFilled: caches.services.hasSynced() && caches.slices.hasSynced(),
+    }),
+  };
+}
+
+function openCaches({ kube, clock, chance, log }: AgentPorts): ClusterCaches {
+  return {
+    services: createInformer({ kube, log, path: { apiVersion: 'v1', plural: 'services' }, pick: pickService }),
+    slices: createInformer({
+      kube,
+      log,
+      path: { apiVersion: 'discovery.k8s.io/v1', plural: 'endpointslices' },
+      pick: pickSlice,
+    }),
+    nodes: createInformer({ kube, log, path: { apiVersion: 'v1', plural: 'nodes' }, pick: pickNode }),
+    freshness: createApiFreshness({ kube, clock, chance, log }),
+  };
+}
+
+function closeCaches({ services, slices, nodes, freshness }: ClusterCaches): void {
+  for (const cache of [services, slices, nodes, freshness]) cache.stop();
+}
+
+// Managed fields are half of an object's size, and are read afresh where they matter.
+function pickService(object: KubeObject): Service {
+  const { managedFields: _dropped, ...metadata } = object.metadata;
+  return { ...(object as Service), metadata }; // watched under the path of Services
+}
+
+interface TopologyWatch {
+  current(): Topology;
+  /** Resolves when it is worth announcing. */
+  known(): Promise<void>;
+  stop(): void;
+}
+
+function watchTopology(
+  { session, clock, log, recordedTopology }: AgentPorts,
+  { nodes, freshness }: ClusterCaches,
+  declared: DeclaredTopology,
+): TopologyWatch {
+  const recorded = recordedTopology.read();
+  let current = recorded === undefined ? detectTopology([], declared) : withDeclared(recorded, declared);
+  let version = '';
+  const look = (): void => {
+    if (!nodes.hasSynced()) return; // I3: no Nodes seen yet does not mean no Nodes
+    const next = detectTopology(nodes.values(), declared);
+    const isSame = isSameTopology(current, next) && version === freshness.version();
+    current = next;
+    version = freshness.version();
+    if (isSame) return;
+    log.info('topology detected', { ...next });
+    recordedTopology.write(next);
+    session.announceTopology();
+  };
+  const unsubscribes = [
+    nodes.subscribe({ onChange: look, onSynced: look }),
+    freshness.subscribe(look),
+  ];
+  return {
+    current: () => current,
+    known: () =>
+      new Promise((resolve) => {
+        if (nodes.hasSynced()) return resolve();
+        const timer = clock.after(nodesWaitMs, () => resolve());
+        nodes.subscribe({
+          onChange: () => undefined,
+          onSynced: () => {
+            timer.cancel();
+            resolve();
+          },
+        });
+      }),
+    stop: () => {
+      for (const unsubscribe of unsubscribes) unsubscribe();
+    },
+  };
+}
+
+function withDeclared(recorded: Topology, { zone, region, provider }: DeclaredTopology): Topology {
+  const own = detectTopology([], { zone, region, provider });
+  return {
+    zones: own.zones.length > 0 ? own.zones : recorded.zones,
+    region: own.region ?? recorded.region,
+    provider: own.provider ?? recorded.provider,
+  };
+}

@@ -1,0 +1,129 @@
+// The part of an agent that needs to know its federation: applier, observations, and, as long as
+// the bus can be had, reporter and probe responder. Begins at the first welcome (or from disk).
+
+import type { ClusterName, ServiceKey } from '../common/model/ids.ts';
+import type { ProbeResult } from '../common/model/telemetry.ts';
+import { createLoop } from '../common/runtime/loop.ts';
+import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
+import type { AgentPorts, AgentSettings, ClusterCaches } from './agent.ts';
+import { startReporter, type Reporter } from './health/loop.ts';
+import { serveProbes } from './health/probe-responder.ts';
+import type { ProbeRules } from './health/plan-probe.ts';
+import { observeShards } from './health/shard-observations.ts';
+import { createShardApplier } from './shard/loop.ts';
+
+export interface FederatedPart {
+  readonly federation: string;
+  localShard(key: ServiceKey): { readonly clusterIps: readonly string[]; readonly ready: number } | undefined;
+  isBusConnected(): boolean;
+  /** A session began: other NATS servers perhaps, and a new life in any case. */
+  renew(): void;
+  stop(): Promise<void>;
+}
+
+interface OpenBus {
+  readonly bus: TelemetryBus;
+  readonly urls: string;
+  readonly reporter: Reporter;
+  readonly probes: { stop(): void };
+}
+
+export function startFederatedPart(
+  ports: AgentPorts,
+  options: {
+    readonly federation: string;
+    readonly settings: AgentSettings;
+    readonly caches: ClusterCaches;
+    readonly onLocalChange: (key: ServiceKey) => void;
+    readonly onProbeResult: (result: ProbeResult) => void;
+  },
+): FederatedPart {
+  const { session, clock, chance, log } = ports;
+  const { federation, settings, caches } = options;
+  const names: { federation: string; cluster: ClusterName } = { federation, cluster: settings.cluster };
+  const observations = observeShards({ ...caches, federation });
+  observations.subscribe({ onShard: options.onLocalChange });
+  let open: OpenBus | undefined;
+
+  const applier = createShardApplier(
+    {
+      ...ports,
+      services: caches.services,
+      assignment: session.assignment,
+      gate: { isFresh: () => !caches.freshness.isStale(), subscribe: caches.freshness.subscribe },
+      report: (result) => session.report(result),
+      record: (event) => open?.reporter.record(event),
+    },
+    { federation, guard: settings.guard },
+  );
+
+  const rules = (): ProbeRules => ({
+    allowLoopback: settings.allowLoopback,
+    ownRanges: [...caches.nodes.values()].flatMap(({ podRanges }) => podRanges),
+    isOwnAddress: (address) => isClusterIp(caches, address),
+  });
+  const close = async (): Promise<void> => {
+    const closing = open;
+    open = undefined;
+    closing?.reporter.stop();
+    closing?.probes.stop();
+    await closing?.bus.close();
+  };
+  // The bus is not needed to live: it is opened beside everything else, and again when it moves.
+  const opener = createLoop<'bus'>({
+    name: 'telemetry-bus',
+    clock,
+    chance,
+    log,
+    run: async () => {
+      const urls = session.welcome()?.natsUrls ?? [];
+      if (urls.length === 0 || open?.urls === urls.join()) return undefined;
+      await close();
+      const bus = await ports.connectBus(urls);
+      log.info('telemetry bus open', { urls });
+      const reporter = startReporter(
+        {
+          ...ports,
+          bus,
+          observations,
+          freshness: caches.freshness,
+          incarnation: session.incarnation,
+          viewRevision: session.viewRevision,
+        },
+        names,
+      );
+      const probes = serveProbes({ ...ports, bus, rules, onResult: options.onProbeResult }, names);
+      open = { bus, urls: urls.join(), reporter, probes };
+      return undefined;
+    },
+  });
+  opener.mark('bus');
+
+  return {
+    federation,
+    localShard: (key) => {
+      const ingress = observations.isComplete() ? observations.ingress(key) : undefined;
+      if (ingress === undefined) return undefined;
+      return { clusterIps: ingress.clusterIps, ready: observations.readiness(key)?.ready ?? 0 };
+    },
+    isBusConnected: () => open?.bus.isConnected() ?? false,
+    renew: () => {
+      open?.reporter.renew();
+      opener.mark('bus');
+    },
+    stop: async () => {
+      await applier.stop();
+      await opener.stop();
+      observations.stop();
+      await close();
+    },
+  };
+}
+
+// Probes are rare and at most 64 addresses: a scan of the cache is cheaper than an index.
+function isClusterIp({ services }: ClusterCaches, address: string): boolean {
+  for (const { spec } of services.values()) {
+    if (spec.clusterIP === address || spec.clusterIPs?.includes(address) === true) return true;
+  }
+  return false;
+}
