@@ -1,0 +1,180 @@
+import test from 'ava';
+import { toLogKey } from '../../common/model/ids.ts';
+import { watchQueueBytesMax } from '../../coordinator/api/machinery/watch.ts';
+import { createApiFixture, gadgetKind, type ApiFixture, type WatchedEvent } from '../support/api-fixture.ts';
+
+const gadgets = '/api/v1/namespaces/default/gadgets';
+const minuteMs = 60_000;
+
+function put(fixture: ApiFixture, name: string, labels: Readonly<Record<string, string>> = {}) {
+  return fixture.put(gadgetKind, { metadata: { name, namespace: 'default', labels } });
+}
+
+async function remove(fixture: ApiFixture, name: string): Promise<void> {
+  const key = toLogKey({ group: '', resource: 'gadgets', namespace: 'default', name });
+  const stored = fixture.desired.get(key);
+  if (stored === undefined) throw new Error(`no ${name}`);
+  await fixture.desired.write({ key, object: undefined, expected: stored.revision });
+}
+
+function brief(events: readonly WatchedEvent[]): readonly string[] {
+  return events.map(({ type, object }) => `${type} ${object.metadata?.name ?? ''}`.trim());
+}
+
+test('a watch without a revision tells the present state, then each change once', async (t) => {
+  const fixture = await createApiFixture();
+  await put(fixture, 'b');
+  await put(fixture, 'a');
+  const watch = await fixture.watch(`${gadgets}?watch=true`);
+  await put(fixture, 'c');
+  await put(fixture, 'a', { x: '1' });
+  await remove(fixture, 'b');
+  t.deepEqual(brief(await watch.events()), ['ADDED a', 'ADDED b', 'ADDED c', 'MODIFIED a', 'DELETED b']);
+});
+
+test('I1 a watch from a list tells what came after it, in order, with rising revisions', async (t) => {
+  const fixture = await createApiFixture();
+  await put(fixture, 'a');
+  const from = fixture.desired.revision();
+  await put(fixture, 'b');
+  const watch = await fixture.watch(`${gadgets}?watch=1&resourceVersion=${from}`);
+  await remove(fixture, 'a');
+  const events = await watch.events();
+  t.deepEqual(brief(events), ['ADDED b', 'DELETED a']);
+  const revisions = events.map(({ object }) => Number(object.metadata.resourceVersion));
+  t.deepEqual(revisions, [from + 1, from + 2]);
+});
+
+test('a start in the future waits for it', async (t) => {
+  const fixture = await createApiFixture();
+  const from = fixture.desired.revision() + 1;
+  const watch = await fixture.watch(`${gadgets}?watch=1&resourceVersion=${from}`);
+  await put(fixture, 'now');
+  await put(fixture, 'then');
+  t.deepEqual(brief(await watch.events()), ['ADDED then']);
+});
+
+test('a start before the window is one ERROR event with 410, then the end', async (t) => {
+  const fixture = await createApiFixture({ windowEvents: 2 });
+  const from = fixture.desired.revision();
+  for (const name of ['a', 'b', 'c', 'd']) await put(fixture, name);
+  const watch = await fixture.watch(`${gadgets}?watch=1&resourceVersion=${from}`);
+  const events = await watch.events();
+  t.is(watch.status, 200);
+  t.is(events.length, 1);
+  t.like(events[0], { type: 'ERROR', object: { kind: 'Status', reason: 'Expired', code: 410 } });
+  t.true(watch.isEnded());
+});
+
+test('what enters a selection is ADDED, what leaves it is DELETED as it was', async (t) => {
+  const fixture = await createApiFixture();
+  const watch = await fixture.watch(`${gadgets}?watch=1&labelSelector=on%3Dyes`);
+  await put(fixture, 'a');
+  await put(fixture, 'a', { on: 'yes' });
+  await put(fixture, 'a', { on: 'yes', more: '1' });
+  const left = await put(fixture, 'a', { on: 'no' });
+  await remove(fixture, 'a');
+  const events = await watch.events();
+  t.deepEqual(brief(events), ['ADDED a', 'MODIFIED a', 'DELETED a']);
+  t.deepEqual(events[2]?.object.metadata.labels, { on: 'yes', more: '1' });
+  t.is(events[2]?.object.metadata.resourceVersion, left.metadata.resourceVersion);
+});
+
+test('W2 bookmarks come each minute, only when asked for, and name the newest revision', async (t) => {
+  const fixture = await createApiFixture();
+  const asked = await fixture.watch(`${gadgets}?watch=1&allowWatchBookmarks=true`);
+  const silent = await fixture.watch(`${gadgets}?watch=1`);
+  await put(fixture, 'a');
+  fixture.clock.advance(minuteMs);
+  await asked.events();
+  fixture.clock.advance(minuteMs);
+  const events = await asked.events();
+  t.deepEqual(brief(events), ['ADDED a', 'BOOKMARK', 'BOOKMARK']);
+  t.is(events[1]?.object.metadata.resourceVersion, String(fixture.desired.revision()));
+  t.deepEqual(brief(await silent.events()), ['ADDED a']);
+});
+
+test('sendInitialEvents marks the end of the present state', async (t) => {
+  const fixture = await createApiFixture();
+  await put(fixture, 'a');
+  const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+  const watch = await fixture.watch(`${gadgets}?${query}`);
+  await put(fixture, 'b');
+  const events = await watch.events();
+  t.deepEqual(brief(events), ['ADDED a', 'BOOKMARK', 'ADDED b']);
+  t.deepEqual(events[1]?.object.metadata.annotations, { 'k8s.io/initial-events-end': 'true' });
+  const refused = await fixture.call('GET', `${gadgets}?watch=1&sendInitialEvents=true`);
+  t.is(refused.status, 422);
+});
+
+test('timeoutSeconds ends a watch cleanly', async (t) => {
+  const fixture = await createApiFixture();
+  const watch = await fixture.watch(`${gadgets}?watch=1&timeoutSeconds=5`);
+  fixture.clock.advance(4_999);
+  await watch.events();
+  t.false(watch.isEnded());
+  fixture.clock.advance(1);
+  await watch.events();
+  t.true(watch.isEnded());
+});
+
+test('a table watch describes its columns once', async (t) => {
+  const fixture = await createApiFixture();
+  const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+  const watch = await fixture.watch(`${gadgets}?watch=1`, { accept });
+  await put(fixture, 'a');
+  await put(fixture, 'b');
+  const events = await watch.events();
+  t.true(Array.isArray(events[0]?.object['columnDefinitions']));
+  t.is(events[1]?.object['columnDefinitions'], null);
+  t.like(events[1]?.object['rows'], { 0: { cells: ['b'] } });
+});
+
+test('W1 a watcher that does not read is cut off at the bound, and others see everything', async (t) => {
+  const fixture = await createApiFixture();
+  const slow = await fixture.watch(`${gadgets}?watch=1`);
+  const quick = await fixture.watch(`${gadgets}?watch=1`);
+  slow.holdBack(1 << 20);
+  const big = 'x'.repeat(200_000);
+  const rounds = Math.ceil(watchQueueBytesMax / big.length) + 1;
+  for (let round = 0; round < rounds; round += 1) await put(fixture, 'a', { big });
+  t.true(slow.isEnded());
+  t.is((await slow.events()).length, 0);
+  t.false(quick.isEnded());
+  t.is((await quick.events()).length, rounds);
+});
+
+test('W1 a watcher that pauses within the bound misses nothing', async (t) => {
+  const fixture = await createApiFixture();
+  const watch = await fixture.watch(`${gadgets}?watch=1`);
+  watch.holdBack(1 << 20);
+  await put(fixture, 'a');
+  await put(fixture, 'b');
+  t.deepEqual(await watch.events(), []);
+  watch.holdBack(0);
+  t.deepEqual(brief(await watch.events()), ['ADDED a', 'ADDED b']);
+});
+
+test('a client that goes away leaves nothing behind', async (t) => {
+  const fixture = await createApiFixture();
+  const watch = await fixture.watch(`${gadgets}?watch=1`);
+  watch.abort();
+  await put(fixture, 'a');
+  t.deepEqual(await watch.events(), []);
+  t.true(watch.isEnded());
+});
+
+test('closing the server ends every watch', async (t) => {
+  const fixture = await createApiFixture();
+  const watch = await fixture.watch(`${gadgets}?watch=1`);
+  await put(fixture, 'a');
+  await fixture.api.close();
+  t.deepEqual(brief(await watch.events()), ['ADDED a']);
+  t.true(watch.isEnded());
+});
+
+test('a yaml watch is 406 and a bad revision 500, as Kubernetes answers', async (t) => {
+  const { call } = await createApiFixture();
+  t.is((await call('GET', `${gadgets}?watch=1`, undefined, { accept: 'application/yaml' })).status, 406);
+  t.is((await call('GET', `${gadgets}?watch=1&resourceVersion=x`)).status, 500);
+});
