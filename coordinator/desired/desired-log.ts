@@ -1,0 +1,158 @@
+// The replica's own copy of the log: loads a snapshot, follows the store in order, and serves
+// lists, gets and watches from memory.
+//
+//   D1. A write answers only when this copy has folded it: a reader then sees it.
+//   D2. A write whose answer was lost is settled by reading back, never by guessing.
+
+import { toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
+import { MeshError, invariant } from '../../common/pure/errors.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import { describeError, type Log } from '../../common/runtime/log.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
+import { MemoryView } from './memory-view.ts';
+import { parseStoreValue, toStoredObject, toStoreValue } from './stored-object.ts';
+import type {
+  Desired,
+  DesiredOutcome,
+  DesiredWrite,
+  Store,
+  StoreRecord,
+  StoredObject,
+  ViewEvent,
+  WriteOutcome,
+} from './store.ts';
+
+export interface DesiredOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** How far back a watch can start. Defaults 20,000 events and 64 MiB. */
+  readonly windowEvents?: number;
+  readonly windowBytes?: number;
+}
+
+// A commit takes milliseconds; a store that has not delivered its own commit by then is broken.
+const foldTimeoutMs = 10_000;
+
+export async function createDesired(options: DesiredOptions): Promise<Desired> {
+  const { store, clock, log, metrics } = options;
+  const snapshot = await store.snapshot();
+  const view = new MemoryView({
+    start: snapshot.revision,
+    clock,
+    log,
+    windowEvents: options.windowEvents ?? 20_000,
+    windowBytes: options.windowBytes ?? 64 * 2 ** 20,
+  });
+  for await (const page of snapshot.pages) for (const record of page) seed(view, record);
+  const following = store.follow(snapshot.revision, (records) => {
+    fold(view, records);
+    metrics.count('mesh_desired_events_total', {}, records.length);
+  });
+  let refusal: string | undefined;
+
+  const write = async (request: DesiredWrite): Promise<DesiredOutcome> => {
+    if (refusal !== undefined) throw new MeshError('fatal', 'STORE_REGRESSED', refusal);
+    const before = view.get(request.key);
+    const outcome = await settle(store, request, log);
+    if (outcome.kind !== 'written') return outcome;
+    if (!(await view.reach(outcome.revision, foldTimeoutMs))) {
+      throw new MeshError('retryable', 'STORE_UNAVAILABLE', 'the write is durable but was not delivered');
+    }
+    return { kind: 'written', stored: toWritten(view, request, before, outcome.revision) };
+  };
+
+  return {
+    identity: () => store.identity(),
+    revision: () => view.revision(),
+    oldestRevision: () => view.oldestRevision(),
+    get: (key) => view.get(key),
+    list: (prefix) => view.list(prefix),
+    watch: (prefix, from, onEvents) => view.watch(prefix, from, onEvents),
+    reach: (revision, timeoutMs) => view.reach(revision, timeoutMs),
+    write,
+    barrier: async () => {
+      const revision = await store.currentRevision();
+      if (await view.reach(revision, foldTimeoutMs)) return revision;
+      throw new MeshError('retryable', 'STORE_UNAVAILABLE', 'this replica does not follow the store');
+    },
+    refuseWrites: (why) => {
+      refusal ??= why;
+      log.error('writes are refused', { why });
+    },
+    close: async () => {
+      following.cancel();
+      view.close();
+      await store.close();
+    },
+  };
+}
+
+/** The object as written, also when a later write has replaced it already; the last one if deleted. */
+function toWritten(
+  view: MemoryView,
+  request: DesiredWrite,
+  before: StoredObject | undefined,
+  revision: Revision,
+): StoredObject {
+  const current = view.get(request.key);
+  if (current?.revision === revision) return current;
+  const object = request.object ?? before?.object;
+  invariant(object !== undefined, `a delete of ${request.key} was accepted, but nothing was there`);
+  return toStoredObject(request.key, revision, object);
+}
+
+async function settle(store: Store, request: DesiredWrite, log: Log): Promise<WriteOutcome> {
+  const { key, object, expected, guard } = request;
+  const value = object === undefined ? undefined : toStoreValue(object);
+  try {
+    return await store.write({ key, value, expected, guard });
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+    log.warn('a write was not answered; reading back', { key, error: describeError(error) });
+    const settled = await readBack(store, key, expected, value);
+    if (settled === undefined) throw error;
+    return settled;
+  }
+}
+
+/** D2: our value at a newer revision means that it was written; anything else, that it was not. */
+async function readBack(
+  store: Store,
+  key: LogKey,
+  expected: Revision,
+  value: Uint8Array | undefined,
+): Promise<WriteOutcome | undefined> {
+  const found: { last: StoreRecord | undefined } = { last: undefined };
+  store
+    .follow(expected, (records) => {
+      for (const record of records) if (record.key === key) found.last ??= record;
+    })
+    .cancel();
+  const { last } = found;
+  if (last === undefined) return undefined;
+  const isOurs = value === undefined ? last.isDelete : Buffer.compare(last.value, value) === 0;
+  return isOurs
+    ? { kind: 'written', revision: last.revision }
+    : { kind: 'conflict', current: last.isDelete ? toRevision(0) : last.revision };
+}
+
+function seed(view: MemoryView, record: StoreRecord): void {
+  view.seed(toStoredObject(record.key, record.revision, parseStoreValue(record.value)));
+}
+
+function fold(view: MemoryView, records: readonly StoreRecord[]): void {
+  // One at a time: the previous object of a key may be in the same batch.
+  for (const record of records) {
+    if (record.revision <= view.revision()) continue;
+    view.fold([toEvent(view, record)], [record.value.length]);
+  }
+}
+
+function toEvent(view: MemoryView, record: StoreRecord): ViewEvent {
+  const previous = view.get(record.key);
+  const current = toStoredObject(record.key, record.revision, parseStoreValue(record.value));
+  if (record.isDelete) return { kind: 'deleted', current, previous };
+  return { kind: previous === undefined ? 'added' : 'modified', current, previous };
+}

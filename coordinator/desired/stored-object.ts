@@ -1,0 +1,40 @@
+// An object as readers see it: parsed at most once, encoded at most once, shared by all.
+
+import type { LogKey, Revision } from '../../common/model/ids.ts';
+import type { KubeObject } from '../../common/model/kube-object.ts';
+import type { StoredObject } from './store.ts';
+
+/** `object` carries any resourceVersion or none; the result carries `revision`. */
+export function toStoredObject(key: LogKey, revision: Revision, object: KubeObject): StoredObject {
+  const stamped = deepFreeze({
+    ...object,
+    metadata: { ...object.metadata, resourceVersion: String(revision) },
+  });
+  let encoded: Uint8Array | undefined;
+  return {
+    key,
+    revision,
+    object: stamped,
+    bytes: () => (encoded ??= Buffer.from(JSON.stringify(stamped), 'utf8')),
+  };
+}
+
+/** JSON bytes for the store: without the resourceVersion, which the revision says. */
+export function toStoreValue(object: KubeObject): Uint8Array {
+  const { resourceVersion: _dropped, ...metadata } = object.metadata;
+  return Buffer.from(JSON.stringify({ ...object, metadata }), 'utf8');
+}
+
+export function parseStoreValue(value: Uint8Array): KubeObject {
+  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as KubeObject;
+}
+
+// Readers share objects; a reader that writes into one would change the truth of all others.
+function deepFreeze<T extends object>(value: T): T {
+  if (Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null) deepFreeze(member as object);
+  }
+  return value;
+}

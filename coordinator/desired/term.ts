@@ -1,0 +1,35 @@
+// The lease holder's term: a record written only on take-over, whose revision is the fence. With
+// the embedded store there is one replica, which takes over at each start.
+
+import { isthmusApiVersion, isthmusGroup } from '../../common/model/isthmus-kinds.ts';
+import { toLogKey, toRevision } from '../../common/model/ids.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import type { TermGuard } from '../../common/model/views.ts';
+import type { Desired } from './store.ts';
+
+const key = toLogKey({ group: isthmusGroup, resource: 'terms', name: 'coordinator' });
+const attemptsMax = 5;
+
+/** I12: from now on a write guarded by an earlier term is fenced. */
+export async function acquireTerm(options: {
+  readonly desired: Desired;
+  /** Names this replica's life, for people. */
+  readonly holder: string;
+}): Promise<TermGuard> {
+  const { desired, holder } = options;
+  const object = {
+    apiVersion: isthmusApiVersion,
+    kind: 'Term',
+    metadata: { name: 'coordinator' },
+    spec: { holder },
+  };
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const expected = desired.get(key)?.revision ?? toRevision(0);
+    const outcome = await desired.write({ key, object, expected });
+    if (outcome.kind === 'written') {
+      const guard = { key, revision: outcome.stored.revision };
+      return { guard: () => guard };
+    }
+  }
+  throw new MeshError('retryable', 'TERM_CONTENDED', 'another replica keeps taking the term');
+}
