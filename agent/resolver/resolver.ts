@@ -79,7 +79,8 @@ export function createResolver(options: ResolverOptions): Resolver {
     applyPeers: (delta) => running.applyPeers(delta),
     exportPeers: () => running.book.list(),
     importPeers: (services) => {
-      if (running.book.isFilled) return;
+      // An empty file is no table: better "not known yet" than "no such name".
+      if (running.book.isFilled || services.length === 0) return;
       running.applyPeers({ upserts: services, removals: [], isFull: true });
     },
     noteProbe: (result) => running.reachability.note(result),

@@ -12,7 +12,7 @@
 
 import type { ShardState } from '../../common/model/health.ts';
 import type { Publication, RecordSet } from '../../common/model/publication.ts';
-import { isPublishable } from '../../common/pure/address-rules.ts';
+import { isPublishable, parseAddress } from '../../common/pure/address-rules.ts';
 import { toWireName } from '../../common/pure/dns-wire.ts';
 import type { PublicationInput, ShardInput } from './plan.ts';
 
@@ -129,7 +129,8 @@ function ingressOf(input: PublicationInput, shard: ShardInput): readonly string[
     return known === undefined ? [] : [...known.addresses, ...known.hostnames];
   }
   return (shard.verdict?.addresses ?? []).flatMap(({ ip, hostname }) => {
-    const addresses = ip !== undefined && isPublishable(ip, input.addressRules) ? [ip] : [];
+    const address = ip === undefined ? undefined : parseAddress(ip);
+    const addresses = address !== undefined && isPublishable(address, input.addressRules) ? [address] : [];
     const name = hostname?.toLowerCase().replace(/\.$/, '');
     const isOurs = name === input.zone || name?.endsWith(`.${input.zone}`) === true;
     const isName = name !== undefined && name.includes('.') && toWireName(name) !== undefined;
