@@ -1,0 +1,183 @@
+// The guide, fourth part: edits reach every shard, hand-made changes are repaired, the state is
+// shown at a glance, and deletion leaves what it should: nothing, or the shards alone.
+
+import { everyNameIs, fetchText, oneLine, portsOf } from './steps-create.ts';
+import { seen, StepFailure, type Step } from './step.ts';
+import { publicAddressOf, type ServiceView, type World } from './world.ts';
+
+const handEdited = 'gce-us-central1-f';
+const editMs = 20_000;
+const manifest = 'examples/services/nginx.yaml';
+
+export const editSteps: readonly Step[] = [
+  {
+    title: 'a label edit reaches every shard',
+    run: async (world) => {
+      await world.federation('label', '--overwrite', 'service', 'nginx', 'tier=web');
+      return everyShard(world, (shard) => {
+        const tier = shard?.metadata.labels?.['tier'];
+        return seen(tier === 'web', `tier=${tier ?? 'absent'}`);
+      });
+    },
+  },
+  {
+    title: 'a port edit reaches every shard and its load balancer',
+    run: async (world) => {
+      await patchPort(world, 8080);
+      const shards = await everyShard(world, (shard) =>
+        seen(portsOf(shard) === '8080', `ports ${portsOf(shard)}`),
+      );
+      const [address = '?'] = (await world.addresses()).values();
+      const answer = await world.eventually(editMs, () => answers(`http://${address}:8080/`));
+      await patchPort(world, 80);
+      await everyShard(world, (shard) => seen(portsOf(shard) === '80', `ports ${portsOf(shard)}`));
+      await world.eventually(editMs, () => world.dnsShows(namesOf(world)));
+      return `${shards}; ${answer}`;
+    },
+  },
+  {
+    title: 'a hand edit of a shard is repaired',
+    run: async (world) => {
+      const edit = JSON.stringify({ spec: { selector: { run: 'edited-by-hand' } } });
+      await world.member(handEdited, ['patch', 'service', 'nginx', '--type=merge', '-p', edit]);
+      return world.eventually(editMs, async () => {
+        const run = (await world.nginxIn(handEdited))?.spec.selector?.['run'];
+        return seen(run === 'nginx', `selector run=${run ?? 'absent'} in ${handEdited}`);
+      });
+    },
+  },
+  {
+    title: 'a shard deleted by hand is made again, and DNS is whole again',
+    run: async (world) => {
+      const old = (await world.nginxIn(handEdited))?.metadata.uid;
+      await world.member(handEdited, ['delete', 'service', 'nginx', '--timeout=10s']);
+      const made = await world.eventually(editMs, async () => {
+        const shard = await world.nginxIn(handEdited);
+        const isNew =
+          shard !== undefined && shard.metadata.uid !== old && publicAddressOf(shard) !== undefined;
+        return seen(isNew, `uid ${old ?? '?'} -> ${shard?.metadata.uid ?? 'none'}`);
+      });
+      return `${made}; ${await world.eventually(editMs, () => world.dnsShows(namesOf(world)))}`;
+    },
+  },
+  {
+    title: 'get clusters, serviceshards and dnsrecordsets show the state at a glance',
+    run: async ({ federation, clusters, demo }) => {
+      const tables = await Promise.all(
+        ['clusters', 'serviceshards', 'dnsrecordsets'].map((kind) => federation('get', kind)),
+      );
+      const [inClusters = '', inShards = '', inRecords = ''] = tables;
+      const missing = clusters.filter(
+        ({ name }) => !inClusters.includes(name) || !inShards.includes(name),
+      );
+      if (missing.length > 0 || !inRecords.includes(`svc.${demo.domain}`))
+        throw new StepFailure(tables.map(oneLine).join(' || '));
+      return tables
+        .map((table) => `${rowsOf(table)} rows under ${oneLine(table.split('\n', 1)[0] ?? '')}`)
+        .join('; ');
+    },
+  },
+  {
+    title: 'events say what happened',
+    run: async (world) =>
+      world.eventually(editMs, async () => {
+        const text = await world.federation(
+          'get',
+          'events',
+          '-o',
+          'jsonpath={range .items[*]}{.reason}{"\\n"}{end}',
+        );
+        const reasons = [
+          ...new Set(
+            text
+              .trim()
+              .split('\n')
+              .filter((reason) => reason !== ''),
+          ),
+        ].sort();
+        return seen(reasons.length > 0, reasons.length === 0 ? 'no event' : reasons.join(', '));
+      }),
+  },
+  {
+    title: 'delete --cascade=orphan keeps the shards and removes every record',
+    run: async (world) => {
+      await world.federation('delete', 'service', 'nginx', '--cascade=orphan', '--timeout=20s');
+      const dns = await world.eventually(editMs, () => everyNameIs(world, 'NXDOMAIN'));
+      await world.eventually(editMs, () => noneLeft(world));
+      const kept = await everyShard(world, (shard) =>
+        seen(shard !== undefined, shard === undefined ? 'gone' : 'kept'),
+      );
+      return `${kept}; ${dns}`;
+    },
+  },
+  {
+    title: 'create again: the orphans are adopted and every record is back',
+    run: async (world) => {
+      await world.federation('create', '-f', manifest);
+      return world.eventually(editMs, () => world.dnsShows(namesOf(world)));
+    },
+  },
+  {
+    title: 'delete removes every shard and every record',
+    run: async (world) => {
+      await world.federation('delete', 'service', 'nginx', '--timeout=20s');
+      const gone = await everyShard(world, (shard) =>
+        seen(shard === undefined, shard === undefined ? 'gone' : 'still there'),
+      );
+      const dns = await world.eventually(editMs, () => everyNameIs(world, 'NXDOMAIN'));
+      return `${gone}; ${dns}; ${await world.eventually(editMs, () => noneLeft(world))}`;
+    },
+  },
+];
+
+function namesOf(world: World): readonly string[] {
+  return world.clusters.map(({ name }) => name);
+}
+
+async function everyShard(
+  world: World,
+  check: (shard: ServiceView | undefined) => ReturnType<typeof seen>,
+): Promise<string> {
+  const found = await Promise.all(
+    namesOf(world).map((name) =>
+      world.eventually(editMs, async () => {
+        const { ok, saw } = check(await world.nginxIn(name));
+        return seen(ok, `${name}: ${saw}`);
+      }),
+    ),
+  );
+  return found.join('; ');
+}
+
+async function patchPort(world: World, port: number): Promise<void> {
+  const patch = JSON.stringify([{ op: 'replace', path: '/spec/ports/0/port', value: port }]);
+  await world.federation('patch', 'service', 'nginx', '--type=json', '-p', patch);
+}
+
+async function answers(url: string): Promise<ReturnType<typeof seen>> {
+  try {
+    return seen(true, `${url} says "${await fetchText(url)}"`);
+  } catch (error) {
+    return seen(false, String(error));
+  }
+}
+
+async function noneLeft(world: World): Promise<ReturnType<typeof seen>> {
+  const texts = await Promise.all(
+    ['serviceshards', 'dnsrecordsets'].map((kind) =>
+      world.federation('get', kind, '--no-headers', '--ignore-not-found'),
+    ),
+  );
+  const rows = texts.map((text) => rowsOf(text, 0));
+  return seen(
+    rows.every((count) => count === 0),
+    `${rows[0] ?? 0} serviceshards, ${rows[1] ?? 0} dnsrecordsets left`,
+  );
+}
+
+function rowsOf(table: string, headers = 1): number {
+  return (
+    table.split('\n').filter((row) => row.trim() !== '').length -
+    (table.trim() === '' ? 0 : headers)
+  );
+}

@@ -1,0 +1,148 @@
+// One process of the demo: started with a ready line, killed, stopped, continued, started again
+// with the same arguments. Adapter (child processes).
+//
+// Every part is a process group of its own, so that Ctrl-C reaches only the demo, which then ends
+// the parts in order.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Clock } from '../common/runtime/clock.ts';
+import type { JsonObject } from '../common/model/kube-object.ts';
+
+export interface PartProgram {
+  readonly name: string;
+  /** Compiled program below the package's dist folder, such as `coordinator/main.js`. */
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly logPath: string;
+}
+
+export interface Part {
+  readonly name: string;
+  /** Undefined when it does not run. */
+  pid(): number | undefined;
+  /** Resolves with the ready line. Rejects when the process ends or stays silent. */
+  start(): Promise<JsonObject>;
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
+  /** Resolves when the process is gone. */
+  gone(): Promise<void>;
+  /** SIGTERM, and after `graceMs` SIGKILL. */
+  end(graceMs: number): Promise<void>;
+}
+
+// Two busy cores start eight programs at once.
+const readyMs = 60_000;
+const readyLineBytesMax = 1 << 20;
+
+export function createPart(
+  program: PartProgram,
+  options: {
+    readonly clock: Clock;
+    /** Called when it ended although nobody here asked for it. */
+    readonly onUnexpectedEnd: (how: string) => void;
+  },
+): Part {
+  const { clock } = options;
+  let child: ChildProcess | undefined;
+  let isEnding = false;
+  let ended: Promise<void> = Promise.resolve();
+
+  const start = async (): Promise<JsonObject> => {
+    isEnding = false;
+    const started = launch(program);
+    child = started;
+    ended = new Promise((resolve) => {
+      started.once('exit', (code, signal) => {
+        if (child === started) child = undefined;
+        if (!isEnding) options.onUnexpectedEnd(signal ?? `code ${code ?? 0}`);
+        resolve();
+      });
+    });
+    return readReadyLine(started, program, clock);
+  };
+
+  return {
+    name: program.name,
+    pid: () => child?.pid,
+    start,
+    signal: (signal) => {
+      if (signal === 'SIGKILL') isEnding = true;
+      child?.kill(signal);
+    },
+    gone: () => ended,
+    end: async (graceMs) => {
+      const current = child;
+      if (current === undefined) return;
+      isEnding = true;
+      current.kill('SIGTERM');
+      current.kill('SIGCONT'); // a stopped process acts on SIGTERM only when it goes on
+      const timer = clock.after(graceMs, () => current.kill('SIGKILL'));
+      await ended;
+      timer.cancel();
+    },
+  };
+}
+
+function launch(program: PartProgram): ChildProcess {
+  const preload = new URL('./exit-with-parent.js', import.meta.url).href;
+  const script = fileURLToPath(new URL(`../${program.script}`, import.meta.url));
+  const log = openSync(program.logPath, 'a', 0o600);
+  try {
+    return spawn(process.execPath, ['--import', preload, script, ...program.args], {
+      stdio: ['pipe', 'pipe', log],
+      detached: true,
+      env: withoutSettings(process.env),
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** ISTHMUS_* would change what the parts do, and not all parts know all settings. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ISTHMUS_')));
+}
+
+function readReadyLine(
+  child: ChildProcess,
+  program: PartProgram,
+  clock: Clock,
+): Promise<JsonObject> {
+  const { name, logPath } = program;
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      timer.cancel();
+      act();
+    };
+    const fail = (why: string): void =>
+      settle(() => reject(new Error(`${name} did not start: ${why}; its log is ${logPath}`)));
+    const timer = clock.after(readyMs, () => fail(`no ready line after ${readyMs / 1000} s`));
+    let text = '';
+    child.stdin?.on('error', () => undefined); // it ended: 'exit' says so
+    child.once('error', (error) => fail(error.message));
+    child.once('exit', (code, signal) => fail(`it ended with ${signal ?? `code ${code ?? 0}`}`));
+    child.stdout?.setEncoding('utf8');
+    child.stdout?.on('data', (chunk: string) => {
+      if (text.length > readyLineBytesMax) return;
+      text += chunk;
+      const ready = parseReadyLine(text);
+      if (ready !== undefined) settle(() => resolve(ready));
+    });
+  });
+}
+
+/** The first line that is a JSON object with `"ready": true`. */
+function parseReadyLine(text: string): JsonObject | undefined {
+  const complete = text.slice(0, text.lastIndexOf('\n') + 1);
+  for (const line of complete.split('\n')) {
+    if (!line.startsWith('{')) continue;
+    try {
+      const value = JSON.parse(line) as JsonObject; // a line that starts with { is an object
+      if (value['ready'] === true) return value;
+    } catch {
+      // Something else that was printed; the ready line is still to come.
+    }
+  }
+  return undefined;
+}
