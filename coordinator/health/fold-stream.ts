@@ -159,7 +159,7 @@ export class ReportStream<K extends ReportKind> {
   #replace(items: readonly ReportItems[K][]): Set<ServiceKey> {
     const changed = new Set<ServiceKey>();
     const kept = new Set(items.map((item) => item.key));
-    for (const key of [...this.#known.keys()]) {
+    for (const key of this.#known.keys()) {
       if (!kept.has(key) && this.#remove(key)) changed.add(key);
     }
     for (const item of items) if (this.#set(item)) changed.add(item.key);

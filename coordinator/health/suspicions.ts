@@ -182,7 +182,7 @@ export function createSuspicions(options: {
       for (const cluster of suspicions.keys()) openDue(cluster);
     },
     stop: () => {
-      for (const cluster of [...suspicions.keys()]) clear(cluster);
+      for (const cluster of suspicions.keys()) clear(cluster);
     },
   };
 }
