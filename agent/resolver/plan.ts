@@ -113,13 +113,15 @@ export function nearestShards(
 ): readonly PeerShard[] {
   const healthy = shards.filter((shard) => shard.isHealthy && hasOutside(shard) && shard.cluster !== known.cluster);
   const trusted = healthy.filter((shard) => !isSuspect(shard, known));
-  const ranked = (trusted.length > 0 ? trusted : healthy).map((shard) => ({
-    shard,
-    tier: tierOf(shard, known.topology),
-    roundTrip: roundTripClass(shard, known),
-  }));
+  const ranked = (trusted.length > 0 ? trusted : healthy).map((shard) => {
+    return { shard, tier: tierOf(shard, known.topology), roundTrip: roundTripClass(shard, known) };
+  });
+  // Half-measured tiers go by name: a probe that failed once must not move anybody by itself.
+  const unmeasured = new Set(ranked.filter(({ roundTrip }) => roundTrip === undefined).map(({ tier }) => tier));
+  const distance = ({ tier, roundTrip = 0 }: { readonly tier: number; readonly roundTrip: number | undefined }): number =>
+    unmeasured.has(tier) ? 0 : roundTrip;
   return ranked
-    .sort((a, b) => a.tier - b.tier || a.roundTrip - b.roundTrip || (a.shard.cluster < b.shard.cluster ? -1 : 1))
+    .sort((a, b) => a.tier - b.tier || distance(a) - distance(b) || (a.shard.cluster < b.shard.cluster ? -1 : 1))
     .map(({ shard }) => shard);
 }
 
@@ -131,19 +133,21 @@ function isSuspect(shard: PeerShard, known: Pick<Knowledge, 'isSuspect'>): boole
   return shard.addresses.length > 0 && shard.addresses.every((address) => known.isSuspect(address));
 }
 
-function tierOf(shard: PeerShard, here: Topology): number {
+/** 0 same zone, 1 same region, 2 elsewhere. */
+export function tierOf(shard: PeerShard, here: Topology): number {
   const sameRegion = here.region !== undefined && shard.region === here.region;
   if (sameRegion && shard.zones.some((zone) => here.zones.includes(zone))) return 0;
   return sameRegion ? 1 : 2;
 }
 
-// A round trip that was never measured ranks behind every measured one.
-const unmeasuredClass = 1_000;
+// Load balancers that are names are not measured; they stand behind what was.
+const namedClass = 1_000;
 
 /** Doublings of the time in milliseconds: small differences are noise and must not move pods. */
-function roundTripClass(shard: PeerShard, known: Pick<Knowledge, 'roundTripMs'>): number {
+function roundTripClass(shard: PeerShard, known: Pick<Knowledge, 'roundTripMs'>): number | undefined {
+  if (shard.addresses.length === 0) return namedClass;
   const measured = shard.addresses.flatMap((address) => known.roundTripMs(address) ?? []);
-  return measured.length === 0 ? unmeasuredClass : Math.round(Math.log2(Math.max(...[Math.min(...measured)], 0.125)));
+  return measured.length === 0 ? undefined : Math.round(Math.log2(Math.max(Math.min(...measured), 0.125)));
 }
 
 function failOpen(key: ServiceKey, shards: readonly PeerShard[]): Target | undefined {

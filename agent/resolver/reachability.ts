@@ -1,6 +1,6 @@
-// The resolver's own view of other clusters' addresses: round trips at all times when somebody
-// tells one, and, while the coordinator is away, probes of the addresses that pods are being sent
-// to and of the next candidates. Rounds happen only while Services are being asked for.
+// The resolver's own view of other clusters' addresses: round trips, measured once in a while where
+// several shards are equally near, and, while the coordinator is away, probes of the addresses that
+// pods are being sent to and of the next candidates. All only for Services that are asked for.
 //
 //   B1. One failure is not two: an address is suspect after two failed probes in a row.
 //   B2. With the coordinator back its verdicts count again and suspicion is dropped.
@@ -30,12 +30,15 @@ const targetsMax = 64;
 const probesAtOnce = 8;
 const failuresToSuspect = 2;
 const addressesMax = 4_096;
+const measureAgainMs = 600_000;
 
 export class Reachability {
   readonly #options: ReachabilityOptions;
   readonly #asked = new Map<ServiceKey, number>();
   readonly #failures = new Map<string, number>();
   readonly #roundTrips = new Map<string, number>();
+  readonly #measuredAt = new Map<string, number>();
+  #measuring = 0;
   #timer: Timer | undefined;
   #isRunning = false;
   #isStopped = false;
@@ -52,6 +55,21 @@ export class Reachability {
     return this.#roundTrips.get(address);
   }
 
+  /** Measures round trips that are not known or old; failures mean nothing here. */
+  measure(targets: readonly ProbeTarget[]): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const due = targets.filter(({ address }) => (this.#measuredAt.get(address) ?? -Infinity) < nowMs - measureAgainMs);
+    const room = targetsMax - this.#measuring;
+    const taken = due.slice(0, Math.max(room, 0));
+    if (taken.length === 0 || this.#isStopped) return;
+    for (const { address } of taken) remember(this.#measuredAt, address, nowMs);
+    this.#measuring += taken.length;
+    void this.#probeAll(taken).then((results) => {
+      this.#measuring -= taken.length;
+      if (!this.#isStopped) for (const result of results) this.note(result);
+    });
+  }
+
   /** A pod was sent to another cluster for this Service while the coordinator was away. */
   noteAsked(key: ServiceKey): void {
     this.#asked.delete(key);
@@ -66,9 +84,7 @@ export class Reachability {
     const { address } = result.target;
     const before = this.#roundTrips.get(address);
     if (!result.ok) return;
-    this.#roundTrips.set(address, result.roundTripMs);
-    const [oldest] = this.#roundTrips.keys();
-    if (this.#roundTrips.size > addressesMax && oldest !== undefined) this.#roundTrips.delete(oldest);
+    remember(this.#roundTrips, address, result.roundTripMs);
     if (before === undefined || isOtherClass(before, result.roundTripMs)) this.#options.onChange();
   }
 
@@ -143,6 +159,14 @@ export class Reachability {
     if (isChanged) this.#options.onChange();
     return hasDoubt;
   }
+}
+
+/** Bounded: the address that was noted longest ago makes room. */
+function remember(numbers: Map<string, number>, address: string, value: number): void {
+  numbers.delete(address);
+  numbers.set(address, value);
+  const [oldest] = numbers.keys();
+  if (numbers.size > addressesMax && oldest !== undefined) numbers.delete(oldest);
 }
 
 function isOtherClass(a: number, b: number): boolean {

@@ -4,7 +4,7 @@
 // health is live, and its own probes take the place of the coordinator's verdicts.
 
 import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
-import type { PeerService } from '../../common/model/peer-table.ts';
+import type { PeerService, PeerShard } from '../../common/model/peer-table.ts';
 import type { ProbeResult, ProbeTarget } from '../../common/model/telemetry.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import type { Unsubscribe } from '../../common/model/views.ts';
@@ -26,7 +26,7 @@ import type { Prober } from '../../common/runtime/prober.ts';
 import { HostCache, type HostLookup } from './host-lookup.ts';
 import { toServedZones, whatIsAsked, type ServedZones } from './names.ts';
 import { PeerBook, type PeerDelta } from './peer-book.ts';
-import { nearestShards, planAnswer, type Knowledge, type LocalShard } from './plan.ts';
+import { nearestShards, planAnswer, tierOf, type Knowledge, type LocalShard } from './plan.ts';
 import { Reachability } from './reachability.ts';
 import { toApex, toNegative, toTails, type Found } from './reply.ts';
 
@@ -71,6 +71,8 @@ export interface Resolver {
 const readyMax = 20_000;
 // Candidates behind the serving shard that are probed while the coordinator is away.
 const candidatesProbed = 2;
+// Shards of one Service whose round trip is measured.
+const measuredMax = 16;
 
 export function createResolver(options: ResolverOptions): Resolver {
   const running = new RunningResolver(options);
@@ -198,6 +200,7 @@ class RunningResolver {
     if (found.target.kind === 'addresses') {
       const ready = toReady([]);
       this.#keep(readyId(query), ready);
+      if (found.from === 'peer') this.#measureNearest(found.key);
       return this.#useReady(query, transport, ready);
     }
     const { hostname } = found.target;
@@ -277,6 +280,14 @@ class RunningResolver {
     };
   }
 
+  /** Round trips matter where the next shard is as near as the first. */
+  #measureNearest(key: ServiceKey): void {
+    const known = this.#knowledge();
+    const ranked = nearestShards(this.book.get(key)?.shards ?? [], known);
+    const nearest = ranked.filter((shard) => ranked[0] !== undefined && tierOf(shard, known.topology) === tierOf(ranked[0], known.topology));
+    if (nearest.length > 1) this.reachability.measure(nearest.slice(0, measuredMax).flatMap(toTargets));
+  }
+
   /** The shard that serves and the next ones, suspects included: they may have come back. */
   #probeTargets(key: ServiceKey): readonly ProbeTarget[] {
     const shards = this.book.get(key)?.shards ?? [];
@@ -284,10 +295,13 @@ class RunningResolver {
     const ranked = nearestShards(shards, knowledge);
     const serving = nearestShards(shards, this.#knowledge())[0];
     const wanted = new Set([...(serving === undefined ? [] : [serving]), ...ranked.slice(0, candidatesProbed + 1)]);
-    return [...wanted].flatMap(({ addresses, tcpPorts: [port] }) =>
-      port === undefined ? [] : addresses.map((address): ProbeTarget => ({ address, port, method: 'tcp' })),
-    );
+    return [...wanted].flatMap(toTargets);
   }
+}
+
+function toTargets({ addresses, tcpPorts: [port] }: PeerShard): readonly ProbeTarget[] {
+  if (port === undefined) return [];
+  return addresses.map((address) => ({ address, port, method: 'tcp' }));
 }
 
 function readyId({ name, type }: DnsQuery): string {

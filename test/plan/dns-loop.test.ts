@@ -1,0 +1,191 @@
+import test from 'ava';
+import type { ShardVerdict } from '../../common/model/health.ts';
+import { toClusterName, toLogKey, type ClusterName, type ServiceKey } from '../../common/model/ids.ts';
+import type { KubeObject } from '../../common/model/kube-object.ts';
+import type { Publication } from '../../common/model/publication.ts';
+import type { HealthView, PlacementView } from '../../common/model/views.ts';
+import { systemChance } from '../../common/runtime/chance.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
+import { silentLog } from '../../common/runtime/log.ts';
+import { silentMetrics } from '../../common/runtime/metrics.ts';
+import { createDns, type Dns } from '../../coordinator/dns/loop.ts';
+import { createZoneTable } from '../../coordinator/zone/zone-table.ts';
+import { decode, MemoryDesired, nginx, nginxAt, nginxGlobal, question, shard, type ShardSketch } from '../support/dns-fixtures.ts';
+
+const serviceKey = toLogKey({ group: '', resource: 'services', namespace: 'web', name: 'nginx' });
+const publicationKey = toLogKey({
+  group: 'isthmus.dev',
+  resource: 'publications',
+  namespace: 'web',
+  name: 'nginx.example.com',
+});
+const termKey = toLogKey({ group: 'isthmus.dev', resource: 'terms', name: 'coordinator' });
+
+function service(more: Partial<KubeObject['metadata']> = {}): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'nginx', namespace: 'web', uid: 'uid-1', ...more },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+  };
+}
+
+function cluster(name: string, zone: string, region: string): KubeObject {
+  return { apiVersion: 'isthmus.dev/v1alpha1', kind: 'Cluster', metadata: { name }, spec: { zone, region } };
+}
+
+/** Two clusters and one Service, with verdicts that the test sets. */
+function createWorld(desired = new MemoryDesired()) {
+  const verdicts = new Map<ClusterName, ShardVerdict>();
+  const due = new Set<(at: { cluster: ClusterName; key: ServiceKey }) => void>();
+  const events: string[] = [];
+  let placed: readonly ClusterName[] = [toClusterName('a'), toClusterName('b')];
+  let hasPlaced = true;
+  desired.put(toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'a' }), cluster('a', 'za', 'ra'));
+  desired.put(toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'b' }), cluster('b', 'zb', 'rb'));
+  const content = { key: nginx, bytes: new Uint8Array(), hash: 'h' as never };
+  const placement: PlacementView = {
+    revision: () => (hasPlaced ? desired.revision() : (0 as never)),
+    shard: () => undefined,
+    shardsOf: (name) => (placed.includes(name) ? [content] : []),
+    clustersOf: () => placed,
+    removalsOf: () => [],
+    subscribe: (listener) => {
+      due.add(listener);
+      return () => due.delete(listener);
+    },
+  };
+  const health: HealthView = {
+    cluster: () => undefined,
+    shard: (name) => verdicts.get(name),
+    subscribe: (listener) => {
+      due.add(listener);
+      return () => due.delete(listener);
+    },
+  };
+  const wake = (name: string): void => {
+    for (const listener of due) listener({ cluster: toClusterName(name), key: nginx });
+  };
+  const dns: Dns = createDns({
+    desired,
+    placement,
+    health,
+    term: { guard: () => ({ key: termKey, revision: 1 as never }) },
+    recorder: { record: ({ type, reason }) => void events.push(`${type} ${reason}`) },
+    config: { federation: 'myfederation', domain: 'example.com', ttlSeconds: 60, addressRules: { allowLoopback: false } },
+    clock: systemClock,
+    chance: systemChance,
+    log: silentLog,
+    metrics: silentMetrics,
+  });
+  const published = (): Publication | undefined => desired.get(publicationKey)?.object.spec as Publication | undefined;
+  return {
+    desired,
+    dns,
+    events,
+    published,
+    values: (name: string) =>
+      published()?.recordSets.filter((set) => set.name === name).flatMap(({ values }) => values),
+    place: (names: readonly string[], isKnown = true) => {
+      placed = names.map(toClusterName);
+      hasPlaced = isKnown;
+      wake('a');
+    },
+    judge: (sketch: ShardSketch) => {
+      const { verdict } = shard(sketch);
+      if (verdict !== undefined) verdicts.set(verdict.cluster, verdict);
+      wake(sketch.cluster);
+    },
+    forget: () => verdicts.clear(),
+  };
+}
+
+const a: ShardSketch = { cluster: 'a', ips: ['8.8.0.1'] };
+const b: ShardSketch = { cluster: 'b', ips: ['8.8.0.2'] };
+
+async function createReady() {
+  const world = createWorld();
+  world.desired.put(serviceKey, service());
+  world.dns.start();
+  world.judge(a);
+  world.judge(b);
+  await world.dns.idle();
+  return world;
+}
+
+test('a Service whose shards become healthy is published, and the zone answers', async (t) => {
+  const world = await createReady();
+  const zone = createZoneTable({ desired: world.desired, domain: 'example.com', federation: 'myfederation' });
+  t.deepEqual(world.values(nginxGlobal), ['8.8.0.1', '8.8.0.2']);
+  t.deepEqual(world.events, ['Normal DNSPublished']);
+  t.is(decode(zone.answer(question(nginxAt('za', 'ra'), 'A'), 'udp').reply).answers.length, 1);
+  world.judge({ ...a, state: 'notReady' });
+  await world.dns.idle();
+  t.deepEqual(world.values(nginxAt('ra')), [nginxGlobal]);
+  t.deepEqual(
+    decode(zone.query(nginxAt('za', 'ra'), 'A').reply).answers.map((line) => line.split(' ')[1]),
+    ['CNAME', 'CNAME', 'A'],
+  );
+  t.deepEqual(world.events, ['Normal DNSPublished', 'Warning DNSFailedOver']);
+});
+
+test('nothing is written when nothing changed, and every write is fenced', async (t) => {
+  const world = await createReady();
+  const before = world.desired.writes.length;
+  world.judge(a);
+  world.judge(b);
+  await world.dns.idle();
+  t.is(world.desired.writes.length, before);
+  t.true(world.desired.writes.every(({ guard }) => guard?.key === termKey));
+});
+
+test('I7 a Service that is being deleted, or is gone, has no publication', async (t) => {
+  const world = await createReady();
+  world.desired.put(serviceKey, service({ deletionTimestamp: '2026-01-01T00:00:00Z' }));
+  await world.dns.idle();
+  t.is(world.published(), undefined);
+  t.deepEqual(world.events, ['Normal DNSPublished', 'Normal DNSWithdrawn']);
+});
+
+test('I7 a publication whose Service went unseen goes at the next start', async (t) => {
+  const world = await createReady();
+  await world.dns.stop();
+  world.desired.put(serviceKey, undefined);
+  t.not(world.published(), undefined);
+  const next = createWorld(world.desired);
+  next.dns.start();
+  await next.dns.idle();
+  t.is(next.published(), undefined);
+});
+
+test('I3 after a restart without verdicts the publication stays as it is', async (t) => {
+  const world = await createReady();
+  const before = world.published();
+  world.forget();
+  world.judge({ cluster: 'a', isUnknown: true });
+  await world.dns.idle();
+  t.is(world.published(), before);
+});
+
+test('I3 a placement that has not seen the Service is no wish to withdraw it', async (t) => {
+  const world = await createReady();
+  world.place([], false);
+  await world.dns.idle();
+  t.deepEqual(world.values(nginxGlobal), ['8.8.0.1', '8.8.0.2']);
+  world.place([]);
+  await world.dns.idle();
+  t.deepEqual(world.published()?.recordSets, []);
+  await world.dns.stop();
+});
+
+test('a cluster that is deselected leaves its names; a cluster that moves takes them along', async (t) => {
+  const world = await createReady();
+  world.place(['a']);
+  await world.dns.idle();
+  t.deepEqual(world.values(nginxGlobal), ['8.8.0.1']);
+  t.deepEqual(world.values(nginxAt('rb')), []);
+  world.desired.put(toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'a' }), cluster('a', 'zn', 'rn'));
+  await world.dns.idle();
+  t.deepEqual(world.values(nginxAt('zn', 'rn')), ['8.8.0.1']);
+  t.deepEqual(world.values(nginxAt('ra')), []);
+});
