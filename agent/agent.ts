@@ -19,7 +19,6 @@ import type { Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import type { Prober } from '../common/runtime/prober.ts';
 import { createApiFreshness, type ApiFreshness } from './health/api-freshness.ts';
-import type { TelemetryCodec } from './health/codec.ts';
 import { pickSlice, type PickedSlice } from './health/fold.ts';
 import {
   detectTopology,
@@ -38,7 +37,6 @@ export interface AgentPorts {
   readonly kube: KubeClient;
   readonly session: AgentSession;
   readonly connectBus: ConnectBus;
-  readonly codec: TelemetryCodec;
   readonly prober: Prober;
   readonly hostLookup: HostLookup;
   /** Topology of the last run: the cluster's API may be away when the agent starts. */

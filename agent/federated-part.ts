@@ -5,6 +5,12 @@ import type { ClusterName, ServiceKey } from '../common/model/ids.ts';
 import type { ProbeResult } from '../common/model/telemetry.ts';
 import { createLoop } from '../common/runtime/loop.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
+import {
+  decodeProbeRequest,
+  decodeSyncRequest,
+  encodeProbeReply,
+  encodeReport,
+} from '../common/wire/telemetry-codec.ts';
 import type { AgentPorts, AgentSettings, ClusterCaches } from './agent.ts';
 import { startReporter, type Reporter } from './health/loop.ts';
 import { serveProbes } from './health/probe-responder.ts';
@@ -20,6 +26,8 @@ export interface FederatedPart {
   renew(): void;
   stop(): Promise<void>;
 }
+
+const codec = { encodeReport, decodeSyncRequest, decodeProbeRequest, encodeProbeReply };
 
 interface OpenBus {
   readonly bus: TelemetryBus;
@@ -85,6 +93,7 @@ export function startFederatedPart(
         {
           ...ports,
           bus,
+          codec,
           observations,
           freshness: caches.freshness,
           incarnation: session.incarnation,
@@ -92,7 +101,7 @@ export function startFederatedPart(
         },
         names,
       );
-      const probes = serveProbes({ ...ports, bus, rules, onResult: options.onProbeResult }, names);
+      const probes = serveProbes({ ...ports, bus, codec, rules, onResult: options.onProbeResult }, names);
       open = { bus, urls: urls.join(), reporter, probes };
       return undefined;
     },

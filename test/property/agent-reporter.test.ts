@@ -8,22 +8,21 @@ import type { ShardIngress, ShardReadiness, TelemetryMessage } from '../../commo
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import type { BusMessage, TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
 import { ReportStream as ReceivedStream } from '../../coordinator/health/fold-stream.ts';
+import {
+  decodeProbeRequest,
+  decodeReport,
+  decodeSyncRequest,
+  encodeProbeReply,
+  encodeReport,
+  encodeSyncRequest,
+} from '../../common/wire/telemetry-codec.ts';
 import type { TelemetryCodec } from '../../agent/health/codec.ts';
 import { startReporter } from '../../agent/health/loop.ts';
 import type { ObservationListener, ShardObservations } from '../../agent/health/shard-observations.ts';
 import { deltaBytesMax, ReportStream } from '../../agent/health/step.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 
-const json = {
-  encode: (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value)),
-  decode: (bytes: Uint8Array): never => JSON.parse(Buffer.from(bytes).toString()) as never,
-};
-const codec: TelemetryCodec = {
-  encodeReport: json.encode,
-  decodeSyncRequest: json.decode,
-  decodeProbeRequest: json.decode,
-  encodeProbeReply: json.encode,
-};
+const codec: TelemetryCodec = { encodeReport, decodeSyncRequest, decodeProbeRequest, encodeProbeReply };
 const keyOf = (index: number): ServiceKey => toServiceKey({ namespace: 'n', name: `s${index}` });
 
 class Observed implements ShardObservations {
@@ -53,8 +52,8 @@ class Observed implements ShardObservations {
 
 /** A bus of one agent and one coordinator that loses what `isLost` says. */
 class LossyBus implements TelemetryBus {
-  readonly health = new ReceivedStream<'health'>();
-  readonly ingress = new ReceivedStream<'ingress'>();
+  readonly health = new ReceivedStream('health');
+  readonly ingress = new ReceivedStream('ingress');
   isLost: () => boolean = () => false;
   connected = true;
   largest = 0;
@@ -66,7 +65,7 @@ class LossyBus implements TelemetryBus {
   publish = (_subject: string, payload: Uint8Array): void => {
     if (!this.connected || this.isLost()) return;
     this.messages += 1;
-    this.#receive(json.decode(payload));
+    this.#receive(decodeReport(payload));
     this.largest = Math.max(this.largest, payload.length);
   };
   #receive(message: TelemetryMessage): void {
@@ -87,7 +86,7 @@ class LossyBus implements TelemetryBus {
     for (const report of ['health', 'ingress'] as const) {
       if (this[report].isSynced() || this.isLost()) continue;
       for (const answer of this.#served.values()) {
-        void answer({ subject: '', payload: json.encode({ report }) });
+        void answer({ subject: '', payload: encodeSyncRequest({ report }) });
       }
     }
   }
@@ -224,7 +223,7 @@ test('R1, R2: deltas over a full state give the current state and its digest', (
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(4), fc.option(fc.nat(3), { nil: undefined }), fc.boolean())), (changes) => {
       const stream = new ReportStream('health');
-      const received = new ReceivedStream<'health'>();
+      const received = new ReceivedStream('health');
       const base = { cluster: toClusterName('a'), incarnation: { session: 1, boot: 1 }, report: 'health' } as const;
       for (const body of stream.full()) received.foldFull({ kind: 'full', ...base, ...body });
       for (const [index, ready, isFlushed] of changes) {
