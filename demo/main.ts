@@ -81,6 +81,7 @@ async function runMesh(command: Command & { readonly kind: 'run' | 'once' }): Pr
     return command.kind === 'once' ? await playOnce(mesh, file) : await stayUp(mesh, file);
   } catch (error) {
     complain(describeError(error));
+    process.exitCode = exitCodes.failed; // already now: it decides whether logs are kept
     return exitCodes.failed;
   } finally {
     await lifecycle.close();

@@ -14,16 +14,18 @@ import {
   domain,
   federation,
   federationContext,
+  loadBalancerPrefix,
   memberClusters,
   type MemberCluster,
 } from './clusters.ts';
+import { helpFor } from './cluster/load-balancers.ts';
 import type { ControlAnswer } from './control-socket.ts';
 import { mergeKubeconfigs, writeDemoFile, writeWhole, type DemoFile } from './demo-file.ts';
 import { connectFederation, makeJoinToken, waitForClusters } from './federation-api.ts';
 import { toLayout, type Layout } from './layout.ts';
 import { endLeftovers, isAlive, loadState, saveState, signalIfThere } from './leftovers.ts';
 import { createPart, type Part, type PartProgram } from './part.ts';
-import { takeLoadBalancerBase, takePorts } from './ports.ts';
+import { canListen, takeLoadBalancerBase, takePorts } from './ports.ts';
 import {
   agentName,
   agentPart,
@@ -78,6 +80,7 @@ export async function prepareMesh(options: MeshOptions): Promise<Mesh> {
       port: serviceOfGuidePort,
       chance,
     }));
+  await warnOfRefusedListeners(loadBalancerBase, say);
   const ports = await takePorts(defaultPorts(), { isAnyPort, chance, earlier: saved?.ports ?? {} });
   return createMesh(options, {
     layout,
@@ -85,6 +88,17 @@ export async function prepareMesh(options: MeshOptions): Promise<Mesh> {
     loadBalancerBase,
     natsServer: options.natsServer,
   });
+}
+
+/** The demo goes on without: the APIs work, only the load balancers stay shut. */
+async function warnOfRefusedListeners(base: number, say: (text: string) => void): Promise<void> {
+  for (const [index] of memberClusters.entries()) {
+    const address = `${loadBalancerPrefix(base, index)}.1`;
+    const code = await canListen(serviceOfGuidePort, address);
+    if (code === undefined) continue;
+    say(`load balancers will not answer: ${helpFor(code, address, serviceOfGuidePort)}`);
+    if (code !== 'EADDRNOTAVAIL') return;
+  }
 }
 
 function createMesh(options: MeshOptions, choices: Choices): Mesh {
