@@ -12,7 +12,9 @@ import type { KindDefinition, UserInfo } from '../../coordinator/api/machinery/k
 import type { Schema } from '../../coordinator/api/machinery/schema.ts';
 import { createApi } from '../../coordinator/api/machinery/server.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
-import { createTinyDesired } from './tiny-desired.ts';
+import { createDesired } from '../../coordinator/desired/desired-log.ts';
+import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
+import { createProjection, type Projection } from '../../coordinator/desired/projection.ts';
 
 const text = (description: string): Schema => ({ type: 'string', description });
 const texts = (description: string): Schema => ({ type: 'map', values: text('Value.'), description });
@@ -213,6 +215,7 @@ export interface WatchedEvent {
 export interface ApiFixture {
   readonly api: Api;
   readonly desired: Desired;
+  readonly shadows: Projection;
   readonly clock: ManualClock;
   call(method: string, target: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   watch(target: string, headers?: Readonly<Record<string, string>>): Promise<WatchTap>;
@@ -229,12 +232,19 @@ export async function createApiFixture(
     readonly readiness?: ApiOptions['readiness'];
   } = {},
 ): Promise<ApiFixture> {
-  const desired = createTinyDesired(present({ windowEvents: options.windowEvents }));
   const clock = createManualClock();
+  const desired = await createDesired({
+    store: createMemoryStore({ disk: createMemoryDisk('test') }),
+    clock,
+    log: silentLog,
+    metrics: silentMetrics,
+    ...present({ windowEvents: options.windowEvents }),
+  });
+  const shadows = createProjection({ epoch: 1, group: 'test.dev', resource: 'shadows', clock });
   const api = createApi({
     kinds: options.kinds ?? [namespaceKind, gadgetKind, widgetKind, shadowKind],
     desired,
-    projections: new Map([['test.dev/shadows', createTinyDesired()]]),
+    projections: new Map([['test.dev/shadows', shadows]]),
     authorize: options.authorize ?? (() => ({ allowed: true })),
     version: { gitVersion: 'v1.33.0+isthmus.1' },
     clock,
@@ -246,6 +256,7 @@ export async function createApiFixture(
   const fixture: ApiFixture = {
     api,
     desired,
+    shadows,
     clock,
     call: (method, target, body, headers) => call(api, method, target, body, headers),
     watch: (target, headers) => watch(api, target, headers),

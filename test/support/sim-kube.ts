@@ -2,7 +2,7 @@
 // the agent's real client over an exchange that needs no socket. The network between them can be
 // slow, cut or frozen. For tests and the simulation.
 
-import { MeshError } from '../../common/pure/errors.ts';
+import type { MeshError } from '../../common/pure/errors.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import { sleep, type Clock } from '../../common/runtime/clock.ts';
@@ -98,7 +98,7 @@ class Network {
     this.state = state;
     if (state === 'up') for (const wake of this.#thawing.splice(0)) wake();
     if (state !== 'down') return;
-    for (const breakOne of [...this.#breakers]) breakOne();
+    for (const breakOne of this.#breakers) breakOne();
   }
 
   onBreak(breakOne: () => void): () => void {
