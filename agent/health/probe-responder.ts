@@ -45,7 +45,7 @@ export function serveProbes(
 }
 
 async function takeSteps({ steps, deadlineMs }: ProbePlan, prober: Prober): Promise<readonly ProbeResult[]> {
-  const results = new Array<ProbeResult>(steps.length);
+  const results: ProbeResult[] = []; // filled by index, all of it
   const queue = steps.entries(); // shared by the workers: each takes the next
   const work = async (): Promise<void> => {
     for (const [index, step] of queue) {

@@ -74,10 +74,10 @@ export function startWatch(options: {
     new Promise((resolve) => {
       const seconds = watchSecondsMin + Math.floor(chance.fraction() * watchSecondsSpread);
       let idle: Timer | undefined;
-      let stream: KubeStream | undefined;
+      const running: { stream?: KubeStream } = {}; // an exchange may end it before it is returned
       const end = (result: End): void => {
         idle?.cancel();
-        stream?.cancel();
+        running.stream?.cancel();
         interrupt = undefined;
         resolve(result);
       };
@@ -87,7 +87,7 @@ export function startWatch(options: {
       };
       interrupt = () => end({ kind: 'stirred' });
       rearm();
-      stream = options.exchange.stream(options.toPath(from, seconds), {
+      running.stream = options.exchange.stream(options.toPath(from, seconds), {
         onBytes: rearm,
         onLine: (line) => {
           const result = takeLine(line);
@@ -129,7 +129,7 @@ export function startWatch(options: {
     });
 
   const run = async (): Promise<void> => {
-    while (!isCancelled) {
+    for (;;) {
       const startedMs = clock.monotonicMs();
       const end = await followOnce();
       if (isCancelled) return;

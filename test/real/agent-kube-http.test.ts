@@ -150,6 +150,16 @@ test('a server that takes the request and says nothing is KUBE_TIMEOUT after two
   close();
 });
 
+/** Looks again with each turn of the event loop; ava's timeout is the deadline. */
+const until = (condition: () => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    const look = (): void => {
+      if (condition()) resolve();
+      else systemClock.soon(look);
+    };
+    look();
+  });
+
 interface Seen {
   readonly lists: (readonly string[])[];
   readonly events: string[];
@@ -168,20 +178,12 @@ async function watching(onWatch: (response: ServerResponse, query: URLSearchPara
     response.writeHead(200);
     return onWatch(response, query, count);
   });
-  const done = (condition: () => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const look = (): void => {
-        if (condition()) resolve();
-        else systemClock.soon(look);
-      };
-      look();
-    });
   kube.watch(services, {
     onList: (objects) => seen.lists.push(names(objects)),
     onEvent: (type, object) => seen.events.push(`${type} ${object.metadata.name}`),
     onError: (error) => seen.errors.push(error instanceof MeshError ? error.code : error.message),
   });
-  return { kube, seen, close, done };
+  return { kube, seen, close, done: until };
 }
 const event = (type: string, name: string, resourceVersion: string): string =>
   `${JSON.stringify({ type, object: { kind: 'Service', metadata: { name, namespace: 'n', resourceVersion } } })}\n`;
@@ -239,16 +241,13 @@ test('when the server answers again after silence, a half-open watch is made ane
     response.flushHeaders(); // and never a byte more: half open
   });
   kube.watch(services, { onList: () => undefined, onEvent: () => undefined, onError: () => undefined });
-  const until = async (count: number): Promise<void> => {
-    while (watches < count) await new Promise<void>((resolve) => systemClock.soon(resolve));
-  };
-  await until(1);
+  await until(() => watches === 1);
   await kube.version();
   away = true;
   await t.throwsAsync(kube.version());
   away = false;
   await kube.version();
-  await until(2);
+  await until(() => watches === 2);
   t.is(watches, 2);
   close();
 });
