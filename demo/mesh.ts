@@ -4,10 +4,10 @@
 //   D1. Nothing outlives end(), except what the user started himself.
 //   D2. A part is started again with exactly the arguments of its first start.
 
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import type { JsonObject } from '../common/model/kube-object.ts';
 import type { Chance } from '../common/runtime/chance.ts';
-import { sleep, type Clock } from '../common/runtime/clock.ts';
+import type { Clock } from '../common/runtime/clock.ts';
 import {
   defaultLoadBalancerBase,
   defaultPorts,
@@ -24,6 +24,7 @@ import { mergeKubeconfigs, writeDemoFile, writeWhole, type DemoFile } from './de
 import { connectFederation, makeJoinToken, waitForClusters } from './federation-api.ts';
 import { toLayout, type Layout } from './layout.ts';
 import { endLeftovers, isAlive, loadState, saveState, signalIfThere } from './leftovers.ts';
+import { actOnNats, natsPid, watchNatsPid } from './nats-process.ts';
 import { createPart, type Part, type PartProgram } from './part.ts';
 import { canListen, takeLoadBalancerBase, takePorts } from './ports.ts';
 import {
@@ -56,7 +57,6 @@ export interface Mesh {
 
 // After a start of eight programs on two busy cores; a cluster that needs longer is named.
 const joinMs = 60_000;
-const natsAgainMs = 15_000;
 // Together below the 5 s that lifecycle.ts gives to the whole mesh.
 const agentGraceMs = 2_000;
 const restGraceMs = 2_500;
@@ -107,9 +107,10 @@ function createMesh(options: MeshOptions, choices: Choices): Mesh {
   const parts = new Map<string, Part>();
   const readyLines = new Map<string, JsonObject>();
   let isEnding = false;
+  let natsWatch: { close(): void } | undefined;
 
   const remember = (): void => {
-    const nats = natsPid(layout);
+    const nats = natsPid(layout.natsPidFile);
     const pids = [...[...parts.values()].map((part) => part.pid()), nats].flatMap(
       (pid) => pid ?? [],
     );
@@ -148,6 +149,7 @@ function createMesh(options: MeshOptions, choices: Choices): Mesh {
       startPart(coordinatorPart(choices)),
       ...memberClusters.map((cluster) => startPart(clusterPart(cluster, choices))),
     ]);
+    natsWatch = watchNatsPid(layout.natsPidFile, refresh);
     const kubeconfigOf = (name: string): string => textOf(readyLines.get(name), 'kubeconfig');
     mergeKubeconfigs(
       layout.kubeconfig,
@@ -186,15 +188,16 @@ function createMesh(options: MeshOptions, choices: Choices): Mesh {
     act: async (verb, name) => {
       const answer =
         name === 'nats'
-          ? await actOnNats(verb, layout, clock)
+          ? await actOnNats(verb, layout.natsPidFile, clock)
           : await actOnPart(verb, name, parts, readyLines);
       refresh();
       return answer;
     },
     end: async () => {
       isEnding = true;
+      natsWatch?.close();
       const names = memberClusters.map((cluster) => cluster.name);
-      const nats = natsPid(layout);
+      const nats = natsPid(layout.natsPidFile);
       await endGroup(names.map(agentName), agentGraceMs);
       await endGroup([...names, coordinatorName], restGraceMs);
       // The coordinator ends its nats-server itself, unless it was killed and could not.
@@ -244,53 +247,6 @@ async function actOnPart(
   }
 }
 
-/** nats-server is the coordinator's child: it starts it again by itself, under another pid. */
-async function actOnNats(verb: string, layout: Layout, clock: Clock): Promise<ControlAnswer> {
-  const pid = natsPid(layout);
-  const isRunning = pid !== undefined && isAlive(pid);
-  if (verb === 'start') {
-    const until = clock.monotonicMs() + natsAgainMs;
-    for (let now = natsPid(layout); clock.monotonicMs() < until; now = natsPid(layout)) {
-      if (now !== undefined && isAlive(now)) return { ok: true, message: `nats runs (pid ${now})` };
-      await sleep(clock, 50);
-    }
-    return {
-      ok: false,
-      message: 'nats did not come back; the coordinator starts it: does that run?',
-    };
-  }
-  if (!isRunning)
-    return { ok: false, message: 'nats does not run; the coordinator starts it again by itself' };
-  switch (verb) {
-    case 'kill': {
-      signalIfThere(pid, 'SIGKILL');
-      const until = clock.monotonicMs() + 2_000;
-      while (isAlive(pid) && clock.monotonicMs() < until) await sleep(clock, 20);
-      return {
-        ok: true,
-        message: `killed nats (pid ${pid}); the coordinator starts it again by itself`,
-      };
-    }
-    case 'stop':
-      signalIfThere(pid, 'SIGSTOP');
-      return { ok: true, message: `stopped nats (pid ${pid}); it goes on with: ctl cont nats` };
-    case 'cont':
-      signalIfThere(pid, 'SIGCONT');
-      return { ok: true, message: `continued nats (pid ${pid})` };
-    default:
-      return { ok: false, message: `unknown verb ${verb}` };
-  }
-}
-
-function natsPid(layout: Layout): number | undefined {
-  try {
-    const pid = Number(readFileSync(layout.natsPidFile, 'utf8').trim());
-    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
-  } catch {
-    return undefined; // not started yet
-  }
-}
-
 function toDemoFile(
   layout: Layout,
   parts: ReadonlyMap<string, Part>,
@@ -311,7 +267,7 @@ function toDemoFile(
       ...running('agent', parts.get(agentName(cluster.name))?.pid()),
     },
   });
-  const nats = natsPid(layout);
+  const nats = natsPid(layout.natsPidFile);
   return {
     federation,
     domain,
