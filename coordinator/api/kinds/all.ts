@@ -1,6 +1,35 @@
 // Every kind that the federation serves.
-import type { KindDefinition } from '../machinery/kind.ts';
 
-export function federationKinds(_options: { readonly caHash: string }): readonly KindDefinition[] {
-  return [];
+import type { KindDefinition } from '../machinery/kind.ts';
+import { clusterKind } from './cluster.ts';
+import { configMapKind, secretKind } from './config-map.ts';
+import { projectedKind } from './definition.ts';
+import { endpointsKind, endpointSliceKind } from './endpoints.ts';
+import { eventKind } from './event.ts';
+import { joinTokenKind } from './join-token.ts';
+import { leaseKind } from './lease.ts';
+import { namespaceKind } from './namespace.ts';
+import { dnsRecordSetKind, serviceShardKind } from './projections.ts';
+import { servicePolicyKind } from './service-policy.ts';
+import { serviceKind } from './service.ts';
+
+/** `caHash`: lower-case hex SHA-256 of the CA certificate's DER, pinned by join tokens. */
+export function federationKinds(options: {
+  readonly caHash: string;
+}): readonly KindDefinition[] {
+  return [
+    serviceKind({ federation: true }),
+    namespaceKind,
+    eventKind,
+    configMapKind,
+    secretKind,
+    endpointsKind(projectedKind),
+    endpointSliceKind(projectedKind),
+    leaseKind,
+    clusterKind,
+    joinTokenKind(options),
+    servicePolicyKind,
+    serviceShardKind,
+    dnsRecordSetKind,
+  ];
 }

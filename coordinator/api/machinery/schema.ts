@@ -20,6 +20,8 @@ export type PatchStrategy =
 
 interface Described {
   readonly description: string;
+  /** Kept when empty (a Go pointer, or a field without omitempty), e.g. `controller: false`. */
+  readonly keepsEmpty?: boolean;
 }
 
 export type Schema = Described &

@@ -1,0 +1,133 @@
+// v1 ConfigMap and Secret: keys and values that programs are configured with.
+
+import type { JsonObject } from '../../../common/model/kube-object.ts';
+import { forbiddenField, invalidValue, tooLong } from '../machinery/field-errors.ts';
+import { jsonEquals, own, ownRecord, ownText, toJsonObject, toKubeObject, withMember } from '../machinery/json-value.ts';
+import type { FieldError, KindDefinition } from '../machinery/kind.ts';
+import { objectSchema } from './common-schema.ts';
+import { ageColumn, column, nameColumn } from './columns.ts';
+import { loggedKind } from './definition.ts';
+import { bytes, flag, kept, text, textMap } from './schema-parts.ts';
+import type { Schema } from '../machinery/schema.ts';
+
+const dataBytesMax = 1024 * 1024;
+const immutableNote = 'True forbids every later change of the data.';
+
+function byteMap(description: string): Schema {
+  return { type: 'map', description, values: bytes('The value of one key, in base64.') };
+}
+
+const configMapDescription = 'Configuration as keys and values, for programs to read.';
+
+export const configMapKind: KindDefinition = loggedKind({
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  shortNames: ['cm'],
+  description: configMapDescription,
+  schema: objectSchema('ConfigMap', configMapDescription, {
+    data: textMap('Values that are text.'),
+    binaryData: byteMap('Values that are bytes, in base64.'),
+    immutable: kept(flag(immutableNote)),
+  }),
+  columns: [nameColumn, column('Data', 'Number of keys.', countKeys, { type: 'integer' }), ageColumn],
+  validate: (object) => {
+    const map = toJsonObject(object);
+    const data = ownRecord(map, 'data');
+    const binary = ownRecord(map, 'binaryData');
+    const both = Object.keys(binary).filter((key) => Object.hasOwn(data, key));
+    return [
+      ...checkKeys(data, 'data'),
+      ...checkKeys(binary, 'binaryData'),
+      ...both.map((key) => invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData')),
+      ...checkSize([data, binary], ''),
+    ];
+  },
+  validateUpdate: (next, old) =>
+    refuseImmutable(toJsonObject(next), toJsonObject(old), ['data', 'binaryData']),
+});
+
+const secretDescription = 'Confidential keys and values. Encrypted where they are stored.';
+
+export const secretKind: KindDefinition = loggedKind({
+  version: 'v1',
+  kind: 'Secret',
+  plural: 'secrets',
+  description: secretDescription,
+  schema: objectSchema('Secret', secretDescription, {
+    data: byteMap('The values, in base64.'),
+    stringData: textMap('Values given as plain text; write-only, they end up in data.'),
+    type: text('What the secret is for, such as kubernetes.io/tls. Default: Opaque.'),
+    immutable: kept(flag(immutableNote)),
+  }),
+  columns: [
+    nameColumn,
+    column('Type', 'What the secret is for.', (secret) => ownText(secret, 'type')),
+    column('Data', 'Number of keys.', countKeys, { type: 'integer' }),
+    ageColumn,
+  ],
+  fieldSelectors: { type: (secret) => ownText(toJsonObject(secret), 'type') },
+  setDefaults: (object) => toKubeObject(mergeStringData(toJsonObject(object))),
+  validate: (object) => {
+    const secret = toJsonObject(object);
+    const data = ownRecord(secret, 'data');
+    return [...checkKeys(data, 'data'), ...checkSize([data], 'data')];
+  },
+  validateUpdate: (next, old) => {
+    const type = ownText(toJsonObject(next), 'type');
+    const changed =
+      type === ownText(toJsonObject(old), 'type')
+        ? []
+        : [invalidValue('type', type, 'field is immutable')];
+    return [...changed, ...refuseImmutable(toJsonObject(next), toJsonObject(old), ['data'])];
+  },
+});
+
+function mergeStringData(secret: JsonObject): JsonObject {
+  const plain = Object.entries(ownRecord(secret, 'stringData')).map(
+    ([key, value]) => [key, Buffer.from(String(value), 'utf8').toString('base64')] as const,
+  );
+  const rest = withMember(secret, 'stringData', undefined);
+  const typed = { ...rest, type: ownText(secret, 'type') || 'Opaque' };
+  if (plain.length === 0) return typed;
+  return { ...typed, data: { ...ownRecord(secret, 'data'), ...Object.fromEntries(plain) } };
+}
+
+function countKeys(object: JsonObject): number {
+  return [ownRecord(object, 'data'), ownRecord(object, 'binaryData')]
+    .map((map) => Object.keys(map).length)
+    .reduce((sum, count) => sum + count, 0);
+}
+
+function checkKeys(map: JsonObject, field: string): readonly FieldError[] {
+  return Object.keys(map).flatMap((key) => {
+    const isLegal = /^[-._a-zA-Z0-9]+$/.test(key) && key.length <= 253 && key !== '.' && !key.startsWith('..');
+    if (isLegal) return [];
+    const detail =
+      "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. " +
+      "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+    return [invalidValue(`${field}[${key}]`, key, detail)];
+  });
+}
+
+function checkSize(maps: readonly JsonObject[], field: string): readonly FieldError[] {
+  const total = maps
+    .flatMap((map) => Object.values(map))
+    .reduce<number>((sum, value) => sum + Buffer.byteLength(String(value)), 0);
+  return total > dataBytesMax * (field === 'data' ? 4 / 3 : 1) ? [tooLong(field, dataBytesMax)] : [];
+}
+
+function refuseImmutable(
+  next: JsonObject,
+  old: JsonObject,
+  fields: readonly string[],
+): readonly FieldError[] {
+  if (own(old, 'immutable') !== true) return [];
+  const detail = 'field is immutable when `immutable` is set';
+  return [
+    ...(own(next, 'immutable') === true ? [] : [forbiddenField('immutable', detail)]),
+    ...fields
+      .filter((field) => !jsonEquals(ownRecord(next, field), ownRecord(old, field)))
+      .map((field) => forbiddenField(field, detail)),
+  ];
+}

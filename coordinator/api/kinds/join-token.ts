@@ -1,0 +1,150 @@
+// isthmus.dev/v1alpha1 JoinToken: lets one cluster's agent join. The token is shown once, in the
+// answer to its creation; stored is only the hash of its secret.
+//
+//   I9. The secret part never reaches the store.
+
+import { createHash } from 'node:crypto';
+import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
+import { parseTimestamp, toTimestamp } from '../../../common/runtime/clock.ts';
+import { invalidValue, required } from '../machinery/field-errors.ts';
+import {
+  own,
+  ownRecord,
+  ownText,
+  toJsonObject,
+  toKubeObject,
+  withMember,
+} from '../machinery/json-value.ts';
+import type { FieldError, KindDefinition, WriteContext } from '../machinery/kind.ts';
+import { checkLabel1123 } from '../machinery/name-rules.ts';
+import { refuseChange } from '../machinery/object-rules.ts';
+import { objectSchema } from './common-schema.ts';
+import { ageColumn, column, formatAge, nameColumn } from './columns.ts';
+import { isthmusKind } from './definition.ts';
+import { int64, struct, text, time } from './schema-parts.ts';
+
+const secretBytes = 32;
+const caHashCharacters = 32;
+const expirationSecondsDefault = 3600;
+// A minute is the least that a person can use; a year is as long as a certificate lives.
+const expirationSecondsMin = 60;
+const expirationSecondsMax = 31536000;
+
+const description = 'Lets the agent of one cluster join the federation, once and for a while.';
+
+const spec = struct(
+  'JoinTokenSpec',
+  'Who may use the token.',
+  {
+    cluster: text('Name of the cluster that may join with the token.'),
+    expirationSeconds: int64('Seconds that the token is good for, 60 to 31536000. Default: 3600.'),
+  },
+  { required: ['cluster'] },
+);
+
+const status = struct('JoinTokenStatus', 'What became of the token.', {
+  token: text('The token itself. Only in the answer to its creation.'),
+  tokenHash: text('SHA-256 (hex) of the secret part.'),
+  expirationTimestamp: time('When the token stops working.'),
+  usedBy: text('Cluster that joined with it.'),
+  publicKeyHash: text('SHA-256 (hex) of the key that joined with it. Another key is refused.'),
+});
+
+/** `caHash`: lower-case hex SHA-256 of the CA certificate's DER; its first half is in the token. */
+export function joinTokenKind(options: { readonly caHash: string }): KindDefinition {
+  return isthmusKind({
+    kind: 'JoinToken',
+    plural: 'jointokens',
+    shortNames: ['jt'],
+    isNamespaced: false,
+    hasStatus: true,
+    description,
+    schema: objectSchema('JoinToken', description, { spec, status }, ['spec']),
+    columns: [
+      nameColumn,
+      column('Cluster', 'Cluster that may use the token.', (token) =>
+        ownText(ownRecord(token, 'spec'), 'cluster'),
+      ),
+      column('Expires', 'Time until it stops working.', formatExpiry),
+      column('Used-By', 'Cluster that joined with it.', (token) =>
+        ownText(ownRecord(token, 'status'), 'usedBy'),
+      ),
+      ageColumn,
+    ],
+    setDefaults: (token) => toKubeObject(setTokenDefaults(toJsonObject(token))),
+    prepareForCreate: (token, context) =>
+      toKubeObject(withToken(toJsonObject(token), context, options.caHash)),
+    toStored: (token) => toKubeObject(withoutToken(toJsonObject(token))),
+    toCreateAnswer: withTokenOf,
+    validate: (token) => validateToken(toJsonObject(token)),
+    validateUpdate: (next, old) =>
+      refuseChange(
+        'spec',
+        ownRecord(toJsonObject(next), 'spec'),
+        ownRecord(toJsonObject(old), 'spec'),
+      ),
+  });
+}
+
+function setTokenDefaults(token: JsonObject): JsonObject {
+  const given = ownRecord(token, 'spec');
+  const seconds = own(given, 'expirationSeconds') ?? expirationSecondsDefault;
+  return { ...token, spec: { ...given, expirationSeconds: seconds } };
+}
+
+function withToken(token: JsonObject, context: WriteContext, caHash: string): JsonObject {
+  const secret = Buffer.from(context.secretBytes(secretBytes)).toString('base64url');
+  const name = ownText(ownRecord(token, 'metadata'), 'name');
+  const seconds = Number(own(ownRecord(token, 'spec'), 'expirationSeconds'));
+  const isLegal = seconds >= expirationSecondsMin && seconds <= expirationSecondsMax;
+  const lifetimeMs = (isLegal ? seconds : expirationSecondsDefault) * 1000;
+  return {
+    ...token,
+    status: {
+      token: `isthmus.v1.${name}.${secret}.${caHash.slice(0, caHashCharacters)}`,
+      tokenHash: createHash('sha256').update(secret).digest('hex'),
+      expirationTimestamp: toTimestamp(context.nowMs + lifetimeMs),
+    },
+  };
+}
+
+function withoutToken(token: JsonObject): JsonObject {
+  return { ...token, status: withMember(ownRecord(token, 'status'), 'token', undefined) };
+}
+
+function withTokenOf(stored: KubeObject, prepared: KubeObject): KubeObject {
+  const token = ownText(ownRecord(toJsonObject(prepared), 'status'), 'token');
+  const kept = ownRecord(toJsonObject(stored), 'status');
+  return toKubeObject({ ...toJsonObject(stored), status: { token, ...kept } });
+}
+
+function validateToken(token: JsonObject): readonly FieldError[] {
+  const given = ownRecord(token, 'spec');
+  const name = ownText(ownRecord(token, 'metadata'), 'name');
+  const cluster = ownText(given, 'cluster');
+  const seconds = own(given, 'expirationSeconds');
+  const errors: FieldError[] = [];
+  // The name is a part of the token, whose parts are divided by dots.
+  const wrongName = name === '' ? undefined : checkLabel1123(name);
+  if (wrongName !== undefined) errors.push(invalidValue('metadata.name', name, wrongName));
+  const wrongCluster = checkLabel1123(cluster);
+  if (cluster === '') errors.push(required('spec.cluster'));
+  else if (wrongCluster !== undefined) {
+    errors.push(invalidValue('spec.cluster', cluster, wrongCluster));
+  }
+  const isLegal =
+    typeof seconds === 'number' &&
+    seconds >= expirationSecondsMin &&
+    seconds <= expirationSecondsMax;
+  if (!isLegal) {
+    const detail = `must be between ${expirationSecondsMin} and ${expirationSecondsMax}, inclusive`;
+    errors.push(invalidValue('spec.expirationSeconds', seconds, detail));
+  }
+  return errors;
+}
+
+function formatExpiry(token: JsonObject, nowMs: number): string {
+  const at = parseTimestamp(ownText(ownRecord(token, 'status'), 'expirationTimestamp'));
+  if (at === undefined) return '<unknown>';
+  return at <= nowMs ? 'expired' : `in ${formatAge(at - nowMs)}`;
+}

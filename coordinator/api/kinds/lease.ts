@@ -1,0 +1,37 @@
+// coordination.k8s.io/v1 Lease, for clients that elect a leader.
+
+import { ownRecord, ownText } from '../machinery/json-value.ts';
+import type { KindDefinition } from '../machinery/kind.ts';
+import { objectSchema } from './common-schema.ts';
+import { ageColumn, column, nameColumn } from './columns.ts';
+import { loggedKind } from './definition.ts';
+import { int32, kept, struct, text, time } from './schema-parts.ts';
+
+const description = 'Says who leads, and until when.';
+
+export const leaseKind: KindDefinition = loggedKind({
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  kind: 'Lease',
+  plural: 'leases',
+  allowsCreateOnUpdate: true,
+  description,
+  schema: objectSchema('Lease', description, {
+    spec: struct('LeaseSpec', 'Who holds the lease.', {
+      holderIdentity: kept(text('Identity of the holder.')),
+      leaseDurationSeconds: kept(int32('Seconds after renewTime until others may take it.')),
+      acquireTime: time('When the holder took the lease.'),
+      renewTime: time('When the holder last renewed it.'),
+      leaseTransitions: kept(int32('How often the holder changed.')),
+      strategy: kept(text('How the leader is chosen.')),
+      preferredHolder: kept(text('Who should have the lease next.')),
+    }),
+  }),
+  columns: [
+    nameColumn,
+    column('Holder', 'Identity of the holder.', (lease) =>
+      ownText(ownRecord(lease, 'spec'), 'holderIdentity'),
+    ),
+    ageColumn,
+  ],
+});

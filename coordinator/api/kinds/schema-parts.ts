@@ -1,0 +1,83 @@
+// Short forms for writing schemas: one call per field, its description first.
+
+import type { ListTopology, PatchStrategy, Schema } from '../machinery/schema.ts';
+
+export function text(description: string, values?: readonly string[]): Schema {
+  return values === undefined
+    ? { type: 'string', description }
+    : { type: 'string', description, enum: values };
+}
+
+export function time(description: string): Schema {
+  return { type: 'string', format: 'date-time', description };
+}
+
+export function bytes(description: string): Schema {
+  return { type: 'string', format: 'byte', description };
+}
+
+export function int32(description: string): Schema {
+  return { type: 'integer', format: 'int32', description };
+}
+
+export function int64(description: string): Schema {
+  return { type: 'integer', format: 'int64', description };
+}
+
+export function flag(description: string): Schema {
+  return { type: 'boolean', description };
+}
+
+export function intOrString(description: string): Schema {
+  return { type: 'intOrString', description };
+}
+
+export function anything(description: string): Schema {
+  return { type: 'any', description };
+}
+
+/** Kept even when it is the zero value: a pointer in Go. */
+export function kept(schema: Schema): Schema {
+  return { ...schema, keepsEmpty: true };
+}
+
+export function struct(
+  goName: string,
+  description: string,
+  fields: Readonly<Record<string, Schema>>,
+  options: { readonly required?: readonly string[]; readonly isAtomic?: boolean } = {},
+): Schema {
+  return { type: 'object', goName, description, fields, ...options };
+}
+
+export function textMap(description: string, isAtomic = false): Schema {
+  return { type: 'map', description, values: text('The value of one key.'), isAtomic };
+}
+
+const atomic: ListTopology = { kind: 'atomic' };
+const replace: PatchStrategy = { kind: 'replace' };
+
+/** A list that is replaced as a whole by patches and owned as a whole. */
+export function list(description: string, items: Schema): Schema {
+  return { type: 'list', description, items, topology: atomic, patch: replace };
+}
+
+export function texts(description: string): Schema {
+  return list(description, text('One entry.'));
+}
+
+/** A list of structs with an identity. `patchKey` is for strategic merge, absent to replace. */
+export function keyedList(
+  description: string,
+  items: Schema,
+  keys: readonly [string, ...string[]],
+  patchKey: string | undefined = keys[0],
+): Schema {
+  return {
+    type: 'list',
+    description,
+    items,
+    topology: { kind: 'map', keys },
+    patch: patchKey === undefined ? replace : { kind: 'merge', key: patchKey },
+  };
+}

@@ -1,0 +1,141 @@
+// isthmus.dev/v1alpha1 ServicePolicy: which clusters get a Service's shard, and when it is healthy.
+
+import type { JsonObject } from '../../../common/model/kube-object.ts';
+import { forbiddenField, invalidValue, notSupported, required } from '../machinery/field-errors.ts';
+import { isRecord, own, ownList, ownRecord, ownText, toJsonObject } from '../machinery/json-value.ts';
+import type { FieldError, KindDefinition } from '../machinery/kind.ts';
+import { checkLabel1123, checkQualifiedName } from '../machinery/name-rules.ts';
+import { validateLabels } from '../machinery/object-rules.ts';
+import { objectSchema } from './common-schema.ts';
+import { ageColumn, column, nameColumn } from './columns.ts';
+import { isthmusKind } from './definition.ts';
+import { int32, kept, list, struct, text, textMap, texts } from './schema-parts.ts';
+
+const description = 'Says for one Service of its namespace which clusters get a shard of it.';
+const operators = ['DoesNotExist', 'Exists', 'In', 'NotIn'] as const;
+
+const clusterSelector = struct(
+  'LabelSelector',
+  'Chooses clusters by the labels of their Cluster objects.',
+  {
+    matchLabels: textMap('Labels that a cluster must have, all of them.'),
+    matchExpressions: list(
+      'Further demands on the labels, all of which must hold.',
+      struct(
+        'LabelSelectorRequirement',
+        'One demand on a label.',
+        {
+          key: text('Key of the label.'),
+          operator: text('How the label is compared.', operators),
+          values: texts('What it is compared with, for In and NotIn.'),
+        },
+        { required: ['key', 'operator'] },
+      ),
+    ),
+  },
+  { isAtomic: true },
+);
+
+const spec = struct(
+  'ServicePolicySpec',
+  'What holds for the Service.',
+  {
+    serviceName: text('Name of the Service, in the namespace of the policy.'),
+    placement: struct('Placement', 'Which clusters get a shard. Default: all of them.', {
+      clusters: texts('Exactly these clusters.'),
+      clusterSelector,
+    }),
+    health: struct('Health', 'When a shard counts as healthy.', {
+      minReadyEndpoints: kept(int32('Ready endpoints that a shard must have. Default: 1.')),
+    }),
+  },
+  { required: ['serviceName'] },
+);
+
+export const servicePolicyKind: KindDefinition = isthmusKind({
+  kind: 'ServicePolicy',
+  plural: 'servicepolicies',
+  shortNames: ['svcpol'],
+  description,
+  schema: objectSchema('ServicePolicy', description, { spec }, ['spec']),
+  columns: [
+    nameColumn,
+    column('Service', 'The Service that the policy is for.', (policy) =>
+      ownText(ownRecord(policy, 'spec'), 'serviceName'),
+    ),
+    column('Clusters', 'Which clusters get a shard.', formatPlacement),
+    ageColumn,
+  ],
+  validate: (policy) => validatePolicy(ownRecord(toJsonObject(policy), 'spec')),
+});
+
+function formatPlacement(policy: JsonObject): string {
+  const placement = ownRecord(ownRecord(policy, 'spec'), 'placement');
+  const clusters = ownList(placement, 'clusters').map(String);
+  if (clusters.length > 0) return clusters.join(',');
+  return own(placement, 'clusterSelector') === undefined ? '<all>' : '<selector>';
+}
+
+function validatePolicy(policy: JsonObject): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const name = ownText(policy, 'serviceName');
+  const wrongName = checkLabel1123(name);
+  if (name === '') errors.push(required('spec.serviceName'));
+  else if (wrongName !== undefined) errors.push(invalidValue('spec.serviceName', name, wrongName));
+  const placement = ownRecord(policy, 'placement');
+  for (const [index, cluster] of ownList(placement, 'clusters').map(String).entries()) {
+    const wrong = checkLabel1123(cluster);
+    if (wrong === undefined) continue;
+    errors.push(invalidValue(`spec.placement.clusters[${index}]`, cluster, wrong));
+  }
+  const selector = own(placement, 'clusterSelector');
+  if (isRecord(selector)) errors.push(...validateSelector(selector));
+  const least = own(ownRecord(policy, 'health'), 'minReadyEndpoints');
+  if (typeof least === 'number' && least < 0) {
+    const detail = 'must be greater than or equal to 0';
+    errors.push(invalidValue('spec.health.minReadyEndpoints', least, detail));
+  }
+  return errors;
+}
+
+function validateSelector(selector: JsonObject): readonly FieldError[] {
+  const field = 'spec.placement.clusterSelector';
+  const labels = Object.entries(ownRecord(selector, 'matchLabels'));
+  const texts = Object.fromEntries(labels.map(([key, value]) => [key, String(value)]));
+  const demands = ownList(selector, 'matchExpressions').filter(isRecord);
+  return [
+    ...validateLabels(texts, `${field}.matchLabels`),
+    ...demands.flatMap((demand, index) =>
+      validateDemand(demand, `${field}.matchExpressions[${index}]`),
+    ),
+  ];
+}
+
+function validateDemand(demand: JsonObject, field: string): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const operator = ownText(demand, 'operator');
+  const count = ownList(demand, 'values').length;
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      if (count > 0) break;
+      errors.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+      break;
+    case 'Exists':
+    case 'DoesNotExist':
+      if (count === 0) break;
+      errors.push(
+        forbiddenField(
+          `${field}.values`,
+          "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+        ),
+      );
+      break;
+    default:
+      errors.push(notSupported(`${field}.operator`, operator, operators));
+  }
+  const key = ownText(demand, 'key');
+  const wrong = checkQualifiedName(key);
+  if (wrong !== undefined) errors.push(invalidValue(`${field}.key`, key, wrong));
+  return errors;
+}
