@@ -1,0 +1,99 @@
+// Selectors over the labels of Clusters: Kubernetes' own, and those of Federation v1's annotation
+// (a JSON list of {key, operator, values}, all of which must hold).
+
+export type Operator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+
+export interface Requirement {
+  readonly key: string;
+  readonly operator: Operator;
+  readonly values: readonly string[];
+}
+
+// v1 took these spellings (kubernetes/federation, clusterselector).
+const spellings: Readonly<Record<string, Operator>> = {
+  '=': 'In',
+  '==': 'In',
+  in: 'In',
+  In: 'In',
+  '!=': 'NotIn',
+  notin: 'NotIn',
+  NotIn: 'NotIn',
+  exists: 'Exists',
+  Exists: 'Exists',
+  '!': 'DoesNotExist',
+  DoesNotExist: 'DoesNotExist',
+  gt: 'Gt',
+  Gt: 'Gt',
+  '>': 'Gt',
+  lt: 'Lt',
+  Lt: 'Lt',
+  '<': 'Lt',
+};
+
+/** The requirements, or why the annotation cannot be read. */
+export function parseV1Selector(text: string): readonly Requirement[] | string {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return 'not JSON; expected [{"key": "...", "operator": "In", "values": ["..."]}]';
+  }
+  if (!Array.isArray(parsed)) return 'expected a JSON list of {key, operator, values}';
+  const requirements: Requirement[] = [];
+  for (const [index, item] of parsed.entries()) {
+    const requirement = parseRequirement(item);
+    if (typeof requirement === 'string') return `[${index}]: ${requirement}`;
+    requirements.push(requirement);
+  }
+  return requirements;
+}
+
+function parseRequirement(item: unknown): Requirement | string {
+  if (typeof item !== 'object' || item === null) return 'expected an object';
+  const { key, operator, values = [] } = item as Readonly<Record<string, unknown>>;
+  if (typeof key !== 'string' || key === '') return 'key: expected a label key';
+  const known = typeof operator === 'string' ? spellings[operator] : undefined;
+  if (known === undefined) return `operator: expected one of ${Object.keys(spellings).join(' ')}`;
+  if (
+    !Array.isArray(values) ||
+    !values.every((value): value is string => typeof value === 'string')
+  ) {
+    return 'values: expected a list of strings';
+  }
+  if (known === 'Exists' || known === 'DoesNotExist') {
+    return values.length === 0 ? { key, operator: known, values } : `values: ${known} takes none`;
+  }
+  if (values.length === 0) return `values: ${known} needs at least one`;
+  if ((known === 'Gt' || known === 'Lt') && (values.length > 1 || !isWhole(values[0]))) {
+    return `values: ${known} needs one whole number`;
+  }
+  return { key, operator: known, values };
+}
+
+export function matchesSelector(
+  labels: Readonly<Record<string, string>>,
+  requirements: readonly Requirement[],
+): boolean {
+  return requirements.every((requirement) => matchesOne(labels[requirement.key], requirement));
+}
+
+function matchesOne(value: string | undefined, { operator, values }: Requirement): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return isWhole(value) && Number(value) > Number(values[0]);
+    case 'Lt':
+      return isWhole(value) && Number(value) < Number(values[0]);
+  }
+}
+
+function isWhole(text: string | undefined): boolean {
+  return text !== undefined && /^-?\d{1,15}$/.test(text);
+}
