@@ -7,17 +7,24 @@
 //   H3. close() ends watches cleanly, lets answers finish for a moment, and leaves no socket.
 
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { promisify } from 'node:util';
-import { constants as zlibConstants, gzip } from 'node:zlib';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
+import {
+  flushHead,
+  pack,
+  Presence,
+  readBody,
+  readCertificate,
+  toHeaders,
+  toSink,
+  writeHead,
+  type Request,
+  type Response,
+} from './https-exchange.ts';
 import { answerError } from './machinery/answers.ts';
-import type { Api, ApiResponse, BodySink } from './machinery/api.ts';
+import type { Api, ApiResponse } from './machinery/api.ts';
 import type { Authenticate, Credentials } from './machinery/authenticate.ts';
 import type { UserInfo } from './machinery/kind.ts';
 import { tooLarge, timeout, unauthorized } from './machinery/status-error.ts';
@@ -60,9 +67,6 @@ export interface HttpsListener {
   close(): Promise<void>;
 }
 
-type Request = IncomingMessage | Http2ServerRequest;
-type Response = ServerResponse | Http2ServerResponse;
-
 // Go's default of concurrent streams per connection.
 const streamsMax = 250;
 const handshakeMs = 10_000;
@@ -104,7 +108,7 @@ class Front {
   readonly #limits: HttpsLimits;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #watches = new Set<AbortController>();
+  readonly #watches = new Set<Presence>();
   readonly #certificates = new WeakMap<object, Credentials['certificate'] | 'none'>();
   #active = 0;
   #onIdle: (() => void) | undefined;
@@ -156,37 +160,37 @@ class Front {
   }
 
   #onRequest(request: Request, response: Response): void {
-    const abort = new AbortController();
+    const presence = new Presence();
     this.#active += 1;
     response.on('error', (error: Error) => this.#count('response', error));
     request.on('error', (error: Error) => this.#count('request', error));
     response.once('close', () => {
       this.#active -= 1;
-      this.#watches.delete(abort);
-      abort.abort();
+      this.#watches.delete(presence);
+      presence.end();
       if (this.#active === 0) this.#onIdle?.();
     });
-    this.#serve(request, response, abort).catch((error: unknown) => {
+    this.#serve(request, response, presence).catch((error: unknown) => {
       this.#options.log.error('API answer failed', { error: describeError(error) });
       request.destroy();
     });
   }
 
-  async #serve(request: Request, response: Response, abort: AbortController): Promise<void> {
+  async #serve(request: Request, response: Response, presence: Presence): Promise<void> {
     const user = this.#options.authenticate({
       certificate: this.#certificateOf(request),
       authorization: request.headers.authorization,
     });
     if (user === 'invalid') return this.#send(request, response, answerError(unauthorized()));
-    const answer = await this.#answer(request, user, abort);
-    if (answer === undefined || abort.signal.aborted) return; // the client is gone
-    await this.#send(request, response, answer, abort);
+    const answer = await this.#answer(request, user, presence);
+    if (answer === undefined || presence.isOver) return; // the client is gone
+    await this.#send(request, response, answer, presence);
   }
 
   async #answer(
     request: Request,
     user: UserInfo | undefined,
-    abort: AbortController,
+    presence: Presence,
   ): Promise<ApiResponse | undefined> {
     const late = this.#deadline();
     try {
@@ -201,7 +205,9 @@ class Front {
           headers: toHeaders(request),
           body,
           user,
-          signal: abort.signal,
+          get signal() {
+            return presence.signal();
+          },
         }),
         late.fired,
       ]);
@@ -236,15 +242,15 @@ class Front {
     request: Request,
     response: Response,
     answer: ApiResponse,
-    abort?: AbortController,
+    presence?: Presence,
   ): Promise<void> {
     const { body } = answer;
     if (!(body instanceof Uint8Array)) {
-      if (abort !== undefined) this.#watches.add(abort);
+      if (presence !== undefined) this.#watches.add(presence);
       writeHead(response, answer.status, answer.headers);
       flushHead(response, answer.status);
       body.start(toSink(response));
-      if (this.#isClosing) abort?.abort();
+      if (this.#isClosing) presence?.end();
       return;
     }
     const packed = await pack(request, answer.headers, body);
@@ -263,7 +269,7 @@ class Front {
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    for (const watch of this.#watches) watch.abort();
+    for (const watch of this.#watches) watch.end();
     for (const session of this.#sessions) session.close();
     if (this.#active > 0) await this.#idle();
     for (const session of this.#sessions) session.destroy();
@@ -280,107 +286,4 @@ class Front {
       };
     });
   }
-}
-
-function toHeaders(request: Request): Readonly<Record<string, string | undefined>> {
-  const headers: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    headers[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return headers;
-}
-
-function readCertificate(socket: unknown): Credentials['certificate'] {
-  // An HTTP/2 session hands out a proxy of its socket, which instanceof sees through.
-  if (!(socket instanceof TLSSocket)) return undefined;
-  const certificate = socket.getPeerCertificate();
-  const subject: Readonly<Record<string, string | string[] | undefined>> = { ...certificate.subject };
-  if (Object.keys(certificate).length === 0) return undefined;
-  if (!socket.authorized) return 'invalid';
-  return { commonName: toList(subject['CN'])[0] ?? '', organizations: toList(subject['O']) };
-}
-
-function toList(value: string | string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
-  return typeof value === 'string' ? [value] : value;
-}
-
-/** H2. Resolves once: with the whole body, or as soon as it is too long or the client is gone. */
-function readBody(request: Request, bytesMax: number): Promise<Buffer | 'large' | 'gone'> {
-  const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > bytesMax) return Promise.resolve('large');
-  if (request.method === 'GET' && declared === 0) {
-    request.resume();
-    return Promise.resolve(emptyBody);
-  }
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > bytesMax) {
-        chunks.length = 0; // the rest is read and forgotten until the answer closes the stream
-        resolve('large');
-      } else chunks.push(chunk);
-    });
-    request.once('end', () => resolve(Buffer.concat(chunks)));
-    request.once('close', () => resolve('gone'));
-    request.once('error', () => resolve('gone'));
-  });
-}
-
-const emptyBody = Buffer.alloc(0);
-
-// As kube-apiserver: below this, compressing costs more than it saves.
-const gzipBytesMin = 128 * 1024;
-const gzipAsync = promisify(gzip);
-
-async function pack(request: Request, headers: ApiResponse['headers'], body: Uint8Array) {
-  const accepted = request.headers['accept-encoding'];
-  const wantsGzip = typeof accepted === 'string' && /\bgzip\b/.test(accepted);
-  if (!wantsGzip || body.length < gzipBytesMin) return { headers, body };
-  const packed = await gzipAsync(body, { level: zlibConstants.Z_BEST_SPEED });
-  return {
-    headers: { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
-    body: packed,
-  };
-}
-
-/** Two protocols, one shape: the overloads of the two responses cannot be called as a union. */
-function writeHead(response: Response, status: number, headers: ApiResponse['headers']): void {
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) {
-    response.setHeader(name, typeof value === 'string' ? value : [...value]);
-  }
-}
-
-/** A watch's head goes out at once, even when its first event is an hour away. */
-function flushHead(response: Response, status: number): void {
-  if ('stream' in response) response.writeHead(status);
-  else response.flushHeaders();
-}
-
-function toSink(response: Response): BodySink {
-  // Of an HTTP/2 response the stream holds the buffer; of an HTTP/1.1 one the response itself.
-  const buffered = 'stream' in response ? () => response.stream.writableLength : () => response.writableLength;
-  return {
-    write: (chunk) => {
-      if ('stream' in response) response.write(chunk);
-      else response.write(chunk);
-    },
-    bufferedBytes: buffered,
-    drained: () =>
-      new Promise((resolve) => {
-        const done = (): void => {
-          response.off('drain', done);
-          response.off('close', done);
-          resolve();
-        };
-        response.once('drain', done);
-        response.once('close', done);
-      }),
-    end: () => {
-      response.end();
-    },
-  };
 }
