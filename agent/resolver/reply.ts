@@ -6,10 +6,10 @@ import {
   prependLabels,
   recordTypes,
   responseCodes,
+  toWireName,
   type WireName,
 } from '../../common/pure/dns-wire.ts';
 import type { Answer } from '../../common/pure/dns-wire-reply.ts';
-import { toWireName } from '../../common/pure/dns-wire.ts';
 import { toNamePrefix } from '../../common/pure/level-names.ts';
 import type { LevelPlace } from './names.ts';
 import type { PlannedAnswer } from './plan.ts';

@@ -114,7 +114,8 @@ class RunningResolver {
   readonly #hosts: HostCache;
   readonly #ready = new Map<string, Ready>();
   readonly #readyOf = new Map<ServiceKey, Set<string>>();
-  #zones: { readonly from: string; readonly zones: ServedZones } | undefined;
+  #zones: ServedZones | undefined;
+  #zonesDomain: string | undefined;
   #topology: Topology | undefined;
   #wasAway = false;
   #serial = 1;
@@ -256,13 +257,13 @@ class RunningResolver {
     const federation = this.#options.federation();
     if (federation === undefined) return undefined;
     const domain = this.#options.domain();
-    const from = `${federation} ${domain ?? ''}`;
-    if (this.#zones?.from !== from) {
+    if (this.#zones === undefined || this.#zones.federation !== federation || this.#zonesDomain !== domain) {
       const clusterDomain = this.#options.clusterDomain ?? 'cluster.local';
-      this.#zones = { from, zones: toServedZones({ federation, clusterDomain, domain }) };
+      this.#zones = toServedZones({ federation, clusterDomain, domain });
+      this.#zonesDomain = domain;
       this.#forgetAll();
     }
-    return this.#zones.zones;
+    return this.#zones;
   }
 
   #knowledge(): Knowledge {

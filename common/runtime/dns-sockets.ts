@@ -91,10 +91,9 @@ function answerOne(
   try {
     const reply = options.answer(request, transport);
     if (reply instanceof Promise) {
-      return reply.then(
-        (late) => (late === undefined ? undefined : send(late)),
-        () => options.onIncident('answerFailed'),
-      );
+      return reply
+        .then((late) => (late === undefined ? undefined : send(late)))
+        .catch(() => options.onIncident('answerFailed'));
     }
     if (reply !== undefined) send(reply);
   } catch {
@@ -146,8 +145,9 @@ function serve(options: DnsSocketOptions, open: Set<Socket>, socket: Socket): vo
 function readMessages(options: DnsSocketOptions, socket: Socket, onMessage: () => void): void {
   let waiting: Buffer = Buffer.alloc(0);
   let inFlight = 0;
+  const isBusy = (): boolean => inFlight >= tcpInFlightMax || socket.writableLength > tcpWaitingBytesMax;
   const drain = (): void => {
-    while (waiting.length >= 2 && inFlight < tcpInFlightMax && !socket.destroyed) {
+    while (waiting.length >= 2 && !isBusy() && !socket.destroyed) {
       const length = waiting.readUInt16BE(0);
       if (length < 12) return void socket.destroy(); // no header fits: not DNS
       if (waiting.length < 2 + length) break;
@@ -162,12 +162,12 @@ function readMessages(options: DnsSocketOptions, socket: Socket, onMessage: () =
         if (inFlight === tcpInFlightMax - 1) drain();
       });
     }
-    if (inFlight >= tcpInFlightMax || socket.writableLength > tcpWaitingBytesMax) socket.pause();
+    // A paused socket leaves the asker's bytes in the system's buffers, and so slows the asker.
+    if (isBusy()) socket.pause();
     else if (socket.isPaused()) socket.resume();
   };
   socket.on('data', (chunk: Buffer) => {
     waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);
-    if (waiting.length > tcpWaitingBytesMax && inFlight >= tcpInFlightMax) return void socket.destroy();
     drain();
   });
   socket.on('drain', drain);

@@ -7,9 +7,10 @@
 //   L2. A Service that is gone, or going, has no publication.
 //   L3. A placement that has not yet seen this Service is no wish to withdraw it (I3).
 
-import { isthmusApiVersion, isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import {
   splitServiceKey,
+  toClusterName,
   toLogKey,
   toLogPrefix,
   toRevision,
@@ -26,12 +27,13 @@ import type { AddressRules } from '../../common/pure/address-rules.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { MeshError } from '../../common/pure/errors.ts';
+import { readPublication, toPublicationKey, toPublicationObject } from '../../common/pure/publication-object.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import { createLoop } from '../../common/runtime/loop.ts';
+import { createLoop, type Loop } from '../../common/runtime/loop.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import type { Desired, StoredObject, ViewEvent, WatchHandle } from '../desired/store.ts';
+import type { Desired, StoredObject, ViewEvent } from '../desired/store.ts';
 import { auditPublication, type Finding } from './audit.ts';
 import { planPublication, type PublicationInput, type ShardInput } from './plan.ts';
 import { transitionsBetween, type Transition } from './transitions.ts';
@@ -56,20 +58,38 @@ export interface DnsOptions {
 }
 
 export interface Dns {
-  /** Begins to write; call when the lease is held. */
+  /** Begins to write; call when the lease is held. Again after stop() when it is held again. */
   start(): void;
   stop(): Promise<void>;
   /** Resolves when nothing is due. */
   idle(): Promise<void>;
 }
 
-// Placement follows the log within an event-loop turn or two.
-const placementWaitMs = 20;
+// Placement follows the log within an event-loop turn or two; that it shall place this Service
+// differently wakes us, so this wait is only for the case that it does not.
+const placementWaitMs = 250;
 // Another writer's record stood in our way: read again, then plan again.
 const conflictWaitMs = 50;
 
 export function createDns(options: DnsOptions): Dns {
+  let running: { readonly loop: Loop<ServiceKey>; readonly stops: readonly (() => void)[] } | undefined;
+  return {
+    start: () => {
+      running ??= startLoop(options);
+    },
+    idle: () => running?.loop.idle() ?? Promise.resolve(),
+    stop: async () => {
+      const ending = running;
+      running = undefined;
+      for (const stop of ending?.stops ?? []) stop();
+      await ending?.loop.stop();
+    },
+  };
+}
+
+function startLoop(options: DnsOptions) {
   const { desired, placement, health } = options;
+  const complaints = new Map<ServiceKey, string>();
   const loop = createLoop<ServiceKey>({
     name: 'dns',
     run: (key) => publish(options, complaints, key),
@@ -77,58 +97,36 @@ export function createDns(options: DnsOptions): Dns {
     chance: options.chance,
     log: options.log,
   });
-  const complaints = new Map<ServiceKey, string>();
-  const stops: (() => void)[] = [];
   const markCluster = (cluster: ClusterName): void => {
     for (const shard of placement.shardsOf(cluster)) loop.mark(shard.key);
   };
-  const start = (): void => {
-    stops.push(placement.subscribe(({ key }) => loop.mark(key)));
-    stops.push(
-      health.subscribe(({ cluster, key }) => (key === undefined ? markCluster(cluster) : loop.mark(key))),
-    );
-    stops.push(follow(desired, toLogPrefix('', 'services'), (at) => loop.mark(serviceKeyOf(at))));
-    stops.push(
-      follow(desired, toLogPrefix(isthmusGroup, 'clusters'), (at, before) => {
-        if (!hasSameTopology(at.object, before?.object)) markCluster(at.object.metadata.name as ClusterName);
-      }),
-    );
+  const stops = [
+    placement.subscribe(({ key }) => loop.mark(key)),
+    health.subscribe(({ cluster, key }) => (key === undefined ? markCluster(cluster) : loop.mark(key))),
+    follow(desired, toLogPrefix('', 'services'), (at) => loop.mark(serviceKeyOf(at))),
+    follow(desired, toLogPrefix(isthmusGroup, 'clusters'), (at, before) => {
+      if (!hasSameTopology(at.object, before?.object)) markCluster(toClusterName(at.object.metadata.name));
+    }),
     // Also publications without a Service: it may have gone while nobody held the lease.
-    stops.push(
-      follow(desired, toLogPrefix(isthmusGroup, 'publications'), (at) => {
-        const published = (at.object as PublicationObject).spec;
-        loop.mark(published.key);
-      }),
-    );
-  };
-  return {
-    start,
-    idle: () => loop.idle(),
-    stop: async () => {
-      for (const stop of stops.splice(0)) stop();
-      await loop.stop();
-    },
-  };
-}
-
-interface PublicationObject extends KubeObject {
-  readonly spec: Publication;
+    follow(desired, toLogPrefix(isthmusGroup, 'publications'), (at) => {
+      const published = readPublication(at.object);
+      if (published !== undefined) loop.mark(published.key);
+    }),
+  ];
+  return { loop, stops };
 }
 
 type OnObject = (current: StoredObject, previous: StoredObject | undefined) => void;
 
-/** Every object under `prefix` now, then each change; begins anew when the window has moved on. */
+/** Every object under `prefix` now, then each change. */
 function follow(desired: Desired, prefix: string, onObject: OnObject): () => void {
   const onEvents = (events: readonly ViewEvent[]): void => {
     for (const { current, previous } of events) onObject(current, previous);
   };
-  let handle: WatchHandle | 'expired' = 'expired';
-  const from = desired.revision();
   for (const stored of desired.list(prefix)) onObject(stored, undefined);
-  handle = desired.watch(prefix, from, onEvents);
+  const watch = desired.watch(prefix, desired.revision(), onEvents);
   // From its own newest revision a view can always be watched.
-  if (handle === 'expired') throw new MeshError('retryable', 'WATCH_EXPIRED', `watching ${prefix}`);
-  const watch = handle;
+  if (watch === 'expired') throw new MeshError('fatal', 'WATCH_EXPIRED', `watching ${prefix}`);
   return () => watch.cancel();
 }
 
@@ -148,9 +146,9 @@ async function publish(
   key: ServiceKey,
 ): Promise<{ readonly againAfterMs: number } | undefined> {
   const { desired, placement } = options;
-  const at = publicationKey(options.config.domain, key);
+  const at = toPublicationKey(key, options.config.domain);
   const stored = desired.get(at);
-  const previous = (stored?.object as PublicationObject | undefined)?.spec;
+  const previous = readPublication(stored?.object);
   const service = desired.get(toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }));
   const isGone = service === undefined || service.object.metadata.deletionTimestamp !== undefined;
   if (isGone) {
@@ -168,11 +166,6 @@ async function publish(
   complaints.delete(key);
   if (previous !== undefined && toCanonicalJson(previous) === toCanonicalJson(next)) return undefined;
   return write(options, { key, at, stored, service, next });
-}
-
-function publicationKey(domain: string, key: ServiceKey): LogKey {
-  const { namespace, name } = splitServiceKey(key);
-  return toLogKey({ group: isthmusGroup, resource: 'publications', namespace, name: `${name}.${domain}` });
 }
 
 function toInput(
@@ -242,7 +235,7 @@ async function write(
   const { key, at, stored, service, next } = change;
   const outcome = await desired.write({
     key: at,
-    object: next === undefined ? undefined : toObject(options.config.domain, next),
+    object: next === undefined ? undefined : toPublicationObject(next),
     expected: stored?.revision ?? toRevision(0),
     guard: term.guard(),
   });
@@ -253,19 +246,9 @@ async function write(
   }
   if (outcome.kind === 'conflict') return { againAfterMs: conflictWaitMs };
   metrics.count('mesh_dns_publications_written_total', { change: next === undefined ? 'deleted' : 'put' });
-  const before = (stored?.object as PublicationObject | undefined)?.spec;
+  const before = readPublication(stored?.object);
   report(options, { key, service, transitions: transitionsBetween(before, next) });
   return undefined;
-}
-
-function toObject(domain: string, publication: Publication): PublicationObject {
-  const { namespace, name } = splitServiceKey(publication.key);
-  return {
-    apiVersion: isthmusApiVersion,
-    kind: 'Publication',
-    metadata: { namespace, name: `${name}.${domain}` },
-    spec: publication,
-  };
 }
 
 function report(

@@ -4,9 +4,9 @@
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import { toLogPrefix, type Revision, type ServiceKey } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
-import type { Publication } from '../../common/model/publication.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { MeshError } from '../../common/pure/errors.ts';
+import { readPublication } from '../../common/pure/publication-object.ts';
 import type { Desired, StoredObject, ViewEvent } from '../desired/store.ts';
 import type { ZoneDelta, ZoneService } from './fold.ts';
 
@@ -40,6 +40,8 @@ export function feedZone(
     desired.watch(publicationPrefix, from, (events) => onDelta(toPublicationDelta(events, domain))),
     desired.watch(clusterPrefix, from, (events) => onDelta(toClusterDelta(events))),
   ];
+  // From its own newest revision a view can always be watched.
+  if (watches.includes('expired')) throw new MeshError('fatal', 'WATCH_EXPIRED', 'watching publications');
   return {
     stop: () => {
       for (const watch of watches) if (watch !== 'expired') watch.cancel();
@@ -52,7 +54,7 @@ const clusterPrefix = toLogPrefix(isthmusGroup, 'clusters');
 const nothing = { kind: 'delta', services: [], removedServices: [], clusters: [] } as const;
 
 function toService(object: KubeObject, domain: string): ZoneService | undefined {
-  const publication = object.spec as Publication | undefined;
+  const publication = readPublication(object);
   if (publication === undefined || publication.zone !== domain) return undefined;
   return { key: publication.key, recordSets: publication.recordSets };
 }

@@ -36,6 +36,7 @@ function publication(values: readonly string[]) {
     spec: {
       key: nginx,
       zone: 'example.com',
+      shards: [],
       recordSets: [set(nginxGlobal, many, 'global'), set(nginxAt('r1'), values, 'region')],
     },
   };
