@@ -39,7 +39,9 @@ export class HostCache {
   /** Fresh addresses, if any are at hand. */
   fresh(hostname: string): readonly string[] | undefined {
     const kept = this.#kept.get(hostname);
-    return kept !== undefined && kept.freshUntilMs > this.#clock.monotonicMs() ? kept.addresses : undefined;
+    return kept !== undefined && kept.freshUntilMs > this.#clock.monotonicMs()
+      ? kept.addresses
+      : undefined;
   }
 
   /** Fresh addresses, or old ones when asking fails; empty when there are none. Never throws. */

@@ -44,7 +44,9 @@ export function toServedZones(options: {
   readonly domain: string | undefined;
 }): ServedZones {
   const { federation, clusterDomain, domain } = options;
-  const short = [`${federation}.svc.${clusterDomain}`, federation].flatMap((zone) => toWireName(zone) ?? []);
+  const short = [`${federation}.svc.${clusterDomain}`, federation].flatMap(
+    (zone) => toWireName(zone) ?? [],
+  );
   return { federation, short, domain: domain === undefined ? undefined : toWireName(domain) };
 }
 

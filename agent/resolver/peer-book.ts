@@ -43,7 +43,9 @@ export class PeerBook {
   apply(delta: PeerDelta): readonly ServiceKey[] {
     this.#isFilled = true;
     const kept = new Set(delta.upserts.map(({ key }) => key));
-    const removed = delta.isFull ? [...this.#services.keys()].filter((key) => !kept.has(key)) : delta.removals;
+    const removed = delta.isFull
+      ? [...this.#services.keys()].filter((key) => !kept.has(key))
+      : delta.removals;
     for (const key of removed) this.#remove(key);
     for (const service of delta.upserts) {
       this.#remove(service.key);

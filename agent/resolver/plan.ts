@@ -66,7 +66,10 @@ export function planAnswer(asked: Asked, known: Knowledge): PlannedAnswer {
     case 'apex':
       return asked;
     case 'between':
-      return { kind: isBetween(asked.namespace, known) ? 'empty' : notFound(known), zone: asked.zone };
+      return {
+        kind: isBetween(asked.namespace, known) ? 'empty' : notFound(known),
+        zone: asked.zone,
+      };
     case 'absent':
       return { kind: 'absent', zone: asked.zone };
     case 'service':
@@ -98,12 +101,21 @@ function planNearest(
   }
   const shards = known.peers(key)?.shards;
   if (shards === undefined) {
-    return local === undefined || !known.hasPeerTable ? { kind: notFound(known), zone } : { kind: 'empty', zone };
+    return local === undefined || !known.hasPeerTable
+      ? { kind: notFound(known), zone }
+      : { kind: 'empty', zone };
   }
   const [nearest] = nearestShards(shards, known);
   const target = nearest === undefined ? failOpen(key, shards) : targetOf(key, [nearest]);
   if (target === undefined) return { kind: 'empty', zone };
-  return { kind: 'found', zone, key, from: nearest === undefined ? 'failOpen' : 'peer', climb: [], target };
+  return {
+    kind: 'found',
+    zone,
+    key,
+    from: nearest === undefined ? 'failOpen' : 'peer',
+    climb: [],
+    target,
+  };
 }
 
 /** Healthy shards of other clusters that can be reached from here, nearest first. */
@@ -111,17 +123,31 @@ export function nearestShards(
   shards: readonly PeerShard[],
   known: Pick<Knowledge, 'cluster' | 'topology' | 'isSuspect' | 'roundTripMs' | 'local'>,
 ): readonly PeerShard[] {
-  const healthy = shards.filter((shard) => shard.isHealthy && hasOutside(shard) && shard.cluster !== known.cluster);
+  const healthy = shards.filter(
+    (shard) => shard.isHealthy && hasOutside(shard) && shard.cluster !== known.cluster,
+  );
   const trusted = healthy.filter((shard) => !isSuspect(shard, known));
   const ranked = (trusted.length > 0 ? trusted : healthy).map((shard) => {
     return { shard, tier: tierOf(shard, known.topology), roundTrip: roundTripClass(shard, known) };
   });
   // Half-measured tiers go by name: a probe that failed once must not move anybody by itself.
-  const unmeasured = new Set(ranked.filter(({ roundTrip }) => roundTrip === undefined).map(({ tier }) => tier));
-  const distance = ({ tier, roundTrip = 0 }: { readonly tier: number; readonly roundTrip: number | undefined }): number =>
-    unmeasured.has(tier) ? 0 : roundTrip;
+  const unmeasured = new Set(
+    ranked.filter(({ roundTrip }) => roundTrip === undefined).map(({ tier }) => tier),
+  );
+  const distance = ({
+    tier,
+    roundTrip = 0,
+  }: {
+    readonly tier: number;
+    readonly roundTrip: number | undefined;
+  }): number => (unmeasured.has(tier) ? 0 : roundTrip);
   return ranked
-    .sort((a, b) => a.tier - b.tier || distance(a) - distance(b) || (a.shard.cluster < b.shard.cluster ? -1 : 1))
+    .sort(
+      (a, b) =>
+        a.tier - b.tier ||
+        distance(a) - distance(b) ||
+        (a.shard.cluster < b.shard.cluster ? -1 : 1),
+    )
     .map(({ shard }) => shard);
 }
 
@@ -144,10 +170,15 @@ export function tierOf(shard: PeerShard, here: Topology): number {
 const namedClass = 1_000;
 
 /** Doublings of the time in milliseconds: small differences are noise and must not move pods. */
-function roundTripClass(shard: PeerShard, known: Pick<Knowledge, 'roundTripMs'>): number | undefined {
+function roundTripClass(
+  shard: PeerShard,
+  known: Pick<Knowledge, 'roundTripMs'>,
+): number | undefined {
   if (shard.addresses.length === 0) return namedClass;
   const measured = shard.addresses.flatMap((address) => known.roundTripMs(address) ?? []);
-  return measured.length === 0 ? undefined : Math.round(Math.log2(Math.max(Math.min(...measured), 0.125)));
+  return measured.length === 0
+    ? undefined
+    : Math.round(Math.log2(Math.max(Math.min(...measured), 0.125)));
 }
 
 function failOpen(key: ServiceKey, shards: readonly PeerShard[]): Target | undefined {
@@ -175,7 +206,10 @@ function planLevel(
   const alive = shards.filter((shard) => isAlive(key, shard, known));
   const climb: LevelPlace[] = [];
   for (const place of upFrom(at)) {
-    const target = targetOf(key, alive.filter((shard) => standsAt(shard, place)));
+    const target = targetOf(
+      key,
+      alive.filter((shard) => standsAt(shard, place)),
+    );
     if (target !== undefined) return { kind: 'found', zone, key, from: 'peer', climb, target };
     if (place.region !== undefined) climb.push(upOne(place));
   }

@@ -58,7 +58,9 @@ export class Reachability {
   /** Measures round trips that are not known or old; failures mean nothing here. */
   measure(targets: readonly ProbeTarget[]): void {
     const nowMs = this.#options.clock.monotonicMs();
-    const due = targets.filter(({ address }) => (this.#measuredAt.get(address) ?? -Infinity) < nowMs - measureAgainMs);
+    const due = targets.filter(
+      ({ address }) => (this.#measuredAt.get(address) ?? -Infinity) < nowMs - measureAgainMs,
+    );
     const room = targetsMax - this.#measuring;
     const taken = due.slice(0, Math.max(room, 0));
     if (taken.length === 0 || this.#isStopped) return;
@@ -151,7 +153,8 @@ export class Reachability {
       const { address } = result.target;
       const wasSuspect = this.isSuspect(address);
       if (result.ok) this.#failures.delete(address);
-      else if (this.#failures.size < addressesMax) this.#failures.set(address, (this.#failures.get(address) ?? 0) + 1);
+      else if (this.#failures.size < addressesMax)
+        this.#failures.set(address, (this.#failures.get(address) ?? 0) + 1);
       this.note(result);
       isChanged ||= wasSuspect !== this.isSuspect(address);
       hasDoubt ||= !result.ok && !this.isSuspect(address);

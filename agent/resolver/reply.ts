@@ -27,14 +27,21 @@ export type Found = Extract<PlannedAnswer, { kind: 'found' }>;
 export function toTails(
   question: { readonly name: WireName; readonly type: number },
   found: Found,
-  options: { readonly federation: string; readonly resolved: readonly string[]; readonly serial: number },
+  options: {
+    readonly federation: string;
+    readonly resolved: readonly string[];
+    readonly serial: number;
+  },
 ): readonly Tail[] {
   const { aliases, end } = climb(question.name, found, options.federation);
   const { type } = question;
   const all = found.target.kind === 'addresses' ? found.target.addresses : options.resolved;
-  const addresses = all.map((address) => addressRecord(end, address)).filter(({ data }) => wants(type, data.type));
+  const addresses = all
+    .map((address) => addressRecord(end, address))
+    .filter(({ data }) => wants(type, data.type));
   const kept = type === recordTypes.CNAME ? aliases.slice(0, 1) : aliases;
-  const authorities = addresses.length > 0 || kept.length > 0 ? [] : [soaRecord(found.zone, options.serial)];
+  const authorities =
+    addresses.length > 0 || kept.length > 0 ? [] : [soaRecord(found.zone, options.serial)];
   const turns = Math.min(Math.max(addresses.length, 1), rotationsMax);
   return Array.from({ length: turns }, (_, turn) =>
     encodeTail(question.name, {
@@ -66,8 +73,14 @@ function climb(
   return { aliases, end };
 }
 
-function levelName(found: Found, { zone, region }: LevelPlace, federation: string): WireName | undefined {
-  const labels = [toNamePrefix(found.key, federation), zone, region].filter((label) => label !== undefined);
+function levelName(
+  found: Found,
+  { zone, region }: LevelPlace,
+  federation: string,
+): WireName | undefined {
+  const labels = [toNamePrefix(found.key, federation), zone, region].filter(
+    (label) => label !== undefined,
+  );
   return prependLabels(labels.join('.'), found.zone);
 }
 
@@ -94,7 +107,11 @@ export function toApex(zone: WireName, type: number, serial: number): Answer {
   }
   const target = serverOf(zone);
   if (type !== recordTypes.NS) return toNegative(zone, zone, { exists: true, serial });
-  const record: ResourceRecord = { name: zone, ttlSeconds: answerTtlSeconds, data: { type: 'NS', target } };
+  const record: ResourceRecord = {
+    name: zone,
+    ttlSeconds: answerTtlSeconds,
+    data: { type: 'NS', target },
+  };
   return { code, tail: encodeTail(zone, { answers: [record] }) };
 }
 

@@ -92,7 +92,8 @@ export function createResolver(options: ResolverOptions): Resolver {
         ...at,
         clock: options.clock,
         answer: (request, transport) => running.answer(request, transport),
-        onIncident: (incident) => options.metrics.count('mesh_resolver_incidents_total', { incident }),
+        onIncident: (incident) =>
+          options.metrics.count('mesh_resolver_incidents_total', { incident }),
       }),
     stop: () => {
       unsubscribe();
@@ -172,7 +173,9 @@ class RunningResolver {
     if (zones === undefined) return this.#send(query, transport, serverFailure, 'unready');
     const { name, type } = query;
     const isTransfer = type >= recordTypes.IXFR && type <= recordTypes.MAILA;
-    const planned = isTransfer ? ({ kind: 'refused' } as const) : planAnswer(whatIsAsked(name, zones), this.#knowledge());
+    const planned = isTransfer
+      ? ({ kind: 'refused' } as const)
+      : planAnswer(whatIsAsked(name, zones), this.#knowledge());
     const serial = this.#serial;
     switch (planned.kind) {
       case 'refused':
@@ -191,7 +194,11 @@ class RunningResolver {
     }
   }
 
-  #answerFound(query: DnsQuery, transport: Transport, found: Found): Uint8Array | Promise<Uint8Array> {
+  #answerFound(
+    query: DnsQuery,
+    transport: Transport,
+    found: Found,
+  ): Uint8Array | Promise<Uint8Array> {
     const federation = this.#options.federation() ?? '';
     const toReady = (resolved: readonly string[]): Ready => ({
       tails: toTails(query, found, { federation, resolved, serial: this.#serial }),
@@ -207,11 +214,13 @@ class RunningResolver {
     const { hostname } = found.target;
     const fresh = this.#hosts.fresh(hostname);
     if (fresh !== undefined) return this.#useReady(query, transport, toReady(fresh));
-    return this.#hosts.addresses(hostname).then((resolved) =>
-      resolved.length === 0
-        ? this.#send(query, transport, serverFailure, 'lookupFailed')
-        : this.#useReady(query, transport, toReady(resolved)),
-    );
+    return this.#hosts
+      .addresses(hostname)
+      .then((resolved) =>
+        resolved.length === 0
+          ? this.#send(query, transport, serverFailure, 'lookupFailed')
+          : this.#useReady(query, transport, toReady(resolved)),
+      );
   }
 
   #send(query: DnsQuery, transport: Transport, answer: Answer, outcome: string): Uint8Array {
@@ -257,7 +266,11 @@ class RunningResolver {
     const federation = this.#options.federation();
     if (federation === undefined) return undefined;
     const domain = this.#options.domain();
-    if (this.#zones === undefined || this.#zones.federation !== federation || this.#zonesDomain !== domain) {
+    if (
+      this.#zones === undefined ||
+      this.#zones.federation !== federation ||
+      this.#zonesDomain !== domain
+    ) {
       const clusterDomain = this.#options.clusterDomain ?? 'cluster.local';
       this.#zones = toServedZones({ federation, clusterDomain, domain });
       this.#zonesDomain = domain;
@@ -285,8 +298,13 @@ class RunningResolver {
   #measureNearest(key: ServiceKey): void {
     const known = this.#knowledge();
     const ranked = nearestShards(this.book.get(key)?.shards ?? [], known);
-    const nearest = ranked.filter((shard) => ranked[0] !== undefined && tierOf(shard, known.topology) === tierOf(ranked[0], known.topology));
-    if (nearest.length > 1) this.reachability.measure(nearest.slice(0, measuredMax).flatMap(toTargets));
+    const nearest = ranked.filter(
+      (shard) =>
+        ranked[0] !== undefined &&
+        tierOf(shard, known.topology) === tierOf(ranked[0], known.topology),
+    );
+    if (nearest.length > 1)
+      this.reachability.measure(nearest.slice(0, measuredMax).flatMap(toTargets));
   }
 
   /** The shard that serves and the next ones, suspects included: they may have come back. */
@@ -295,7 +313,10 @@ class RunningResolver {
     const knowledge = { ...this.#knowledge(), isSuspect: () => false };
     const ranked = nearestShards(shards, knowledge);
     const serving = nearestShards(shards, this.#knowledge())[0];
-    const wanted = new Set([...(serving === undefined ? [] : [serving]), ...ranked.slice(0, candidatesProbed + 1)]);
+    const wanted = new Set([
+      ...(serving === undefined ? [] : [serving]),
+      ...ranked.slice(0, candidatesProbed + 1),
+    ]);
     return [...wanted].flatMap(toTargets);
   }
 }

@@ -125,7 +125,8 @@ class Writer {
 
   text(latin1: string): void {
     this.#room(latin1.length);
-    for (let at = 0; at < latin1.length; at += 1) this.#bytes[this.#length++] = latin1.charCodeAt(at);
+    for (let at = 0; at < latin1.length; at += 1)
+      this.#bytes[this.#length++] = latin1.charCodeAt(at);
   }
 
   name(name: WireName, isCompressed: boolean): void {
@@ -180,7 +181,10 @@ function writeData(writer: Writer, data: RecordData): void {
     case 'A':
     case 'AAAA': {
       const bytes = ipaddr.parse(data.address).toByteArray();
-      invariant(bytes.length === (data.type === 'A' ? 4 : 16), `${data.address} in an ${data.type} record`);
+      invariant(
+        bytes.length === (data.type === 'A' ? 4 : 16),
+        `${data.address} in an ${data.type} record`,
+      );
       return writer.bytes(bytes);
     }
     case 'CNAME':

@@ -64,7 +64,11 @@ const optBytes = 11;
 
 /** The reply to `request` (its question ends at `questionEnd`; 12 for none). */
 export function toReply(
-  request: { readonly bytes: Uint8Array; readonly questionEnd: number; readonly edns: Edns | undefined },
+  request: {
+    readonly bytes: Uint8Array;
+    readonly questionEnd: number;
+    readonly edns: Edns | undefined;
+  },
   answer: Answer,
   transport: Transport,
 ): Uint8Array {

@@ -72,7 +72,12 @@ export type ParsedQuery =
   /** No answer at all: too short for a header, or itself an answer (a reflection loop). */
   | { readonly kind: 'drop' }
   /** Answer with this code; `questionEnd` is 12 when no question could be read. */
-  | { readonly kind: 'reject'; readonly code: ResponseCode; readonly questionEnd: number; readonly edns: Edns | undefined }
+  | {
+      readonly kind: 'reject';
+      readonly code: ResponseCode;
+      readonly questionEnd: number;
+      readonly edns: Edns | undefined;
+    }
   | { readonly kind: 'query'; readonly query: DnsQuery };
 
 const reject = (code: ResponseCode): ParsedQuery => ({
@@ -178,7 +183,8 @@ export function toWireName(text: string): WireName | undefined {
   let wire = '';
   for (const label of plain.toLowerCase().split('.')) {
     // eslint-disable-next-line no-control-regex -- a byte outside latin1 has no wire form
-    if (label === '' || label.length > labelBytesMax || /[^\u0000-\u00ff]/.test(label)) return undefined;
+    if (label === '' || label.length > labelBytesMax || /[^\u0000-\u00ff]/.test(label))
+      return undefined;
     wire += String.fromCharCode(label.length) + label;
   }
   return wire.length + 1 > nameBytesMax ? undefined : (`${wire}\0` as WireName);

@@ -8,7 +8,12 @@ import type { Publication } from '../model/publication.ts';
 /** `isthmus.dev/publications/<namespace>/<service>.<zone>`. */
 export function toPublicationKey(key: ServiceKey, zone: string): LogKey {
   const { namespace, name } = splitServiceKey(key);
-  return toLogKey({ group: isthmusGroup, resource: 'publications', namespace, name: `${name}.${zone}` });
+  return toLogKey({
+    group: isthmusGroup,
+    resource: 'publications',
+    namespace,
+    name: `${name}.${zone}`,
+  });
 }
 
 export function toPublicationObject(publication: Publication): KubeObject {
@@ -25,5 +30,7 @@ export function toPublicationObject(publication: Publication): KubeObject {
 export function readPublication(object: KubeObject | undefined): Publication | undefined {
   if (object?.kind !== 'Publication' || object.spec === undefined) return undefined;
   const publication = object.spec as Publication; // written by toPublicationObject only
-  return Array.isArray(publication.recordSets) && Array.isArray(publication.shards) ? publication : undefined;
+  return Array.isArray(publication.recordSets) && Array.isArray(publication.shards)
+    ? publication
+    : undefined;
 }

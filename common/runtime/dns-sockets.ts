@@ -28,7 +28,9 @@ export interface DnsSocketOptions {
   readonly answer: AnswerDns;
   readonly clock: Clock;
   /** Something worth counting; never called with what the asker chose. */
-  readonly onIncident: (incident: 'answerFailed' | 'sendFailed' | 'connectionRefused' | 'connectionCut') => void;
+  readonly onIncident: (
+    incident: 'answerFailed' | 'sendFailed' | 'connectionRefused' | 'connectionCut',
+  ) => void;
 }
 
 // RFC 7766 6.2.3 asks for an idle limit of the order of seconds; 30 s keeps forwarders' streams.
@@ -57,7 +59,12 @@ export async function listenDns(options: DnsSocketOptions): Promise<DnsSockets> 
 }
 
 function listenError(options: DnsSocketOptions, cause: unknown): MeshError {
-  return new MeshError('fatal', 'DNS_LISTEN', `listening for DNS on ${options.host} port ${options.port}`, cause);
+  return new MeshError(
+    'fatal',
+    'DNS_LISTEN',
+    `listening for DNS on ${options.host} port ${options.port}`,
+    cause,
+  );
 }
 
 function bindUdp(options: DnsSocketOptions): Promise<UdpSocket> {
@@ -145,7 +152,8 @@ function serve(options: DnsSocketOptions, open: Set<Socket>, socket: Socket): vo
 function readMessages(options: DnsSocketOptions, socket: Socket, onMessage: () => void): void {
   let waiting: Buffer = Buffer.alloc(0);
   let inFlight = 0;
-  const isBusy = (): boolean => inFlight >= tcpInFlightMax || socket.writableLength > tcpWaitingBytesMax;
+  const isBusy = (): boolean =>
+    inFlight >= tcpInFlightMax || socket.writableLength > tcpWaitingBytesMax;
   const drain = (): void => {
     while (waiting.length >= 2 && !isBusy() && !socket.destroyed) {
       const length = waiting.readUInt16BE(0);

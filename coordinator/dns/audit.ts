@@ -43,7 +43,8 @@ function doubtForm(input: PublicationInput, set: RecordSet): readonly Finding[] 
   if (!set.name.endsWith(`.${input.zone}`)) say(`${set.name} is outside the zone ${input.zone}`);
   if (toWireName(set.name) === undefined) say(`${set.name} is no name that DNS can carry`);
   if (set.values.length === 0) say(`${set.name} ${set.type} has no value`);
-  if (new Set(set.values).size !== set.values.length) say(`${set.name} ${set.type} repeats a value`);
+  if (new Set(set.values).size !== set.values.length)
+    say(`${set.name} ${set.type} repeats a value`);
   return found;
 }
 
@@ -69,7 +70,9 @@ function doubtLead(
   const ends = followName(input.zone, name, byName);
   if (ends === undefined) return [{ invariant: 'A2', message: `${name} leads nowhere` }];
   const states = input.shards.map((shard) => ({ shard, state: stateOf(input, shard) }));
-  const good = states.filter(({ state }) => state === 'healthy').flatMap(({ shard }) => ingressOf(input, shard));
+  const good = states
+    .filter(({ state }) => state === 'healthy')
+    .flatMap(({ shard }) => ingressOf(input, shard));
   if (good.length === 0) return [];
   const bad = ends.filter((end) => !good.includes(end));
   return bad.length > 0
@@ -99,13 +102,21 @@ function followName(
 
 function doubtLast(input: PublicationInput, planned: Publication): readonly Finding[] {
   const before = input.previous;
-  const hadNames = before !== undefined && before.serviceUid === input.serviceUid && before.recordSets.length > 0;
+  const hadNames =
+    before !== undefined && before.serviceUid === input.serviceUid && before.recordSets.length > 0;
   if (!hadNames || planned.recordSets.length > 0 || planned.reason === 'NameTooLong') return [];
   if (input.isHeadless || input.type === 'ExternalName') return [];
-  const left = input.shards.filter((shard) => shard.isDrained !== true && ingressOf(input, shard).length > 0);
+  const left = input.shards.filter(
+    (shard) => shard.isDrained !== true && ingressOf(input, shard).length > 0,
+  );
   return left.length === 0
     ? []
-    : [{ invariant: 'A4', message: `the last names would go while ${left.map(({ cluster }) => cluster).join(', ')} may still answer` }];
+    : [
+        {
+          invariant: 'A4',
+          message: `the last names would go while ${left.map(({ cluster }) => cluster).join(', ')} may still answer`,
+        },
+      ];
 }
 
 /** A verdict that is not there yet leaves what was recorded before. */
@@ -130,7 +141,8 @@ function ingressOf(input: PublicationInput, shard: ShardInput): readonly string[
   }
   return (shard.verdict?.addresses ?? []).flatMap(({ ip, hostname }) => {
     const address = ip === undefined ? undefined : parseAddress(ip);
-    const addresses = address !== undefined && isPublishable(address, input.addressRules) ? [address] : [];
+    const addresses =
+      address !== undefined && isPublishable(address, input.addressRules) ? [address] : [];
     const name = hostname?.toLowerCase().replace(/\.$/, '');
     const isOurs = name === input.zone || name?.endsWith(`.${input.zone}`) === true;
     const isName = name !== undefined && name.includes('.') && toWireName(name) !== undefined;

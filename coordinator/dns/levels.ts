@@ -8,7 +8,12 @@
 import type { Topology } from '../../common/model/topology.ts';
 import type { Level } from '../../common/model/publication.ts';
 import type { ServiceKey } from '../../common/model/ids.ts';
-import { toGlobalName, toRegionName, toZoneName, type NameScope } from '../../common/pure/level-names.ts';
+import {
+  toGlobalName,
+  toRegionName,
+  toZoneName,
+  type NameScope,
+} from '../../common/pure/level-names.ts';
 import { toWireName } from '../../common/pure/dns-wire.ts';
 
 export interface LevelName<S> {

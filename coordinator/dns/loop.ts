@@ -21,13 +21,22 @@ import {
 } from '../../common/model/ids.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
-import type { EventRecorder, HealthView, PlacementView, TermGuard } from '../../common/model/views.ts';
+import type {
+  EventRecorder,
+  HealthView,
+  PlacementView,
+  TermGuard,
+} from '../../common/model/views.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import type { AddressRules } from '../../common/pure/address-rules.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { MeshError } from '../../common/pure/errors.ts';
-import { readPublication, toPublicationKey, toPublicationObject } from '../../common/pure/publication-object.ts';
+import {
+  readPublication,
+  toPublicationKey,
+  toPublicationObject,
+} from '../../common/pure/publication-object.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -72,7 +81,9 @@ const placementWaitMs = 250;
 const conflictWaitMs = 50;
 
 export function createDns(options: DnsOptions): Dns {
-  let running: { readonly loop: Loop<ServiceKey>; readonly stops: readonly (() => void)[] } | undefined;
+  let running:
+    | { readonly loop: Loop<ServiceKey>; readonly stops: readonly (() => void)[] }
+    | undefined;
   return {
     start: () => {
       running ??= startLoop(options);
@@ -102,10 +113,13 @@ function startLoop(options: DnsOptions) {
   };
   const stops = [
     placement.subscribe(({ key }) => loop.mark(key)),
-    health.subscribe(({ cluster, key }) => (key === undefined ? markCluster(cluster) : loop.mark(key))),
+    health.subscribe(({ cluster, key }) =>
+      key === undefined ? markCluster(cluster) : loop.mark(key),
+    ),
     follow(desired, toLogPrefix('', 'services'), (at) => loop.mark(serviceKeyOf(at))),
     follow(desired, toLogPrefix(isthmusGroup, 'clusters'), (at, before) => {
-      if (!hasSameTopology(at.object, before?.object)) markCluster(toClusterName(at.object.metadata.name));
+      if (!hasSameTopology(at.object, before?.object))
+        markCluster(toClusterName(at.object.metadata.name));
     }),
     // Also publications without a Service: it may have gone while nobody held the lease.
     follow(desired, toLogPrefix(isthmusGroup, 'publications'), (at) => {
@@ -149,11 +163,15 @@ async function publish(
   const at = toPublicationKey(key, options.config.domain);
   const stored = desired.get(at);
   const previous = readPublication(stored?.object);
-  const service = desired.get(toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }));
+  const service = desired.get(
+    toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }),
+  );
   const isGone = service === undefined || service.object.metadata.deletionTimestamp !== undefined;
   if (isGone) {
     complaints.delete(key);
-    return stored === undefined ? undefined : write(options, { key, at, stored, service, next: undefined });
+    return stored === undefined
+      ? undefined
+      : write(options, { key, at, stored, service, next: undefined });
   }
   if (placement.revision() < service.revision) return { againAfterMs: placementWaitMs }; // L3
   const input = toInput(options, key, service.object as Service, previous);
@@ -164,7 +182,8 @@ async function publish(
     return undefined;
   }
   complaints.delete(key);
-  if (previous !== undefined && toCanonicalJson(previous) === toCanonicalJson(next)) return undefined;
+  if (previous !== undefined && toCanonicalJson(previous) === toCanonicalJson(next))
+    return undefined;
   return write(options, { key, at, stored, service, next });
 }
 
@@ -192,7 +211,9 @@ function toInput(
 }
 
 function topologyIn(desired: Desired, cluster: ClusterName): Topology {
-  const stored = desired.get(toLogKey({ group: isthmusGroup, resource: 'clusters', name: cluster }));
+  const stored = desired.get(
+    toLogKey({ group: isthmusGroup, resource: 'clusters', name: cluster }),
+  );
   if (stored === undefined) return { zones: [], region: undefined, provider: undefined };
   return topologyOf(stored.object as Cluster);
 }
@@ -201,7 +222,11 @@ function topologyIn(desired: Desired, cluster: ClusterName): Topology {
 function complain(
   { recorder, log, metrics }: DnsOptions,
   complaints: Map<ServiceKey, string>,
-  at: { readonly key: ServiceKey; readonly service: StoredObject; readonly findings: readonly Finding[] },
+  at: {
+    readonly key: ServiceKey;
+    readonly service: StoredObject;
+    readonly findings: readonly Finding[];
+  },
 ): void {
   const text = at.findings.map(({ invariant, message }) => `${invariant}: ${message}`).join('; ');
   if (complaints.get(at.key) === text) return;
@@ -245,7 +270,9 @@ async function write(
     return undefined;
   }
   if (outcome.kind === 'conflict') return { againAfterMs: conflictWaitMs };
-  metrics.count('mesh_dns_publications_written_total', { change: next === undefined ? 'deleted' : 'put' });
+  metrics.count('mesh_dns_publications_written_total', {
+    change: next === undefined ? 'deleted' : 'put',
+  });
   const before = readPublication(stored?.object);
   report(options, { key, service, transitions: transitionsBetween(before, next) });
   return undefined;
@@ -261,7 +288,10 @@ function report(
 ): void {
   for (const { type, reason, message } of at.transitions) {
     log.info('DNS changed', { service: at.key, reason, detail: message });
-    const target = at.service === undefined ? { apiVersion: 'v1', kind: 'Service', ...splitServiceKey(at.key) } : regarding(at.service);
+    const target =
+      at.service === undefined
+        ? { apiVersion: 'v1', kind: 'Service', ...splitServiceKey(at.key) }
+        : regarding(at.service);
     recorder.record({ regarding: target, type, reason, message });
   }
 }

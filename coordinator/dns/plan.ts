@@ -70,9 +70,14 @@ export function planPublication(input: PublicationInput): Publication {
   const isSame = input.previous?.serviceUid === input.serviceUid;
   const healthy = candidates.filter(isHealthy);
   const everHealthy = (isSame && input.previous?.everHealthy === true) || healthy.length > 0;
-  const levels = levelsOf(input.key, { federation: input.federation, domain: input.zone }, candidates);
+  const levels = levelsOf(
+    input.key,
+    { federation: input.federation, domain: input.zone },
+    candidates,
+  );
   const refusal = whyNoNames(input, candidates, everHealthy, levels);
-  if (refusal !== undefined) return toPublication(input, candidates, { everHealthy, recordSets: [], ...refusal });
+  if (refusal !== undefined)
+    return toPublication(input, candidates, { everHealthy, recordSets: [], ...refusal });
   const recordSets = planLevels(input, levels, candidates);
   const outcome = describe(levels, healthy.length, candidates.length, recordSets.length > 0);
   return toPublication(input, candidates, { everHealthy, recordSets, ...outcome });
@@ -90,10 +95,16 @@ function whyNoNames(
   levels: ServiceLevels<Candidate>,
 ): Outcome | undefined {
   if (input.type === 'ExternalName') {
-    return { reason: 'ExternalName', message: 'An ExternalName Service passes through to its shards and gets no public names.' };
+    return {
+      reason: 'ExternalName',
+      message: 'An ExternalName Service passes through to its shards and gets no public names.',
+    };
   }
   if (input.isHeadless) {
-    return { reason: 'Headless', message: 'A headless Service passes through to its shards and gets no public names.' };
+    return {
+      reason: 'Headless',
+      message: 'A headless Service passes through to its shards and gets no public names.',
+    };
   }
   if (input.type !== 'LoadBalancer' && !candidates.some(hasIngress)) {
     return {
@@ -105,10 +116,16 @@ function whyNoNames(
     return { reason: 'NotPlaced', message: 'No cluster shall have a shard of this Service.' };
   }
   if (!everHealthy) {
-    return { reason: 'NeverHealthy', message: 'No shard has been healthy yet: an address and ready endpoints are needed.' };
+    return {
+      reason: 'NeverHealthy',
+      message: 'No shard has been healthy yet: an address and ready endpoints are needed.',
+    };
   }
   if (levels.global === undefined) {
-    return { reason: 'NameTooLong', message: `DNS cannot carry the name ${levels.tooLong[0] ?? ''}.` };
+    return {
+      reason: 'NameTooLong',
+      message: `DNS cannot carry the name ${levels.tooLong[0] ?? ''}.`,
+    };
   }
   return undefined;
 }
@@ -118,7 +135,9 @@ function toCandidate(input: PublicationInput, shard: ShardInput): Candidate {
   const isDrained = shard.isDrained === true;
   const { verdict } = shard;
   const isSame = input.previous?.serviceUid === input.serviceUid;
-  const before = isSame ? input.previous?.shards.find((known) => known.cluster === cluster) : undefined;
+  const before = isSame
+    ? input.previous?.shards.find((known) => known.cluster === cluster)
+    : undefined;
   if (verdict === undefined || verdict.state === 'pending') {
     const { state = 'pending', reason = verdict?.reason ?? 'NothingKnown' } = before ?? {};
     const { sinceMs = verdict?.sinceMs ?? 0, addresses = [], hostnames = [] } = before ?? {};
@@ -178,7 +197,9 @@ function planLevels(
 function upwards(input: PublicationInput, level: LevelName<Candidate>): readonly RecordSet[] {
   const { name, parent } = level;
   if (parent === undefined) return [];
-  return [{ name, type: 'CNAME', ttlSeconds: input.ttlSeconds, values: [parent], level: level.level }];
+  return [
+    { name, type: 'CNAME', ttlSeconds: input.ttlSeconds, values: [parent], level: level.level },
+  ];
 }
 
 function failOpenSet(candidates: readonly Candidate[]): readonly Candidate[] {
@@ -214,12 +235,21 @@ function describe(
   placed: number,
   hasRecords: boolean,
 ): Outcome {
-  const left = levels.tooLong.length === 0 ? '' : ` Left out, too long for DNS: ${levels.tooLong.slice(0, 3).join(', ')}.`;
+  const left =
+    levels.tooLong.length === 0
+      ? ''
+      : ` Left out, too long for DNS: ${levels.tooLong.slice(0, 3).join(', ')}.`;
   if (!hasRecords) {
-    return { reason: 'NoAddress', message: `No shard has an address that DNS may carry, or all are drained.${left}` };
+    return {
+      reason: 'NoAddress',
+      message: `No shard has an address that DNS may carry, or all are drained.${left}`,
+    };
   }
   if (healthy === 0) {
-    return { reason: 'FailOpen', message: `No shard is healthy: the last known addresses stay published.${left}` };
+    return {
+      reason: 'FailOpen',
+      message: `No shard is healthy: the last known addresses stay published.${left}`,
+    };
   }
   return { reason: 'Published', message: `${healthy} of ${placed} shards are healthy.${left}` };
 }
@@ -234,7 +264,17 @@ function toPublication(
   const shards = candidates.map((shard): PublishedShard => {
     const { cluster, topology, state, reason, sinceMs, addresses, hostnames } = shard;
     const inDns = [...addresses, ...hostnames].some((value) => published.has(value));
-    return { cluster, zones: topology.zones, region: topology.region, state, reason, sinceMs, addresses, hostnames, inDns };
+    return {
+      cluster,
+      zones: topology.zones,
+      region: topology.region,
+      state,
+      reason,
+      sinceMs,
+      addresses,
+      hostnames,
+      inDns,
+    };
   });
   return { key, serviceUid, zone, shards, ...decided };
 }

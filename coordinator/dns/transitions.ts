@@ -20,11 +20,23 @@ export function transitionsBetween(
   const next = after?.recordSets ?? [];
   if (old.length === 0 && next.length === 0) return [];
   if (old.length === 0) {
-    return [{ type: 'Normal', reason: 'DNSPublished', message: `published ${list(next.map(({ name }) => name))}` }];
+    return [
+      {
+        type: 'Normal',
+        reason: 'DNSPublished',
+        message: `published ${list(next.map(({ name }) => name))}`,
+      },
+    ];
   }
   if (next.length === 0) {
     const why = after?.message ?? 'The Service is gone.';
-    return [{ type: 'Normal', reason: 'DNSWithdrawn', message: `withdrew ${list(old.map(({ name }) => name))}: ${why}` }];
+    return [
+      {
+        type: 'Normal',
+        reason: 'DNSWithdrawn',
+        message: `withdrew ${list(old.map(({ name }) => name))}: ${why}`,
+      },
+    ];
   }
   return [...moves(old, next), ...failOpen(before, after)];
 }
@@ -42,7 +54,11 @@ function moves(old: readonly RecordSet[], next: readonly RecordSet[]): readonly 
     transitions.push({ type: 'Warning', reason: 'DNSFailedOver', message });
   }
   if (back.length > 0) {
-    transitions.push({ type: 'Normal', reason: 'DNSPublished', message: `healthy shards again at ${list(back)}` });
+    transitions.push({
+      type: 'Normal',
+      reason: 'DNSPublished',
+      message: `healthy shards again at ${list(back)}`,
+    });
   }
   return transitions;
 }
@@ -57,13 +73,22 @@ function upwardNames(sets: readonly RecordSet[]): ReadonlyMap<string, string> {
   );
 }
 
-function failOpen(before: Publication | undefined, after: Publication | undefined): readonly Transition[] {
+function failOpen(
+  before: Publication | undefined,
+  after: Publication | undefined,
+): readonly Transition[] {
   if (after?.reason === before?.reason) return [];
   if (after?.reason === 'FailOpen') {
     return [{ type: 'Warning', reason: 'DNSFailedOver', message: after.message }];
   }
   return before?.reason === 'FailOpen'
-    ? [{ type: 'Normal', reason: 'DNSPublished', message: `no longer failing open: ${after?.message ?? ''}` }]
+    ? [
+        {
+          type: 'Normal',
+          reason: 'DNSPublished',
+          message: `no longer failing open: ${after?.message ?? ''}`,
+        },
+      ]
     : [];
 }
 

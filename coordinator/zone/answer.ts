@@ -79,7 +79,10 @@ export class ZoneResponder {
     if (name === this.#table.apex) return this.#answerApex(type);
     const server = this.#apex.nameServers.find((known) => known.name === name);
     if (server !== undefined && server.addresses.length > 0) {
-      return this.#answerOrEmpty(name, addressRecords(name, this.#apex.ttlSeconds, server.addresses, type));
+      return this.#answerOrEmpty(
+        name,
+        addressRecords(name, this.#apex.ttlSeconds, server.addresses, type),
+      );
     }
     const found = this.#table.find(name);
     if (found.kind === 'absent') return this.#negative(name, responseCodes.nameError);
@@ -155,7 +158,9 @@ export class ZoneResponder {
   }
 
   #answerOrEmpty(name: WireName, answers: readonly ResourceRecord[]): Answer {
-    return answers.length === 0 ? this.#negative(name, responseCodes.noError) : toAnswer(name, { answers });
+    return answers.length === 0
+      ? this.#negative(name, responseCodes.noError)
+      : toAnswer(name, { answers });
   }
 
   /** NODATA or NXDOMAIN: a pointer to the apex within the question, then constant bytes (H1). */
@@ -236,7 +241,10 @@ function rotate(
 
 function toAnswer(
   name: WireName,
-  sections: { readonly answers: readonly ResourceRecord[]; readonly additionals?: readonly ResourceRecord[] },
+  sections: {
+    readonly answers: readonly ResourceRecord[];
+    readonly additionals?: readonly ResourceRecord[];
+  },
 ): Answer {
   return { code: responseCodes.noError, tail: encodeTail(name, sections) };
 }
@@ -258,7 +266,8 @@ function addressRecords(
 
 function plainSoa(record: ResourceRecord): Uint8Array {
   if (record.data.type !== 'SOA') return new Uint8Array(0);
-  const { primary, mailbox, serial, refreshSeconds, retrySeconds, expireSeconds, minimumSeconds } = record.data;
+  const { primary, mailbox, serial, refreshSeconds, retrySeconds, expireSeconds, minimumSeconds } =
+    record.data;
   const names = Buffer.from(primary + mailbox, 'latin1');
   const bytes = Buffer.alloc(10 + names.length + 20);
   bytes.writeUInt16BE(recordTypes.SOA, 0);
@@ -267,6 +276,8 @@ function plainSoa(record: ResourceRecord): Uint8Array {
   bytes.writeUInt16BE(names.length + 20, 8);
   names.copy(bytes, 10);
   const numbers = [serial, refreshSeconds, retrySeconds, expireSeconds, minimumSeconds];
-  numbers.forEach((value, index) => bytes.writeUInt32BE(value >>> 0, 10 + names.length + index * 4));
+  numbers.forEach((value, index) =>
+    bytes.writeUInt32BE(value >>> 0, 10 + names.length + index * 4),
+  );
   return bytes;
 }

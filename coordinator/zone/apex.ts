@@ -9,7 +9,10 @@ export interface ZoneSettings {
   readonly domain: string;
   readonly federation: string;
   /** Names of the servers that the parent zone delegates to; default `ns1.<domain>`. */
-  readonly nameServers?: readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  readonly nameServers?: readonly {
+    readonly name: string;
+    readonly addresses: readonly string[];
+  }[];
   /** How long resolvers may keep "no such name". Short: a new Service's name is often asked early. */
   readonly negativeTtlSeconds?: number;
 }
@@ -20,7 +23,9 @@ const negativeTtlDefaultSeconds = 5;
 /** `selfAddresses` are published for the default name server. */
 export function toZoneApex(settings: ZoneSettings, selfAddresses: readonly string[]): ZoneApex {
   const apex = wireOf(settings.domain);
-  const servers = settings.nameServers ?? [{ name: `ns1.${settings.domain}`, addresses: selfAddresses }];
+  const servers = settings.nameServers ?? [
+    { name: `ns1.${settings.domain}`, addresses: selfAddresses },
+  ];
   const mailbox = prependLabels('hostmaster', apex);
   invariant(mailbox !== undefined, `${settings.domain} leaves no room for a name below it`);
   return {

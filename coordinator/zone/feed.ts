@@ -25,7 +25,9 @@ export function feedZone(
 ): Feed {
   const from = desired.revision();
   const serial = (): number => toSerial(desired.revision());
-  const clusters = [...desired.list(clusterPrefix)].map(({ object }) => toClusterItem(object, true));
+  const clusters = [...desired.list(clusterPrefix)].map(({ object }) =>
+    toClusterItem(object, true),
+  );
   onDelta({ ...nothing, serial: serial(), clusters });
   let services: ZoneService[] = [];
   for (const { object } of desired.list(publicationPrefix)) {
@@ -41,7 +43,8 @@ export function feedZone(
     desired.watch(clusterPrefix, from, (events) => onDelta(toClusterDelta(events))),
   ];
   // From its own newest revision a view can always be watched.
-  if (watches.includes('expired')) throw new MeshError('fatal', 'WATCH_EXPIRED', 'watching publications');
+  if (watches.includes('expired'))
+    throw new MeshError('fatal', 'WATCH_EXPIRED', 'watching publications');
   return {
     stop: () => {
       for (const watch of watches) if (watch !== 'expired') watch.cancel();
@@ -66,12 +69,16 @@ function toPublicationDelta(events: readonly ViewEvent[], domain: string): ZoneD
     if (service !== undefined) last.set(service.key, kind === 'deleted' ? undefined : service);
   }
   const services = [...last.values()].filter((service) => service !== undefined);
-  const removedServices = [...last].flatMap(([key, service]) => (service === undefined ? [key] : []));
+  const removedServices = [...last].flatMap(([key, service]) =>
+    service === undefined ? [key] : [],
+  );
   return { ...nothing, serial: serialOf(events), services, removedServices };
 }
 
 function toClusterDelta(events: readonly ViewEvent[]): ZoneDelta {
-  const clusters = events.map(({ kind, current }) => toClusterItem(current.object, kind !== 'deleted'));
+  const clusters = events.map(({ kind, current }) =>
+    toClusterItem(current.object, kind !== 'deleted'),
+  );
   return { ...nothing, serial: serialOf(events), clusters };
 }
 
@@ -82,7 +89,8 @@ function toClusterItem(object: KubeObject, isThere: boolean): ZoneDelta['cluster
 
 function serialOf(events: readonly ViewEvent[]): number {
   const newest = events.reduce<StoredObject | undefined>((_, { current }) => current, undefined);
-  if (newest === undefined) throw new MeshError('fatal', 'ZONE_FEED_EMPTY', 'a batch without events');
+  if (newest === undefined)
+    throw new MeshError('fatal', 'ZONE_FEED_EMPTY', 'a batch without events');
   return toSerial(newest.revision);
 }
 

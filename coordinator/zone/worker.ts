@@ -56,7 +56,9 @@ function toCodeName(code: ZoneAnswer['code']): string {
 
 function describeChain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${describeChain(error.cause)}`;
+  return error.cause === undefined
+    ? error.message
+    : `${error.message}: ${describeChain(error.cause)}`;
 }
 
 /** Sums up, and tells a second after the first count since the last telling. */

@@ -92,6 +92,7 @@ async function startWorker(
     listen: { host: listen.host, port },
   };
   const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   const send = (message: ToWorker): void => worker.postMessage(message);
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'counts') addCounts(options, totals, message.counts);
@@ -122,7 +123,11 @@ function listening(clock: Clock, worker: Worker): Promise<number> {
   });
 }
 
-function addCounts({ metrics }: ZoneOptions, totals: Map<string, number>, counts: ZoneCounts): void {
+function addCounts(
+  { metrics }: ZoneOptions,
+  totals: Map<string, number>,
+  counts: ZoneCounts,
+): void {
   for (const [what, by] of counts) {
     totals.set(what, (totals.get(what) ?? 0) + by);
     const [head = '', tail = ''] = what.split(' ');

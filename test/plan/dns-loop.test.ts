@@ -1,6 +1,11 @@
 import test from 'ava';
 import type { ShardVerdict } from '../../common/model/health.ts';
-import { toClusterName, toLogKey, type ClusterName, type ServiceKey } from '../../common/model/ids.ts';
+import {
+  toClusterName,
+  toLogKey,
+  type ClusterName,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
 import type { HealthView, PlacementView } from '../../common/model/views.ts';
@@ -10,7 +15,16 @@ import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { createDns, type Dns } from '../../coordinator/dns/loop.ts';
 import { createZoneTable } from '../../coordinator/zone/zone-table.ts';
-import { decode, MemoryDesired, nginx, nginxAt, nginxGlobal, question, shard, type ShardSketch } from '../support/dns-fixtures.ts';
+import {
+  decode,
+  MemoryDesired,
+  nginx,
+  nginxAt,
+  nginxGlobal,
+  question,
+  shard,
+  type ShardSketch,
+} from '../support/dns-fixtures.ts';
 
 const serviceKey = toLogKey({ group: '', resource: 'services', namespace: 'web', name: 'nginx' });
 const publicationKey = toLogKey({
@@ -31,7 +45,12 @@ function service(more: Partial<KubeObject['metadata']> = {}): KubeObject {
 }
 
 function cluster(name: string, zone: string, region: string): KubeObject {
-  return { apiVersion: 'isthmus.dev/v1alpha1', kind: 'Cluster', metadata: { name }, spec: { zone, region } };
+  return {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'Cluster',
+    metadata: { name },
+    spec: { zone, region },
+  };
 }
 
 /** Two clusters and one Service, with verdicts that the test sets. */
@@ -41,8 +60,14 @@ function createWorld(desired = new MemoryDesired()) {
   const events: string[] = [];
   let placed: readonly ClusterName[] = [toClusterName('a'), toClusterName('b')];
   let hasPlaced = true;
-  desired.put(toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'a' }), cluster('a', 'za', 'ra'));
-  desired.put(toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'b' }), cluster('b', 'zb', 'rb'));
+  desired.put(
+    toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'a' }),
+    cluster('a', 'za', 'ra'),
+  );
+  desired.put(
+    toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'b' }),
+    cluster('b', 'zb', 'rb'),
+  );
   const content = { key: nginx, bytes: new Uint8Array(), hash: 'h' as never };
   const placement: PlacementView = {
     revision: () => (hasPlaced ? desired.revision() : (0 as never)),
@@ -72,20 +97,28 @@ function createWorld(desired = new MemoryDesired()) {
     health,
     term: { guard: () => ({ key: termKey, revision: 1 as never }) },
     recorder: { record: ({ type, reason }) => void events.push(`${type} ${reason}`) },
-    config: { federation: 'myfederation', domain: 'example.com', ttlSeconds: 60, addressRules: { allowLoopback: false } },
+    config: {
+      federation: 'myfederation',
+      domain: 'example.com',
+      ttlSeconds: 60,
+      addressRules: { allowLoopback: false },
+    },
     clock: systemClock,
     chance: systemChance,
     log: silentLog,
     metrics: silentMetrics,
   });
-  const published = (): Publication | undefined => desired.get(publicationKey)?.object.spec as Publication | undefined;
+  const published = (): Publication | undefined =>
+    desired.get(publicationKey)?.object.spec as Publication | undefined;
   return {
     desired,
     dns,
     events,
     published,
     values: (name: string) =>
-      published()?.recordSets.filter((set) => set.name === name).flatMap(({ values }) => values),
+      published()
+        ?.recordSets.filter((set) => set.name === name)
+        .flatMap(({ values }) => values),
     place: (names: readonly string[], isKnown = true) => {
       placed = names.map(toClusterName);
       hasPlaced = isKnown;
@@ -115,7 +148,11 @@ async function createReady() {
 
 test('a Service whose shards become healthy is published, and the zone answers', async (t) => {
   const world = await createReady();
-  const zone = createZoneTable({ desired: world.desired, domain: 'example.com', federation: 'myfederation' });
+  const zone = createZoneTable({
+    desired: world.desired,
+    domain: 'example.com',
+    federation: 'myfederation',
+  });
   t.deepEqual(world.values(nginxGlobal), ['8.8.0.1', '8.8.0.2']);
   t.deepEqual(world.events, ['Normal DNSPublished']);
   t.is(decode(zone.answer(question(nginxAt('za', 'ra'), 'A'), 'udp').reply).answers.length, 1);
@@ -184,7 +221,10 @@ test('a cluster that is deselected leaves its names; a cluster that moves takes 
   await world.dns.idle();
   t.deepEqual(world.values(nginxGlobal), ['8.8.0.1']);
   t.deepEqual(world.values(nginxAt('rb')), []);
-  world.desired.put(toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'a' }), cluster('a', 'zn', 'rn'));
+  world.desired.put(
+    toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'a' }),
+    cluster('a', 'zn', 'rn'),
+  );
   await world.dns.idle();
   t.deepEqual(world.values(nginxAt('zn', 'rn')), ['8.8.0.1']);
   t.deepEqual(world.values(nginxAt('ra')), []);

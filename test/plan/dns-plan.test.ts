@@ -75,7 +75,10 @@ const rows: readonly Row[] = [
   },
   {
     title: 'I6 nobody healthy: the global name keeps those that are not proved dead',
-    shards: [{ ...foo, state: 'dead' }, { ...bar, state: 'notReady' }],
+    shards: [
+      { ...foo, state: 'dead' },
+      { ...bar, state: 'notReady' },
+    ],
     more: { previous: ready },
     reason: 'FailOpen',
     records: [
@@ -88,7 +91,10 @@ const rows: readonly Row[] = [
   },
   {
     title: 'I6 all proved dead: the global name keeps all of them',
-    shards: [{ ...foo, state: 'dead' }, { ...bar, state: 'dead' }],
+    shards: [
+      { ...foo, state: 'dead' },
+      { ...bar, state: 'dead' },
+    ],
     more: { previous: ready },
     reason: 'FailOpen',
     records: [
@@ -101,7 +107,10 @@ const rows: readonly Row[] = [
   },
   {
     title: 'a drained shard is out at once and not in the fail-open set',
-    shards: [{ ...foo, isDrained: true }, { ...bar, state: 'notReady' }],
+    shards: [
+      { ...foo, isDrained: true },
+      { ...bar, state: 'notReady' },
+    ],
     more: { previous: ready },
     reason: 'FailOpen',
     records: [
@@ -114,7 +123,10 @@ const rows: readonly Row[] = [
   },
   {
     title: 'all drained: the wish takes the last address',
-    shards: [{ ...foo, isDrained: true }, { ...bar, isDrained: true }],
+    shards: [
+      { ...foo, isDrained: true },
+      { ...bar, isDrained: true },
+    ],
     more: { previous: ready },
     reason: 'NoAddress',
     records: [],
@@ -285,7 +297,8 @@ test('an address of one shard that leaves moves no other when there are too many
     ips: [`8.9.${Math.floor(index / 100)}.${index % 100}`],
   }));
   const before = plan(many).planned.recordSets[0]?.values ?? [];
-  const kept = plan(many.filter(({ ips: [ip] }) => ip !== before[0])).planned.recordSets[0]?.values ?? [];
+  const kept =
+    plan(many.filter(({ ips: [ip] }) => ip !== before[0])).planned.recordSets[0]?.values ?? [];
   t.is(before.length, 100);
   t.is(kept.length, 100);
   t.is(before.filter((value) => kept.includes(value)).length, 99);
@@ -304,7 +317,13 @@ test('which shard is in DNS is said with the publication', (t) => {
 
 test('transitions tell what moved, and nothing when nothing did', (t) => {
   const down = plan([{ ...foo, state: 'dead' }, bar], { previous: ready }).planned;
-  const open = plan([{ ...foo, state: 'dead' }, { ...bar, state: 'notReady' }], { previous: down }).planned;
+  const open = plan(
+    [
+      { ...foo, state: 'dead' },
+      { ...bar, state: 'notReady' },
+    ],
+    { previous: down },
+  ).planned;
   const reasons = (from: typeof ready | undefined, to: typeof ready | undefined) =>
     transitionsBetween(from, to).map(({ reason, type }) => `${type} ${reason}`);
   t.deepEqual(reasons(undefined, ready), ['Normal DNSPublished']);

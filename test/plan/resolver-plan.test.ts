@@ -7,7 +7,11 @@ import { planAnswer, type Knowledge, type LocalShard } from '../../agent/resolve
 import { PeerBook } from '../../agent/resolver/peer-book.ts';
 import { nginx, nginxAt, nginxGlobal, topology } from '../support/dns-fixtures.ts';
 
-const zones = toServedZones({ federation: 'myfederation', clusterDomain: 'cluster.local', domain: 'example.com' });
+const zones = toServedZones({
+  federation: 'myfederation',
+  clusterDomain: 'cluster.local',
+  domain: 'example.com',
+});
 
 function wire(name: string): WireName {
   const wired = toWireName(name);
@@ -77,25 +81,105 @@ const mine = peer('me', { zones: ['here'], region: 'r1', addresses: ['8.8.0.1'] 
 const named = peer('e', { addresses: [], hostnames: ['lb.elb.amazonaws.com'] });
 
 const rows: readonly (readonly [title: string, name: string, world: World, expected: string])[] = [
-  ['the local shard while it is ready', short, { local: ready, peers: [sameZone] }, 'local 10.0.0.5'],
-  ['under the cluster domain too', `${short}.svc.cluster.local`, { local: ready }, 'local 10.0.0.5'],
-  ['the local shard without any table', short, { local: ready, hasNoTable: true }, 'local 10.0.0.5'],
-  ['the nearest when the local one is not ready', short, { local: unready, peers: [far, sameRegion, sameZone] }, 'peer 8.8.0.97'],
+  [
+    'the local shard while it is ready',
+    short,
+    { local: ready, peers: [sameZone] },
+    'local 10.0.0.5',
+  ],
+  [
+    'under the cluster domain too',
+    `${short}.svc.cluster.local`,
+    { local: ready },
+    'local 10.0.0.5',
+  ],
+  [
+    'the local shard without any table',
+    short,
+    { local: ready, hasNoTable: true },
+    'local 10.0.0.5',
+  ],
+  [
+    'the nearest when the local one is not ready',
+    short,
+    { local: unready, peers: [far, sameRegion, sameZone] },
+    'peer 8.8.0.97',
+  ],
   ['the nearest when there is no local one', short, { peers: [far, sameRegion] }, 'peer 8.8.0.98'],
-  ['a headless local shard does not answer', short, { local: { clusterIps: ['None'], ready: 3 }, peers: [far] }, 'peer 8.8.0.99'],
-  ['a sick one in the same zone is passed over', short, { peers: [sick(sameZone), far] }, 'peer 8.8.0.99'],
-  ['the same zone name in another region is far', short, { peers: [peer('a', { zones: ['here'], region: 'r7' }), sameRegion] }, 'peer 8.8.0.98'],
-  ['the shorter round trip among equals', short, { peers: [far, farther], roundTrips: { '8.8.0.99': 80, '8.8.0.100': 10 } }, 'peer 8.8.0.100'],
-  ['a little faster is no reason to move', short, { peers: [far, farther], roundTrips: { '8.8.0.99': 10.5, '8.8.0.100': 10 } }, 'peer 8.8.0.99'],
-  ['the name order while not all are measured', short, { peers: [far, farther], roundTrips: { '8.8.0.100': 9 } }, 'peer 8.8.0.99'],
-  ['a measured one before a load balancer that is a name', short, { peers: [{ ...named, cluster: toClusterName('0') }, far], roundTrips: { '8.8.0.99': 90 } }, 'peer 8.8.0.99'],
+  [
+    'a headless local shard does not answer',
+    short,
+    { local: { clusterIps: ['None'], ready: 3 }, peers: [far] },
+    'peer 8.8.0.99',
+  ],
+  [
+    'a sick one in the same zone is passed over',
+    short,
+    { peers: [sick(sameZone), far] },
+    'peer 8.8.0.99',
+  ],
+  [
+    'the same zone name in another region is far',
+    short,
+    { peers: [peer('a', { zones: ['here'], region: 'r7' }), sameRegion] },
+    'peer 8.8.0.98',
+  ],
+  [
+    'the shorter round trip among equals',
+    short,
+    { peers: [far, farther], roundTrips: { '8.8.0.99': 80, '8.8.0.100': 10 } },
+    'peer 8.8.0.100',
+  ],
+  [
+    'a little faster is no reason to move',
+    short,
+    { peers: [far, farther], roundTrips: { '8.8.0.99': 10.5, '8.8.0.100': 10 } },
+    'peer 8.8.0.99',
+  ],
+  [
+    'the name order while not all are measured',
+    short,
+    { peers: [far, farther], roundTrips: { '8.8.0.100': 9 } },
+    'peer 8.8.0.99',
+  ],
+  [
+    'a measured one before a load balancer that is a name',
+    short,
+    { peers: [{ ...named, cluster: toClusterName('0') }, far], roundTrips: { '8.8.0.99': 90 } },
+    'peer 8.8.0.99',
+  ],
   ['the name order at last', short, { peers: [farther, far] }, 'peer 8.8.0.99'],
-  ['own probes move on to the next', short, { peers: [sameZone, far], suspects: ['8.8.0.97'] }, 'peer 8.8.0.99'],
-  ['I6 suspicion of all is suspicion of none', short, { peers: [sameZone, far], suspects: ['8.8.0.97', '8.8.0.99'] }, 'peer 8.8.0.97'],
+  [
+    'own probes move on to the next',
+    short,
+    { peers: [sameZone, far], suspects: ['8.8.0.97'] },
+    'peer 8.8.0.99',
+  ],
+  [
+    'I6 suspicion of all is suspicion of none',
+    short,
+    { peers: [sameZone, far], suspects: ['8.8.0.97', '8.8.0.99'] },
+    'peer 8.8.0.97',
+  ],
   ['a load balancer that is a name', short, { peers: [named] }, 'peer lb.elb.amazonaws.com'],
-  ['the own outside address is no other cluster', short, { local: unready, peers: [mine, far] }, 'peer 8.8.0.99'],
-  ['I6 nobody healthy: all known addresses', short, { local: unready, peers: [sick(mine), sick(far)] }, 'failOpen 8.8.0.1 8.8.0.99'],
-  ['nobody has an address', short, { local: unready, peers: [sick(peer('a', { addresses: [] }))] }, 'empty'],
+  [
+    'the own outside address is no other cluster',
+    short,
+    { local: unready, peers: [mine, far] },
+    'peer 8.8.0.99',
+  ],
+  [
+    'I6 nobody healthy: all known addresses',
+    short,
+    { local: unready, peers: [sick(mine), sick(far)] },
+    'failOpen 8.8.0.1 8.8.0.99',
+  ],
+  [
+    'nobody has an address',
+    short,
+    { local: unready, peers: [sick(peer('a', { addresses: [] }))] },
+    'empty',
+  ],
   ['a local Service that the table does not know yet', short, { local: unready }, 'empty'],
   ['an unknown Service', 'other.web.myfederation', { peers: [far] }, 'absent'],
   ['an unknown Service before the first table', short, { hasNoTable: true }, 'unready'],
@@ -103,21 +187,61 @@ const rows: readonly (readonly [title: string, name: string, world: World, expec
   ['a namespace with Services', 'web.myfederation', { peers: [far] }, 'empty'],
   ['a namespace without', 'other.myfederation', { peers: [far] }, 'absent'],
   ['the federation itself', 'myfederation', {}, 'apex'],
-  ['a namespace below the cluster domain', 'web.myfederation.svc.cluster.local', { peers: [far] }, 'empty'],
-  ['ordinary cluster names are not ours', 'nginx.web.svc.cluster.local', { local: ready }, 'refused'],
+  [
+    'a namespace below the cluster domain',
+    'web.myfederation.svc.cluster.local',
+    { peers: [far] },
+    'empty',
+  ],
+  [
+    'ordinary cluster names are not ours',
+    'nginx.web.svc.cluster.local',
+    { local: ready },
+    'refused',
+  ],
   ['the root', '', {}, 'refused'],
   ['an address of the domain that is not ours', 'www.example.com', { peers: [far] }, 'refused'],
   ['the domain itself', 'example.com', { peers: [far] }, 'refused'],
   ['another federation', 'nginx.web.other.svc.example.com', { peers: [far] }, 'refused'],
-  ['zone name with a healthy shard', nginxAt('z-c', 'r2'), { peers: [far, sameZone] }, 'peer 8.8.0.99'],
-  ['zone name without: up to the region', nginxAt('here', 'r1'), { peers: [sick(sameZone), sameRegion] }, 'peer up 8.8.0.98'],
-  ['zone name without region: up to global', nginxAt('here', 'r1'), { peers: [sick(sameZone), far] }, 'peer up up 8.8.0.99'],
+  [
+    'zone name with a healthy shard',
+    nginxAt('z-c', 'r2'),
+    { peers: [far, sameZone] },
+    'peer 8.8.0.99',
+  ],
+  [
+    'zone name without: up to the region',
+    nginxAt('here', 'r1'),
+    { peers: [sick(sameZone), sameRegion] },
+    'peer up 8.8.0.98',
+  ],
+  [
+    'zone name without region: up to global',
+    nginxAt('here', 'r1'),
+    { peers: [sick(sameZone), far] },
+    'peer up up 8.8.0.99',
+  ],
   ['region name', nginxAt('r1'), { peers: [sameZone, sameRegion, far] }, 'peer 8.8.0.97 8.8.0.98'],
   ['global name', nginxGlobal, { peers: [sameZone, far] }, 'peer 8.8.0.97 8.8.0.99'],
-  ['public names trust live local health', nginxAt('here', 'r1'), { local: unready, peers: [mine, far] }, 'peer up up 8.8.0.99'],
-  ['I6 public names fail open', nginxAt('here', 'r1'), { peers: [sick(sameZone), sick(far)] }, 'failOpen up up 8.8.0.97 8.8.0.99'],
+  [
+    'public names trust live local health',
+    nginxAt('here', 'r1'),
+    { local: unready, peers: [mine, far] },
+    'peer up up 8.8.0.99',
+  ],
+  [
+    'I6 public names fail open',
+    nginxAt('here', 'r1'),
+    { peers: [sick(sameZone), sick(far)] },
+    'failOpen up up 8.8.0.97 8.8.0.99',
+  ],
   ['a zone that nobody stands in', nginxAt('q', 'r1'), { peers: [far] }, 'absent'],
-  ['an unknown Service by its public name', 'o.web.myfederation.svc.example.com', { peers: [far] }, 'absent'],
+  [
+    'an unknown Service by its public name',
+    'o.web.myfederation.svc.example.com',
+    { peers: [far] },
+    'absent',
+  ],
   ['above the public names', 'web.myfederation.svc.example.com', { peers: [far] }, 'empty'],
   ['far above them', 'svc.r2.example.com', { peers: [far] }, 'empty'],
 ];
@@ -144,5 +268,8 @@ test('the peer table converges: deltas in any grouping, then the full table', (t
   t.true(book.hasLevel({ zone: 'here', region: 'r1' }));
   const gone = book.apply({ upserts: [{ key: key2, shards: [far] }], removals: [], isFull: true });
   t.deepEqual([...gone].sort(), [key2, nginx].sort());
-  t.deepEqual(book.list().map(({ key }) => key), [key2]);
+  t.deepEqual(
+    book.list().map(({ key }) => key),
+    [key2],
+  );
 });

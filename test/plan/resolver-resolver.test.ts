@@ -41,7 +41,13 @@ class StillClock implements Clock {
 }
 
 function peer(cluster: string, address: string, more: Partial<PeerShard> = {}): PeerShard {
-  const base = { zones: [`z-${cluster}`], region: 'r2', hostnames: [], tcpPorts: [80], isHealthy: true };
+  const base = {
+    zones: [`z-${cluster}`],
+    region: 'r2',
+    hostnames: [],
+    tcpPorts: [80],
+    isHealthy: true,
+  };
   return { cluster: toClusterName(cluster), addresses: [address], ...base, ...more };
 }
 
@@ -50,7 +56,9 @@ function createWorld() {
   const local = new Map<ServiceKey, LocalShard>();
   const listeners = new Set<(key: ServiceKey) => void>();
   const down = new Set<string>();
-  const hosts = new Map<string, readonly string[]>([['lb.elb.amazonaws.com', ['52.0.0.1', '2600:1f18::1']]]);
+  const hosts = new Map<string, readonly string[]>([
+    ['lb.elb.amazonaws.com', ['52.0.0.1', '2600:1f18::1']],
+  ]);
   const probed: string[] = [];
   const lookedUp: string[] = [];
   let isReachable = true;
@@ -106,7 +114,8 @@ function createWorld() {
   };
 }
 
-const values = ({ answers }: { readonly answers: readonly string[] }) => answers.map((line) => line.split(' ')[2]);
+const values = ({ answers }: { readonly answers: readonly string[] }) =>
+  answers.map((line) => line.split(' ')[2]);
 const b = peer('b', '8.8.0.2');
 const c = peer('c', '8.8.0.3', { region: 'r3' });
 
@@ -144,7 +153,10 @@ test('R3 a type without data is NODATA with the SOA, under both zones', async (t
 test('a load balancer that is a name is answered as a complete chain, and asked again later', async (t) => {
   const world = createWorld();
   world.peers(peer('b', '', { addresses: [], hostnames: ['lb.elb.amazonaws.com'] }));
-  const chain = ['nginx.web.myfederation CNAME lb.elb.amazonaws.com', 'lb.elb.amazonaws.com A 52.0.0.1'];
+  const chain = [
+    'nginx.web.myfederation CNAME lb.elb.amazonaws.com',
+    'lb.elb.amazonaws.com A 52.0.0.1',
+  ];
   t.deepEqual((await world.ask()).answers, chain);
   t.deepEqual((await world.ask()).answers, chain);
   t.deepEqual(values(await world.ask(undefined, 'AAAA')), ['lb.elb.amazonaws.com', '2600:1f18::1']);

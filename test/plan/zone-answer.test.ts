@@ -6,7 +6,14 @@ import { ZoneResponder } from '../../coordinator/zone/answer.ts';
 import { toZoneApex } from '../../coordinator/zone/apex.ts';
 import { toSerial } from '../../coordinator/zone/feed.ts';
 import { NameTable, type ZoneDelta } from '../../coordinator/zone/fold.ts';
-import { decode, nginx, nginxAt, nginxGlobal, question, topology } from '../support/dns-fixtures.ts';
+import {
+  decode,
+  nginx,
+  nginxAt,
+  nginxGlobal,
+  question,
+  topology,
+} from '../support/dns-fixtures.ts';
 
 const settings = { domain: 'example.com', federation: 'myfederation' };
 const delta = (more: Partial<ZoneDelta>): ZoneDelta => ({
@@ -53,11 +60,18 @@ const full = [
 ];
 
 const shared = zone();
-const ask = (name: string, type: string) => decode(shared.responder.answer(question(name, type), 'tcp').reply);
+const ask = (name: string, type: string) =>
+  decode(shared.responder.answer(question(name, type), 'tcp').reply);
 
 const far = nginxAt('z', 'r2');
 const soa = ['example.com SOA'];
-const rows: readonly (readonly [name: string, type: string, code: string, answers: readonly string[], soa?: boolean])[] = [
+const rows: readonly (readonly [
+  name: string,
+  type: string,
+  code: string,
+  answers: readonly string[],
+  soa?: boolean,
+])[] = [
   [zoneA, 'A', 'NOERROR', [`${zoneA} A 8.8.0.1`]],
   [zoneA.toUpperCase(), 'A', 'NOERROR', [`${zoneA.toUpperCase()} A 8.8.0.1`]],
   [zoneA, 'AAAA', 'NOERROR', [], true],
@@ -120,7 +134,8 @@ for (const [name, type, code, answers, hasSoa = false] of rows) {
 }
 
 test('the negative SOA is complete and short-lived', (t) => {
-  const reply = shared.responder.answer(question('www.example.com', 'A'), 'udp').reply ?? new Uint8Array();
+  const reply =
+    shared.responder.answer(question('www.example.com', 'A'), 'udp').reply ?? new Uint8Array();
   const [authority] = packet.decode(Buffer.from(reply)).authorities ?? [];
   t.like(authority, {
     name: 'example.com',
@@ -139,7 +154,12 @@ test('a change is seen at the next question, and only there', (t) => {
   const { table, responder } = zone();
   const at = (name: string) => decode(responder.answer(question(name, 'A'), 'udp').reply).answers;
   t.deepEqual(at(zoneA), [`${zoneA} A 8.8.0.1`]);
-  table.apply(delta({ serial: 8, services: [{ key: nginx, recordSets: [set(nginxGlobal, 'A', ['8.8.0.9'])] }] }));
+  table.apply(
+    delta({
+      serial: 8,
+      services: [{ key: nginx, recordSets: [set(nginxGlobal, 'A', ['8.8.0.9'])] }],
+    }),
+  );
   t.deepEqual(at(zoneA), [
     `${zoneA} CNAME ${region1}`,
     `${region1} CNAME ${nginxGlobal}`,
@@ -151,7 +171,13 @@ test('a change is seen at the next question, and only there', (t) => {
 test('I7 a Service that goes takes every name with it, and its namespace', (t) => {
   const { table, responder } = zone();
   table.apply(delta({ removedServices: [nginx] }));
-  for (const name of [nginxGlobal, zoneA, far, 'web.myfederation.svc.example.com', 'r1.example.com']) {
+  for (const name of [
+    nginxGlobal,
+    zoneA,
+    far,
+    'web.myfederation.svc.example.com',
+    'r1.example.com',
+  ]) {
     t.is(decode(responder.answer(question(name, 'A'), 'udp').reply).code, 'NXDOMAIN', name);
   }
   t.is(table.serviceCount, 0);
@@ -181,7 +207,12 @@ test('a region named svc is no puzzle', (t) => {
     }),
   ]);
   const name = nginxAt('svc', 'svc');
-  t.is(decode(responder.answer(question(name, 'A'), 'udp').reply).answers.at(-1)?.split(' ')[1], 'A');
+  t.is(
+    decode(responder.answer(question(name, 'A'), 'udp').reply)
+      .answers.at(-1)
+      ?.split(' ')[1],
+    'A',
+  );
 });
 
 test('the serial rises with revisions and over a restore', (t) => {

@@ -7,11 +7,25 @@ import { planPublication, type PublicationInput } from '../../coordinator/dns/pl
 import { NameTable } from '../../coordinator/zone/fold.ts';
 import { ZoneResponder } from '../../coordinator/zone/answer.ts';
 import { toZoneApex } from '../../coordinator/zone/apex.ts';
-import { decode, input, nginx, nginxGlobal, question, type ShardSketch } from '../support/dns-fixtures.ts';
+import {
+  decode,
+  input,
+  nginx,
+  nginxGlobal,
+  question,
+  type ShardSketch,
+} from '../support/dns-fixtures.ts';
 
 const seed = 20_261_125;
 const runs = 500;
-const states: readonly ShardState[] = ['healthy', 'notReady', 'noAddress', 'heldDown', 'dead', 'pending'];
+const states: readonly ShardState[] = [
+  'healthy',
+  'notReady',
+  'noAddress',
+  'heldDown',
+  'dead',
+  'pending',
+];
 
 // Four clusters over two regions, one without a topology, one whose load balancer is a name.
 const world = [
@@ -22,17 +36,22 @@ const world = [
 ] as const satisfies readonly ShardSketch[];
 
 const moment: fc.Arbitrary<readonly ShardSketch[]> = fc
-  .tuple(...world.map(() => fc.record({
-    state: fc.constantFrom(...states),
-    isDrained: fc.integer({ min: 0, max: 9 }).map((roll) => roll === 0),
-    isUnknown: fc.integer({ min: 0, max: 9 }).map((roll) => roll === 0),
-    isPlaced: fc.integer({ min: 0, max: 9 }).map((roll) => roll > 0),
-  })))
+  .tuple(
+    ...world.map(() =>
+      fc.record({
+        state: fc.constantFrom(...states),
+        isDrained: fc.integer({ min: 0, max: 9 }).map((roll) => roll === 0),
+        isUnknown: fc.integer({ min: 0, max: 9 }).map((roll) => roll === 0),
+        isPlaced: fc.integer({ min: 0, max: 9 }).map((roll) => roll > 0),
+      }),
+    ),
+  )
   .map((drawn) =>
     world.flatMap((sketch, index) => {
       const { isPlaced, ...rest } = drawn[index] ?? { isPlaced: false, state: 'pending' as const };
       // A shard without an address reports none.
-      const bare = rest.state === 'noAddress' || rest.state === 'pending' ? { ips: [], hostnames: [] } : {};
+      const bare =
+        rest.state === 'noAddress' || rest.state === 'pending' ? { ips: [], hostnames: [] } : {};
       return isPlaced ? [{ ...sketch, ...rest, ...bare }] : [];
     }),
   );
@@ -58,7 +77,8 @@ function ends(planned: Publication, name: string): readonly string[] {
     seen.add(at);
     const sets = planned.recordSets.filter((set) => set.name === at);
     const alias = sets.find(({ type }) => type === 'CNAME')?.values[0];
-    if (alias === undefined || !alias.endsWith('.example.com')) return sets.flatMap(({ values }) => values);
+    if (alias === undefined || !alias.endsWith('.example.com'))
+      return sets.flatMap(({ values }) => values);
     at = alias;
   }
   return [];
@@ -119,7 +139,9 @@ test('I6 through any history the last names never go on suspicion', (t) => {
 test('the audit agrees with every plan', (t) => {
   fc.assert(
     fc.property(history, (moments) =>
-      play(moments, planPublication).every(({ given, planned }) => auditPublication(given, planned).length === 0),
+      play(moments, planPublication).every(
+        ({ given, planned }) => auditPublication(given, planned).length === 0,
+      ),
     ),
     { seed, numRuns: runs },
   );
@@ -147,7 +169,10 @@ test('convergence: with all verdicts known, only whether it was ever healthy is 
       const known = end.map((sketch) => ({
         ...sketch,
         isUnknown: false,
-        state: sketch.state === undefined || sketch.state === 'pending' ? ('notReady' as const) : sketch.state,
+        state:
+          sketch.state === undefined || sketch.state === 'pending'
+            ? ('notReady' as const)
+            : sketch.state,
       }));
       const healthyOnce: readonly ShardSketch[] = [{ ...world[0], state: 'healthy' }];
       const one = play([healthyOnce, ...moments, known], planPublication).at(-1)?.planned;
@@ -163,12 +188,22 @@ test('containment: one shard that leaves changes only the names of its own level
   fc.assert(
     fc.property(moment, (shards) => {
       const before = planPublication(input(shards));
-      const after = planPublication(input(shards.map((s) => (s.cluster === 'a' ? { ...s, state: 'dead' as const } : s)), { previous: before }));
+      const after = planPublication(
+        input(
+          shards.map((s) => (s.cluster === 'a' ? { ...s, state: 'dead' as const } : s)),
+          { previous: before },
+        ),
+      );
       const text = (planned: Publication, name: string) =>
         JSON.stringify(planned.recordSets.filter((set) => set.name === name));
       const others = new Set([...before.recordSets, ...after.recordSets].map(({ name }) => name));
       return [...others]
-        .filter((name) => name !== nginxGlobal && !name.endsWith('.r1.example.com') && before.reason === after.reason)
+        .filter(
+          (name) =>
+            name !== nginxGlobal &&
+            !name.endsWith('.r1.example.com') &&
+            before.reason === after.reason,
+        )
         .every((name) => text(before, name) === text(after, name));
     }),
     { seed, numRuns: runs },
@@ -184,12 +219,21 @@ test('the zone answers what the publication says, down to the last address', (t)
       const responder = new ZoneResponder(table, toZoneApex(settings, []));
       return play(moments, planPublication).every(({ planned }, index) => {
         const services = [{ key: nginx, recordSets: planned.recordSets }];
-        table.apply({ kind: 'delta', serial: index + 1, services, removedServices: [], clusters: [] });
+        table.apply({
+          kind: 'delta',
+          serial: index + 1,
+          services,
+          removedServices: [],
+          clusters: [],
+        });
         return planned.recordSets.every(({ name, type }) => {
           if (type === 'CNAME') return true;
           const reply = responder.answer(question(name, type), 'tcp').reply;
-          const said = decode(reply).answers.map((line) => line.split(' ')[2] ?? '').sort();
-          const meant = planned.recordSets.find((set) => set.name === name && set.type === type)?.values ?? [];
+          const said = decode(reply)
+            .answers.map((line) => line.split(' ')[2] ?? '')
+            .sort();
+          const meant =
+            planned.recordSets.find((set) => set.name === name && set.type === type)?.values ?? [];
           return JSON.stringify(said) === JSON.stringify([...meant].sort());
         });
       });
@@ -200,27 +244,90 @@ test('the zone answers what the publication says, down to the last address', (t)
 });
 
 // Planted faults: each must be caught by the audit within these histories.
-const withSets = (planned: Publication, change: (sets: readonly RecordSet[]) => readonly RecordSet[]): Publication => ({
+const withSets = (
+  planned: Publication,
+  change: (sets: readonly RecordSet[]) => readonly RecordSet[],
+): Publication => ({
   ...planned,
   recordSets: change(planned.recordSets),
 });
 const mutants: readonly (readonly [string, Planner])[] = [
-  ['the global name is forgotten', (given) => withSets(planPublication(given), (sets) => sets.filter(({ name }) => name !== nginxGlobal))],
-  ['regions are forgotten', (given) => withSets(planPublication(given), (sets) => sets.filter(({ level }) => level !== 'region'))],
-  ['CNAMEs stand beside addresses', (given) => withSets(planPublication(given), (sets) => sets.flatMap((set) => set.level === 'region' && set.type === 'A' ? [set, { ...set, type: 'CNAME' as const, values: [nginxGlobal] }] : [set]))],
-  ['a CNAME leads to itself', (given) => withSets(planPublication(given), (sets) => sets.map((set) => (set.level === 'zone' && set.type === 'CNAME' ? { ...set, values: [set.name] } : set)))],
-  ['unready shards count as healthy', (given) => planPublication({ ...given, shards: given.shards.map((shard) => shard.verdict?.state === 'notReady' ? { ...shard, verdict: { ...shard.verdict, state: 'healthy' as const } } : shard) })],
-  ['the last names go when nobody is healthy', (given) => { const planned = planPublication(given); return planned.reason === 'FailOpen' ? { ...planned, recordSets: [] } : planned; }],
+  [
+    'the global name is forgotten',
+    (given) =>
+      withSets(planPublication(given), (sets) => sets.filter(({ name }) => name !== nginxGlobal)),
+  ],
+  [
+    'regions are forgotten',
+    (given) =>
+      withSets(planPublication(given), (sets) => sets.filter(({ level }) => level !== 'region')),
+  ],
+  [
+    'CNAMEs stand beside addresses',
+    (given) =>
+      withSets(planPublication(given), (sets) =>
+        sets.flatMap((set) =>
+          set.level === 'region' && set.type === 'A'
+            ? [set, { ...set, type: 'CNAME' as const, values: [nginxGlobal] }]
+            : [set],
+        ),
+      ),
+  ],
+  [
+    'a CNAME leads to itself',
+    (given) =>
+      withSets(planPublication(given), (sets) =>
+        sets.map((set) =>
+          set.level === 'zone' && set.type === 'CNAME' ? { ...set, values: [set.name] } : set,
+        ),
+      ),
+  ],
+  [
+    'unready shards count as healthy',
+    (given) =>
+      planPublication({
+        ...given,
+        shards: given.shards.map((shard) =>
+          shard.verdict?.state === 'notReady'
+            ? { ...shard, verdict: { ...shard.verdict, state: 'healthy' as const } }
+            : shard,
+        ),
+      }),
+  ],
+  [
+    'the last names go when nobody is healthy',
+    (given) => {
+      const planned = planPublication(given);
+      return planned.reason === 'FailOpen' ? { ...planned, recordSets: [] } : planned;
+    },
+  ],
   ['silence empties the answer', (given) => planPublication({ ...given, previous: undefined })],
-  ['private addresses are published', (given) => withSets(planPublication(given), (sets) => sets.map((set) => (set.type === 'A' ? { ...set, values: [...set.values, '10.0.0.2'] } : set)))],
-  ['a drained shard stays', (given) => planPublication({ ...given, shards: given.shards.map((shard) => ({ ...shard, isDrained: false })) })],
+  [
+    'private addresses are published',
+    (given) =>
+      withSets(planPublication(given), (sets) =>
+        sets.map((set) =>
+          set.type === 'A' ? { ...set, values: [...set.values, '10.0.0.2'] } : set,
+        ),
+      ),
+  ],
+  [
+    'a drained shard stays',
+    (given) =>
+      planPublication({
+        ...given,
+        shards: given.shards.map((shard) => ({ ...shard, isDrained: false })),
+      }),
+  ],
 ];
 
 for (const [title, mutant] of mutants) {
   test(`the audit catches a plan in which ${title}`, (t) => {
     const caught = fc.sample(history, { seed, numRuns: runs }).some((moments) => {
       // The history is the true one; only the plan of a step is the mutant's.
-      return play(moments, planPublication).some(({ given }) => auditPublication(given, mutant(given)).length > 0);
+      return play(moments, planPublication).some(
+        ({ given }) => auditPublication(given, mutant(given)).length > 0,
+      );
     });
     t.true(caught);
   });

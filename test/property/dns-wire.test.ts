@@ -16,7 +16,16 @@ import { readRequest, toReply, type Transport } from '../../common/pure/dns-wire
 const seed = 20_261_125;
 const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/);
 const name = fc.array(label, { minLength: 1, maxLength: 6 }).map((labels) => labels.join('.'));
-const type = fc.constantFrom('A', 'AAAA', 'CNAME', 'SOA', 'NS', 'TXT', 'SRV', 'HINFO') as fc.Arbitrary<packet.RecordType>;
+const type = fc.constantFrom(
+  'A',
+  'AAAA',
+  'CNAME',
+  'SOA',
+  'NS',
+  'TXT',
+  'SRV',
+  'HINFO',
+) as fc.Arbitrary<packet.RecordType>;
 
 function wire(text: string): WireName {
   const name = toWireName(text);
@@ -30,7 +39,10 @@ test('W1 whatever arrives is read without a throw, and what is answered fits', (
     fc.property(fc.uint8Array({ maxLength: 600 }), transport, (bytes, over) => {
       const reading = readRequest(bytes, over);
       if (reading.kind !== 'reply') return true;
-      return reading.bytes.length <= Math.max(bytes.length, 512) + 11 && ((reading.bytes[2] ?? 0) & 0x80) !== 0;
+      return (
+        reading.bytes.length <= Math.max(bytes.length, 512) + 11 &&
+        ((reading.bytes[2] ?? 0) & 0x80) !== 0
+      );
     }),
     { seed, numRuns: 3_000 },
   );
@@ -45,7 +57,9 @@ test('W1 a good query with any bytes changed is read without a throw, and never 
         type: 'query',
         id: 1,
         questions: [{ name: asked, type: of, class: 'IN' }],
-        additionals: [{ type: 'OPT', name: '.', udpPayloadSize: 4096, flags: 0, options: [] } as never],
+        additionals: [
+          { type: 'OPT', name: '.', udpPayloadSize: 4096, flags: 0, options: [] } as never,
+        ],
       });
       for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value;
       const cut = bytes.subarray(0, keep < 60 ? keep + 12 : bytes.length);
@@ -77,25 +91,40 @@ function latin(name: WireName): string {
 
 test('queries are read as another encoder wrote them', (t) => {
   fc.assert(
-    fc.property(name, type, fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }), (asked, of, size) => {
-      const bytes = packet.encode({
-        type: 'query',
-        id: 77,
-        questions: [{ name: asked.toUpperCase(), type: of, class: 'IN' }],
-        ...(size === undefined
-          ? {}
-          : { additionals: [{ type: 'OPT', name: '.', udpPayloadSize: size, flags: packet.DNSSEC_OK, options: [] } as never] }),
-      });
-      const parsed = parseQuery(bytes);
-      if (parsed.kind !== 'query') return false;
-      const { query } = parsed;
-      return (
-        query.name === wire(asked) &&
-        fromWireName(query.name) === asked &&
-        query.edns?.payloadBytes === size &&
-        (size === undefined || query.edns?.isDnssecOk === true)
-      );
-    }),
+    fc.property(
+      name,
+      type,
+      fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }),
+      (asked, of, size) => {
+        const bytes = packet.encode({
+          type: 'query',
+          id: 77,
+          questions: [{ name: asked.toUpperCase(), type: of, class: 'IN' }],
+          ...(size === undefined
+            ? {}
+            : {
+                additionals: [
+                  {
+                    type: 'OPT',
+                    name: '.',
+                    udpPayloadSize: size,
+                    flags: packet.DNSSEC_OK,
+                    options: [],
+                  } as never,
+                ],
+              }),
+        });
+        const parsed = parseQuery(bytes);
+        if (parsed.kind !== 'query') return false;
+        const { query } = parsed;
+        return (
+          query.name === wire(asked) &&
+          fromWireName(query.name) === asked &&
+          query.edns?.payloadBytes === size &&
+          (size === undefined || query.edns?.isDnssecOk === true)
+        );
+      },
+    ),
     { seed, numRuns: 1_000 },
   );
   t.pass();
@@ -142,14 +171,24 @@ test('answers are read back by another decoder as they were meant, compression a
   });
   fc.assert(
     fc.property(name, sections, (asked, given) => {
-      const request = packet.encode({ type: 'query', id: 9, questions: [{ name: asked, type: 'A', class: 'IN' }] });
+      const request = packet.encode({
+        type: 'query',
+        id: 9,
+        questions: [{ name: asked, type: 'A', class: 'IN' }],
+      });
       const parsed = parseQuery(request);
       if (parsed.kind !== 'query') return false;
       const tail = encodeTail(parsed.query.name, given);
       const decoded = packet.decode(Buffer.from(toReply(parsed.query, { code: 0, tail }, 'tcp')));
-      const all = [...(decoded.answers ?? []), ...(decoded.authorities ?? []), ...(decoded.additionals ?? [])];
+      const all = [
+        ...(decoded.answers ?? []),
+        ...(decoded.authorities ?? []),
+        ...(decoded.additionals ?? []),
+      ];
       const meant = [...given.answers, ...given.authorities, ...given.additionals];
-      return all.length === meant.length && all.every((other, index) => isSame(other, meant[index]));
+      return (
+        all.length === meant.length && all.every((other, index) => isSame(other, meant[index]))
+      );
     }),
     { seed, numRuns: 1_000 },
   );
@@ -157,7 +196,12 @@ test('answers are read back by another decoder as they were meant, compression a
 });
 
 function isSame(other: packet.Answer, meant: ResourceRecord | undefined): boolean {
-  if (meant === undefined || other.type !== meant.data.type || other.name !== fromWireName(meant.name)) return false;
+  if (
+    meant === undefined ||
+    other.type !== meant.data.type ||
+    other.name !== fromWireName(meant.name)
+  )
+    return false;
   const { data } = meant;
   const read = (other as { readonly data: unknown }).data;
   switch (data.type) {
@@ -169,43 +213,75 @@ function isSame(other: packet.Answer, meant: ResourceRecord | undefined): boolea
     case 'NS':
       return read === fromWireName(data.target);
     case 'SRV': {
-      const { priority, weight, port, target } = read as packet.SrvData & { readonly target: string };
-      return priority === data.priority && weight === data.weight && port === data.port && target === fromWireName(data.target);
+      const { priority, weight, port, target } = read as packet.SrvData & {
+        readonly target: string;
+      };
+      return (
+        priority === data.priority &&
+        weight === data.weight &&
+        port === data.port &&
+        target === fromWireName(data.target)
+      );
     }
     case 'TXT':
       return Buffer.concat(read as Buffer[]).toString('utf8') === data.texts.join('');
     case 'SOA': {
       const soa = read as packet.SoaData;
-      return soa.mname === fromWireName(data.primary) && soa.serial === data.serial && soa.minimum === data.minimumSeconds;
+      return (
+        soa.mname === fromWireName(data.primary) &&
+        soa.serial === data.serial &&
+        soa.minimum === data.minimumSeconds
+      );
     }
   }
 }
 
 function toBytes6(address: string): string {
-  const answer = packet.encode({ type: 'response', answers: [{ type: 'AAAA', name: 'x', data: address }] });
+  const answer = packet.encode({
+    type: 'response',
+    answers: [{ type: 'AAAA', name: 'x', data: address }],
+  });
   return answer.subarray(-16).toString('hex');
 }
 
 test('W3 over UDP whole records are left out with TC, and never more than the asker takes', (t) => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 1, max: 4_096 }), (count, size) => {
-      const request = packet.encode({
-        type: 'query',
-        id: 9,
-        questions: [{ name: 'a.example.com', type: 'A', class: 'IN' }],
-        additionals: [{ type: 'OPT', name: '.', udpPayloadSize: size, flags: 0, options: [] } as never],
-      });
-      const parsed = parseQuery(request);
-      if (parsed.kind !== 'query') return false;
-      const answers = Array.from({ length: count }, (_, index): ResourceRecord => {
-        return { name: parsed.query.name, ttlSeconds: 60, data: { type: 'A', address: `10.0.${index >> 8}.${index & 255}` } };
-      });
-      const reply = toReply(parsed.query, { code: 0, tail: encodeTail(parsed.query.name, { answers }) }, 'udp');
-      const decoded = packet.decode(Buffer.from(reply));
-      const limit = Math.min(Math.max(size, 512), 1232);
-      const isCut = (decoded.answers?.length ?? 0) < count;
-      return reply.length <= limit && decoded.flag_tc === isCut && (!isCut || reply.length + 16 > limit);
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 200 }),
+      fc.integer({ min: 1, max: 4_096 }),
+      (count, size) => {
+        const request = packet.encode({
+          type: 'query',
+          id: 9,
+          questions: [{ name: 'a.example.com', type: 'A', class: 'IN' }],
+          additionals: [
+            { type: 'OPT', name: '.', udpPayloadSize: size, flags: 0, options: [] } as never,
+          ],
+        });
+        const parsed = parseQuery(request);
+        if (parsed.kind !== 'query') return false;
+        const answers = Array.from({ length: count }, (_, index): ResourceRecord => {
+          return {
+            name: parsed.query.name,
+            ttlSeconds: 60,
+            data: { type: 'A', address: `10.0.${index >> 8}.${index & 255}` },
+          };
+        });
+        const reply = toReply(
+          parsed.query,
+          { code: 0, tail: encodeTail(parsed.query.name, { answers }) },
+          'udp',
+        );
+        const decoded = packet.decode(Buffer.from(reply));
+        const limit = Math.min(Math.max(size, 512), 1232);
+        const isCut = (decoded.answers?.length ?? 0) < count;
+        return (
+          reply.length <= limit &&
+          decoded.flag_tc === isCut &&
+          (!isCut || reply.length + 16 > limit)
+        );
+      },
+    ),
     { seed, numRuns: 500 },
   );
   t.pass();

@@ -11,7 +11,15 @@ import { createMetrics, silentMetrics } from '../../common/runtime/metrics.ts';
 import { createResolver } from '../../agent/resolver/resolver.ts';
 import { createZone } from '../../coordinator/zone/zone.ts';
 import { testWith } from '../support/programs.ts';
-import { decode, MemoryDesired, nginx, nginxAt, nginxGlobal, question, topology } from '../support/dns-fixtures.ts';
+import {
+  decode,
+  MemoryDesired,
+  nginx,
+  nginxAt,
+  nginxGlobal,
+  question,
+  topology,
+} from '../support/dns-fixtures.ts';
 
 const run = promisify(execFile);
 const withDig = testWith('dig');
@@ -60,7 +68,15 @@ async function openZone(t: ExecutionContext) {
 }
 
 async function dig(port: number, ...query: readonly string[]): Promise<string> {
-  const { stdout } = await run('dig', [`@${host}`, '-p', String(port), '+tries=1', '+time=3', '+nocookie', ...query]);
+  const { stdout } = await run('dig', [
+    `@${host}`,
+    '-p',
+    String(port),
+    '+tries=1',
+    '+time=3',
+    '+nocookie',
+    ...query,
+  ]);
   return stdout;
 }
 
@@ -81,7 +97,11 @@ withDig('dig reads the zone over UDP, TCP and with small and large buffers', asy
   t.regex(wide, /MSG SIZE {2}rcvd: 12[0-3]\d$/m);
   const plain = await dig(zone.port, '+ignore', '+noedns', nginxGlobal, 'A');
   t.notRegex(plain, /OPT PSEUDOSECTION/);
-  t.is(count(await dig(zone.port, nginxGlobal, 'A'), /IN\s+A\s/), 100, 'a cut answer is fetched again over TCP');
+  t.is(
+    count(await dig(zone.port, nginxGlobal, 'A'), /IN\s+A\s/),
+    100,
+    'a cut answer is fetched again over TCP',
+  );
   t.regex(await dig(zone.port, 'nothing.example.com'), /status: NXDOMAIN[^]*IN\s+SOA/);
   t.regex(await dig(zone.port, 'example.org'), /status: REFUSED/);
   t.regex(await dig(zone.port, '+edns=1', '+noednsneg', nginxGlobal), /status: BADVERS/);
@@ -98,7 +118,11 @@ withDig('a change in the log is in DNS at once', async (t) => {
 });
 
 /** Asks over UDP and resolves with the first reply. */
-function askUdp(port: number, request: Uint8Array, before: readonly Uint8Array[] = []): Promise<Uint8Array> {
+function askUdp(
+  port: number,
+  request: Uint8Array,
+  before: readonly Uint8Array[] = [],
+): Promise<Uint8Array> {
   const socket = createSocket('udp4');
   return new Promise((resolve, reject) => {
     socket.on('error', reject);
@@ -115,7 +139,10 @@ function askUdp(port: number, request: Uint8Array, before: readonly Uint8Array[]
 
 function garbage(): readonly Uint8Array[] {
   const random = (length: number, seed: number): Uint8Array =>
-    Uint8Array.from({ length }, (_, index) => (Math.imul(index + seed, 2_654_435_761) >>> 13) & 0xff);
+    Uint8Array.from(
+      { length },
+      (_, index) => (Math.imul(index + seed, 2_654_435_761) >>> 13) & 0xff,
+    );
   const short = Array.from({ length: 12 }, (_, length) => random(length, 3));
   const long = Array.from({ length: 60 }, (_, index) => random(12 + index * 19, index));
   const counts = Buffer.from(question(nginxGlobal, 'A'));
@@ -128,12 +155,23 @@ test('D1 garbage over UDP and TCP ends nothing', async (t) => {
   const { zone, metrics } = await openZone(t);
   const good = question(nginxAt('r1'), 'A');
   t.is(decode(await askUdp(zone.port, good, garbage())).code, 'NOERROR');
-  const closed = await Promise.all(garbage().slice(0, 20).map((bytes) => cutOff(zone.port, bytes)));
+  const closed = await Promise.all(
+    garbage()
+      .slice(0, 20)
+      .map((bytes) => cutOff(zone.port, bytes)),
+  );
   t.is(closed.length, 20);
   t.is(decode(await askUdp(zone.port, good)).code, 'NOERROR');
   // Told within a second, and only because something was counted.
-  const stats = await waitFor(() => (Object.keys(zone.stats()).length > 0 ? zone.stats() : undefined));
-  t.true((stats['udp dropped'] ?? 0) + (stats['udp formatError'] ?? 0) + (stats['udp notImplemented'] ?? 0) > 20);
+  const stats = await waitFor(() =>
+    Object.keys(zone.stats()).length > 0 ? zone.stats() : undefined,
+  );
+  t.true(
+    (stats['udp dropped'] ?? 0) +
+      (stats['udp formatError'] ?? 0) +
+      (stats['udp notImplemented'] ?? 0) >
+      20,
+  );
   t.regex(await metrics.expose(), /mesh_zone_answers_total\{transport="udp",code="formatError"\}/);
 });
 
@@ -184,7 +222,9 @@ test('a hundred questions down one connection are all answered, split anywhere',
   const { zone } = await openZone(t);
   const socket = connect(zone.port, host);
   t.teardown(() => void socket.destroy());
-  const stream = Buffer.concat(Array.from({ length: 250 }, () => frame(question(nginxAt('r1'), 'A'))));
+  const stream = Buffer.concat(
+    Array.from({ length: 250 }, () => frame(question(nginxAt('r1'), 'A'))),
+  );
   const replies = readFramed(socket, 250);
   for (let at = 0; at < stream.length; at += 777) socket.write(stream.subarray(at, at + 777));
   t.true((await replies).every((reply) => decode(reply).code === 'NOERROR'));
@@ -217,13 +257,28 @@ withDig('dig reads the resolver, and garbage does not end it', async (t) => {
     federation: () => 'myfederation',
     domain: () => 'example.com',
     isCoordinatorReachable: () => true,
-    prober: { probe: (target) => Promise.resolve({ target, ok: true, roundTripMs: 1, reason: '' }) },
-    hostLookup: { lookup: (name) => Promise.resolve({ addresses: [name.length > 3 ? '52.0.0.1' : ''], ttlSeconds: 5 }) },
+    prober: {
+      probe: (target) => Promise.resolve({ target, ok: true, roundTripMs: 1, reason: '' }),
+    },
+    hostLookup: {
+      lookup: (name) =>
+        Promise.resolve({ addresses: [name.length > 3 ? '52.0.0.1' : ''], ttlSeconds: 5 }),
+    },
     clock: systemClock,
     log: silentLog,
     metrics: silentMetrics,
   });
-  const shards = [{ cluster: toClusterName('elb'), zones: [], region: 'r2', addresses: [], hostnames: ['lb.elb.amazonaws.com'], tcpPorts: [80], isHealthy: true }];
+  const shards = [
+    {
+      cluster: toClusterName('elb'),
+      zones: [],
+      region: 'r2',
+      addresses: [],
+      hostnames: ['lb.elb.amazonaws.com'],
+      tcpPorts: [80],
+      isHealthy: true,
+    },
+  ];
   resolver.applyPeers({ upserts: [{ key: nginx, shards }], removals: [], isFull: true });
   const sockets = await resolver.listen({ host, port: 0 });
   t.teardown(async () => {
@@ -231,9 +286,15 @@ withDig('dig reads the resolver, and garbage does not end it', async (t) => {
     await sockets.close();
   });
   t.is(await dig(sockets.port, '+short', 'nginx.web.myfederation', 'A'), '10.0.0.9\n');
-  t.is(await dig(sockets.port, '+short', '+tcp', 'nginx.web.myfederation.svc.cluster.local', 'AAAA'), 'fd00::9\n');
+  t.is(
+    await dig(sockets.port, '+short', '+tcp', 'nginx.web.myfederation.svc.cluster.local', 'AAAA'),
+    'fd00::9\n',
+  );
   t.is(await dig(sockets.port, '+short', nginxAt('r2'), 'A'), 'lb.elb.amazonaws.com.\n52.0.0.1\n');
-  t.is(await dig(sockets.port, '+short', '+tcp', nginxAt('r2'), 'A'), 'lb.elb.amazonaws.com.\n52.0.0.1\n');
+  t.is(
+    await dig(sockets.port, '+short', '+tcp', nginxAt('r2'), 'A'),
+    'lb.elb.amazonaws.com.\n52.0.0.1\n',
+  );
   const good = question('nginx.web.myfederation', 'A');
   t.is(decode(await askUdp(sockets.port, good, garbage())).code, 'NOERROR');
 });

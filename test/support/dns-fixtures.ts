@@ -104,7 +104,9 @@ export function decode(reply: Uint8Array | undefined): {
   readonly authorities: readonly string[];
 } {
   if (reply === undefined) return { code: 'none', answers: [], authorities: [] };
-  const decoded = packet.decode(Buffer.from(reply)) as packet.DecodedPacket & { readonly rcode: string };
+  const decoded = packet.decode(Buffer.from(reply)) as packet.DecodedPacket & {
+    readonly rcode: string;
+  };
   const show = (answer: packet.Answer): string =>
     `${answer.name} ${answer.type} ${'data' in answer ? (typeof answer.data === 'string' ? answer.data : 'data') : ''}`;
   return {
@@ -117,7 +119,10 @@ export function decode(reply: Uint8Array | undefined): {
 /** A log in memory, enough of Desired for one stage. */
 export class MemoryDesired implements Desired {
   readonly #objects = new Map<LogKey, StoredObject>();
-  readonly #watches = new Set<{ prefix: string; onEvents: (events: readonly ViewEvent[]) => void }>();
+  readonly #watches = new Set<{
+    prefix: string;
+    onEvents: (events: readonly ViewEvent[]) => void;
+  }>();
   readonly writes: DesiredWrite[] = [];
   #revision = 1;
 
