@@ -1,6 +1,17 @@
-// Port of the telemetry messages' wire form. Adapter: common/wire, given by main.ts.
+// Port of the telemetry messages' wire form, and its one adapter: proto/telemetry.proto.
 
-import type { ProbeReply, ProbeRequest, SyncRequest, TelemetryMessage } from '../../common/model/telemetry.ts';
+import type {
+  ProbeReply,
+  ProbeRequest,
+  SyncRequest,
+  TelemetryMessage,
+} from '../../common/model/telemetry.ts';
+import {
+  decodeProbeReply,
+  decodeReport,
+  encodeProbeRequest,
+  encodeSyncRequest,
+} from '../../common/wire/telemetry-codec.ts';
 
 export interface TelemetryCodec {
   /** Throws on anything that is not a report. */
@@ -10,3 +21,10 @@ export interface TelemetryCodec {
   /** Throws on anything that is not a reply. */
   decodeProbeReply(payload: Uint8Array): ProbeReply;
 }
+
+export const wireCodec: TelemetryCodec = {
+  decodeReport,
+  encodeSyncRequest,
+  encodeProbeRequest,
+  decodeProbeReply,
+};

@@ -11,14 +11,19 @@
 // Next: fold.ts.
 
 import type { ServiceKey } from '../../common/model/ids.ts';
-import type { ReportDelta, ReportFull, ReportItems, ReportKind } from '../../common/model/telemetry.ts';
-import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import type {
+  ReportDelta,
+  ReportFull,
+  ReportItems,
+  ReportKind,
+} from '../../common/model/telemetry.ts';
 import { SumDigest } from '../../common/pure/digest.ts';
+import { toReportItem } from '../../common/pure/report-digest.ts';
 
 /** Deltas kept while a full state is awaited; more, and the next full state is asked for again. */
 const recentMax = 64;
 /** A page is 256 KB, so this is far above any cluster; more is garbage. */
-export const partsMax = 4096;
+const partsMax = 4096;
 
 interface Known<K extends ReportKind> {
   readonly item: ReportItems[K];
@@ -31,12 +36,8 @@ interface Assembly<K extends ReportKind> {
   readonly pages: Map<number, readonly ReportItems[K][]>;
 }
 
-/** Text of one item in the digest of a report; both sides must agree on it. */
-export function toReportItem(item: { readonly key: ServiceKey }): string {
-  return `${item.key}=${toCanonicalJson(item)}`;
-}
-
 export class ReportStream<K extends ReportKind> {
+  readonly #report: K;
   #known = new Map<ServiceKey, Known<K>>();
   #digest = new SumDigest();
   #sequence = -1;
@@ -45,6 +46,10 @@ export class ReportStream<K extends ReportKind> {
   #hasReported = false;
   #recent: ReportDelta<K>[] = [];
   #assembly: Assembly<K> | undefined;
+
+  constructor(report: K) {
+    this.#report = report;
+  }
 
   item(key: ServiceKey): ReportItems[K] | undefined {
     return this.#known.get(key)?.item;
@@ -96,7 +101,8 @@ export class ReportStream<K extends ReportKind> {
   foldFull(page: ReportFull<K>): readonly ServiceKey[] {
     const isOld = page.sequence < this.#fullSequence;
     if (isOld || (this.#isSynced && page.sequence < this.#sequence)) return []; // F1
-    if (page.parts < 1 || page.parts > partsMax || page.part < 1 || page.part > page.parts) return [];
+    const isCounted = page.parts >= 1 && page.parts <= partsMax;
+    if (!isCounted || page.part < 1 || page.part > page.parts) return [];
     const assembly = this.#assemblyFor(page);
     if (assembly === undefined) return [];
     assembly.pages.set(page.part, page.items);
@@ -114,6 +120,8 @@ export class ReportStream<K extends ReportKind> {
   /** What a heartbeat says of this stream; true when that made the stream known complete. */
   confirm(said: { readonly sequence: number; readonly digest: string }): boolean {
     if (said.sequence < this.#sequence) return false; // a heartbeat overtaken by a delta
+    // Sequence 0: nothing told in this life yet. No digest: the agent has not seen all itself.
+    if (said.sequence === 0 || said.digest === '') return false;
     if (said.digest !== this.#digest.value()) {
       this.#isSynced = false;
       return false;
@@ -167,7 +175,7 @@ export class ReportStream<K extends ReportKind> {
   }
 
   #set(item: ReportItems[K]): boolean {
-    const text = toReportItem(item);
+    const text = toReportItem(this.#report, item);
     const old = this.#known.get(item.key);
     if (old?.text === text) return false;
     if (old !== undefined) this.#digest.subtract(old.text);

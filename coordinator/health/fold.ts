@@ -30,8 +30,8 @@ export interface FoldOutcome {
 }
 
 export class ClusterReports {
-  readonly #health = new ReportStream<'health'>();
-  readonly #ingress = new ReportStream<'ingress'>();
+  readonly #health = new ReportStream('health');
+  readonly #ingress = new ReportStream('ingress');
   #incarnation: Incarnation | undefined;
   #heartbeatSequence = -1;
   #apiFresh = true;

@@ -52,7 +52,8 @@ export interface HealthOptions {
   readonly sessions: SessionView;
   readonly bus: TelemetryBus;
   readonly prober: Prober;
-  readonly codec: TelemetryCodec;
+  /** Default: the wire form of proto/telemetry.proto. */
+  readonly codec?: TelemetryCodec;
   /** Where what agents tell as events goes. */
   readonly recorder: EventRecorder;
   readonly config: HealthConfig;
@@ -123,7 +124,7 @@ export function createHealth(options: HealthOptions): Health {
         peers.changed(key);
       }),
       sessions.subscribe(({ cluster, key }) => {
-        if (key === undefined) table.judge(cluster);
+        if (key === undefined) parts.onSession(cluster);
       }),
       ...reportPatterns(config.federation).map((pattern) => {
         const subscription = bus.subscribe(pattern, intake.receive);

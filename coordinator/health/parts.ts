@@ -14,6 +14,7 @@ import type { Topology } from '../../common/model/topology.ts';
 import type { HealthView } from '../../common/model/views.ts';
 import { createBaseline, type Baseline } from './baseline.ts';
 import { createClusterTable, type ClusterTable } from './cluster-table.ts';
+import { wireCodec } from './codec.ts';
 import { Reach } from './fold-reach.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { LagMeter } from './lag.ts';
@@ -48,6 +49,8 @@ export interface Parts {
   readonly topologies: Map<ClusterName, Topology>;
   /** The Cluster is gone. */
   forget(cluster: ClusterName): void;
+  /** Something about a cluster's Session changed. */
+  onSession(cluster: ClusterName): void;
   /** Lets every cluster be looked at from vantage points that came since the last call. */
   takeVantageChange(): void;
   /** Judges shards whose silence grace has passed. */
@@ -55,8 +58,9 @@ export interface Parts {
 }
 
 export function buildParts(options: HealthOptions): Parts {
-  const { desired, placement, sessions, bus, prober, codec, config, clock, chance, log, metrics } =
-    options;
+  const { desired, placement, sessions, bus, prober, config } = options;
+  const { clock, chance, log, metrics } = options;
+  const codec = options.codec ?? wireCodec;
   const rules = config.addressRules;
   const listeners = new Set<Parameters<HealthView['subscribe']>[0]>();
   const topologies = new Map<ClusterName, Topology>();
@@ -65,6 +69,8 @@ export function buildParts(options: HealthOptions): Parts {
   const topology = (cluster: ClusterName): Topology => topologies.get(cluster) ?? unknownTopology;
   /** Clusters whose silence grace is over, while the policy is to withdraw. */
   const graceOver = new Set<ClusterName>();
+  /** Whose egress is known, so that it can be a vantage point. */
+  const connected = new Set<ClusterName>();
   let isVantageDue = false;
 
   const notify = (cluster: ClusterName, key: ServiceKey | undefined): void => {
@@ -97,7 +103,10 @@ export function buildParts(options: HealthOptions): Parts {
     notify(cluster, undefined);
   };
 
-  const onShardChange = (after: ShardVerdict | undefined, before: ShardVerdict | undefined): void => {
+  const onShardChange = (
+    after: ShardVerdict | undefined,
+    before: ShardVerdict | undefined,
+  ): void => {
     const verdict = after ?? before;
     if (verdict === undefined) return;
     const { cluster, key } = verdict;
@@ -189,6 +198,16 @@ export function buildParts(options: HealthOptions): Parts {
     }
   };
 
+  const onSession = (cluster: ClusterName): void => {
+    table.judge(cluster);
+    if (sessions.session(cluster)?.isConnected !== true) {
+      connected.delete(cluster);
+    } else if (!connected.has(cluster)) {
+      connected.add(cluster);
+      isVantageDue = true;
+    }
+  };
+
   const takeVantageChange = (): void => {
     if (!isVantageDue) return;
     isVantageDue = false;
@@ -198,6 +217,7 @@ export function buildParts(options: HealthOptions): Parts {
   const forget = (cluster: ClusterName): void => {
     suspicions.clear(cluster);
     graceOver.delete(cluster);
+    connected.delete(cluster);
     table.remove(cluster);
     topologies.delete(cluster);
     shards.forgetCluster(cluster);
@@ -218,7 +238,7 @@ export function buildParts(options: HealthOptions): Parts {
 
   return {
     view, peers, table, shards, suspicions, baseline, intake, syncing, policies, lag,
-    topologies, forget, takeVantageChange, takeGraces,
+    topologies, forget, onSession, takeVantageChange, takeGraces,
   };
 }
 
@@ -242,6 +262,8 @@ function recordAgentEvent(event: AgentEvent, { desired, recorder }: HealthOption
     return;
   }
   const at = splitServiceKey(key);
-  const uid = desired.get(toLogKey({ group: '', resource: 'services', ...at }))?.object.metadata.uid;
-  recorder.record({ regarding: { apiVersion: 'v1', kind: 'Service', ...at, uid }, type, reason, message });
+  const logKey = toLogKey({ group: '', resource: 'services', ...at });
+  const uid = desired.get(logKey)?.object.metadata.uid;
+  const regarding = { apiVersion: 'v1', kind: 'Service', ...at, uid };
+  recorder.record({ regarding, type, reason, message });
 }

@@ -4,7 +4,8 @@
 //   T1. Only addresses that may stand in public DNS, and only ports of the shards' Services.
 //   T2. Only shards judged healthy: an address without ready endpoints proves nothing when it
 //       does not answer.
-//   T3. At most `targetsMax`, so that one cluster fits one request.
+//   T3. At most `targetsMax`, so that one request is answered within one probe's deadline even
+//       when nothing answers (an agent probes this many at once).
 // Next: plan-baseline.ts.
 
 import type { ServicePort } from '../../common/model/kube-object.ts';
@@ -12,8 +13,7 @@ import type { IngressAddress, ProbeTarget } from '../../common/model/telemetry.t
 import { isPublishable, parseAddress, type AddressRules } from '../../common/pure/address-rules.ts';
 import { toTargetKey } from './fold-reach.ts';
 
-/** proto/telemetry.proto: a ProbeRequest holds at most 64 targets. */
-export const targetsMax = 64;
+export const targetsMax = 16;
 
 export interface ProbedShard {
   readonly isHealthy: boolean;

@@ -52,15 +52,12 @@ export function pendingCluster(cluster: ClusterName, nowMs: number): ClusterVerd
 export function stepCluster(verdict: ClusterVerdict, facts: ClusterFacts): ClusterVerdict {
   const life = nextLife(verdict.life, facts);
   const said = describe(life, verdict, facts);
-  const telemetry = facts.isTelemetryFresh ? 'fresh' : 'stale';
-  const isSame =
-    life === verdict.life && said.reason === verdict.reason && telemetry === verdict.telemetry;
   return {
     cluster: verdict.cluster,
     life,
-    telemetry,
+    telemetry: facts.isTelemetryFresh ? 'fresh' : 'stale',
     reason: said.reason,
-    message: isSame ? verdict.message : said.message,
+    message: said.message,
     sinceMs: life === verdict.life ? verdict.sinceMs : facts.nowMs,
     lastProofOfLifeMs: facts.lastProofOfLifeMs ?? verdict.lastProofOfLifeMs,
   };
@@ -107,7 +104,8 @@ function describe(
         message: `The agent lives, its API server does not answer. ${sayFinding(facts.finding)}`,
       };
     case 'dead':
-      if (facts.finding.kind === 'failed') {
+      // Who failed may differ from round to round; the first answer stands.
+      if (facts.finding.kind === 'failed' && verdict.life !== 'dead') {
         const by = facts.finding.by.join(', ');
         const message = `No proof of life, and probes of its addresses failed from ${by}.`;
         return { reason: 'ClusterDead', message };
@@ -135,9 +133,9 @@ function sayFinding(finding: Finding): string {
     case 'undecided':
       return 'Its addresses are being probed.';
     case 'reached':
-      return `Its addresses answer a probe from ${finding.by}; its shards stay in DNS.`;
+      return 'Its addresses answer probes, so its shards stay in DNS.';
     case 'failed':
-      return `Probes failed from ${finding.by.join(', ')}.`;
+      return 'Probes of its addresses failed.';
     case 'unprovable':
       return 'Too few vantage points reached its addresses lately to prove anything.';
     case 'held':

@@ -141,7 +141,7 @@ const rows: readonly (readonly [string, Partial<ShardSituation>, string])[] = [
     { order: order('delete'), observed: withMeta({ annotations: { [shardOfMark]: 'fed', [adoptedMark]: 'true' } }) },
     'delete',
   ],
-  ['an order for an absent Service is done', { order: order('delete') }, 'nothing removed Gone'],
+  ['an order for an absent Service is done', { order: order('delete') }, 'nothing removed Removed'],
   ['I4: an order never deletes a Service of others', { order: order('delete'), observed: foreign }, 'nothing removed NotOurs'],
   ['a deletion under way is waited for', {
     order: order('delete'),
