@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import test from 'ava';
 import { toLogKey } from '../../common/model/ids.ts';
 import { watchQueueBytesMax } from '../../coordinator/api/machinery/watch.ts';
@@ -177,4 +178,53 @@ test('a yaml watch is 406 and a bad revision 500, as Kubernetes answers', async 
   const { call } = await createApiFixture();
   t.is((await call('GET', `${gadgets}?watch=1`, undefined, { accept: 'application/yaml' })).status, 406);
   t.is((await call('GET', `${gadgets}?watch=1&resourceVersion=x`)).status, 500);
+});
+
+test('a revision of a later epoch is another replica\'s: 410', async (t) => {
+  const fixture = await createApiFixture();
+  const later = 9 * 2 ** 40 + 5;
+  const shadows = '/apis/test.dev/v1/namespaces/default/shadows';
+  const watch = await fixture.watch(`${shadows}?watch=1&resourceVersion=${later}`);
+  t.like((await watch.events())[0], { type: 'ERROR', object: { code: 410 } });
+});
+
+const names = ['a', 'b', 'c', 'd'];
+const step = fc.record({
+  name: fc.constantFrom(...names),
+  act: fc.constantFrom('on', 'off', 'remove'),
+});
+
+test('I1 a list and its watch, folded, are the list of later, whatever happened between', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 20 }), fc.array(step, { maxLength: 20 }), async (before, after) => {
+      const fixture = await createApiFixture();
+      const take = async (steps: typeof before): Promise<void> => {
+        for (const { name, act } of steps) {
+          if (act !== 'remove') await put(fixture, name, { on: act });
+          else await remove(fixture, name).catch(() => undefined);
+        }
+      };
+      const listed = async (): Promise<{ readonly state: Map<string, string>; readonly revision: string }> => {
+        const { json } = await fixture.call('GET', `${gadgets}?labelSelector=on%3Don`);
+        const list = json as unknown as {
+          readonly metadata: { readonly resourceVersion: string };
+          readonly items: readonly WatchedEvent['object'][];
+        };
+        const state = new Map(list.items.map(({ metadata }) => [metadata.name, metadata.resourceVersion ?? '']));
+        return { state, revision: list.metadata.resourceVersion };
+      };
+      await take(before);
+      const { state, revision } = await listed();
+      const watch = await fixture.watch(`${gadgets}?watch=1&labelSelector=on%3Don&resourceVersion=${revision}`);
+      await take(after);
+      for (const { type, object } of await watch.events()) {
+        const { name, resourceVersion = '' } = object.metadata;
+        t.is(state.has(name), type !== 'ADDED');
+        if (type === 'DELETED') state.delete(name);
+        else state.set(name, resourceVersion);
+      }
+      t.deepEqual([...state].sort(), [...(await listed()).state].sort());
+    }),
+    { numRuns: 50 },
+  );
 });

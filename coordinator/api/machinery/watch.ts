@@ -56,6 +56,11 @@ export function startWatch(plan: WatchPlan, ports: WatchPorts, sink: BodySink): 
   return () => watch.finish();
 }
 
+/** A projection's revisions are each replica's own: one from a later epoch is nothing to wait for. */
+function isOfLaterEpoch(from: Revision, newest: Revision): boolean {
+  return Math.floor(from / 2 ** 40) > Math.floor(newest / 2 ** 40);
+}
+
 class Watch {
   readonly #plan: WatchPlan;
   readonly #ports: WatchPorts;
@@ -91,9 +96,9 @@ class Watch {
     // A start in the future is legal: it waits, and onEvents skips what lies before it.
     const start = from < newest ? from : newest;
     const handle = plan.view.watch(plan.prefix, start, (events) => this.#onEvents(events, from));
-    if (handle === 'expired') return this.#expire(from);
+    if (handle !== 'expired') this.#handle = handle;
+    if (handle === 'expired' || isOfLaterEpoch(from, newest)) return this.#expire(from);
     if (this.#isEnded) return handle.cancel(); // the backlog alone was over the bound
-    this.#handle = handle;
     if (plan.allowBookmarks) this.#scheduleBookmark();
     this.#pump();
   }
@@ -130,6 +135,7 @@ class Watch {
   }
 
   #expire(from: Revision): void {
+    this.#handle?.cancel();
     const oldest = this.#plan.view.oldestRevision();
     this.#push(errorFrame(expired(`too old resource version: ${from} (${oldest})`)));
     this.#isFinishing = true;
