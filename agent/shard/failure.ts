@@ -16,7 +16,6 @@ const reasonOf: Readonly<Record<string, string>> = {
   KUBE_FORBIDDEN: 'Forbidden',
   KUBE_UNAUTHORIZED: 'Forbidden',
   KUBE_INVALID: 'Invalid',
-  KUBE_NOT_FOUND: 'NotFound',
 };
 
 export function toFailure(key: ServiceKey, hash: ContentHash | undefined, error: unknown): ShardResult {
@@ -28,4 +27,9 @@ export function toFailure(key: ServiceKey, hash: ContentHash | undefined, error:
 /** The API server understood and said no: only a person can change that. */
 export function isFatalRefusal(error: unknown): boolean {
   return error instanceof MeshError && error.class === 'fatal';
+}
+
+/** Somebody changed or removed the Service between our look and our write. */
+export function isLostRace(error: unknown): boolean {
+  return error instanceof MeshError && (error.class === 'conflict' || error.code === 'KUBE_NOT_FOUND');
 }

@@ -3,7 +3,7 @@
 // to do. Woken by the assignment, by the watch (drift) and by the API server's return.
 // Each outcome is reported; a failure comes back with backoff and is reported once per reason.
 
-import type { ServiceKey } from '../../common/model/ids.ts';
+import type { ContentHash, ServiceKey } from '../../common/model/ids.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import type { ShardResult } from '../../common/model/shard.ts';
 import { MeshError } from '../../common/pure/errors.ts';
@@ -20,7 +20,7 @@ import { auditShard } from './audit.ts';
 import { decodeShard } from './decode.ts';
 import { createActs, type WrittenMark } from './acts.ts';
 import { planShard, type LocalGuard, type ShardAction, type ShardSituation, type Wish } from './plan.ts';
-import { isFatalRefusal, toFailure } from './failure.ts';
+import { isFatalRefusal, isLostRace, toFailure } from './failure.ts';
 import { createRemovalBudget } from './removal-budget.ts';
 
 export interface ShardApplierPorts {
@@ -114,9 +114,15 @@ export function createShardApplier(
   };
 
   const runSteps = async (key: ServiceKey): Promise<{ readonly againAfterMs: number } | undefined> => {
-    const isOrderOnly = assignment.shard(key) === undefined;
-    // The answer to an order is final: an absent Service is looked for where it would be.
-    let observed = services.get(key) ?? (isOrderOnly ? await acts.read(key) : undefined);
+    let observed = services.get(key);
+    if (observed === undefined && assignment.shard(key) === undefined) {
+      // The answer to an order is final: an absent Service is looked for where it would be.
+      try {
+        observed = await acts.read(key);
+      } catch (error) {
+        return fail(key, undefined, error);
+      }
+    }
     let isNamespaceMissing = false;
     for (let step = 1; step <= stepsMax; step += 1) {
       const situation = readSituation(key, observed);
@@ -137,7 +143,7 @@ export function createShardApplier(
         const code = error instanceof MeshError ? error.code : '';
         written.delete(key);
         if (code === 'KUBE_NAMESPACE_MISSING' && !isNamespaceMissing) isNamespaceMissing = true;
-        else return fail(key, situation, error);
+        else return fail(key, situation.wish?.hash, error);
       }
     }
     throw new MeshError('retryable', 'SHARD_CONTENDED', `shard ${key}: somebody changes it as fast as we do`);
@@ -212,10 +218,14 @@ export function createShardApplier(
     report({ key, hash: wish?.hash, outcome: 'refused', reason: 'AuditRefused', message: doubt });
   };
 
-  const fail = (key: ServiceKey, { wish }: ShardSituation, error: unknown): { readonly againAfterMs: number } => {
+  const fail = (
+    key: ServiceKey,
+    hash: ContentHash | undefined,
+    error: unknown,
+  ): { readonly againAfterMs: number } => {
     // A lost race is no failure: the next look has the newer version.
-    if (error instanceof MeshError && error.class === 'conflict') throw error;
-    report(toFailure(key, wish?.hash, error));
+    if (isLostRace(error)) throw error;
+    report(toFailure(key, hash, error));
     metrics.count('mesh_shard_failures_total');
     if (isFatalRefusal(error)) return { againAfterMs: refusedAgainMs };
     throw error; // the loop logs it and comes back with backoff

@@ -111,7 +111,7 @@ function planOrder(situation: ShardSituation, order: RemovalOrder): ShardAction 
   if (refusal !== undefined) return { kind: 'refuse', result: refusal };
   const outcome = order.mode === 'delete' ? 'removed' : 'released';
   const done = (reason: string, message: string): ShardResult => ({ key, hash: undefined, outcome, reason, message });
-  if (observed === undefined) return { kind: 'nothing', result: done('Gone', 'no Service of this name exists') };
+  if (observed === undefined) return { kind: 'nothing', result: done('Removed', 'the Service is gone') };
   if (federationOf(observed) !== federation) {
     return { kind: 'nothing', result: done('NotOurs', 'the Service there is no shard of ours; left alone') };
   }
