@@ -2,7 +2,7 @@
 // Names are compared on their lower-cased wire form, never on text, since a label may hold any
 // byte. Input: a datagram or TCP message. Output: a DnsQuery, or what to do instead.
 //
-//   W1. Nothing that arrives makes these functions throw; garbage is a value of kind drop or reject.
+//   W1. Nothing that arrives makes these functions throw; garbage is a value: drop or reject.
 //   W2. The time taken is linear in the bytes read; counts in the header are never trusted.
 //
 // Next: dns-wire-encode.ts (answers), dns-wire-reply.ts (whole replies).
@@ -46,7 +46,7 @@ export const nameBytesMax = 255;
 export const labelBytesMax = 63;
 /** Largest UDP answer without EDNS, and what an EDNS size below counts as (RFC 6891 6.2.3). */
 export const udpBytesMin = 512;
-/** Largest UDP answer that we send: fits every common path without fragments (DNS flag day 2020). */
+/** Largest UDP answer that we send: no fragments on common paths (DNS flag day 2020). */
 export const udpBytesMax = 1232;
 export const tcpBytesMax = 65_535;
 
@@ -223,7 +223,7 @@ export function isWithin(name: WireName, zone: WireName): boolean {
   return at === name.length - zone.length;
 }
 
-/** `prefix` labels (a text such as `nginx.web.fed.svc`) in front of `suffix`, or undefined if too long. */
+/** `prefix` (a text such as `nginx.web.fed.svc`) in front of `suffix`; undefined if too long. */
 export function prependLabels(prefix: string, suffix: WireName): WireName | undefined {
   const head = toWireName(prefix);
   if (head === undefined) return undefined;

@@ -109,12 +109,13 @@ function doubtLast(input: PublicationInput, planned: Publication): readonly Find
   const left = input.shards.filter(
     (shard) => shard.isDrained !== true && ingressOf(input, shard).length > 0,
   );
+  const who = left.map(({ cluster }) => cluster).join(', ');
   return left.length === 0
     ? []
     : [
         {
           invariant: 'A4',
-          message: `the last names would go while ${left.map(({ cluster }) => cluster).join(', ')} may still answer`,
+          message: `the last names would go while ${who} may still answer`,
         },
       ];
 }

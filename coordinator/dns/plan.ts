@@ -109,7 +109,7 @@ function whyNoNames(
   if (input.type !== 'LoadBalancer' && !candidates.some(hasIngress)) {
     return {
       reason: 'NotALoadBalancer',
-      message: `A Service of type ${input.type} has no address that clients outside its cluster can reach.`,
+      message: `A Service of type ${input.type} has no address outside its clusters.`,
     };
   }
   if (candidates.length === 0) {

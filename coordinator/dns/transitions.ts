@@ -50,7 +50,8 @@ function moves(old: readonly RecordSet[], next: readonly RecordSet[]): readonly 
   const back = [...before.keys()].filter((name) => still.has(name) && !now.has(name));
   const transitions: Transition[] = [];
   if (up.length > 0) {
-    const message = `no healthy shard at ${list(up.map(([name, target]) => `${name} (now ${target})`))}`;
+    const moved = up.map(([name, target]) => `${name} (now ${target})`);
+    const message = `no healthy shard at ${list(moved)}`;
     transitions.push({ type: 'Warning', reason: 'DNSFailedOver', message });
   }
   if (back.length > 0) {

@@ -13,7 +13,7 @@ export interface ZoneSettings {
     readonly name: string;
     readonly addresses: readonly string[];
   }[];
-  /** How long resolvers may keep "no such name". Short: a new Service's name is often asked early. */
+  /** How long "no such name" may be kept. Short: a new Service's name is often asked early. */
   readonly negativeTtlSeconds?: number;
 }
 

@@ -13,7 +13,7 @@ import { createZone } from '../../coordinator/zone/zone.ts';
 import { testWith } from '../support/programs.ts';
 import {
   decode,
-  MemoryDesired,
+  openLog,
   nginx,
   nginxAt,
   nginxGlobal,
@@ -51,8 +51,8 @@ function publication(values: readonly string[]) {
 }
 
 async function openZone(t: ExecutionContext) {
-  const desired = new MemoryDesired();
-  desired.put(publicationKey, publication(['8.8.0.1']));
+  const { desired, put } = await openLog();
+  await put(publicationKey, publication(['8.8.0.1']));
   const metrics = createMetrics({ withProcess: false });
   const zone = await createZone({
     desired,
@@ -64,7 +64,7 @@ async function openZone(t: ExecutionContext) {
     metrics,
   });
   t.teardown(() => zone.close());
-  return { desired, zone, metrics };
+  return { desired, put, zone, metrics };
 }
 
 async function dig(port: number, ...query: readonly string[]): Promise<string> {
@@ -109,11 +109,11 @@ withDig('dig reads the zone over UDP, TCP and with small and large buffers', asy
 });
 
 withDig('a change in the log is in DNS at once', async (t) => {
-  const { desired, zone } = await openZone(t);
+  const { put, zone } = await openZone(t);
   t.regex(await dig(zone.port, '+short', nginxAt('r1'), 'A'), /^8\.8\.0\.1$/m);
-  desired.put(publicationKey, publication(['8.8.0.7']));
+  await put(publicationKey, publication(['8.8.0.7']));
   t.regex(await dig(zone.port, '+short', nginxAt('r1'), 'A'), /^8\.8\.0\.7$/m);
-  desired.put(publicationKey, undefined);
+  await put(publicationKey, undefined);
   t.regex(await dig(zone.port, nginxAt('r1'), 'A'), /status: NXDOMAIN/);
 });
 

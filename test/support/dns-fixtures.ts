@@ -7,20 +7,18 @@ import {
   toRevision,
   toServiceKey,
   type LogKey,
-  type Revision,
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import type { PublicationInput, ShardInput } from '../../coordinator/dns/plan.ts';
-import type {
-  Desired,
-  DesiredOutcome,
-  DesiredWrite,
-  StoredObject,
-  ViewEvent,
-} from '../../coordinator/desired/store.ts';
+import { createDesired } from '../../coordinator/desired/desired-log.ts';
+import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
+import type { Desired, StoredObject } from '../../coordinator/desired/store.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
+import { silentLog } from '../../common/runtime/log.ts';
+import { silentMetrics } from '../../common/runtime/metrics.ts';
 
 export const nginx: ServiceKey = toServiceKey({ namespace: 'web', name: 'nginx' });
 export const nginxGlobal = 'nginx.web.myfederation.svc.example.com';
@@ -116,75 +114,25 @@ export function decode(reply: Uint8Array | undefined): {
   };
 }
 
-/** A log in memory, enough of Desired for one stage. */
-export class MemoryDesired implements Desired {
-  readonly #objects = new Map<LogKey, StoredObject>();
-  readonly #watches = new Set<{
-    prefix: string;
-    onEvents: (events: readonly ViewEvent[]) => void;
-  }>();
-  readonly writes: DesiredWrite[] = [];
-  #revision = 1;
+export interface LogFixture {
+  readonly desired: Desired;
+  /** Writes over whatever is there; undefined deletes. */
+  put(key: LogKey, object: KubeObject | undefined): Promise<StoredObject>;
+}
 
-  identity() {
-    return { id: 'memory', epoch: 0 };
-  }
-  revision(): Revision {
-    return toRevision(this.#revision);
-  }
-  oldestRevision(): Revision {
-    return toRevision(0);
-  }
-  get(key: LogKey): StoredObject | undefined {
-    return this.#objects.get(key);
-  }
-  *list(prefix: string): Iterable<StoredObject> {
-    for (const [key, stored] of [...this.#objects].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (key.startsWith(prefix)) yield stored;
-    }
-  }
-  watch(prefix: string, _from: Revision, onEvents: (events: readonly ViewEvent[]) => void) {
-    const watch = { prefix, onEvents };
-    this.#watches.add(watch);
-    return { cancel: () => void this.#watches.delete(watch) };
-  }
-  reach(): Promise<boolean> {
-    return Promise.resolve(true);
-  }
-  write(request: DesiredWrite): Promise<DesiredOutcome> {
-    this.writes.push(request);
-    const known = this.#objects.get(request.key);
-    const current = known?.revision ?? toRevision(0);
-    if (current !== request.expected) return Promise.resolve({ kind: 'conflict', current });
-    return Promise.resolve({ kind: 'written', stored: this.put(request.key, request.object) });
-  }
-  /** Writes without asking. */
-  put(key: LogKey, object: KubeObject | undefined): StoredObject {
-    const previous = this.#objects.get(key);
-    this.#revision += 1;
-    const last = object ?? previous?.object;
-    if (last === undefined) throw new Error(`nothing to delete at ${key}`);
-    const current: StoredObject = {
-      key,
-      revision: toRevision(this.#revision),
-      object: last,
-      bytes: () => Buffer.from(JSON.stringify(last)),
-    };
-    if (object === undefined) this.#objects.delete(key);
-    else this.#objects.set(key, current);
-    const kind = object === undefined ? 'deleted' : previous === undefined ? 'added' : 'modified';
-    for (const { prefix, onEvents } of this.#watches) {
-      if (key.startsWith(prefix)) onEvents([{ kind, current, previous }]);
-    }
-    return current;
-  }
-  barrier(): Promise<Revision> {
-    return Promise.resolve(this.revision());
-  }
-  refuseWrites(): void {
-    throw new Error('not refused in these tests');
-  }
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
+/** A replica's view of a log in memory. */
+export async function openLog(): Promise<LogFixture> {
+  const desired = await createDesired({
+    store: createMemoryStore({ disk: createMemoryDisk('dns') }),
+    clock: systemClock,
+    log: silentLog,
+    metrics: silentMetrics,
+  });
+  const put = async (key: LogKey, object: KubeObject | undefined): Promise<StoredObject> => {
+    const expected = desired.get(key)?.revision ?? toRevision(0);
+    const outcome = await desired.write({ key, object, expected });
+    if (outcome.kind !== 'written') throw new Error(`${key} was not written: ${outcome.kind}`);
+    return outcome.stored;
+  };
+  return { desired, put };
 }
