@@ -10,7 +10,10 @@ import type { Round } from './step-suspicion.ts';
 import type { Finding } from './step-cluster.ts';
 
 /** Why a finding `failed` must not be believed. */
-export function doubtDeath(round: Round, options: { readonly suspectsItself: boolean }): string | undefined {
+export function doubtDeath(
+  round: Round,
+  options: { readonly suspectsItself: boolean },
+): string | undefined {
   const failing = new Set<string>();
   for (const [vantageId, results] of round.answers) {
     if (results.some(({ ok }) => ok)) return `${vantageId} reached the cluster`;

@@ -38,14 +38,17 @@ export function createBaseline(options: {
     const { cluster, vantage } = order;
     const results = await probing.run(order);
     const nowMs = clock.monotonicMs();
-    const ok = new Set((results ?? []).filter((result) => result.ok).map(({ target }) => toTargetKey(target)));
+    const reached = (results ?? []).filter((result) => result.ok);
+    const ok = new Set(reached.map(({ target }) => toTargetKey(target)));
     for (const target of order.targets) {
       const targetKey = toTargetKey(target);
       reach.record(cluster, targetKey, { vantageId: vantage.id, ok: ok.has(targetKey), nowMs });
     }
   };
 
-  const run = async (cluster: ClusterName): Promise<{ readonly againAfterMs: number } | undefined> => {
+  const run = async (
+    cluster: ClusterName,
+  ): Promise<{ readonly againAfterMs: number } | undefined> => {
     const probed = targets(cluster);
     if (probed === undefined) return undefined;
     reach.retain(cluster, new Set(probed.map(toTargetKey)));
@@ -67,5 +70,9 @@ export function createBaseline(options: {
     log,
     concurrency: clustersAtOnce,
   });
-  return { mark: (cluster) => loop.mark(cluster), idle: () => loop.idle(), stop: () => loop.stop() };
+  return {
+    mark: (cluster) => loop.mark(cluster),
+    idle: () => loop.idle(),
+    stop: () => loop.stop(),
+  };
 }

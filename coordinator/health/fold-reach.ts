@@ -29,7 +29,11 @@ export class Reach {
   }
 
   /** True when a failure from there, now, counts. */
-  counts(cluster: ClusterName, targetKey: string, at: { vantageId: string; nowMs: number }): boolean {
+  counts(
+    cluster: ClusterName,
+    targetKey: string,
+    at: { readonly vantageId: string; readonly nowMs: number },
+  ): boolean {
     const lastOkMs = this.entry(cluster, targetKey, at.vantageId)?.lastOkMs;
     return lastOkMs !== undefined && at.nowMs - lastOkMs <= reachCountsMs;
   }

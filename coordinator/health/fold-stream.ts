@@ -7,7 +7,8 @@
 //       was assembled and each delta since followed it, or a heartbeat's digest said so.
 //   F3. A delta behind a gap is still the newest word on its items: applied at once, and the
 //       full state is asked for.
-//   F4. Memory is bounded by the items reported, one assembly and `recentMax` deltas.
+//   F4. Memory is bounded: `itemsMax` items, as many in one assembly, and `recentMax` deltas.
+//       What an agent reports beyond is left out, so its digest differs and says so.
 // Next: fold.ts.
 
 import type { ServiceKey } from '../../common/model/ids.ts';
@@ -25,6 +26,9 @@ const recentMax = 64;
 /** A page is 256 KB, so this is far above any cluster; more is garbage. */
 const partsMax = 4096;
 
+/** Far above the shards of any cluster: only a broken agent reports more. */
+const itemsMax = 50_000;
+
 interface Known<K extends ReportKind> {
   readonly item: ReportItems[K];
   readonly text: string;
@@ -34,6 +38,7 @@ interface Assembly<K extends ReportKind> {
   readonly sequence: number;
   readonly parts: number;
   readonly pages: Map<number, readonly ReportItems[K][]>;
+  items: number;
 }
 
 export class ReportStream<K extends ReportKind> {
@@ -105,8 +110,11 @@ export class ReportStream<K extends ReportKind> {
     if (!isCounted || page.part < 1 || page.part > page.parts) return [];
     const assembly = this.#assemblyFor(page);
     if (assembly === undefined) return [];
+    if (assembly.pages.has(page.part)) return [];
     assembly.pages.set(page.part, page.items);
-    if (assembly.pages.size < assembly.parts) return [];
+    assembly.items += page.items.length;
+    if (assembly.items > itemsMax) this.#assembly = undefined; // F4
+    if (this.#assembly === undefined || assembly.pages.size < assembly.parts) return [];
     this.#assembly = undefined;
     const changed = this.#replace([...assembly.pages.values()].flat());
     this.#sequence = page.sequence;
@@ -138,7 +146,7 @@ export class ReportStream<K extends ReportKind> {
     const open = this.#assembly;
     if (open !== undefined && open.sequence > page.sequence) return undefined;
     if (open?.sequence === page.sequence && open.parts === page.parts) return open;
-    this.#assembly = { sequence: page.sequence, parts: page.parts, pages: new Map() };
+    this.#assembly = { sequence: page.sequence, parts: page.parts, pages: new Map(), items: 0 };
     return this.#assembly;
   }
 
@@ -175,8 +183,9 @@ export class ReportStream<K extends ReportKind> {
   }
 
   #set(item: ReportItems[K]): boolean {
-    const text = toReportItem(this.#report, item);
     const old = this.#known.get(item.key);
+    if (old === undefined && this.#known.size >= itemsMax) return false; // F4
+    const text = toReportItem(this.#report, item);
     if (old?.text === text) return false;
     if (old !== undefined) this.#digest.subtract(old.text);
     this.#digest.add(text);

@@ -109,7 +109,10 @@ export function createIntake(options: {
     else metrics.count('mesh_health_messages_dropped_total', { why: 'cluster' }); // N3
   };
 
-  const decodeOrDrop = (cluster: ClusterName, payload: Uint8Array): TelemetryMessage | undefined => {
+  const decodeOrDrop = (
+    cluster: ClusterName,
+    payload: Uint8Array,
+  ): TelemetryMessage | undefined => {
     try {
       return decode(payload);
     } catch (error) {

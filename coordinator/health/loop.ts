@@ -131,7 +131,11 @@ export function createHealth(options: HealthOptions): Health {
         return () => subscription.cancel();
       }),
     );
-    for (const { name } of table.entries()) shards.markCluster(name);
+    for (const { name, verdict } of table.entries()) {
+      shards.markCluster(name);
+      // Recorded as silent or dead: its recovery may be seen by a probe before it reports.
+      if (verdict.life === 'silent' || verdict.life === 'dead') suspicions.suspect(name);
+    }
     ticker = clock.after(tickMs, tick);
   };
 

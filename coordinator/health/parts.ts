@@ -95,7 +95,11 @@ export function buildParts(options: HealthOptions): Parts {
     const { cluster, life } = after;
     if (life === 'live' || life === 'pending') suspicions.clear(cluster);
     else suspicions.suspect(cluster);
-    if (life !== 'silent') graceOver.delete(cluster);
+    const isReached = suspicions.finding(cluster).kind === 'reached';
+    if (graceOver.has(cluster) && (life !== 'silent' || isReached)) {
+      graceOver.delete(cluster);
+      shards.markCluster(cluster);
+    }
     const isVantage = (verdict: ClusterVerdict): boolean =>
       verdict.life === 'live' && verdict.telemetry === 'fresh';
     if (isVantage(after) && !isVantage(before)) isVantageDue = true;

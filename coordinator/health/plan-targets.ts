@@ -44,7 +44,7 @@ export function publishableAddresses(
   addresses: readonly IngressAddress[],
   rules: AddressRules,
 ): readonly string[] {
-  const literals = addresses.flatMap(({ ip }) => (ip === undefined ? [] : (parseAddress(ip) ?? [])));
+  const literals = addresses.flatMap(({ ip }) => parseAddress(ip ?? '') ?? []);
   return [...new Set(literals)].filter((ip) => isPublishable(ip, rules)).sort();
 }
 

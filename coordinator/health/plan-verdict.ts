@@ -66,7 +66,8 @@ function describe(
       return { reason: 'NoOutsideAddress', message: 'The Service has no outside address.' };
     case 'heldDown': {
       const seconds = Math.round(input.holdMs / 1000);
-      return { reason: 'HeldDown', message: `Ready again; returns after ${seconds} s without a change.` };
+      const message = `Ready again; returns after ${seconds} s without a change.`;
+      return { reason: 'HeldDown', message };
     }
     case 'dead':
       return { reason: input.deathReason, message: 'Its cluster is withdrawn.' };

@@ -32,8 +32,9 @@ export function createPolicies(options: {
 
   const read = (key: ServiceKey): void => {
     const { namespace } = splitServiceKey(key);
+    const prefix = toLogPrefix(isthmusGroup, 'servicepolicies', namespace);
     let minReady: number | undefined;
-    for (const { object } of desired.list(toLogPrefix(isthmusGroup, 'servicepolicies', namespace))) {
+    for (const { object } of desired.list(prefix)) {
       const policy = object as ServicePolicy;
       if (namedService(policy) === key) minReady ??= policy.spec?.health?.minReadyEndpoints;
     }

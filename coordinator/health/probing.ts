@@ -51,7 +51,8 @@ export function createProbing(options: {
   const ask = async (order: ProbeOrder): Promise<readonly ProbeResult[] | undefined> => {
     const { cluster } = order.vantage;
     if (cluster === undefined) return Promise.all(order.targets.map(probeOwn));
-    const payload = codec.encodeProbeRequest({ targets: order.targets, deadlineMs: probeDeadlineMs });
+    const request = { targets: order.targets, deadlineMs: probeDeadlineMs };
+    const payload = codec.encodeProbeRequest(request);
     const subject = requestSubject(federation, 'probe', cluster);
     return codec.decodeProbeReply(await bus.request(subject, payload, answerDeadlineMs)).results;
   };

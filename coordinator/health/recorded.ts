@@ -14,7 +14,11 @@ import { pendingCluster } from './step-cluster.ts';
 import { recordedShard, type ShardDamping } from './step-shard.ts';
 
 /** The life that the Cluster's Ready condition recorded. */
-export function recordedCluster(name: ClusterName, cluster: Cluster, nowMs: number): ClusterVerdict {
+export function recordedCluster(
+  name: ClusterName,
+  cluster: Cluster,
+  nowMs: number,
+): ClusterVerdict {
   const pending = pendingCluster(name, nowMs);
   const ready = cluster.status?.conditions?.find(({ type }) => type === 'Ready');
   if (ready === undefined || ready.reason === pending.reason) return pending;

@@ -83,7 +83,9 @@ export function concludeRound(
   const provable = round.targets.filter(
     (target) => counted(countingVantages(round, reach, target)) >= independentMin,
   );
-  if (provable.length === 0) return options.suspectsItself ? { kind: 'held' } : { kind: 'unprovable' };
+  if (provable.length === 0) {
+    return options.suspectsItself ? { kind: 'held' } : { kind: 'unprovable' };
+  }
   const failedBy = new Set<string>();
   for (const target of provable) {
     const failed = countingFailures(round, reach, target);

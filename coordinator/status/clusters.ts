@@ -37,7 +37,8 @@ export function createClusterStatus(
     const event = planClusterEvent(cluster.status, after);
     if (event === undefined) return;
     const { name, uid } = cluster.metadata;
-    recorder.record({ regarding: { apiVersion: isthmusApiVersion, kind: 'Cluster', name, uid }, ...event });
+    const regarding = { apiVersion: isthmusApiVersion, kind: 'Cluster', name, uid };
+    recorder.record({ regarding, ...event });
   };
 
   return createLoop<ClusterName>({ name: 'status-clusters', run, clock, chance, log });

@@ -7,7 +7,13 @@
 //   E3. Bounded: pending series, remembered series and live Events; what is over is counted.
 //   E4. Recording never throws and never waits.
 
-import { splitLogKey, toLogKey, toLogPrefix, toRevision, type LogKey } from '../../common/model/ids.ts';
+import {
+  splitLogKey,
+  toLogKey,
+  toLogPrefix,
+  toRevision,
+  type LogKey,
+} from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { EventRecorder } from '../../common/model/views.ts';
 import { contentHash } from '../../common/pure/digest.ts';
@@ -99,7 +105,14 @@ export function createEventRecorder(options: {
     await desired.write({ key, object: undefined, expected: stored.revision });
   };
 
-  const loop = createLoop<string>({ name: 'status-events', run: write, clock, chance, log, concurrency: 4 });
+  const loop = createLoop<string>({
+    name: 'status-events',
+    run: write,
+    clock,
+    chance,
+    log,
+    concurrency: 4,
+  });
   const expiryLoop = createLoop<LogKey>({
     name: 'status-event-expiry',
     run: async (key) => {
@@ -164,7 +177,8 @@ function toEventKey({ regarding }: Recorded, id: string, nowMs: number): LogKey 
   const hash = contentHash(Buffer.from(`${id}/${nowMs}`)).slice(0, 16);
   // Object names hold at most 253 characters.
   const name = `${regarding.name.slice(0, 236)}.${hash}`;
-  return toLogKey({ group: '', resource: 'events', namespace: regarding.namespace ?? 'default', name });
+  const namespace = regarding.namespace ?? 'default';
+  return toLogKey({ group: '', resource: 'events', namespace, name });
 }
 
 function toEvent(series: Series, uid: string): KubeObject {

@@ -16,7 +16,7 @@ import {
 import type { KubeObject, ObjectMeta, ServicePort } from '../../common/model/kube-object.ts';
 import type { RecordSet } from '../../common/model/publication.ts';
 import { contentHash } from '../../common/pure/digest.ts';
-import { isApplied, toIngress, type ServiceFacts, type ShardFacts } from './plan-service.ts';
+import { isApplied, isRefused, toIngress, type ServiceFacts, type ShardFacts } from './plan-service.ts';
 
 export interface Projected {
   readonly key: LogKey;
@@ -47,8 +47,8 @@ function toServiceShard(
   const { cluster, topology, verdict, result } = shard;
   const service = facts.service.metadata.name;
   const ingress = verdict === undefined ? [] : toIngress(verdict, facts.rules);
-  const isRefused = result?.outcome === 'refused' || result?.outcome === 'failed';
-  const message = isRefused ? result.message : verdict?.message;
+  const refusal = isRefused(shard) ? result : undefined;
+  const message = refusal?.message ?? verdict?.message;
   const since = verdict === undefined ? undefined : formatTime(verdict.sinceMs);
   const { lastProofOfLifeMs } = shard;
   const object: ServiceShard = {
@@ -67,7 +67,7 @@ function toServiceShard(
       ingress: ingress.map(({ ip, hostname }) => ip ?? hostname ?? ''),
       health: verdict?.state ?? 'pending',
       applied: isApplied(shard),
-      reason: isRefused ? result.reason : (verdict?.reason ?? 'Pending'),
+      reason: refusal?.reason ?? verdict?.reason ?? 'Pending',
       ...(message === undefined || message === '' ? {} : { message }),
       ...(since === undefined ? {} : { since }),
       ...(lastProofOfLifeMs === undefined

@@ -50,7 +50,9 @@ export function planServiceStatus(facts: ServiceFacts): NonNullable<Service['sta
   };
 }
 
-function planLoadBalancer(facts: ServiceFacts): { readonly ingress?: readonly LoadBalancerIngress[] } {
+function planLoadBalancer(facts: ServiceFacts): {
+  readonly ingress?: readonly LoadBalancerIngress[];
+} {
   const listed = facts.shards.flatMap(({ verdict }) =>
     verdict === undefined || verdict.state === 'dead' ? [] : toIngress(verdict, facts.rules),
   );
@@ -63,7 +65,7 @@ export function toIngress(
   verdict: ShardVerdict,
   rules: AddressRules,
 ): readonly LoadBalancerIngress[] {
-  const ips = verdict.addresses.flatMap(({ ip }) => (ip === undefined ? [] : (parseAddress(ip) ?? [])));
+  const ips = verdict.addresses.flatMap(({ ip }) => parseAddress(ip ?? '') ?? []);
   const names = verdict.addresses.flatMap(({ hostname }) => (hostname ? [hostname] : []));
   return [
     ...[...new Set(ips)]
@@ -76,6 +78,12 @@ export function toIngress(
 
 export function isApplied({ wanted, result }: ShardFacts): boolean {
   return wanted !== undefined && result?.outcome === 'applied' && result.hash === wanted.hash;
+}
+
+/** The agent refused, or could not apply, what is wanted now. */
+export function isRefused({ wanted, result }: ShardFacts): boolean {
+  if (result?.outcome !== 'refused' && result?.outcome !== 'failed') return false;
+  return result.hash === undefined || result.hash === wanted?.hash;
 }
 
 function sayPlaced({ shards }: ServiceFacts): Said {
@@ -95,14 +103,11 @@ function sayApplied({ shards }: ServiceFacts): Said {
     return { type, status: 'False', reason: 'NoCluster', message: 'No cluster is chosen.' };
   }
   if (missing.length === 0) return { type, status: 'True', reason: 'Applied', message: `${done}.` };
-  const refused = missing.filter(
-    ({ result, wanted }) =>
-      (result?.outcome === 'refused' || result?.outcome === 'failed') && result.hash === wanted?.hash,
-  );
-  const [first] = refused;
+  const first = missing.find(isRefused);
   if (first?.result !== undefined) {
-    const why = `${first.cluster}: ${first.result.message || first.result.reason}`;
-    return { type, status: 'False', reason: first.result.reason || 'Refused', message: `${done}. ${why}` };
+    const { reason, message } = first.result;
+    const why = `${first.cluster}: ${message || reason}`;
+    return { type, status: 'False', reason: reason || 'Refused', message: `${done}. ${why}` };
   }
   const away = missing.filter(({ isConnected }) => !isConnected);
   const reason = away.length === missing.length ? 'AgentsAway' : 'Applying';

@@ -51,7 +51,8 @@ function sayResult({ cluster, result }: ShardFacts): readonly TransitionEvent[] 
   }
   if (result.outcome !== 'refused' && result.outcome !== 'failed') return [];
   const reason = result.outcome === 'refused' ? 'ShardRefused' : 'ShardFailed';
-  return [{ type: 'Warning', reason, message: `${cluster}: ${result.reason} ${result.message}`.trim() }];
+  const message = `${cluster}: ${result.reason} ${result.message}`.trim();
+  return [{ type: 'Warning', reason, message }];
 }
 
 function sayHealth({ cluster, verdict }: ShardFacts): readonly TransitionEvent[] {

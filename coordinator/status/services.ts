@@ -53,7 +53,8 @@ export function createServiceStatus(
   const shown = new Map<ServiceKey, Shown>();
 
   const run = async (key: ServiceKey): Promise<{ readonly againAfterMs: number } | undefined> => {
-    const stored = desired.get(toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }));
+    const at = { group: '', resource: 'services', ...splitServiceKey(key) };
+    const stored = desired.get(toLogKey(at));
     const last = shown.get(key) ?? nothingShown;
     if (stored === undefined) {
       show(last, []);
@@ -72,7 +73,9 @@ export function createServiceStatus(
     const status = { ...service.status, ...planServiceStatus(facts) };
     const outcome = await writer.write(stored, status);
     if (outcome === 'written') shown.set(key, { keys, memory, changedMs: nowMs });
-    return outcome === 'again' ? { againAfterMs: conflictRetryMs } : undefined;
+    if (outcome !== 'again') return undefined;
+    shown.set(key, { keys, memory, changedMs: last.changedMs }); // nothing was written yet
+    return { againAfterMs: conflictRetryMs };
   };
 
   /** Puts what shall be seen, takes away what was seen and shall not be. */
@@ -119,7 +122,8 @@ export function createServiceStatus(
     const { events, next } = planShardEvents(memory, shards);
     const { namespace, name, uid } = service.metadata;
     for (const event of events) {
-      recorder.record({ regarding: { apiVersion: 'v1', kind: 'Service', namespace, name, uid }, ...event });
+      const regarding = { apiVersion: 'v1', kind: 'Service', namespace, name, uid };
+      recorder.record({ regarding, ...event });
     }
     return next;
   };

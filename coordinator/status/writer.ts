@@ -45,7 +45,7 @@ export function createStatusWriter(options: {
       case 'conflict':
         return 'again';
       case 'fenced':
-        throw new MeshError('conflict', 'STATUS_FENCED', `another coordinator writes status of ${key}`);
+        throw new MeshError('conflict', 'STATUS_FENCED', `a later coordinator writes ${key}`);
     }
   };
 
