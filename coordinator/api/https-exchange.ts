@@ -42,7 +42,9 @@ export function readCertificate(socket: unknown): Credentials['certificate'] {
   // An HTTP/2 session hands out a proxy of its socket, which instanceof sees through.
   if (!(socket instanceof TLSSocket)) return undefined;
   const certificate = socket.getPeerCertificate();
-  const subject: Readonly<Record<string, string | string[] | undefined>> = { ...certificate.subject };
+  const subject: Readonly<Record<string, string | string[] | undefined>> = {
+    ...certificate.subject,
+  };
   if (Object.keys(certificate).length === 0) return undefined;
   if (!socket.authorized) return 'invalid';
   return { commonName: toList(subject['CN'])[0] ?? '', organizations: toList(subject['O']) };
@@ -95,7 +97,11 @@ export async function pack(request: Request, headers: ApiResponse['headers'], bo
 }
 
 /** Two protocols, one shape: the overloads of the two responses cannot be called as a union. */
-export function writeHead(response: Response, status: number, headers: ApiResponse['headers']): void {
+export function writeHead(
+  response: Response,
+  status: number,
+  headers: ApiResponse['headers'],
+): void {
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) {
     response.setHeader(name, typeof value === 'string' ? value : [...value]);
@@ -110,7 +116,8 @@ export function flushHead(response: Response, status: number): void {
 
 export function toSink(response: Response): BodySink {
   // Of an HTTP/2 response the stream holds the buffer; of an HTTP/1.1 one the response itself.
-  const buffered = 'stream' in response ? () => response.stream.writableLength : () => response.writableLength;
+  const buffered =
+    'stream' in response ? () => response.stream.writableLength : () => response.writableLength;
   return {
     write: (chunk) => {
       if ('stream' in response) response.write(chunk);

@@ -211,7 +211,9 @@ class Front {
         }),
         late.fired,
       ]);
-      return answer === 'late' ? answerError(timeout('request did not complete within the allotted timeout')) : answer;
+      return answer === 'late'
+        ? answerError(timeout('request did not complete within the allotted timeout'))
+        : answer;
     } finally {
       late.cancel();
     }

@@ -1,12 +1,15 @@
 import test from 'ava';
-import { createApiFixture, gadgetKind, widgetKind, type ApiFixture } from '../support/api-fixture.ts';
+import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
+import { gadgetKind, widgetKind } from '../support/api-kinds.ts';
 
 const gadgets = '/api/v1/namespaces/default/gadgets';
 
 async function withGadgets(names: readonly string[]): Promise<ApiFixture> {
   const fixture = await createApiFixture();
   for (const name of names) {
-    await fixture.put(gadgetKind, { metadata: { name, namespace: 'default', labels: { part: name.slice(0, 1) } } });
+    await fixture.put(gadgetKind, {
+      metadata: { name, namespace: 'default', labels: { part: name.slice(0, 1) } },
+    });
   }
   return fixture;
 }
@@ -57,7 +60,8 @@ test('R2 all pages of a list show the first page although objects change in betw
   await put(gadgetKind, { metadata: { name: 'bb', namespace: 'default' } });
   await put(gadgetKind, { metadata: { name: 'd', namespace: 'default', labels: { late: 'yes' } } });
   const [gone] = desired.list('core/gadgets/default/c');
-  if (gone !== undefined) await desired.write({ key: gone.key, object: undefined, expected: gone.revision });
+  if (gone !== undefined)
+    await desired.write({ key: gone.key, object: undefined, expected: gone.revision });
   const token = String(meta(first.json)['continue']);
   const second = await call('GET', `${gadgets}?limit=2&continue=${token}`);
   t.deepEqual(itemNames(second.json), ['c', 'd']);
@@ -68,15 +72,22 @@ test('R2 all pages of a list show the first page although objects change in betw
 
 test('R2 a page whose revision is out of reach gets 410 with a token for the rest', async (t) => {
   const fixture = await createApiFixture({ windowEvents: 4 });
-  for (const name of ['a', 'b', 'c']) await fixture.put(gadgetKind, { metadata: { name, namespace: 'default' } });
+  for (const name of ['a', 'b', 'c'])
+    await fixture.put(gadgetKind, { metadata: { name, namespace: 'default' } });
   const first = await fixture.call('GET', `${gadgets}?limit=1`);
   for (let round = 0; round < 6; round += 1) {
     await fixture.put(widgetKind, { metadata: { name: `w${round}`, namespace: 'default' } });
   }
-  const second = await fixture.call('GET', `${gadgets}?limit=1&continue=${String(meta(first.json)['continue'])}`);
+  const second = await fixture.call(
+    'GET',
+    `${gadgets}?limit=1&continue=${String(meta(first.json)['continue'])}`,
+  );
   t.is(second.status, 410);
   t.is(second.json['reason'], 'Expired');
-  const rest = await fixture.call('GET', `${gadgets}?continue=${String(meta(second.json)['continue'])}`);
+  const rest = await fixture.call(
+    'GET',
+    `${gadgets}?continue=${String(meta(second.json)['continue'])}`,
+  );
   t.deepEqual(itemNames(rest.json), ['b', 'c']);
 });
 
@@ -129,8 +140,14 @@ test('a table has columns, rows and the metadata of each object', async (t) => {
   const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
   const { json } = await call('GET', gadgets, undefined, { accept });
   t.is(json['kind'], 'Table');
-  const rows = json['rows'] as readonly { readonly cells: readonly unknown[]; readonly object: unknown }[];
-  t.deepEqual(rows.map(({ cells }) => cells), [['a'], ['b']]);
+  const rows = json['rows'] as readonly {
+    readonly cells: readonly unknown[];
+    readonly object: unknown;
+  }[];
+  t.deepEqual(
+    rows.map(({ cells }) => cells),
+    [['a'], ['b']],
+  );
   t.like(rows[0]?.object, { kind: 'PartialObjectMetadata', metadata: { name: 'a' } });
   const without = await call('GET', `${gadgets}?includeObject=None`, undefined, { accept });
   t.regex(without.text, /"object":null/);
@@ -142,8 +159,14 @@ test('metadata-only forms fit the shape that is asked for', async (t) => {
   const { call } = await withGadgets(['a']);
   const one = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
   const list = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
-  t.is((await call('GET', `${gadgets}/a`, undefined, { accept: one })).json['kind'], 'PartialObjectMetadata');
-  t.is((await call('GET', gadgets, undefined, { accept: list })).json['kind'], 'PartialObjectMetadataList');
+  t.is(
+    (await call('GET', `${gadgets}/a`, undefined, { accept: one })).json['kind'],
+    'PartialObjectMetadata',
+  );
+  t.is(
+    (await call('GET', gadgets, undefined, { accept: list })).json['kind'],
+    'PartialObjectMetadataList',
+  );
   const wrong = await call('GET', gadgets, undefined, { accept: one });
   t.is(wrong.status, 406);
   t.regex(String(wrong.json['message']), /the requested object is a list/);
@@ -195,11 +218,18 @@ test('discovery comes in both forms, and is not sent again for the same ETag', a
   const { call } = await createApiFixture();
   const legacy = await call('GET', '/apis/test.dev/v1');
   const resources = legacy.json['resources'] as readonly { readonly name: string }[];
-  t.deepEqual(resources.map(({ name }) => name), ['widgets', 'widgets/status', 'shadows']);
+  t.deepEqual(
+    resources.map(({ name }) => name),
+    ['widgets', 'widgets/status', 'shadows'],
+  );
   t.deepEqual((await call('GET', '/api')).json['versions'], ['v1']);
-  const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+  const accept =
+    'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
   const aggregated = await call('GET', '/apis?timeout=32s', undefined, { accept });
-  t.is(aggregated.headers['content-type'], 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList');
+  t.is(
+    aggregated.headers['content-type'],
+    'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
+  );
   const etag = String(aggregated.headers['etag']);
   const again = await call('GET', '/apis', undefined, { accept, 'if-none-match': etag });
   t.is(again.status, 304);

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import test from 'ava';
 import { toLogKey } from '../../common/model/ids.ts';
 import { watchQueueBytesMax } from '../../coordinator/api/machinery/watch.ts';
-import { createApiFixture, gadgetKind, type ApiFixture, type WatchedEvent } from '../support/api-fixture.ts';
+import { createApiFixture, type ApiFixture, type WatchedEvent } from '../support/api-fixture.ts';
+import { gadgetKind } from '../support/api-kinds.ts';
 
 const gadgets = '/api/v1/namespaces/default/gadgets';
 const minuteMs = 60_000;
@@ -30,7 +31,13 @@ test('a watch without a revision tells the present state, then each change once'
   await put(fixture, 'c');
   await put(fixture, 'a', { x: '1' });
   await remove(fixture, 'b');
-  t.deepEqual(brief(await watch.events()), ['ADDED a', 'ADDED b', 'ADDED c', 'MODIFIED a', 'DELETED b']);
+  t.deepEqual(brief(await watch.events()), [
+    'ADDED a',
+    'ADDED b',
+    'ADDED c',
+    'MODIFIED a',
+    'DELETED b',
+  ]);
 });
 
 test('I1 a watch from a list tells what came after it, in order, with rising revisions', async (t) => {
@@ -98,7 +105,8 @@ test('W2 bookmarks come each minute, only when asked for, and name the newest re
 test('sendInitialEvents marks the end of the present state', async (t) => {
   const fixture = await createApiFixture();
   await put(fixture, 'a');
-  const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+  const query =
+    'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
   const watch = await fixture.watch(`${gadgets}?${query}`);
   await put(fixture, 'b');
   const events = await watch.events();
@@ -176,11 +184,14 @@ test('closing the server ends every watch', async (t) => {
 
 test('a yaml watch is 406 and a bad revision 500, as Kubernetes answers', async (t) => {
   const { call } = await createApiFixture();
-  t.is((await call('GET', `${gadgets}?watch=1`, undefined, { accept: 'application/yaml' })).status, 406);
+  t.is(
+    (await call('GET', `${gadgets}?watch=1`, undefined, { accept: 'application/yaml' })).status,
+    406,
+  );
   t.is((await call('GET', `${gadgets}?watch=1&resourceVersion=x`)).status, 500);
 });
 
-test('a revision of a later epoch is another replica\'s: 410', async (t) => {
+test("a revision of a later epoch is another replica's: 410", async (t) => {
   const fixture = await createApiFixture();
   const later = 9 * 2 ** 40 + 5;
   const shadows = '/apis/test.dev/v1/namespaces/default/shadows';
@@ -196,35 +207,46 @@ const step = fc.record({
 
 test('I1 a list and its watch, folded, are the list of later, whatever happened between', async (t) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 20 }), fc.array(step, { maxLength: 20 }), async (before, after) => {
-      const fixture = await createApiFixture();
-      const take = async (steps: typeof before): Promise<void> => {
-        for (const { name, act } of steps) {
-          if (act !== 'remove') await put(fixture, name, { on: act });
-          else await remove(fixture, name).catch(() => undefined);
-        }
-      };
-      const listed = async (): Promise<{ readonly state: Map<string, string>; readonly revision: string }> => {
-        const { json } = await fixture.call('GET', `${gadgets}?labelSelector=on%3Don`);
-        const list = json as unknown as {
-          readonly metadata: { readonly resourceVersion: string };
-          readonly items: readonly WatchedEvent['object'][];
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 20 }),
+      fc.array(step, { maxLength: 20 }),
+      async (before, after) => {
+        const fixture = await createApiFixture();
+        const take = async (steps: typeof before): Promise<void> => {
+          for (const { name, act } of steps) {
+            if (act !== 'remove') await put(fixture, name, { on: act });
+            else await remove(fixture, name).catch(() => undefined);
+          }
         };
-        const state = new Map(list.items.map(({ metadata }) => [metadata.name, metadata.resourceVersion ?? '']));
-        return { state, revision: list.metadata.resourceVersion };
-      };
-      await take(before);
-      const { state, revision } = await listed();
-      const watch = await fixture.watch(`${gadgets}?watch=1&labelSelector=on%3Don&resourceVersion=${revision}`);
-      await take(after);
-      for (const { type, object } of await watch.events()) {
-        const { name, resourceVersion = '' } = object.metadata;
-        t.is(state.has(name), type !== 'ADDED');
-        if (type === 'DELETED') state.delete(name);
-        else state.set(name, resourceVersion);
-      }
-      t.deepEqual([...state].sort(), [...(await listed()).state].sort());
-    }),
+        const listed = async (): Promise<{
+          readonly state: Map<string, string>;
+          readonly revision: string;
+        }> => {
+          const { json } = await fixture.call('GET', `${gadgets}?labelSelector=on%3Don`);
+          const list = json as unknown as {
+            readonly metadata: { readonly resourceVersion: string };
+            readonly items: readonly WatchedEvent['object'][];
+          };
+          const state = new Map(
+            list.items.map(({ metadata }) => [metadata.name, metadata.resourceVersion ?? '']),
+          );
+          return { state, revision: list.metadata.resourceVersion };
+        };
+        await take(before);
+        const { state, revision } = await listed();
+        const watch = await fixture.watch(
+          `${gadgets}?watch=1&labelSelector=on%3Don&resourceVersion=${revision}`,
+        );
+        await take(after);
+        for (const { type, object } of await watch.events()) {
+          const { name, resourceVersion = '' } = object.metadata;
+          t.is(state.has(name), type !== 'ADDED');
+          if (type === 'DELETED') state.delete(name);
+          else state.set(name, resourceVersion);
+        }
+        t.deepEqual([...state].sort(), [...(await listed()).state].sort());
+      },
+    ),
     { numRuns: 50 },
   );
 });

@@ -1,7 +1,8 @@
 import test from 'ava';
 import type { ApiError } from '../../coordinator/api/machinery/status-error.ts';
 import { forbiddenBecause } from '../../coordinator/api/machinery/status-error.ts';
-import { createApiFixture, gadgetKind, namespaceKind, type ApiFixture } from '../support/api-fixture.ts';
+import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
+import { gadgetKind, namespaceKind } from '../support/api-kinds.ts';
 
 const gadgets = '/api/v1/namespaces/default/gadgets';
 const widgets = '/apis/test.dev/v1/namespaces/default/widgets';
@@ -32,7 +33,10 @@ function body(json: Readonly<Record<string, unknown>>): Body {
   return json as unknown as Body;
 }
 
-async function created(object: object, path = gadgets): Promise<ApiFixture & { readonly first: Body }> {
+async function created(
+  object: object,
+  path = gadgets,
+): Promise<ApiFixture & { readonly first: Body }> {
   const fixture = await createApiFixture();
   const { status, json, text } = await fixture.call('POST', path, object);
   if (status !== 201) throw new Error(text);
@@ -40,7 +44,11 @@ async function created(object: object, path = gadgets): Promise<ApiFixture & { r
 }
 
 test('I1 create sets identity, ignores forged metadata, and is read back at once', async (t) => {
-  const forged = { uid: 'mine', creationTimestamp: '1999-01-01T00:00:00Z', deletionTimestamp: '1999-01-01T00:00:00Z' };
+  const forged = {
+    uid: 'mine',
+    creationTimestamp: '1999-01-01T00:00:00Z',
+    deletionTimestamp: '1999-01-01T00:00:00Z',
+  };
   const { call, first } = await created(gadget('a', forged));
   t.regex(String(first.metadata['uid']), /^[0-9a-f]{8}-[0-9a-f]{4}-4/);
   t.is(first.metadata['creationTimestamp'], '2026-01-02T03:04:05Z');
@@ -73,7 +81,9 @@ test('create refuses what cannot be: version, namespace, name, other namespace',
   t.is(elsewhere.status, 400);
   const nameless = await call('POST', gadgets, gadget(''));
   t.is(nameless.status, 422);
-  const form = await call('POST', gadgets, gadget('a'), { 'content-type': 'application/vnd.kubernetes.protobuf' });
+  const form = await call('POST', gadgets, gadget('a'), {
+    'content-type': 'application/vnd.kubernetes.protobuf',
+  });
   t.is(form.status, 415);
 });
 
@@ -82,7 +92,10 @@ test('an invalid object is 422 with the field, and nothing is stored', async (t)
   const before = desired.revision();
   const { status, json } = await call('POST', widgets, widget('w', -1));
   t.is(status, 422);
-  t.is(json['message'], 'Widget.test.dev "w" is invalid: spec.size: Invalid value: -1: must not be negative');
+  t.is(
+    json['message'],
+    'Widget.test.dev "w" is invalid: spec.size: Invalid value: -1: must not be negative',
+  );
   t.is(desired.revision(), before);
 });
 
@@ -91,7 +104,12 @@ test('dry run answers as if, and stores nothing', async (t) => {
   const before = desired.revision();
   t.is((await call('POST', `${gadgets}?dryRun=All`, gadget('b'))).status, 201);
   t.is((await call('POST', `${gadgets}?dryRun=All`, gadget('a'))).status, 409);
-  const patched = await call('PATCH', `${gadgets}/a?dryRun=All`, { spec: { colour: 'blue' } }, merge);
+  const patched = await call(
+    'PATCH',
+    `${gadgets}/a?dryRun=All`,
+    { spec: { colour: 'blue' } },
+    merge,
+  );
   t.deepEqual(body(patched.json).spec, { colour: 'blue' });
   t.is((await call('DELETE', `${gadgets}/a?dryRun=All`)).status, 200);
   t.is((await call('POST', `${gadgets}?dryRun=Some`, gadget('b'))).status, 422);
@@ -101,10 +119,19 @@ test('dry run answers as if, and stores nothing', async (t) => {
 test('status belongs to its endpoint, everything else to the main one', async (t) => {
   const { call, first } = await created(widget('w'), widgets);
   t.is(first.status, undefined);
-  const status = await call('PUT', `${widgets}/w/status`, { ...first, spec: { size: 99 }, status: { phase: 'Up' } });
+  const status = await call('PUT', `${widgets}/w/status`, {
+    ...first,
+    spec: { size: 99 },
+    status: { phase: 'Up' },
+  });
   t.deepEqual(body(status.json).status, { phase: 'Up' });
   t.deepEqual(body(status.json).spec, { size: 1 });
-  const spec = await call('PATCH', `${widgets}/w`, { spec: { size: 2 }, status: { phase: 'Down' } }, merge);
+  const spec = await call(
+    'PATCH',
+    `${widgets}/w`,
+    { spec: { size: 2 }, status: { phase: 'Down' } },
+    merge,
+  );
   t.deepEqual(body(spec.json).status, { phase: 'Up' });
   t.is(body(spec.json).metadata['generation'], 2);
   const label = await call('PATCH', `${widgets}/w`, { metadata: { labels: { a: 'b' } } }, merge);
@@ -123,7 +150,10 @@ test('U1 a stale resourceVersion is 409, the right one is replaced', async (t) =
     'Operation cannot be fulfilled on gadgets "a": the object has been modified; ' +
       'please apply your changes to the latest version and try again',
   );
-  const patch = { metadata: { resourceVersion: first.metadata['resourceVersion'] }, spec: { colour: 'x' } };
+  const patch = {
+    metadata: { resourceVersion: first.metadata['resourceVersion'] },
+    spec: { colour: 'x' },
+  };
   t.is((await call('PATCH', `${gadgets}/a`, patch, merge)).status, 409);
 });
 
@@ -131,9 +161,14 @@ test('U2 patches that name no version all land, whoever is first', async (t) => 
   const { call } = await created(gadget('a'));
   const labels = ['p', 'q', 'r', 's'];
   const answers = await Promise.all(
-    labels.map((label) => call('PATCH', `${gadgets}/a`, { metadata: { labels: { [label]: '1' } } }, merge)),
+    labels.map((label) =>
+      call('PATCH', `${gadgets}/a`, { metadata: { labels: { [label]: '1' } } }, merge),
+    ),
   );
-  t.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200]);
+  t.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200, 200],
+  );
   const { json } = await call('GET', `${gadgets}/a`);
   t.deepEqual(body(json).metadata['labels'], { p: '1', q: '1', r: '1', s: '1' });
 });
@@ -149,7 +184,9 @@ test('U3 a write that changes nothing writes nothing', async (t) => {
 });
 
 test('PUT of a missing object creates it where the kind allows, with the right to create', async (t) => {
-  const { call } = await createApiFixture({ authorize: ({ name, verb }) => ({ allowed: name !== 'x' || verb !== 'create' }) });
+  const { call } = await createApiFixture({
+    authorize: ({ name, verb }) => ({ allowed: name !== 'x' || verb !== 'create' }),
+  });
   t.is((await call('PUT', `${gadgets}/a`, gadget('a'))).status, 201);
   t.is((await call('PUT', `${gadgets}/x`, gadget('x'))).status, 403);
   t.is((await call('PUT', `${widgets}/w`, widget('w'))).status, 404);
@@ -162,13 +199,21 @@ test('the patch types that a kind does not take are 415', async (t) => {
   const { call } = await created(widget('w'), widgets);
   const strategic = { 'content-type': 'application/strategic-merge-patch+json' };
   t.is((await call('PATCH', `${widgets}/w`, { spec: {} }, strategic)).status, 415);
-  t.is((await call('PATCH', `${widgets}/w`, {}, { 'content-type': 'application/json' })).status, 415);
+  t.is(
+    (await call('PATCH', `${widgets}/w`, {}, { 'content-type': 'application/json' })).status,
+    415,
+  );
   t.is((await call('PATCH', `${widgets}/none`, {}, merge)).status, 404);
 });
 
 test('apply creates, changes, and needs a manager', async (t) => {
   const { call } = await createApiFixture();
-  const wish = (size: number) => ({ apiVersion: 'test.dev/v1', kind: 'Widget', metadata: { name: 'w' }, spec: { size } });
+  const wish = (size: number) => ({
+    apiVersion: 'test.dev/v1',
+    kind: 'Widget',
+    metadata: { name: 'w' },
+    spec: { size },
+  });
   t.is((await call('PATCH', `${widgets}/w`, wish(1), apply)).status, 422);
   const first = await call('PATCH', `${widgets}/w?fieldManager=me`, wish(1), apply);
   t.is(first.status, 201);
@@ -177,9 +222,15 @@ test('apply creates, changes, and needs a manager', async (t) => {
   t.deepEqual(body(second.json).spec, { size: 2 });
   const other = await call('PATCH', `${widgets}/w?fieldManager=you`, wish(3), apply);
   t.is(other.status, 409);
-  t.is((await call('PATCH', `${widgets}/w?fieldManager=you&force=true`, wish(3), apply)).status, 200);
+  t.is(
+    (await call('PATCH', `${widgets}/w?fieldManager=you&force=true`, wish(3), apply)).status,
+    200,
+  );
   const same = await call('PATCH', `${widgets}/w?fieldManager=you`, wish(3), apply);
-  t.is(body(same.json).metadata['resourceVersion'], body((await call('GET', `${widgets}/w`)).json).metadata['resourceVersion']);
+  t.is(
+    body(same.json).metadata['resourceVersion'],
+    body((await call('GET', `${widgets}/w`)).json).metadata['resourceVersion'],
+  );
 });
 
 test('delete answers the object or a Status, as the kind says, and 404 after', async (t) => {
@@ -188,7 +239,11 @@ test('delete answers the object or a Status, as the kind says, and 404 after', a
   const one = await call('DELETE', `${gadgets}/a`, { propagationPolicy: 'Background' });
   t.is(one.json['kind'], 'Gadget');
   const two = await call('DELETE', `${widgets}/w`);
-  t.like(two.json, { kind: 'Status', status: 'Success', details: { name: 'w', group: 'test.dev', kind: 'widgets' } });
+  t.like(two.json, {
+    kind: 'Status',
+    status: 'Success',
+    details: { name: 'w', group: 'test.dev', kind: 'widgets' },
+  });
   t.is((await call('DELETE', `${gadgets}/a`)).status, 404);
 });
 
@@ -196,11 +251,21 @@ test('delete preconditions name the object that was meant', async (t) => {
   const { call, first } = await created(gadget('a'));
   const uid = await call('DELETE', `${gadgets}/a`, { preconditions: { uid: 'other' } });
   t.is(uid.status, 409);
-  t.regex(String(uid.json['message']), /on Gadget "a": the UID in the precondition \(other\) does not match/);
-  t.is((await call('DELETE', `${gadgets}/a`, { preconditions: { resourceVersion: '1' } })).status, 409);
+  t.regex(
+    String(uid.json['message']),
+    /on Gadget "a": the UID in the precondition \(other\) does not match/,
+  );
+  t.is(
+    (await call('DELETE', `${gadgets}/a`, { preconditions: { resourceVersion: '1' } })).status,
+    409,
+  );
   t.is((await call('DELETE', `${gadgets}/a`, { propagationPolicy: 'Later' })).status, 422);
   t.is((await call('DELETE', `${gadgets}/a`, { kind: 'Pod' })).status, 400);
-  t.is((await call('DELETE', `${gadgets}/a`, { preconditions: { uid: first.metadata['uid'] } })).status, 200);
+  t.is(
+    (await call('DELETE', `${gadgets}/a`, { preconditions: { uid: first.metadata['uid'] } }))
+      .status,
+    200,
+  );
 });
 
 test('D1 finalizers hold an object until the write that takes the last one away', async (t) => {
@@ -233,12 +298,20 @@ test('D2 a namespace is emptied, refuses new objects meanwhile, and then goes', 
   t.is((await call('GET', '/api/v1/namespaces/n')).status, 200);
   await call('PATCH', `${inN}/held`, { metadata: { finalizers: null } }, merge);
   await watch.events();
-  t.deepEqual((await watch.events()).map(({ type }) => type), ['ADDED', 'DELETED']);
+  t.deepEqual(
+    (await watch.events()).map(({ type }) => type),
+    ['ADDED', 'DELETED'],
+  );
   t.is((await call('DELETE', '/api/v1/namespaces/default')).status, 403);
 });
 
 test('admission may warn and may refuse', async (t) => {
-  const refusal: ApiError = forbiddenBecause({ group: '', resource: 'gadgets', name: 'bad', why: 'it is bad' });
+  const refusal: ApiError = forbiddenBecause({
+    group: '',
+    resource: 'gadgets',
+    name: 'bad',
+    why: 'it is bad',
+  });
   const { call } = await createApiFixture({
     admit: ({ object }) =>
       object?.metadata.name === 'bad'

@@ -6,12 +6,22 @@ import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { createCa, issueClientCertificate } from '../../common/runtime/pki.ts';
 import { authorizeMasters } from '../../coordinator/api/machinery/authorizer.ts';
-import { createApiFixture, gadgetKind, type ApiFixture } from '../support/api-fixture.ts';
-import { askHttp1, askHttp2, listenForTest, openHttp2, token, type HttpsFixture } from '../support/https-fixture.ts';
+import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
+import { gadgetKind } from '../support/api-kinds.ts';
+import {
+  askHttp1,
+  askHttp2,
+  listenForTest,
+  openHttp2,
+  token,
+  type HttpsFixture,
+} from '../support/https-fixture.ts';
 
 const gadgets = '/api/v1/namespaces/default/gadgets';
 
-async function start(t: { teardown(run: () => Promise<void>): void }): Promise<HttpsFixture & { readonly fixture: ApiFixture }> {
+async function start(t: {
+  teardown(run: () => Promise<void>): void;
+}): Promise<HttpsFixture & { readonly fixture: ApiFixture }> {
   const fixture = await createApiFixture({ authorize: authorizeMasters });
   const https = await listenForTest(fixture.api, { bodyBytesMax: 100_000 });
   t.teardown(() => https.listener.close());
@@ -35,7 +45,10 @@ test('a token names its user; a wrong one is 401; none is anonymous', async (t) 
   const https = await start(t);
   const ask = async (headers: Readonly<Record<string, string>>, path = gadgets) => {
     const answer = await askHttp1(https, { path, headers });
-    return { status: answer.status, json: JSON.parse(answer.body.toString('utf8')) as { message: string } };
+    return {
+      status: answer.status,
+      json: JSON.parse(answer.body.toString('utf8')) as { message: string },
+    };
   };
   t.is((await ask({ authorization: `Bearer ${token}` })).status, 200);
   const wrong = await ask({ authorization: 'Bearer guess' });
@@ -51,7 +64,12 @@ test('a certificate of another CA is 401', async (t) => {
   const https = await start(t);
   const common = { validDays: 1, clock: systemClock };
   const ca = await createCa({ ...common, commonName: 'somebody' });
-  const client = await issueClientCertificate({ ...common, ca, commonName: 'admin', organizations: ['system:masters'] });
+  const client = await issueClientCertificate({
+    ...common,
+    ca,
+    commonName: 'admin',
+    organizations: ['system:masters'],
+  });
   t.is((await askHttp1(https, { path: gadgets, client })).status, 401);
 });
 
@@ -59,7 +77,13 @@ test('H2 a body over the limit is 413 and the port goes on', async (t) => {
   const https = await start(t);
   const body = Buffer.alloc(100_001, 0x20);
   const headers = { 'content-type': 'application/json' };
-  const large = await askHttp1(https, { method: 'POST', path: gadgets, body, headers, client: https.admin });
+  const large = await askHttp1(https, {
+    method: 'POST',
+    path: gadgets,
+    body,
+    headers,
+    client: https.admin,
+  });
   t.is(large.status, 413);
   t.regex(large.body.toString('utf8'), /Request entity too large: limit is 100000/);
   const session = openHttp2(https);
@@ -75,13 +99,23 @@ test('H1 garbage on the port is counted and hurts nobody', async (t) => {
   plain.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   plain.resume();
   await once(plain, 'close');
-  const bad = connectTls({ port: https.listener.port, host: '127.0.0.1', ca: https.ca.certPem, ALPNProtocols: ['http/1.1'] });
+  const bad = connectTls({
+    port: https.listener.port,
+    host: '127.0.0.1',
+    ca: https.ca.certPem,
+    ALPNProtocols: ['http/1.1'],
+  });
   bad.on('error', () => undefined);
   await once(bad, 'secureConnect');
   bad.write('\u0000\u0001 not http at all\r\n\r\n');
   bad.resume();
   await once(bad, 'close');
-  const rude = connectTls({ port: https.listener.port, host: '127.0.0.1', ca: https.ca.certPem, ALPNProtocols: ['h2'] });
+  const rude = connectTls({
+    port: https.listener.port,
+    host: '127.0.0.1',
+    ca: https.ca.certPem,
+    ALPNProtocols: ['h2'],
+  });
   rude.on('error', () => undefined);
   await once(rude, 'secureConnect');
   rude.write(Buffer.alloc(4096, 0xff));
@@ -95,7 +129,9 @@ test('H1 garbage on the port is counted and hurts nobody', async (t) => {
 test('a long answer is compressed for who accepts it, a short one is not', async (t) => {
   const https = await start(t);
   const notes = { long: 'x'.repeat(200_000) };
-  await https.fixture.put(gadgetKind, { metadata: { name: 'long', namespace: 'default', annotations: notes } });
+  await https.fixture.put(gadgetKind, {
+    metadata: { name: 'long', namespace: 'default', annotations: notes },
+  });
   const headers = { 'accept-encoding': 'gzip' };
   const long = await askHttp1(https, { path: `${gadgets}/long`, headers, client: https.admin });
   t.is(long.headers['content-encoding'], 'gzip');
@@ -146,7 +182,9 @@ test('a watcher over the network that never reads is cut off while another sees 
   const rounds = 60;
   for (let round = 0; round < rounds; round += 1) {
     const annotations = { round: String(round), big: 'x'.repeat(200_000) };
-    await https.fixture.put(gadgetKind, { metadata: { name: 'a', namespace: 'default', annotations } });
+    await https.fixture.put(gadgetKind, {
+      metadata: { name: 'a', namespace: 'default', annotations },
+    });
     while (seen.length <= round) await once(awake, 'data');
   }
   t.is(seen.length, rounds);

@@ -24,9 +24,17 @@ const nginx = readFileSync('examples/services/nginx.yaml', 'utf8');
 async function start(t: ExecutionContext, path: string): Promise<Kubectl> {
   const kinds = federationKinds({ caHash: 'none' });
   const common = { clock: systemClock, log: silentLog, metrics: silentMetrics };
-  const desired = await createDesired({ ...common, store: createMemoryStore({ disk: createMemoryDisk('kubectl') }) });
+  const desired = await createDesired({
+    ...common,
+    store: createMemoryStore({ disk: createMemoryDisk('kubectl') }),
+  });
   const key = toLogKey({ group: '', resource: 'namespaces', name: 'default' });
-  const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' }, status: { phase: 'Active' } };
+  const object = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'default' },
+    status: { phase: 'Active' },
+  };
   await desired.write({ key, object, expected: toRevision(0) });
   const projections = new Map(
     kinds
@@ -61,28 +69,48 @@ async function createAndRead(t: ExecutionContext, kubectl: Kubectl): Promise<voi
   t.is(await kubectl.ok(['create', '-f', path]), 'service/nginx created\n');
   const again = await kubectl.run(['create', '-f', path]);
   t.is(again.code, 1);
-  t.regex(again.stderr, /Error from server \(AlreadyExists\): error when creating ".*": services "nginx" already exists/);
-  t.regex(await kubectl.ok(['get', 'svc']), /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nnginx +LoadBalancer +/);
+  t.regex(
+    again.stderr,
+    /Error from server \(AlreadyExists\): error when creating ".*": services "nginx" already exists/,
+  );
+  t.regex(
+    await kubectl.ok(['get', 'svc']),
+    /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nnginx +LoadBalancer +/,
+  );
   t.regex(await kubectl.ok(['get', 'all']), /^NAME +TYPE.*\nservice\/nginx +LoadBalancer/);
   t.is(await kubectl.ok(['get', 'service/nginx', '-o', 'jsonpath={.spec.type}']), 'LoadBalancer');
-  t.regex(await kubectl.ok(['get', 'services', '-A', '-o', 'wide']), /^NAMESPACE +NAME .*SELECTOR\ndefault +nginx/);
+  t.regex(
+    await kubectl.ok(['get', 'services', '-A', '-o', 'wide']),
+    /^NAMESPACE +NAME .*SELECTOR\ndefault +nginx/,
+  );
   t.is(await kubectl.ok(['get', 'svc', '-l', 'run=nginx', '-o', 'name']), 'service/nginx\n');
-  t.is(await kubectl.ok(['get', 'svc', '--field-selector', 'spec.type=ClusterIP', '-o', 'name']), '');
-  t.regex(await kubectl.ok(['get', 'svc', 'nginx', '-o', 'yaml']), /^apiVersion: v1\nkind: Service\nmetadata:/);
+  t.is(
+    await kubectl.ok(['get', 'svc', '--field-selector', 'spec.type=ClusterIP', '-o', 'name']),
+    '',
+  );
+  t.regex(
+    await kubectl.ok(['get', 'svc', 'nginx', '-o', 'yaml']),
+    /^apiVersion: v1\nkind: Service\nmetadata:/,
+  );
   const described = await kubectl.ok(['describe', 'service', 'nginx']);
   t.regex(described, /^Name: +nginx$/m);
   t.regex(described, /^Type: +LoadBalancer$/m);
   t.regex(described, /^Events: +<none>$/m);
   const missing = await kubectl.run(['get', 'svc', 'nope']);
   t.is(missing.stderr, 'Error from server (NotFound): services "nope" not found\n');
-  t.regex((await kubectl.run(['get', 'foo'])).stderr, /the server doesn't have a resource type "foo"/);
+  t.regex(
+    (await kubectl.run(['get', 'foo'])).stderr,
+    /the server doesn't have a resource type "foo"/,
+  );
   t.regex(await kubectl.ok(['explain', 'svc.spec.ports']), /targetPort\s+<IntOrString>/);
   t.regex(await kubectl.ok(['api-resources']), /services +svc +v1 +true +Service/);
 }
 
 async function refuseBadInput(t: ExecutionContext, kubectl: Kubectl): Promise<void> {
   const odd = nginx.replace(/^spec:$/m, 'spec:\n  portz: 1');
-  const strict = await kubectl.run(['create', '-f', '-'], { input: odd.replaceAll('nginx', 'odd') });
+  const strict = await kubectl.run(['create', '-f', '-'], {
+    input: odd.replaceAll('nginx', 'odd'),
+  });
   t.is(strict.code, 1);
   t.regex(
     strict.stderr,
@@ -91,22 +119,51 @@ async function refuseBadInput(t: ExecutionContext, kubectl: Kubectl): Promise<vo
   const invalid = nginx.replaceAll('nginx', 'odd').replace(/port: 80$/m, 'port: 99999');
   const range = await kubectl.run(['create', '-f', '-'], { input: invalid });
   t.is(range.code, 1);
-  t.regex(range.stderr, /The Service "odd" is invalid: .*spec.ports\[0\].port: Invalid value: 99999: must be between 1 and 65535, inclusive/);
+  t.regex(
+    range.stderr,
+    /The Service "odd" is invalid: .*spec.ports\[0\].port: Invalid value: 99999: must be between 1 and 65535, inclusive/,
+  );
 }
 
 async function change(t: ExecutionContext, kubectl: Kubectl): Promise<void> {
-  const editor = kubectl.file('editor.sh', '#!/bin/sh\nsed -i "s/^  labels:/  labels:\\n    edited: by-hand/" "$1"\n', 0o700);
-  t.is(await kubectl.ok(['edit', 'svc', 'nginx'], { env: { KUBE_EDITOR: editor } }), 'service/nginx edited\n');
-  t.is(await kubectl.ok(['get', 'svc', 'nginx', '-o', 'jsonpath={.metadata.labels.edited}']), 'by-hand');
+  const editor = kubectl.file(
+    'editor.sh',
+    '#!/bin/sh\nsed -i "s/^  labels:/  labels:\\n    edited: by-hand/" "$1"\n',
+    0o700,
+  );
+  t.is(
+    await kubectl.ok(['edit', 'svc', 'nginx'], { env: { KUBE_EDITOR: editor } }),
+    'service/nginx edited\n',
+  );
+  t.is(
+    await kubectl.ok(['get', 'svc', 'nginx', '-o', 'jsonpath={.metadata.labels.edited}']),
+    'by-hand',
+  );
   t.is(await kubectl.ok(['label', 'svc', 'nginx', 'tier=web']), 'service/nginx labeled\n');
-  t.is(await kubectl.ok(['label', 'svc', 'nginx', 'tier=web', '--overwrite']), 'service/nginx not labeled\n');
+  t.is(
+    await kubectl.ok(['label', 'svc', 'nginx', 'tier=web', '--overwrite']),
+    'service/nginx not labeled\n',
+  );
   t.is(await kubectl.ok(['label', 'svc', 'nginx', 'tier-']), 'service/nginx unlabeled\n');
   t.is(await kubectl.ok(['annotate', 'svc', 'nginx', 'note=1']), 'service/nginx annotated\n');
-  const patch = (type: string, text: string) => kubectl.ok(['patch', 'svc', 'nginx', `--type=${type}`, '-p', text]);
+  const patch = (type: string, text: string) =>
+    kubectl.ok(['patch', 'svc', 'nginx', `--type=${type}`, '-p', text]);
   t.is(await patch('merge', '{"spec":{"sessionAffinity":"ClientIP"}}'), 'service/nginx patched\n');
-  t.is(await patch('merge', '{"spec":{"sessionAffinity":"ClientIP"}}'), 'service/nginx patched (no change)\n');
-  t.is(await patch('json', '[{"op":"replace","path":"/spec/sessionAffinity","value":"None"}]'), 'service/nginx patched\n');
-  t.is(await patch('strategic', '{"spec":{"ports":[{"port":443,"name":"https"},{"port":80,"name":"http"}]}}'), 'service/nginx patched\n');
+  t.is(
+    await patch('merge', '{"spec":{"sessionAffinity":"ClientIP"}}'),
+    'service/nginx patched (no change)\n',
+  );
+  t.is(
+    await patch('json', '[{"op":"replace","path":"/spec/sessionAffinity","value":"None"}]'),
+    'service/nginx patched\n',
+  );
+  t.is(
+    await patch(
+      'strategic',
+      '{"spec":{"ports":[{"port":443,"name":"https"},{"port":80,"name":"http"}]}}',
+    ),
+    'service/nginx patched\n',
+  );
   const ports = await kubectl.ok(['get', 'svc', 'nginx', '-o', 'jsonpath={.spec.ports[*].port}']);
   t.deepEqual(ports.split(' ').sort(), ['443', '80']);
 }
@@ -123,11 +180,16 @@ async function applyBothWays(t: ExecutionContext, kubectl: Kubectl): Promise<voi
   const apply = ['apply', '--server-side', '-f', '-'];
   t.is(await kubectl.ok(apply, { input: server }), 'service/server serverside-applied\n');
   t.is(await kubectl.ok(apply, { input: server }), 'service/server serverside-applied\n');
-  const other = server.replace(/^spec:$/m, 'spec:\n  sessionAffinity: ClientIP').replaceAll('run: server', 'run: other');
+  const other = server
+    .replace(/^spec:$/m, 'spec:\n  sessionAffinity: ClientIP')
+    .replaceAll('run: server', 'run: other');
   const conflict = await kubectl.run([...apply, '--field-manager=other'], { input: other });
   t.is(conflict.code, 1);
   t.regex(conflict.stderr, /Apply failed with \d conflicts?: conflicts? with "kubectl"/);
-  t.is(await kubectl.ok([...apply, '--field-manager=other', '--force-conflicts'], { input: other }), 'service/server serverside-applied\n');
+  t.is(
+    await kubectl.ok([...apply, '--field-manager=other', '--force-conflicts'], { input: other }),
+    'service/server serverside-applied\n',
+  );
   // What client-side apply owned moves over to the server's side.
   t.is(await kubectl.ok(apply, { input: changed }), 'service/client serverside-applied\n');
 }
@@ -141,15 +203,37 @@ async function watchAndWait(t: ExecutionContext, kubectl: Kubectl): Promise<void
   const all = kubectl.start(['get', 'svc', '-w']);
   t.teardown(() => all.stop());
   await all.until(/nginx/);
-  await kubectl.ok(['wait', 'svc/nginx', '--for=jsonpath={.spec.type}=LoadBalancer', '--timeout=5s']);
-  const late = await kubectl.run(['wait', 'svc/nginx', '--for=jsonpath={.spec.type}=NodePort', '--timeout=1s']);
+  await kubectl.ok([
+    'wait',
+    'svc/nginx',
+    '--for=jsonpath={.spec.type}=LoadBalancer',
+    '--timeout=5s',
+  ]);
+  const late = await kubectl.run([
+    'wait',
+    'svc/nginx',
+    '--for=jsonpath={.spec.type}=NodePort',
+    '--timeout=1s',
+  ]);
   t.regex(late.stderr, /timed out waiting for the condition/);
   const gone = kubectl.ok(['wait', 'svc/nginx', '--for=delete', '--timeout=20s']);
-  t.is(await kubectl.ok(['delete', 'svc', 'client', 'server', '--wait=false']), 'service "client" deleted\nservice "server" deleted\n');
-  await kubectl.ok(['patch', 'svc', 'nginx', '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
+  t.is(
+    await kubectl.ok(['delete', 'svc', 'client', 'server', '--wait=false']),
+    'service "client" deleted\nservice "server" deleted\n',
+  );
+  await kubectl.ok([
+    'patch',
+    'svc',
+    'nginx',
+    '--type=merge',
+    '-p',
+    '{"metadata":{"finalizers":null}}',
+  ]);
   const deleting = kubectl.ok(['delete', 'service', 'nginx', '--cascade=orphan', '--wait=false']);
   t.regex(await deleting, /service "nginx" deleted/);
-  await kubectl.ok(['patch', 'svc', 'nginx', '--type=merge', '-p', '{"metadata":{"finalizers":null}}']).catch(() => '');
+  await kubectl
+    .ok(['patch', 'svc', 'nginx', '--type=merge', '-p', '{"metadata":{"finalizers":null}}'])
+    .catch(() => '');
   await gone;
   await watch.until(/DELETED +nginx/);
   t.regex((await kubectl.run(['get', 'svc', 'nginx'])).stderr, /services "nginx" not found/);

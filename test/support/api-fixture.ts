@@ -1,5 +1,5 @@
-// An API server without a transport, for tests: two kinds, a namespace kind and a projected one,
-// over a store in memory and a clock that moves when told to.
+// An API server without a transport, for tests: the kinds of api-kinds.ts over a store in memory,
+// and a clock that moves when told to.
 
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { toLogKey, toRevision } from '../../common/model/ids.ts';
@@ -7,160 +7,25 @@ import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
-import type { Admit, Api, ApiOptions, Authorize, StreamBody } from '../../coordinator/api/machinery/api.ts';
+import type {
+  Admit,
+  Api,
+  ApiOptions,
+  Authorize,
+  StreamBody,
+} from '../../coordinator/api/machinery/api.ts';
 import type { KindDefinition, UserInfo } from '../../coordinator/api/machinery/kind.ts';
-import type { Schema } from '../../coordinator/api/machinery/schema.ts';
 import { createApi } from '../../coordinator/api/machinery/server.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import { createProjection, type Projection } from '../../coordinator/desired/projection.ts';
+import { gadgetKind, namespaceKind, shadowKind, widgetKind } from './api-kinds.ts';
 
-const text = (description: string): Schema => ({ type: 'string', description });
-const texts = (description: string): Schema => ({ type: 'map', values: text('Value.'), description });
-
-const metadata: Schema = {
-  type: 'object',
-  description: 'Standard metadata.',
-  goName: 'ObjectMeta',
-  fields: {
-    name: text('Name.'),
-    generateName: text('Prefix of a generated name.'),
-    namespace: text('Namespace.'),
-    uid: text('Uid.'),
-    resourceVersion: text('Version.'),
-    generation: { type: 'integer', format: 'int64', description: 'Generation.' },
-    creationTimestamp: { type: 'string', format: 'date-time', description: 'Birth.' },
-    deletionTimestamp: { type: 'string', format: 'date-time', description: 'Deletion.' },
-    deletionGracePeriodSeconds: { type: 'integer', format: 'int64', description: 'Grace.' },
-    labels: texts('Labels.'),
-    annotations: texts('Annotations.'),
-    finalizers: {
-      type: 'list',
-      items: text('Finalizer.'),
-      topology: { kind: 'set' },
-      patch: { kind: 'merge' },
-      description: 'Finalizers.',
-    },
-    managedFields: {
-      type: 'list',
-      items: { type: 'any', description: 'Entry.' },
-      topology: { kind: 'atomic' },
-      patch: { kind: 'replace' },
-      description: 'Owners.',
-    },
-  },
+export const admin: UserInfo = {
+  name: 'admin',
+  groups: ['system:masters', 'system:authenticated'],
 };
-
-function schemaOf(kind: string, fields: Readonly<Record<string, Schema>>): Schema {
-  return {
-    type: 'object',
-    goName: kind,
-    description: `A ${kind}.`,
-    fields: { apiVersion: text('Version.'), kind: text('Kind.'), metadata, ...fields },
-  };
-}
-
-const object = (description: string, fields: Readonly<Record<string, Schema>>): Schema => ({
-  type: 'object',
-  description,
-  fields,
-});
-
-function kindOf(part: Partial<KindDefinition> & Pick<KindDefinition, 'kind' | 'plural' | 'schema'>): KindDefinition {
-  return {
-    group: 'test.dev',
-    version: 'v1',
-    singular: part.kind.toLowerCase(),
-    shortNames: [],
-    categories: [],
-    isNamespaced: true,
-    storage: 'logged',
-    verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
-    hasStatus: false,
-    allowsStrategicMerge: false,
-    allowsCreateOnUpdate: false,
-    tracksGeneration: false,
-    columns: [
-      {
-        name: 'Name',
-        type: 'string',
-        format: 'name',
-        description: 'Name.',
-        priority: 0,
-        cell: ({ metadata: meta }) => meta.name,
-      },
-    ],
-    fieldSelectors: {},
-    validate: () => [],
-    deleteAnswer: 'status',
-    description: `A ${part.kind}.`,
-    ...part,
-  };
-}
-
-function sizeOf(object: KubeObject): number {
-  const spec: { readonly size?: unknown } = object.spec ?? {};
-  return typeof spec.size === 'number' ? spec.size : 0;
-}
-
-export const widgetKind = kindOf({
-  kind: 'Widget',
-  plural: 'widgets',
-  shortNames: ['wd'],
-  categories: ['all'],
-  hasStatus: true,
-  tracksGeneration: true,
-  schema: schemaOf('Widget', {
-    spec: object('Wish.', {
-      size: { type: 'integer', format: 'int32', description: 'Size.' },
-      colour: text('Colour.'),
-    }),
-    status: object('State.', { phase: text('Phase.') }),
-  }),
-  fieldSelectors: { 'spec.size': (widget) => String(sizeOf(widget)) },
-  validate: (widget) =>
-    sizeOf(widget) < 0
-      ? [{ field: 'spec.size', reason: 'FieldValueInvalid', message: `Invalid value: ${sizeOf(widget)}: must not be negative` }]
-      : [],
-});
-
-/** Like a Service: created by PUT, no generation, the deleted object is the answer. */
-export const gadgetKind = kindOf({
-  group: '',
-  kind: 'Gadget',
-  plural: 'gadgets',
-  allowsStrategicMerge: true,
-  allowsCreateOnUpdate: true,
-  deleteAnswer: 'object',
-  schema: schemaOf('Gadget', { spec: object('Wish.', { colour: text('Colour.') }) }),
-});
-
-export const namespaceKind = kindOf({
-  group: '',
-  kind: 'Namespace',
-  plural: 'namespaces',
-  isNamespaced: false,
-  hasStatus: true,
-  allowsStrategicMerge: true,
-  deleteAnswer: 'object',
-  schema: schemaOf('Namespace', {
-    spec: object('Wish.', {}),
-    status: object('State.', { phase: text('Phase.') }),
-  }),
-  forbidDelete: ({ metadata: meta }) =>
-    meta.name === 'default' ? 'this namespace may not be deleted' : undefined,
-});
-
-export const shadowKind = kindOf({
-  kind: 'Shadow',
-  plural: 'shadows',
-  storage: 'projected',
-  verbs: ['get', 'list', 'watch'],
-  schema: schemaOf('Shadow', {}),
-});
-
-export const admin: UserInfo = { name: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
 export interface ManualClock extends Clock {
   /** Runs what is due, in order. */
@@ -217,7 +82,12 @@ export interface ApiFixture {
   readonly desired: Desired;
   readonly shadows: Projection;
   readonly clock: ManualClock;
-  call(method: string, target: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  call(
+    method: string,
+    target: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>;
   watch(target: string, headers?: Readonly<Record<string, string>>): Promise<WatchTap>;
   /** Writes past the API. */
   put(kind: KindDefinition, object: Omit<KubeObject, 'apiVersion' | 'kind'>): Promise<KubeObject>;
@@ -280,7 +150,11 @@ async function put(
   const key = toLogKey({ group: kind.group, resource: kind.plural, namespace, name });
   const apiVersion = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
   const expected = desired.get(key)?.revision ?? toRevision(0);
-  const outcome = await desired.write({ key, object: { kind: kind.kind, apiVersion, ...part }, expected });
+  const outcome = await desired.write({
+    key,
+    object: { kind: kind.kind, apiVersion, ...part },
+    expected,
+  });
   if (outcome.kind !== 'written') throw new Error(`not written: ${key}`);
   return outcome.stored.object;
 }
@@ -292,7 +166,12 @@ async function call(
   body?: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body));
+  const bytes =
+    typeof body === 'string'
+      ? Buffer.from(body)
+      : body === undefined
+        ? Buffer.alloc(0)
+        : Buffer.from(JSON.stringify(body));
   const response = await api.handle({
     method,
     target,
@@ -301,7 +180,8 @@ async function call(
     user: admin,
     signal: new AbortController().signal,
   });
-  const answer = response.body instanceof Uint8Array ? Buffer.from(response.body).toString('utf8') : '';
+  const answer =
+    response.body instanceof Uint8Array ? Buffer.from(response.body).toString('utf8') : '';
   return { status: response.status, headers: response.headers, text: answer, json: parse(answer) };
 }
 
@@ -319,7 +199,14 @@ async function watch(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<WatchTap> {
   const abort = new AbortController();
-  const request = { method: 'GET', target, headers, body: Buffer.alloc(0), user: admin, signal: abort.signal };
+  const request = {
+    method: 'GET',
+    target,
+    headers,
+    body: Buffer.alloc(0),
+    user: admin,
+    signal: abort.signal,
+  };
   const response = await api.handle(request);
   if (response.body instanceof Uint8Array) {
     throw new Error(`no stream: ${response.status} ${Buffer.from(response.body).toString('utf8')}`);
@@ -349,7 +236,10 @@ function tap(status: number, body: StreamBody, abort: AbortController): WatchTap
     events: async () => {
       await settle();
       await settle();
-      const lines = Buffer.concat(chunks).toString('utf8').split('\n').filter((line) => line !== '');
+      const lines = Buffer.concat(chunks)
+        .toString('utf8')
+        .split('\n')
+        .filter((line) => line !== '');
       return lines.map((line) => JSON.parse(line) as WatchedEvent);
     },
     isEnded: () => isEnded,

@@ -1,12 +1,26 @@
 // The API behind a real TLS port on the loopback address, with a CA of its own.
 
-import { connect as connectHttp2, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import {
+  connect as connectHttp2,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
-import { createCa, issueClientCertificate, issueServerCertificate, type KeyPairPem } from '../../common/runtime/pki.ts';
+import {
+  createCa,
+  issueClientCertificate,
+  issueServerCertificate,
+  type KeyPairPem,
+} from '../../common/runtime/pki.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import { defaultHttpsLimits, listenHttps, type HttpsLimits, type HttpsListener } from '../../coordinator/api/https.ts';
+import {
+  defaultHttpsLimits,
+  listenHttps,
+  type HttpsLimits,
+  type HttpsListener,
+} from '../../coordinator/api/https.ts';
 import type { Api } from '../../coordinator/api/machinery/api.ts';
 import { createAuthenticator } from '../../coordinator/api/machinery/authenticate.ts';
 
@@ -20,7 +34,10 @@ export interface HttpsFixture {
 
 export const token = 'tell-nobody';
 
-export async function listenForTest(api: Api, limits: Partial<HttpsLimits> = {}): Promise<HttpsFixture> {
+export async function listenForTest(
+  api: Api,
+  limits: Partial<HttpsLimits> = {},
+): Promise<HttpsFixture> {
   const common = { validDays: 1, clock: systemClock };
   const ca = await createCa({ ...common, commonName: 'test CA' });
   const server = await issueServerCertificate({
@@ -84,17 +101,26 @@ export function askHttp1({ listener, ca }: HttpsFixture, asked: Asked): Promise<
       `${listener.url}${asked.path}`,
       {
         method: asked.method ?? 'GET',
-        headers: { ...asked.headers, ...(asked.body === undefined ? {} : { 'content-length': asked.body.length }) },
+        headers: {
+          ...asked.headers,
+          ...(asked.body === undefined ? {} : { 'content-length': asked.body.length }),
+        },
         ca: ca.certPem,
         agent,
-        ...(asked.client === undefined ? {} : { cert: asked.client.certPem, key: asked.client.keyPem }),
+        ...(asked.client === undefined
+          ? {}
+          : { cert: asked.client.certPem, key: asked.client.keyPem }),
       },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => void chunks.push(chunk));
         response.on('error', reject);
         response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+          }),
         );
       },
     );
@@ -109,7 +135,11 @@ export function openHttp2({ listener, ca, admin }: HttpsFixture): ClientHttp2Ses
 
 export function askHttp2(session: ClientHttp2Session, asked: Asked): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const stream = session.request({ ':path': asked.path, ':method': asked.method ?? 'GET', ...asked.headers });
+    const stream = session.request({
+      ':path': asked.path,
+      ':method': asked.method ?? 'GET',
+      ...asked.headers,
+    });
     let headers: IncomingHttpHeaders & { readonly ':status'?: number | undefined } = {};
     const chunks: Buffer[] = [];
     stream.on('response', (given) => {
@@ -117,7 +147,9 @@ export function askHttp2(session: ClientHttp2Session, asked: Asked): Promise<Htt
     });
     stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
     stream.on('error', reject);
-    stream.on('end', () => resolve({ status: headers[':status'] ?? 0, headers, body: Buffer.concat(chunks) }));
+    stream.on('end', () =>
+      resolve({ status: headers[':status'] ?? 0, headers, body: Buffer.concat(chunks) }),
+    );
     stream.end(asked.body);
   });
 }

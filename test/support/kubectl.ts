@@ -15,9 +15,15 @@ export interface Ran {
 
 export interface Kubectl {
   readonly folder: string;
-  run(args: readonly string[], options?: { readonly input?: string; readonly env?: NodeJS.ProcessEnv }): Promise<Ran>;
+  run(
+    args: readonly string[],
+    options?: { readonly input?: string; readonly env?: NodeJS.ProcessEnv },
+  ): Promise<Ran>;
   /** Runs and returns stdout; throws with everything that kubectl said when it fails. */
-  ok(args: readonly string[], options?: { readonly input?: string; readonly env?: NodeJS.ProcessEnv }): Promise<string>;
+  ok(
+    args: readonly string[],
+    options?: { readonly input?: string; readonly env?: NodeJS.ProcessEnv },
+  ): Promise<string>;
   start(args: readonly string[]): Follower;
   /** Writes a file into the folder and returns its path. */
   file(name: string, text: string, mode?: number): string;
@@ -60,7 +66,8 @@ export function createKubectl(path: string, https: HttpsFixture): Kubectl {
     run,
     ok: async (args, options) => {
       const { code, stdout, stderr } = await run(args, options);
-      if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: exit ${code}\n${stdout}${stderr}`);
+      if (code !== 0)
+        throw new Error(`kubectl ${args.join(' ')}: exit ${code}\n${stdout}${stderr}`);
       return stdout;
     },
     start: (args) => toFollower(spawn(path, [...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })),
@@ -97,7 +104,10 @@ function toKubeconfig({ listener, ca, admin }: HttpsFixture): string {
     kind: 'Config',
     'current-context': 'federation-cluster',
     clusters: [
-      { name: 'c', cluster: { server: listener.url, 'certificate-authority-data': base64(ca.certPem) } },
+      {
+        name: 'c',
+        cluster: { server: listener.url, 'certificate-authority-data': base64(ca.certPem) },
+      },
     ],
     users: [
       {
@@ -108,6 +118,8 @@ function toKubeconfig({ listener, ca, admin }: HttpsFixture): string {
         },
       },
     ],
-    contexts: [{ name: 'federation-cluster', context: { cluster: 'c', user: 'u', namespace: 'default' } }],
+    contexts: [
+      { name: 'federation-cluster', context: { cluster: 'c', user: 'u', namespace: 'default' } },
+    ],
   });
 }

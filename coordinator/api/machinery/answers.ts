@@ -56,7 +56,8 @@ function toObjectForm(object: KubeObject, options: AnswerOptions): object {
       return toPartialMetadata(object, form.metaVersion);
     case 'PartialObjectMetadataList':
       throw notAcceptable(
-        `you requested PartialObjectMetadataList, but the requested object is not a list (${options.kind.kind})`,
+        'you requested PartialObjectMetadataList, but the requested object is not a list ' +
+          `(*${options.kind.kind})`,
       );
   }
 }
@@ -142,13 +143,17 @@ export function encodeAnswer(
     // Aliases for repeated values would be legal YAML, and unreadable.
     return { status, headers, body: Buffer.from(toYaml(value, { aliasDuplicateObjects: false })) };
   }
-  const text = options.isPretty ? `${JSON.stringify(value, undefined, 2)}\n` : JSON.stringify(value);
+  const text = options.isPretty
+    ? `${JSON.stringify(value, undefined, 2)}\n`
+    : JSON.stringify(value);
   return { status, headers: jsonHeaders, body: Buffer.from(text) };
 }
 
 /** An error's Status. Errors are always plain JSON. */
 export function answerError(error: ApiError, isPretty = false): ApiResponse {
-  const text = isPretty ? `${JSON.stringify(error.status, undefined, 2)}\n` : JSON.stringify(error.status);
+  const text = isPretty
+    ? `${JSON.stringify(error.status, undefined, 2)}\n`
+    : JSON.stringify(error.status);
   return {
     status: error.status.code,
     headers: { ...jsonHeaders, ...error.headers },
@@ -156,7 +161,11 @@ export function answerError(error: ApiError, isPretty = false): ApiResponse {
   };
 }
 
-export function answerText(status: number, text: string, headers: ApiResponse['headers'] = {}): ApiResponse {
+export function answerText(
+  status: number,
+  text: string,
+  headers: ApiResponse['headers'] = {},
+): ApiResponse {
   return {
     status,
     headers: { ...commonHeaders, 'content-type': 'text/plain; charset=utf-8', ...headers },

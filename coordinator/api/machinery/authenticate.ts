@@ -29,7 +29,10 @@ export type Authenticate = (credentials: Credentials) => UserInfo | 'invalid' | 
 
 /** Client certificates and a static table of tokens. */
 export function createAuthenticator(tokens: readonly StaticToken[]): Authenticate {
-  const known = tokens.map(({ token, user, groups }) => ({ hash: sha256(token), user: toUser(user, groups) }));
+  const known = tokens.map(({ token, user, groups }) => ({
+    hash: sha256(token),
+    user: toUser(user, groups),
+  }));
   return ({ certificate, authorization }) => {
     if (certificate !== undefined && certificate !== 'invalid' && certificate.commonName !== '') {
       return toUser(certificate.commonName, certificate.organizations);

@@ -23,7 +23,18 @@ export function toAttributes(route: Route, user: UserInfo): Attributes {
     return { user, verb: route.verb, isResource: false, path: route.path, ...none };
   }
   const { verb, group, version, resource, subresource, namespace, name, path } = route;
-  return { user, verb, isResource: true, group, version, resource, subresource, namespace, name, path };
+  return {
+    user,
+    verb,
+    isResource: true,
+    group,
+    version,
+    resource,
+    subresource,
+    namespace,
+    name,
+    path,
+  };
 }
 
 export function toForbidden(attributes: Attributes, reason: string | undefined): ApiError {

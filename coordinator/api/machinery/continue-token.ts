@@ -36,6 +36,7 @@ function decode(text: string): ContinueToken | undefined {
   const fields: Readonly<Record<string, unknown>> = Object.fromEntries(Object.entries(value));
   const rv = fields['rv'];
   const after = fields['after'];
-  if (fields['v'] !== 'isthmus/v1' || typeof rv !== 'number' || typeof after !== 'string') return undefined;
+  if (fields['v'] !== 'isthmus/v1' || typeof rv !== 'number' || typeof after !== 'string')
+    return undefined;
   return Number.isSafeInteger(rv) && rv >= 0 ? { revision: rv, afterKey: after } : undefined;
 }

@@ -88,7 +88,12 @@ async function createNamed(
       return tools.desired.get(key) === undefined ? toDryRun(call, prepared) : 'exists';
     }
     const stored = toOrdered(call.kind.toStored?.(prepared) ?? prepared);
-    const outcome = await tools.desired.write({ key, object: stored, expected: absent, ...present({ guard }) });
+    const outcome = await tools.desired.write({
+      key,
+      object: stored,
+      expected: absent,
+      ...present({ guard }),
+    });
     if (outcome.kind === 'conflict') return 'exists';
     if (outcome.kind === 'fenced') continue; // the namespace changed: look at it again
     if (call.kind.toCreateAnswer === undefined) return toWritten(201, outcome.stored);
@@ -97,7 +102,12 @@ async function createNamed(
   throw timeout(`namespace ${call.namespace} keeps changing`);
 }
 
-function prepare(tools: WriteTools, call: WriteCall, object: KubeObject, isApplied: boolean): KubeObject {
+function prepare(
+  tools: WriteTools,
+  call: WriteCall,
+  object: KubeObject,
+  isApplied: boolean,
+): KubeObject {
   const { kind } = call;
   const timestamp = toTimestamp(tools.clock.now());
   const newborn = toNewborn(kind, object, {

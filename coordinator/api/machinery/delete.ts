@@ -12,7 +12,14 @@ import type { DeleteOptions } from './options.ts';
 import { toObjectKey, toResourceName } from './read.ts';
 import { present, toOrdered } from './shape.ts';
 import { conflict, forbiddenBecause, notFound } from './status-error.ts';
-import { askAdmission, writeAttemptsMax, toWritten, type WriteCall, type WriteTools, type Written } from './write.ts';
+import {
+  askAdmission,
+  writeAttemptsMax,
+  toWritten,
+  type WriteCall,
+  type WriteTools,
+  type Written,
+} from './write.ts';
 
 export interface DeleteSuccess {
   readonly success: object;
@@ -67,17 +74,30 @@ async function deleteLive(
 ): Promise<Written | DeleteSuccess | 'raced'> {
   const { object } = live;
   const isDeleting = object.metadata.deletionTimestamp !== undefined;
-  const added = isDeleting ? [] : (call.kind.finalizersForDelete?.(object, options.propagation) ?? []);
+  const added = isDeleting
+    ? []
+    : (call.kind.finalizersForDelete?.(object, options.propagation) ?? []);
   const finalizers = [...new Set([...(object.metadata.finalizers ?? []), ...added])];
   if (finalizers.length > 0 || isNamespace(call)) {
     if (isDeleting) return toWritten(200, live); // D1: asking twice changes nothing
-    const marked = toDeleting(call, object, { finalizers, timestamp: toTimestamp(tools.clock.now()) });
+    const marked = toDeleting(call, object, {
+      finalizers,
+      timestamp: toTimestamp(tools.clock.now()),
+    });
     if (options.isDryRun) return { status: 200, object: marked };
-    const outcome = await tools.desired.write({ key: live.key, object: marked, expected: live.revision });
+    const outcome = await tools.desired.write({
+      key: live.key,
+      object: marked,
+      expected: live.revision,
+    });
     return outcome.kind === 'written' ? toWritten(200, outcome.stored) : 'raced';
   }
   if (!options.isDryRun) {
-    const outcome = await tools.desired.write({ key: live.key, object: undefined, expected: live.revision });
+    const outcome = await tools.desired.write({
+      key: live.key,
+      object: undefined,
+      expected: live.revision,
+    });
     if (outcome.kind !== 'written') return 'raced';
   }
   return call.kind.deleteAnswer === 'object' ? { status: 200, object } : toSuccess(call, object);
@@ -116,5 +136,7 @@ function toSuccess(call: WriteCall, object: KubeObject): DeleteSuccess {
     kind: plural,
     ...present({ uid: object.metadata.uid }),
   };
-  return { success: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details } };
+  return {
+    success: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details },
+  };
 }

@@ -32,7 +32,8 @@ export function createDiscovery(kinds: readonly KindDefinition[]): Discovery {
   return {
     find: (path, accept) => {
       const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-      const version = trimmed === '/api' || trimmed === '/apis' ? aggregatedVersion(accept) : undefined;
+      const version =
+        trimmed === '/api' || trimmed === '/apis' ? aggregatedVersion(accept) : undefined;
       return version === undefined ? legacy.get(trimmed) : aggregated.get(`${trimmed} ${version}`);
     },
     paths: [...legacy.keys()].sort(),
@@ -54,7 +55,10 @@ function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undef
 interface GroupKinds {
   readonly group: string;
   /** Preferred first. */
-  readonly versions: readonly { readonly version: string; readonly kinds: readonly KindDefinition[] }[];
+  readonly versions: readonly {
+    readonly version: string;
+    readonly kinds: readonly KindDefinition[];
+  }[];
 }
 
 /** In the order in which the kinds are given, the core group first. */
@@ -71,7 +75,11 @@ function byGroup(kinds: readonly KindDefinition[]): readonly GroupKinds[] {
   }));
 }
 
-function toAggregated(kinds: readonly KindDefinition[], root: string, version: string): DiscoveryDocument {
+function toAggregated(
+  kinds: readonly KindDefinition[],
+  root: string,
+  version: string,
+): DiscoveryDocument {
   const groups = byGroup(kinds).filter(({ group }) => (group === '') === (root === '/api'));
   const bytes = encode({
     kind: 'APIGroupDiscoveryList',
@@ -109,7 +117,9 @@ function toAggregatedResource(kind: KindDefinition): object {
   };
 }
 
-function toLegacyDocuments(kinds: readonly KindDefinition[]): ReadonlyMap<string, DiscoveryDocument> {
+function toLegacyDocuments(
+  kinds: readonly KindDefinition[],
+): ReadonlyMap<string, DiscoveryDocument> {
   const documents = new Map<string, DiscoveryDocument>();
   const add = (path: string, value: object): void => {
     documents.set(path, { contentType: 'application/json', bytes: encode(value), etag: undefined });

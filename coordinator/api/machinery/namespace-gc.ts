@@ -64,7 +64,8 @@ export function startNamespaceGc(options: NamespaceGcOptions): { stop(): Promise
 /** The namespace to look at after an event, if any. */
 function toAffected({ kind, current }: ViewEvent): string | undefined {
   const at = splitLogKey(current.key);
-  if (at.group === '' && at.resource === 'namespaces') return kind === 'deleted' ? undefined : at.name;
+  if (at.group === '' && at.resource === 'namespaces')
+    return kind === 'deleted' ? undefined : at.name;
   return kind === 'deleted' && at.namespace !== '' ? at.namespace : undefined;
 }
 
@@ -74,7 +75,9 @@ async function emptyNamespace(tools: WriteTools, namespace: string, log: Log): P
   let left = 0;
   for (const kind of tools.kinds.all) {
     if (!kind.isNamespaced || kind.storage !== 'logged') continue;
-    for (const held of [...tools.desired.list(toListPrefix(kind, namespace))]) {
+    // Collected first: deleting changes what is being listed.
+    const content = Array.from(tools.desired.list(toListPrefix(kind, namespace)));
+    for (const held of content) {
       left += 1;
       await deleteHeld(tools, kind, held);
     }
@@ -89,18 +92,30 @@ async function emptyNamespace(tools: WriteTools, namespace: string, log: Log): P
   if (outcome.kind === 'written') log.info('namespace removed', { namespace });
 }
 
-async function deleteHeld(tools: WriteTools, kind: KindDefinition, held: StoredObject): Promise<void> {
+async function deleteHeld(
+  tools: WriteTools,
+  kind: KindDefinition,
+  held: StoredObject,
+): Promise<void> {
   if (held.object.metadata.deletionTimestamp !== undefined) return;
   const call: WriteCall = {
     kind,
     namespace: held.object.metadata.namespace ?? '',
     name: held.object.metadata.name,
     subresource: '',
-    user: { name: 'system:serviceaccount:kube-system:namespace-controller', groups: ['system:masters'] },
+    user: {
+      name: 'system:serviceaccount:kube-system:namespace-controller',
+      groups: ['system:masters'],
+    },
     options: { isDryRun: false, manager: '', validation: 'Ignore', force: false },
     warnings: [],
   };
-  const options = { isDryRun: false, propagation: 'Background', uid: undefined, resourceVersion: undefined } as const;
+  const options = {
+    isDryRun: false,
+    propagation: 'Background',
+    uid: undefined,
+    resourceVersion: undefined,
+  } as const;
   try {
     await deleteObject(tools, call, options);
   } catch (error) {

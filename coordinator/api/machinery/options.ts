@@ -16,7 +16,12 @@ export interface WriteOptions {
   readonly force: boolean;
 }
 
-type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions' | 'ListOptions';
+type OptionsKind =
+  | 'CreateOptions'
+  | 'UpdateOptions'
+  | 'PatchOptions'
+  | 'DeleteOptions'
+  | 'ListOptions';
 
 export function parseWriteOptions(
   kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
@@ -69,7 +74,8 @@ function checkManager(name: string): FieldError[] {
     return [{ field: 'fieldManager', reason: 'FieldValueTooLong', message }];
   }
   if (/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(name)) return [];
-  const message = `Invalid value: ${JSON.stringify(name)}: should only contain printable characters`;
+  const why = 'should only contain printable characters';
+  const message = `Invalid value: ${JSON.stringify(name)}: ${why}`;
   return [{ field: 'fieldManager', reason: 'FieldValueInvalid', message }];
 }
 
@@ -157,14 +163,17 @@ function readDeleteBody(body: Uint8Array): GivenDelete {
   const kind = options['kind'];
   if (kind !== undefined && kind !== 'DeleteOptions') {
     const version = textOf(options['apiVersion']) ?? '';
-    throw badRequest(`${String(kind)} in version "${version}" cannot be handled as a DeleteOptions`);
+    throw badRequest(
+      `${String(kind)} in version "${version}" cannot be handled as a DeleteOptions`,
+    );
   }
   const preconditions = asRecord(options['preconditions']);
   const dryRun = options['dryRun'];
   return {
     dryRun: Array.isArray(dryRun) ? dryRun.map(String) : [],
     propagation: textOf(options['propagationPolicy']),
-    orphan: typeof options['orphanDependents'] === 'boolean' ? options['orphanDependents'] : undefined,
+    orphan:
+      typeof options['orphanDependents'] === 'boolean' ? options['orphanDependents'] : undefined,
     uid: textOf(preconditions['uid']),
     resourceVersion: textOf(preconditions['resourceVersion']),
   };
@@ -173,7 +182,8 @@ function readDeleteBody(body: Uint8Array): GivenDelete {
 function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return asRecord(value);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return asRecord(value);
   } catch {
     // Answered below: the client learns the same from either fault.
   }
@@ -181,7 +191,9 @@ function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> {
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+  return typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value))
+    : {};
 }
 
 function textOf(value: unknown): string | undefined {
@@ -268,7 +280,11 @@ function checkList(options: ListOptions, query: URLSearchParams): FieldError[] {
 function parseMatch(text: string): 'Exact' | 'NotOlderThan' | undefined {
   if (text === '') return undefined;
   if (text === 'Exact' || text === 'NotOlderThan') return text;
-  const error = unsupported('resourceVersionMatch', JSON.stringify(text), ['Exact', 'NotOlderThan', '']);
+  const error = unsupported('resourceVersionMatch', JSON.stringify(text), [
+    'Exact',
+    'NotOlderThan',
+    '',
+  ]);
   throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions', name: '', errors: [error] });
 }
 
@@ -296,5 +312,7 @@ function parseInteger(query: URLSearchParams, name: string): number | undefined 
 /** Resource versions are decimal; anything else is refused with 400. */
 export function parseResourceVersion(text: string): number {
   if (/^\d{1,16}$/.test(text)) return Number(text);
-  throw badRequest(`invalid resource version: strconv.ParseUint: parsing "${text}": invalid syntax`);
+  throw badRequest(
+    `invalid resource version: strconv.ParseUint: parsing "${text}": invalid syntax`,
+  );
 }

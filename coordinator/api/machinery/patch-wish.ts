@@ -4,7 +4,12 @@ import type { KubeObject } from '../../../common/model/kube-object.ts';
 import type { Json } from '../../../common/model/kube-object.ts';
 import type { KindDefinition } from './kind.ts';
 import { applyServerSide } from './managed-fields.ts';
-import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, decodePatched } from './patch.ts';
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  decodePatched,
+} from './patch.ts';
 import { toResourceName } from './read.ts';
 import { notFound, unsupportedMediaType } from './status-error.ts';
 import type { Wish } from './update.ts';

@@ -15,7 +15,11 @@ export interface PathSources {
   readonly readiness: () => Readonly<Record<string, string | undefined>>;
 }
 
-export function answerPath(request: ApiRequest, route: PathRoute, sources: PathSources): ApiResponse {
+export function answerPath(
+  request: ApiRequest,
+  route: PathRoute,
+  sources: PathSources,
+): ApiResponse {
   const path = route.path.length > 1 ? route.path.replace(/\/+$/, '') : route.path;
   const isPretty = wantsPretty(route.query, request.headers['user-agent']);
   const answer = findAnswer(request, { ...route, path }, sources, isPretty);
@@ -30,7 +34,8 @@ function findAnswer(
   isPretty: boolean,
 ): ApiResponse | undefined {
   const { path } = route;
-  const json = (value: object): ApiResponse => encodeAnswer(200, value, { form: plainJson, isPretty });
+  const json = (value: object): ApiResponse =>
+    encodeAnswer(200, value, { form: plainJson, isPretty });
   const document = sources.discovery.find(path, request.headers['accept']);
   if (document !== undefined) return answerDiscovery(request, document);
   if (path === '/') return json({ paths: toPaths(sources) });
@@ -81,7 +86,11 @@ function matchesEtag(request: ApiRequest, etag: string): boolean {
 }
 
 /** The right hash may be kept for ever; a wrong one is sent on to the right one. */
-function answerOpenApi(request: ApiRequest, route: PathRoute, openApi: OpenApiV3): ApiResponse | undefined {
+function answerOpenApi(
+  request: ApiRequest,
+  route: PathRoute,
+  openApi: OpenApiV3,
+): ApiResponse | undefined {
   const name = route.path.slice('/openapi/v3/'.length);
   const bytes = openApi.bytes.get(name);
   const hash = openApi.hashes.get(name);
@@ -91,9 +100,13 @@ function answerOpenApi(request: ApiRequest, route: PathRoute, openApi: OpenApiV3
     return answerText(301, '', { location: `/openapi/v3/${name}?hash=${hash}` });
   }
   const etag = `"${hash}"`;
-  const cacheControl =
-    asked === hash ? 'public, immutable, max-age=31536000' : 'no-cache, private';
-  const headers = { 'cache-control': cacheControl, 'content-type': 'application/json', etag, vary: 'Accept' };
+  const cacheControl = asked === hash ? 'public, immutable, max-age=31536000' : 'no-cache, private';
+  const headers = {
+    'cache-control': cacheControl,
+    'content-type': 'application/json',
+    etag,
+    vary: 'Accept',
+  };
   if (matchesEtag(request, etag)) return { status: 304, headers, body: nothing };
   return { status: 200, headers, body: bytes };
 }

@@ -36,7 +36,10 @@ export async function getObject(
   return answerObject(200, { object: stored.object, bytes: () => stored.bytes() }, options);
 }
 
-export function toObjectKey(kind: KindDefinition, at: { readonly namespace: string; readonly name: string }) {
+export function toObjectKey(
+  kind: KindDefinition,
+  at: { readonly namespace: string; readonly name: string },
+) {
   const namespace = kind.isNamespaced ? at.namespace : '';
   return toLogKey({ group: kind.group, resource: kind.plural, namespace, name: at.name });
 }
@@ -67,7 +70,8 @@ export async function listObjects(
   const matches = toMatcher(source.kind, list);
   const prefix = toListPrefix(source.kind, route.namespace);
   const page = await choosePage(source, list, prefix);
-  const all = matches === undefined ? page.items : page.items.filter(({ object }) => matches(object));
+  const all =
+    matches === undefined ? page.items : page.items.filter(({ object }) => matches(object));
   const items = list.limit === 0 ? all : all.slice(0, list.limit);
   const last = items.at(-1);
   const remaining = all.length - items.length;
@@ -125,8 +129,8 @@ const expiredContinue =
   'The provided continue parameter is too old to display a consistent list result. You can start ' +
   'a new list without the continue parameter, or use the continue token in this response to ' +
   'retrieve the remainder of the results. Continuing with the provided token results in an ' +
-  'inconsistent list - objects that were created, modified, or deleted between the time the first ' +
-  'chunk was returned and now may show up in the list.';
+  'inconsistent list - objects that were created, modified, or deleted between the time the ' +
+  'first chunk was returned and now may show up in the list.';
 
 /** Undefined when everything matches. Throws 400 for selectors that do not parse. */
 export function toMatcher(
@@ -134,7 +138,8 @@ export function toMatcher(
   list: ListOptions,
 ): ((object: KubeObject) => boolean) | undefined {
   const labels = list.labelSelector === '' ? undefined : parseLabelSelector(list.labelSelector);
-  const fields = list.fieldSelector === '' ? undefined : parseFieldSelector(list.fieldSelector, kind);
+  const fields =
+    list.fieldSelector === '' ? undefined : parseFieldSelector(list.fieldSelector, kind);
   if (labels === undefined && fields === undefined) return undefined;
   return (object) =>
     (labels === undefined || labels(object.metadata.labels ?? {})) &&

@@ -5,18 +5,34 @@ import { toTimestamp } from '../../../common/runtime/clock.ts';
 import type { KubeObject } from '../../../common/model/kube-object.ts';
 import type { ObjectView } from '../../desired/store.ts';
 import type { ApiOptions, ApiRequest, ApiResponse } from './api.ts';
-import { answerObject, encodeAnswer, wantsPretty, withWarnings, type AnswerOptions } from './answers.ts';
+import {
+  answerObject,
+  encodeAnswer,
+  wantsPretty,
+  withWarnings,
+  type AnswerOptions,
+} from './answers.ts';
 import { anonymous, authorizeRoute } from './authorizer.ts';
 import { createObject } from './create.ts';
 import { decodeObject, type BodyMediaType } from './decode.ts';
 import { deleteObject } from './delete.ts';
 import type { KindDefinition } from './kind.ts';
 import { bodyType, negotiate } from './negotiate.ts';
-import { parseDeleteOptions, parseListOptions, parseWriteOptions, type WriteOptions } from './options.ts';
+import {
+  parseDeleteOptions,
+  parseListOptions,
+  parseWriteOptions,
+  type WriteOptions,
+} from './options.ts';
 import { toPatchWish } from './patch-wish.ts';
 import { getObject, listObjects, type ReadSource } from './read.ts';
 import type { KindTable, ResourceRoute } from './routes.ts';
-import { internal, methodNotAllowed, unknownResource, unsupportedMediaType } from './status-error.ts';
+import {
+  internal,
+  methodNotAllowed,
+  unknownResource,
+  unsupportedMediaType,
+} from './status-error.ts';
 import { updateObject, type Wish } from './update.ts';
 import { createWatchHandler } from './watches.ts';
 import type { WriteCall, WriteTools, Written } from './write.ts';
@@ -206,7 +222,11 @@ function patch(of: WriteRequest, warnings: string[]): Promise<Written> {
   return updateObject(of.tools, call, { ...build, requireCreate: () => requireCreate(of) });
 }
 
-async function remove(of: WriteRequest, warnings: string[], answer: AnswerOptions): Promise<ApiResponse> {
+async function remove(
+  of: WriteRequest,
+  warnings: string[],
+  answer: AnswerOptions,
+): Promise<ApiResponse> {
   if (of.request.body.length > 0) requireBodyType(of.request);
   const options = parseDeleteOptions(of.request.body, of.route.query);
   const { isDryRun } = options;

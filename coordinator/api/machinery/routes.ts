@@ -40,7 +40,9 @@ export interface KindTable {
 }
 
 export function toKindTable(kinds: readonly KindDefinition[]): KindTable {
-  const byPath = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind]));
+  const byPath = new Map(
+    kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind]),
+  );
   const versions = new Set(kinds.map((kind) => `${kind.group}/${kind.version}`));
   const groups = new Set(kinds.map((kind) => kind.group));
   return {
@@ -88,7 +90,10 @@ export function parseRoute(method: string, target: string, kinds: KindTable): Ro
 function splitPath(path: string): readonly string[] | undefined {
   if (!path.startsWith('/')) return undefined;
   try {
-    return path.split('/').filter((segment) => segment !== '').map(decodeURIComponent);
+    return path
+      .split('/')
+      .filter((segment) => segment !== '')
+      .map(decodeURIComponent);
   } catch {
     return undefined; // URIError: a bad percent escape
   }
@@ -122,7 +127,10 @@ interface Scope {
 function splitScope(rest: readonly string[]): Scope {
   const [first = '', second = '', third] = rest;
   const isInNamespace =
-    first === 'namespaces' && second !== '' && third !== undefined && !namespaceSubresources.has(third);
+    first === 'namespaces' &&
+    second !== '' &&
+    third !== undefined &&
+    !namespaceSubresources.has(third);
   if (isInNamespace) {
     return {
       resource: third,
@@ -151,7 +159,11 @@ export function isTrue(text: string | null): boolean {
   return text !== null && text !== 'false' && text !== '0';
 }
 
-function findDefinition(kinds: KindTable, at: VersionPath, scope: Scope): KindDefinition | undefined {
+function findDefinition(
+  kinds: KindTable,
+  at: VersionPath,
+  scope: Scope,
+): KindDefinition | undefined {
   const definition = kinds.find(at.group, at.version, scope.resource);
   if (definition === undefined) return undefined;
   const isOfNamespaces = at.group === '' && scope.resource === 'namespaces';

@@ -105,14 +105,15 @@ function answerFault(
   route: Route | undefined,
   options: ApiOptions,
 ): ApiResponse {
-  const isPretty =
-    route !== undefined && wantsPretty(route.query, request.headers['user-agent']);
+  const isPretty = route !== undefined && wantsPretty(route.query, request.headers['user-agent']);
   if (error instanceof ApiError) return answerError(error, isPretty);
   const path = route?.path ?? '';
   if (error instanceof MeshError) {
     options.log.warn('API request failed', { code: error.code, path, error: describeError(error) });
     const refusal =
-      error.class === 'fatal' ? internal(error.code) : serviceUnavailable(`${error.code}: try again`);
+      error.class === 'fatal'
+        ? internal(error.code)
+        : serviceUnavailable(`${error.code}: try again`);
     return answerError(refusal, isPretty);
   }
   // One request's fault is not everyone's: it is logged as what it is, and the server goes on.

@@ -59,8 +59,15 @@ export interface Birth {
 
 /** The object as it is born: identity from the server, no status, no traces of another life. */
 export function toNewborn(kind: KindDefinition, object: KubeObject, birth: Birth): KubeObject {
-  const { generateName, generation, labels, annotations, ownerReferences, finalizers, managedFields } =
-    object.metadata;
+  const {
+    generateName,
+    generation,
+    labels,
+    annotations,
+    ownerReferences,
+    finalizers,
+    managedFields,
+  } = object.metadata;
   const born = kind.tracksGeneration ? 1 : generation;
   const metadata: ObjectMeta = {
     name: birth.name,
@@ -87,7 +94,8 @@ export function present<T extends object>(fields: T): Present<T> {
 /** What a client may not change is restored before validation looks for changes. */
 export function withRestoredMetadata(next: KubeObject, old: KubeObject): KubeObject {
   const { metadata } = next;
-  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
+  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } =
+    old.metadata;
   const {
     creationTimestamp: _created,
     deletionTimestamp: _deleted,
@@ -123,7 +131,11 @@ export function splitStatus(
 }
 
 /** The generation rises with everything but metadata and status. */
-export function withGeneration(kind: KindDefinition, next: KubeObject, old: KubeObject): KubeObject {
+export function withGeneration(
+  kind: KindDefinition,
+  next: KubeObject,
+  old: KubeObject,
+): KubeObject {
   if (!kind.tracksGeneration) return next;
   const before = old.metadata.generation ?? 1;
   const generation = toWish(next) === toWish(old) ? before : before + 1;

@@ -21,7 +21,11 @@ export interface TableOptions {
   readonly withColumns: boolean;
 }
 
-export function toTable(objects: readonly KubeObject[], meta: ListMeta, options: TableOptions): object {
+export function toTable(
+  objects: readonly KubeObject[],
+  meta: ListMeta,
+  options: TableOptions,
+): object {
   const { kind } = options;
   return {
     kind: 'Table',

@@ -12,7 +12,13 @@ import { checkNamespace, createObject, refuseLostUid } from './create.ts';
 import { trackUpdate } from './managed-fields.ts';
 import { validateMetadata, validateMetadataUpdate } from './object-rules.ts';
 import { toObjectKey, toResourceName } from './read.ts';
-import { isSameObject, splitStatus, toOrdered, withGeneration, withRestoredMetadata } from './shape.ts';
+import {
+  isSameObject,
+  splitStatus,
+  toOrdered,
+  withGeneration,
+  withRestoredMetadata,
+} from './shape.ts';
 import { badRequest, conflict, notFound } from './status-error.ts';
 import {
   askAdmission,
@@ -33,7 +39,11 @@ export interface Wish {
   readonly requireCreate: () => void;
 }
 
-export async function updateObject(tools: WriteTools, call: WriteCall, wish: Wish): Promise<Written> {
+export async function updateObject(
+  tools: WriteTools,
+  call: WriteCall,
+  wish: Wish,
+): Promise<Written> {
   const key = toObjectKey(call.kind, call);
   for (let attempt = 0; attempt < writeAttemptsMax; attempt += 1) {
     let live = tools.desired.get(key);
@@ -50,7 +60,11 @@ export async function updateObject(tools: WriteTools, call: WriteCall, wish: Wis
   throw conflict(toResourceName(call.kind, call.name));
 }
 
-async function createMissing(tools: WriteTools, call: WriteCall, wish: Wish): Promise<Written | 'raced'> {
+async function createMissing(
+  tools: WriteTools,
+  call: WriteCall,
+  wish: Wish,
+): Promise<Written | 'raced'> {
   const { kind, subresource } = call;
   const mayCreate =
     subresource === '' &&
@@ -60,7 +74,8 @@ async function createMissing(tools: WriteTools, call: WriteCall, wish: Wish): Pr
   const object = wish.build(undefined);
   const { uid = '', resourceVersion = '' } = object.metadata;
   if (uid !== '') throw refuseLostUid(call, uid);
-  if (resourceVersion !== '' && resourceVersion !== '0') throw conflict(toResourceName(kind, call.name));
+  if (resourceVersion !== '' && resourceVersion !== '0')
+    throw conflict(toResourceName(kind, call.name));
   wish.requireCreate();
   checkName(call, object);
   const { resourceVersion: _none, ...metadata } = object.metadata;
@@ -125,7 +140,11 @@ function checkIdentity(
 function settle(
   tools: WriteTools,
   call: WriteCall,
-  { wished, old, isApplied }: { readonly wished: KubeObject; readonly old: KubeObject; readonly isApplied: boolean },
+  {
+    wished,
+    old,
+    isApplied,
+  }: { readonly wished: KubeObject; readonly old: KubeObject; readonly isApplied: boolean },
 ): KubeObject {
   const { kind } = call;
   const restored = withRestoredMetadata(inNamespace(call, wished), old);

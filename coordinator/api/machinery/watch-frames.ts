@@ -95,7 +95,9 @@ export function toChange(
 }
 
 /** Encodes events as tables or metadata. Columns are described in the first event only. */
-function createFormEncoder(options: AnswerOptions): (type: FrameType, object: KubeObject) => Uint8Array {
+function createFormEncoder(
+  options: AnswerOptions,
+): (type: FrameType, object: KubeObject) => Uint8Array {
   const { form, kind, includeObject, clock } = options;
   let withColumns = true;
   return (type, object) => {
@@ -108,14 +110,24 @@ function createFormEncoder(options: AnswerOptions): (type: FrameType, object: Ku
   };
 }
 
-function toBookmark(options: AnswerOptions, resourceVersion: string, isInitialEnd: boolean): object {
+function toBookmark(
+  options: AnswerOptions,
+  resourceVersion: string,
+  isInitialEnd: boolean,
+): object {
   const { form, kind } = options;
   const annotations = isInitialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
   const metadata = { resourceVersion, creationTimestamp: null, ...annotations };
   const metaApi = `meta.k8s.io/${form.metaVersion}`;
   switch (form.as) {
     case 'Table':
-      return { kind: 'Table', apiVersion: metaApi, metadata: { resourceVersion }, columnDefinitions: null, rows: [] };
+      return {
+        kind: 'Table',
+        apiVersion: metaApi,
+        metadata: { resourceVersion },
+        columnDefinitions: null,
+        rows: [],
+      };
     case 'object':
       return { kind: kind.kind, apiVersion: toApiVersion(kind), metadata };
     default:

@@ -36,7 +36,6 @@ export interface WatchPorts {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
-  readonly onEnd: () => void;
 }
 
 // The transport may hold this much before the watch waits for it.
@@ -50,13 +49,20 @@ const framesPerTurn = 500;
 /** Ends the watch after what is queued; safe to call twice. */
 export type EndWatch = () => void;
 
-export function startWatch(plan: WatchPlan, ports: WatchPorts, sink: BodySink): EndWatch {
-  const watch = new Watch(plan, ports, sink);
+/** Starts a watch; it stands in `running` until it has ended. */
+export function startWatch(
+  plan: WatchPlan,
+  ports: WatchPorts,
+  sink: BodySink,
+  running: Set<EndWatch>,
+): void {
+  const watch = new Watch(plan, ports, sink, () => void running.delete(end));
+  const end: EndWatch = () => watch.finish();
+  running.add(end);
   watch.start();
-  return () => watch.finish();
 }
 
-/** A projection's revisions are each replica's own: one from a later epoch is nothing to wait for. */
+/** A projection's revisions are each replica's own: a later epoch is nothing to wait for. */
 function isOfLaterEpoch(from: Revision, newest: Revision): boolean {
   return Math.floor(from / 2 ** 40) > Math.floor(newest / 2 ** 40);
 }
@@ -74,7 +80,10 @@ class Watch {
   #isFinishing = false;
   #isEnded = false;
 
-  constructor(plan: WatchPlan, ports: WatchPorts, sink: BodySink) {
+  readonly #onEnd: () => void;
+
+  constructor(plan: WatchPlan, ports: WatchPorts, sink: BodySink, onEnd: () => void) {
+    this.#onEnd = onEnd;
     this.#plan = plan;
     this.#ports = ports;
     this.#sink = sink;
@@ -145,7 +154,10 @@ class Watch {
   /** W1. */
   #cutOff(): void {
     this.#ports.metrics.count('mesh_api_watches_cut_off_total');
-    this.#ports.log.info('slow watch cut off', { prefix: this.#plan.prefix, queuedBytes: this.#queuedBytes });
+    this.#ports.log.info('slow watch cut off', {
+      prefix: this.#plan.prefix,
+      queuedBytes: this.#queuedBytes,
+    });
     this.#end();
   }
 
@@ -216,6 +228,6 @@ class Watch {
     for (const timer of this.#timers.splice(0)) timer.cancel();
     this.#ports.signal.removeEventListener('abort', this.#end);
     this.#sink.end();
-    this.#ports.onEnd();
+    this.#onEnd();
   };
 }

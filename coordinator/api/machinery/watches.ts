@@ -1,7 +1,7 @@
 // Watch requests: from their options to a started stream, and the bound on how many there are.
 
 import { toRevision, type Revision } from '../../../common/model/ids.ts';
-import type { ApiOptions, ApiRequest, ApiResponse } from './api.ts';
+import type { ApiOptions, ApiRequest, ApiResponse, StreamBody } from './api.ts';
 import { commonHeaders, type AnswerOptions } from './answers.ts';
 import { parseListOptions, type ListOptions } from './options.ts';
 import { reachRevision, toListPrefix, toMatcher, type ReadSource } from './read.ts';
@@ -31,7 +31,9 @@ export function createWatchHandler(options: ApiOptions): WatchHandler {
     handle: async (request, route, source, answer) => {
       if (running.size >= watchesMax) throw tooManyRequests();
       if (answer.form.format !== 'json') {
-        throw notAcceptable('only the following media types are accepted: application/json;stream=watch');
+        throw notAcceptable(
+          'only the following media types are accepted: application/json;stream=watch',
+        );
       }
       const list = parseListOptions(route.query, true);
       const matches = toMatcher(source.kind, list) ?? (() => true);
@@ -45,22 +47,18 @@ export function createWatchHandler(options: ApiOptions): WatchHandler {
         marksInitialEnd: list.sendInitialEvents && list.allowBookmarks,
         timeoutMs: toTimeoutMs(list, chance.fraction()),
       };
-      const start: ApiResponse['body'] = {
+      const { signal } = request;
+      const body: StreamBody = {
         start: (sink) => {
-          let end: EndWatch | undefined;
-          const onEnd = (): void => {
-            if (end !== undefined) running.delete(end);
-            metrics.gauge('mesh_api_watches', running.size);
-          };
-          end = startWatch(plan, { clock, log, metrics, signal: request.signal, onEnd }, sink);
-          running.add(end);
+          startWatch(plan, { clock, log, metrics, signal }, sink, running);
           metrics.gauge('mesh_api_watches', running.size);
         },
       };
-      return { status: 200, headers: { ...commonHeaders, 'content-type': 'application/json' }, body: start };
+      const headers = { ...commonHeaders, 'content-type': 'application/json' };
+      return { status: 200, headers, body };
     },
     close: () => {
-      for (const end of [...running]) end();
+      for (const end of running) end();
     },
   };
 }
@@ -82,7 +80,7 @@ async function chooseStart(source: ReadSource, list: ListOptions): Promise<Revis
   return text === '0' ? undefined : toRevision(Number(text));
 }
 
-// kube-apiserver's --min-request-timeout: half an hour, spread so that clients do not return at once.
+// kube-apiserver's --min-request-timeout, half an hour, spread so that not all return at once.
 const timeoutMinMs = 1_800_000;
 
 function toTimeoutMs(list: ListOptions, fraction: number): number {

@@ -70,7 +70,10 @@ export interface Guard {
  * it changed meanwhile, so nothing is born in a namespace that is being deleted. Undefined for
  * cluster-scoped kinds and where namespaces are not served. Throws 404 or 403.
  */
-export async function requireNamespace(tools: WriteTools, call: WriteCall): Promise<Guard | undefined> {
+export async function requireNamespace(
+  tools: WriteTools,
+  call: WriteCall,
+): Promise<Guard | undefined> {
   if (!call.kind.isNamespaced || !servesNamespaces(tools.kinds)) return undefined;
   const key = toNamespaceKey(call.namespace);
   let stored = tools.desired.get(key);
@@ -78,7 +81,8 @@ export async function requireNamespace(tools: WriteTools, call: WriteCall): Prom
     await tools.desired.barrier();
     stored = tools.desired.get(key);
   }
-  if (stored === undefined) throw notFound({ group: '', resource: 'namespaces', name: call.namespace });
+  if (stored === undefined)
+    throw notFound({ group: '', resource: 'namespaces', name: call.namespace });
   if (stored.object.metadata.deletionTimestamp !== undefined) {
     throw namespaceTerminating({ ...toRefused(call), namespace: call.namespace });
   }
