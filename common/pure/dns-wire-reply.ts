@@ -77,18 +77,23 @@ export function toReply(
   const room = limit - questionEnd - (edns === undefined ? 0 : optBytes);
   const kept = keepWhole(answer.tail, room);
   const end = questionEnd + kept.length;
-  const reply = new Uint8Array(end + (edns === undefined ? 0 : optBytes));
-  reply.set(bytes.subarray(0, questionEnd));
-  reply.set(answer.tail.bytes.subarray(0, kept.length), questionEnd);
-  patchHeader(reply, {
-    ...kept,
-    code: answer.code,
-    isAuthoritative: answer.isAuthoritative ?? true,
-    hasQuestion: questionEnd > headerBytes,
-    hasOpt: edns !== undefined,
-  });
+  // From Buffer's pool: every byte of it is written below.
+  const reply = Buffer.allocUnsafe(end + (edns === undefined ? 0 : optBytes));
+  copyInto(reply, 0, bytes, questionEnd);
+  copyInto(reply, questionEnd, answer.tail.bytes, kept.length);
+  patchHeader(reply, kept, answer);
+  setU16(reply, 4, questionEnd > headerBytes ? 1 : 0);
+  setU16(reply, 10, kept.additionals + (edns === undefined ? 0 : 1));
   if (edns !== undefined) writeOpt(reply, end, answer.code, edns);
   return reply;
+}
+
+// Below this a plain loop is faster than a call into the runtime.
+const loopBytesMax = 128;
+
+function copyInto(to: Uint8Array, at: number, from: Uint8Array, length: number): void {
+  if (length > loopBytesMax) return to.set(from.subarray(0, length), at);
+  for (let index = 0; index < length; index += 1) to[at + index] = from[index] ?? 0;
 }
 
 function udpLimit(edns: Edns | undefined): number {
@@ -121,22 +126,13 @@ function keepWhole(tail: Tail, room: number): Kept {
   };
 }
 
-function patchHeader(
-  reply: Uint8Array,
-  header: Kept & {
-    readonly code: ResponseCode;
-    readonly isAuthoritative: boolean;
-    readonly hasQuestion: boolean;
-    readonly hasOpt: boolean;
-  },
-): void {
+function patchHeader(reply: Uint8Array, kept: Kept, answer: Answer): void {
   const copied = (reply[2] ?? 0) & 0x79; // opcode and RD
-  reply[2] = 0x80 | copied | (header.isAuthoritative ? 0x04 : 0) | (header.isTruncated ? 0x02 : 0);
-  reply[3] = header.code & 0x0f; // RA, Z, AD and CD are clear
-  setU16(reply, 4, header.hasQuestion ? 1 : 0);
-  setU16(reply, 6, header.answers);
-  setU16(reply, 8, header.authorities);
-  setU16(reply, 10, header.additionals + (header.hasOpt ? 1 : 0));
+  const authoritative = answer.isAuthoritative === false ? 0 : 0x04;
+  reply[2] = 0x80 | copied | authoritative | (kept.isTruncated ? 0x02 : 0);
+  reply[3] = answer.code & 0x0f; // RA, Z, AD and CD are clear
+  setU16(reply, 6, kept.answers);
+  setU16(reply, 8, kept.authorities);
 }
 
 function writeOpt(reply: Uint8Array, at: number, code: ResponseCode, edns: Edns): void {

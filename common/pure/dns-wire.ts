@@ -167,11 +167,13 @@ function skipName(bytes: Uint8Array, from: number): number | undefined {
 }
 
 function lowerWire(bytes: Uint8Array, from: number, to: number): WireName {
-  // Length bytes are at most 63 and so never fall into A to Z (65 to 90).
-  let text = '';
-  for (let at = from; at < to; at += 1) {
-    const byte = u8(bytes, at);
-    text += String.fromCharCode(byte >= 65 && byte <= 90 ? byte + 32 : byte);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
+  // ASCII letters only. Length bytes are at most 63 and so never fall into A to Z (65 to 90).
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code >= 65 && code <= 90) {
+      return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) as WireName;
+    }
   }
   return text as WireName;
 }
