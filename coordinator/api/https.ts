@@ -27,11 +27,13 @@ import { answerError } from './machinery/answers.ts';
 import type { Api, ApiResponse } from './machinery/api.ts';
 import type { Authenticate, Credentials } from './machinery/authenticate.ts';
 import type { UserInfo } from './machinery/kind.ts';
-import { tooLarge, timeout, unauthorized } from './machinery/status-error.ts';
+import { timeout, tooLarge, tooManyRequests, unauthorized } from './machinery/status-error.ts';
 
 export interface HttpsLimits {
   readonly bodyBytesMax: number;
   readonly connectionsMax: number;
+  /** Requests read or answered at once, watches not counted; more get 429. */
+  readonly requestsMax: number;
   /** Whole request but a watch: reading it, and answering it. */
   readonly requestMs: number;
 }
@@ -39,6 +41,7 @@ export interface HttpsLimits {
 export const defaultHttpsLimits: HttpsLimits = {
   bodyBytesMax: 3 << 20, // kube-apiserver's limit
   connectionsMax: 5_000,
+  requestsMax: 1_000, // kube-apiserver's in-flight limits are 400 reads and 200 writes
   requestMs: 60_000, // kube-apiserver's --request-timeout
 };
 
@@ -182,6 +185,9 @@ class Front {
       authorization: request.headers.authorization,
     });
     if (user === 'invalid') return this.#send(request, response, answerError(unauthorized()));
+    if (this.#active - this.#watches.size > this.#limits.requestsMax) {
+      return this.#send(request, response, answerError(tooManyRequests()));
+    }
     const answer = await this.#answer(request, user, presence);
     if (answer === undefined || presence.isOver) return; // the client is gone
     await this.#send(request, response, answer, presence);

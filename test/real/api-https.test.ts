@@ -196,3 +196,17 @@ test('a watcher over the network that never reads is cut off while another sees 
   await once(asleep, 'end');
   t.true(slowBytes < rounds * 200_000);
 });
+
+test('H2 requests over the bound are 429 with a time to come back', async (t) => {
+  const fixture = await createApiFixture({ authorize: authorizeMasters });
+  const https = await listenForTest(fixture.api, { requestsMax: 1 });
+  t.teardown(() => https.listener.close());
+  const session = openHttp2(https);
+  t.teardown(() => session.destroy());
+  const unread = session.request({ ':path': gadgets, ':method': 'POST' }); // its body never ends
+  unread.write('{');
+  const busy = await askHttp2(session, { path: gadgets });
+  t.is(busy.status, 429);
+  t.is(busy.headers['retry-after'], '1');
+  unread.close();
+});
