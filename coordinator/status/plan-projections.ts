@@ -16,7 +16,13 @@ import {
 import type { KubeObject, ObjectMeta, ServicePort } from '../../common/model/kube-object.ts';
 import type { RecordSet } from '../../common/model/publication.ts';
 import { contentHash } from '../../common/pure/digest.ts';
-import { isApplied, isRefused, toIngress, type ServiceFacts, type ShardFacts } from './plan-service.ts';
+import {
+  isApplied,
+  isRefused,
+  toIngress,
+  type ServiceFacts,
+  type ShardFacts,
+} from './plan-service.ts';
 
 export interface Projected {
   readonly key: LogKey;

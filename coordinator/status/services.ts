@@ -68,14 +68,15 @@ export function createServiceStatus(
     const service = stored.object as Service;
     const facts = gatherFacts(options, key, service);
     const { keys, isChanged } = show(last, planProjections(facts, toTimestamp));
-    const memory = tell(service, last.memory, facts.shards);
-    shown.set(key, { keys, memory, changedMs: isChanged ? nowMs : last.changedMs });
+    shown.set(key, { ...last, keys });
     const status = { ...service.status, ...planServiceStatus(facts) };
     const outcome = await writer.write(stored, status);
-    if (outcome === 'written') shown.set(key, { keys, memory, changedMs: nowMs });
-    if (outcome !== 'again') return undefined;
-    shown.set(key, { keys, memory, changedMs: last.changedMs }); // nothing was written yet
-    return { againAfterMs: conflictRetryMs };
+    if (outcome === 'again') return { againAfterMs: conflictRetryMs };
+    // Told by whoever could write: a deposed holder has thrown by now.
+    const memory = tell(service, last.memory, facts.shards);
+    const changedMs = isChanged || outcome === 'written' ? nowMs : last.changedMs;
+    shown.set(key, { keys, memory, changedMs });
+    return undefined;
   };
 
   /** Puts what shall be seen, takes away what was seen and shall not be. */
