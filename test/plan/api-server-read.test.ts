@@ -196,6 +196,7 @@ const routes: readonly (readonly [string, string, number])[] = [
   ['GET', '/api/v1/namespaces/default/gadgets/a/status', 404],
   ['GET', '/openapi/v2', 404],
   ['GET', '/%zz', 400],
+  ['GET', '/api/v1/namespaces/default/gadgets/a%2Fb', 400],
 ];
 
 for (const [method, target, status] of routes) {

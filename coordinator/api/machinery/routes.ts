@@ -89,11 +89,12 @@ export function parseRoute(method: string, target: string, kinds: KindTable): Ro
 
 function splitPath(path: string): readonly string[] | undefined {
   if (!path.startsWith('/')) return undefined;
+  const segments = path.split('/').filter((segment) => segment !== '');
+  if (!path.includes('%')) return segments; // nearly always; decoding costs more than splitting
   try {
-    return path
-      .split('/')
-      .filter((segment) => segment !== '')
-      .map(decodeURIComponent);
+    const decoded = segments.map(decodeURIComponent);
+    // A slash in a name would let one path stand for another object's key.
+    return decoded.some((segment) => segment.includes('/')) ? undefined : decoded;
   } catch {
     return undefined; // URIError: a bad percent escape
   }

@@ -16,19 +16,26 @@ export interface FrameCache {
 
 // One batch of the log reaches all watchers before the next; this holds several batches.
 const framesMax = 512;
+const frameBytesMax = 16 << 20;
 
 export function createFrameCache(): FrameCache {
   const frames = new Map<StoredObject, { readonly type: FrameType; readonly bytes: Uint8Array }>();
+  let cachedBytes = 0;
+  const trim = (): void => {
+    for (const [stored, { bytes }] of frames) {
+      if (frames.size <= framesMax && cachedBytes <= frameBytesMax) return;
+      frames.delete(stored);
+      cachedBytes -= bytes.length;
+    }
+  };
   return {
     frame: (type, stored) => {
       const known = frames.get(stored);
       if (known !== undefined && known.type === type) return known.bytes;
       const bytes = plainFrame(type, stored);
       frames.set(stored, { type, bytes });
-      if (frames.size > framesMax) {
-        const [oldest] = frames.keys();
-        if (oldest !== undefined) frames.delete(oldest);
-      }
+      cachedBytes += bytes.length - (known?.bytes.length ?? 0);
+      trim();
       return bytes;
     },
   };
