@@ -74,8 +74,6 @@ export type CoordinatorMessage =
       readonly receipt: Receipt;
       readonly upserts: readonly Shard[];
       readonly removals: readonly RemovalOrder[];
-      /** Keys that nobody wants or orders away any more. Never deletes. */
-      readonly forgotten: readonly ServiceKey[];
       /** True on the last batch of a reconnect: everything differing has been sent. */
       readonly isComplete: boolean;
     }

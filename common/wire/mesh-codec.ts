@@ -1,12 +1,7 @@
 // Mesh messages: model <-> proto/mesh.proto.
 
 import type { InventoryEntry } from '../model/session.ts';
-import type {
-  AgentMessage,
-  CoordinatorMessage,
-  Incarnation,
-  Receipt,
-} from '../model/session.ts';
+import type { AgentMessage, CoordinatorMessage, Incarnation, Receipt } from '../model/session.ts';
 import type { PeerService, PeerShard } from '../model/peer-table.ts';
 import type { RemovalOrder, Shard, ShardResult } from '../model/shard.ts';
 import type { Topology } from '../model/topology.ts';
@@ -115,7 +110,8 @@ function toAgentPlain(message: AgentMessage): Plain {
 export function decodeAgentMessage(bytes: Uint8Array): AgentMessage {
   const plain = agentType.decode(bytes);
   const kind = plain['message'];
-  const body = typeof kind === 'string' ? readMessage(plain, kind) : fail('message', 'one of its kinds');
+  const body =
+    typeof kind === 'string' ? readMessage(plain, kind) : fail('message', 'one of its kinds');
   switch (kind) {
     case 'hello':
       return readHello(body);
@@ -186,7 +182,8 @@ function toCoordinatorPlain(message: CoordinatorMessage): Plain {
 export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage {
   const plain = coordinatorType.decode(bytes);
   const kind = plain['message'];
-  const body = typeof kind === 'string' ? readMessage(plain, kind) : fail('message', 'one of its kinds');
+  const body =
+    typeof kind === 'string' ? readMessage(plain, kind) : fail('message', 'one of its kinds');
   switch (kind) {
     case 'welcome':
       return {
@@ -205,7 +202,6 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
         receipt: readReceipt(readMessage(body, 'receipt')),
         upserts: readList(body, 'upserts', readShard),
         removals: readList(body, 'removals', readRemoval),
-        forgotten: readKeys(body, 'forgotten'),
         isComplete: readFlag(body, 'isComplete'),
       };
     case 'peers':

@@ -48,7 +48,8 @@ export function readFlag(of: Plain, field: string): boolean {
 
 export function readBytes(of: Plain, field: string, max: number): Uint8Array {
   const value = of[field];
-  if (!(value instanceof Uint8Array) || value.length > max) return fail(field, `at most ${max} bytes`);
+  if (!(value instanceof Uint8Array) || value.length > max)
+    return fail(field, `at most ${max} bytes`);
   return value;
 }
 
@@ -61,7 +62,12 @@ export function readOptionalMessage(of: Plain, field: string): Plain | undefined
   return typeof value === 'object' && value !== null ? (value as Plain) : undefined;
 }
 
-export function readList<T>(of: Plain, field: string, read: (item: Plain) => T, max = listMax): T[] {
+export function readList<T>(
+  of: Plain,
+  field: string,
+  read: (item: Plain) => T,
+  max = listMax,
+): T[] {
   const value = of[field];
   if (!Array.isArray(value) || value.length > max) return fail(field, `a list of at most ${max}`);
   return value.map((item) => read(item as Plain));

@@ -77,7 +77,8 @@ export function decodeReport(bytes: Uint8Array): TelemetryMessage {
     incarnation: readIncarnation(readOptionalMessage(plain, 'incarnation')),
   };
   const field = plain['body'];
-  const body = typeof field === 'string' ? readMessage(plain, field) : fail('body', 'one of its kinds');
+  const body =
+    typeof field === 'string' ? readMessage(plain, field) : fail('body', 'one of its kinds');
   switch (field) {
     case 'heartbeat':
       return { kind: 'heartbeat', ...sender, ...readHeartbeat(body) };
@@ -242,7 +243,9 @@ export function encodeProbeReply(reply: ProbeReply): Uint8Array {
 }
 
 export function decodeProbeReply(bytes: Uint8Array): ProbeReply {
-  return { results: readList(probeReplyType.decode(bytes), 'results', readProbeResult, probeTargetsMax) };
+  return {
+    results: readList(probeReplyType.decode(bytes), 'results', readProbeResult, probeTargetsMax),
+  };
 }
 
 function readProbeResult(plain: Plain): ProbeResult {

@@ -1,0 +1,42 @@
+// Port of the link to the coordinator. Adapter: ./grpc-dialer.ts; the simulation has its own.
+
+import type { AgentMessage, CoordinatorMessage } from '../../common/model/session.ts';
+import type { JoinRequest, JoinResponse } from '../../common/wire/mesh-codec.ts';
+
+export interface Credentials {
+  /** Leaf first. */
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly caPem: string;
+}
+
+/** Why the coordinator ended or refused; `retry` false means that only a person can help. */
+export interface StreamEnd {
+  /** CamelCase; `Unreachable` when nothing was heard. */
+  readonly reason: string;
+  readonly message: string;
+  readonly retry: boolean;
+}
+
+export interface StreamHandler {
+  onMessage(message: CoordinatorMessage): void;
+  /** Once. */
+  onEnd(end: StreamEnd): void;
+}
+
+export interface AgentStream {
+  send(message: AgentMessage): void;
+  end(): void;
+}
+
+export interface MeshDialer {
+  /**
+   * The CA certificate (PEM) that the coordinator presents, fetched without trust; the caller
+   * compares it with the pin in its token.
+   */
+  fetchCa(deadlineMs: number): Promise<string>;
+  /** Rejects with MeshError: retryable COORDINATOR_UNREACHABLE, fatal JOIN_REFUSED. */
+  join(request: JoinRequest, caPem: string, deadlineMs: number): Promise<JoinResponse>;
+  /** Never throws; a stream that cannot be made ends. */
+  connect(credentials: Credentials, handler: StreamHandler): AgentStream;
+}

@@ -1,0 +1,185 @@
+// One agent's open stream: what it holds, what it still has to be told, and when it was last
+// heard. Due keys are a set, so that a slow agent costs memory by key and not by change: the
+// latest wish wins.
+
+import type { ClusterName, ContentHash, ServiceKey } from '../../common/model/ids.ts';
+import type { CoordinatorMessage } from '../../common/model/session.ts';
+import type { PeerSource, PlacementView } from '../../common/model/views.ts';
+import type { RemovalOrder } from '../../common/model/shard.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { SessionStream } from './mesh-port.ts';
+import { findUnclaimed, planBatches, type Wanted } from './plan.ts';
+import { signReceipt, type ReceiptKey } from './receipts.ts';
+
+export interface LinkOptions {
+  readonly cluster: ClusterName;
+  readonly stream: SessionStream;
+  readonly placement: PlacementView;
+  readonly peers: PeerSource;
+  readonly receiptKey: ReceiptKey;
+  readonly clock: Clock;
+}
+
+// Peer changes come in bursts, one per shard of a Service; one message carries them all.
+const peersDelayMs = 50;
+const peersPerMessage = 200;
+
+export class AgentLink {
+  readonly #options: LinkOptions;
+  readonly #held = new Map<ServiceKey, ContentHash>();
+  readonly #due = new Set<ServiceKey>();
+  readonly #duePeers = new Set<ServiceKey>();
+  readonly #waiting: CoordinatorMessage[] = [];
+  #isLive = false;
+  #isBusy = false;
+  #isFlushDue = false;
+  #arePeersDue = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  get cluster(): ClusterName {
+    return this.#options.cluster;
+  }
+
+  get stream(): SessionStream {
+    return this.#options.stream;
+  }
+
+  /** Adds a page of what the agent says it holds. */
+  hold(entries: Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>): void {
+    for (const { key, hash } of entries) this.#held.set(key, hash);
+  }
+
+  /** The agent gave it up. */
+  release(key: ServiceKey): void {
+    this.#held.delete(key);
+  }
+
+  unclaimed(): readonly ServiceKey[] {
+    return this.#isLive ? findUnclaimed(this.#held, this.#wanted()) : [];
+  }
+
+  /** What it holds is known: sends every difference, the marker, and the whole peer table. */
+  open(): void {
+    const { placement, cluster, peers } = this.#options;
+    this.#isLive = true;
+    for (const { key } of placement.shardsOf(cluster)) this.#due.add(key);
+    for (const { key } of placement.removalsOf(cluster)) this.#due.add(key);
+    const batches = this.#takeBatches();
+    const last = batches.pop() ?? this.#toBatch({ upserts: [], removals: [] });
+    for (const batch of batches) this.#queue(batch);
+    this.#queue({ ...last, isComplete: true });
+    this.#queueFullPeers([...peers.services()].sort());
+  }
+
+  mark(key: ServiceKey): void {
+    this.#due.add(key);
+    if (!this.#isLive || this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    this.#options.clock.soon(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  markPeers(key: ServiceKey): void {
+    this.#duePeers.add(key);
+    if (!this.#isLive || this.#arePeersDue) return;
+    this.#arePeersDue = true;
+    this.#options.clock.after(peersDelayMs, () => {
+      this.#arePeersDue = false;
+      this.#flushPeers();
+    });
+  }
+
+  /** Small and out of order with batches: ping, certificate, drain, welcome. */
+  sendNow(message: CoordinatorMessage): void {
+    this.#isBusy = !this.#options.stream.send(message) || this.#isBusy;
+  }
+
+  onDrain(): void {
+    this.#isBusy = false;
+    while (!this.#isBusy) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#isBusy = !this.#options.stream.send(next);
+    }
+    if (this.#isBusy || !this.#isLive) return;
+    if (this.#due.size > 0) this.#flush();
+    if (this.#duePeers.size > 0) this.#flushPeers();
+  }
+
+  close(): void {
+    this.#isLive = false;
+    this.#due.clear();
+    this.#duePeers.clear();
+    this.#waiting.length = 0;
+  }
+
+  #flush(): void {
+    if (!this.#isLive || this.#isBusy) return; // due keys wait for onDrain
+    for (const batch of this.#takeBatches()) this.#queue(batch);
+  }
+
+  #flushPeers(): void {
+    if (!this.#isLive || this.#isBusy) return;
+    const { peers } = this.#options;
+    const keys = [...this.#duePeers].sort();
+    this.#duePeers.clear();
+    for (let start = 0; start < keys.length; start += peersPerMessage) {
+      const page = keys.slice(start, start + peersPerMessage);
+      const known = page.map((key) => ({ key, service: peers.peers(key) }));
+      this.#queue({
+        kind: 'peers',
+        upserts: known.flatMap(({ service }) => service ?? []),
+        removals: known.filter(({ service }) => service === undefined).map(({ key }) => key),
+        isFull: false,
+      });
+    }
+  }
+
+  #queueFullPeers(keys: readonly ServiceKey[]): void {
+    this.#duePeers.clear();
+    for (let start = 0; start === 0 || start < keys.length; start += peersPerMessage) {
+      const page = keys.slice(start, start + peersPerMessage);
+      const upserts = page.flatMap((key) => this.#options.peers.peers(key) ?? []);
+      this.#queue({ kind: 'peers', upserts, removals: [], isFull: start === 0 });
+    }
+  }
+
+  #takeBatches() {
+    const plans = planBatches(this.#due, this.#held, this.#wanted());
+    this.#due.clear();
+    return plans.map((plan) => {
+      for (const { key, hash } of plan.upserts) this.#held.set(key, hash);
+      // As good as gone: if it is wanted again before the agent obeys, it must be sent again.
+      for (const { key } of plan.removals) this.#held.delete(key);
+      return this.#toBatch(plan);
+    });
+  }
+
+  #toBatch({ upserts, removals }: ReturnType<typeof planBatches>[number]) {
+    const revision = this.#options.placement.revision();
+    const receipt = signReceipt(this.#options.receiptKey, revision);
+    return { kind: 'batch' as const, revision, receipt, upserts, removals, isComplete: false };
+  }
+
+  #queue(message: CoordinatorMessage): void {
+    if (this.#isBusy) this.#waiting.push(message);
+    else this.#isBusy = !this.#options.stream.send(message);
+  }
+
+  #wanted(): Wanted {
+    const { placement, cluster } = this.#options;
+    let orders: Map<ServiceKey, RemovalOrder> | undefined;
+    return {
+      shard: (key) => placement.shard(cluster, key),
+      order: (key) => {
+        orders ??= new Map([...placement.removalsOf(cluster)].map((order) => [order.key, order]));
+        return orders.get(key);
+      },
+    };
+  }
+}

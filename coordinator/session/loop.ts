@@ -1,0 +1,377 @@
+// Agents' sessions: who is connected, what each shall have, and what became of it. Every stream
+// says Hello, is checked against its live Cluster, gets the next session number, then differences.
+//
+//   L1. A certificate acts for its own, living Cluster only (I8).
+//   L2. One stream per cluster: the newer wins, the older is told why.
+//   L3. A batch is never computed from a view older than the agent has applied (I2).
+
+import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import {
+  toLogPrefix,
+  type ClusterName,
+  type Revision,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
+import type { AgentMessage } from '../../common/model/session.ts';
+import type { ShardResult } from '../../common/model/shard.ts';
+import type {
+  EventRecorder,
+  PeerSource,
+  PlacementView,
+  SessionState,
+  SessionView,
+} from '../../common/model/views.ts';
+import { assertNever, MeshError } from '../../common/pure/errors.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import type { Clock, Timer } from '../../common/runtime/clock.ts';
+import { describeError, type Log } from '../../common/runtime/log.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
+import type { Desired } from '../desired/store.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
+import { awaitView, checkPeer, claimSession, removedRefusal, supersededRefusal } from './hello.ts';
+import { join } from './join.ts';
+import { AgentLink } from './link.ts';
+import type { MeshListener, Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
+import { digestOf } from './plan.ts';
+import { checkReceipt, type ReceiptKey } from './receipts.ts';
+
+/** Who may report over NATS. Adapter: ./nats-server.ts. */
+export interface TelemetryUsers {
+  /** Resolves when the cluster's certificate is accepted. */
+  allow(cluster: ClusterName, uid: string): Promise<void>;
+  revoke(cluster: ClusterName): Promise<void>;
+  /** Where agents report to. */
+  urls(): readonly string[];
+}
+
+export interface SessionsOptions {
+  readonly desired: Desired;
+  readonly placement: PlacementView;
+  readonly peers: PeerSource;
+  readonly acknowledgeRemoval: (order: {
+    readonly cluster: ClusterName;
+    readonly key: ServiceKey;
+    readonly revision: Revision;
+  }) => Promise<void>;
+  readonly listener: MeshListener;
+  readonly authority: CertificateAuthority;
+  readonly receiptKey: ReceiptKey;
+  readonly telemetryUsers: TelemetryUsers;
+  readonly recorder: EventRecorder;
+  readonly config: {
+    readonly federation: string;
+    readonly domain: string;
+    readonly ttlSeconds: number;
+  };
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface Sessions extends SessionView {
+  /** Resolves with the port that agents dial. */
+  start(): Promise<number>;
+  stop(): Promise<void>;
+  /** Removal orders that stand for a result are looked up by the placement stage's wake-ups. */
+  connected(): readonly ClusterName[];
+}
+
+// Half of the silence after which a cluster is suspected, with room for a round trip.
+const pingMs = 1_000;
+
+type Hello = Extract<AgentMessage, { kind: 'hello' }>;
+
+interface ClusterRecord {
+  link: AgentLink | undefined;
+  state: SessionState | undefined;
+  readonly results: Map<ServiceKey, ShardResult>;
+}
+
+interface Stage extends SessionsOptions {
+  readonly clusters: Map<ClusterName, ClusterRecord>;
+  readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
+}
+
+export function createSessions(options: SessionsOptions): Sessions {
+  const listeners = new Set<(due: { cluster: ClusterName; key: ServiceKey | undefined }) => void>();
+  const clusters = new Map<ClusterName, ClusterRecord>();
+  const tell = (cluster: ClusterName, key?: ServiceKey): void => {
+    for (const listener of listeners) listener({ cluster, key });
+  };
+  const stage: Stage = { ...options, clusters, tell };
+  const stops: (() => void)[] = [];
+  return {
+    session: (cluster) => clusters.get(cluster)?.state,
+    result: (cluster, key) => clusters.get(cluster)?.results.get(key),
+    unclaimed: (cluster) => clusters.get(cluster)?.link?.unclaimed() ?? [],
+    connected: () =>
+      [...clusters].filter(([, { link }]) => link !== undefined).map(([name]) => name),
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    start: async () => {
+      stops.push(...watchViews(stage), pingAll(stage));
+      return options.listener.listen({
+        onJoin: (request, remoteAddress) => join(stage, request, remoteAddress),
+        onSession: (stream) => openSession(stage, stream),
+      });
+    },
+    stop: async () => {
+      for (const stop of stops.splice(0)) stop();
+      for (const { link } of clusters.values())
+        link?.sendNow({ kind: 'drain', reconnectAfterMs: 0 });
+      await options.listener.close();
+    },
+  };
+}
+
+function watchViews(stage: Stage): readonly (() => void)[] {
+  const { desired, placement, peers, clusters, telemetryUsers, log } = stage;
+  const prefix = toLogPrefix(isthmusGroup, 'clusters');
+  const watch = desired.watch(prefix, desired.revision(), (events) => {
+    for (const { kind, current, previous } of events) {
+      const name = current.object.metadata.name as ClusterName; // its kind checks the name
+      const isSame =
+        kind !== 'deleted' && isSameIdentity(current.object as Cluster, previous?.object);
+      if (isSame || previous === undefined) continue;
+      endLink(stage, name, removedRefusal(name));
+      if (kind !== 'deleted') continue;
+      clusters.delete(name);
+      telemetryUsers.revoke(name).catch((error: unknown) => {
+        log.error('a removed cluster keeps its NATS user', {
+          cluster: name,
+          error: describeError(error),
+        });
+      });
+    }
+  });
+  if (watch === 'expired') throw new MeshError('retryable', 'WATCH_EXPIRED', `watching ${prefix}`);
+  return [
+    () => watch.cancel(),
+    placement.subscribe(({ cluster, key }) => clusters.get(cluster)?.link?.mark(key)),
+    peers.subscribe((key) => {
+      for (const { link } of clusters.values()) link?.markPeers(key);
+    }),
+  ];
+}
+
+function isSameIdentity(next: Cluster, previous: object | undefined): boolean {
+  const before = previous as Cluster | undefined;
+  return (
+    next.metadata.deletionTimestamp === undefined &&
+    next.metadata.uid === before?.metadata.uid &&
+    (before?.status?.publicKeyHash === undefined ||
+      next.status?.publicKeyHash === before.status.publicKeyHash)
+  );
+}
+
+function pingAll({ clusters, clock }: Stage): () => void {
+  let timer: Timer;
+  let nonce = 0;
+  const ping = (): void => {
+    nonce += 1;
+    for (const { link } of clusters.values()) link?.sendNow({ kind: 'ping', nonce });
+    timer = clock.after(pingMs, ping);
+  };
+  timer = clock.after(pingMs, ping);
+  return () => timer.cancel();
+}
+
+function endLink(stage: Stage, cluster: ClusterName, refusal: Refusal): void {
+  const record = stage.clusters.get(cluster);
+  if (record?.link === undefined) return;
+  record.link.stream.end(refusal);
+  closeLink(stage, cluster, record.link);
+}
+
+function closeLink(
+  { clusters, tell, log, metrics }: Stage,
+  cluster: ClusterName,
+  link: AgentLink,
+): void {
+  link.close();
+  const record = clusters.get(cluster);
+  if (record?.link !== link) return; // superseded already
+  record.link = undefined;
+  if (record.state !== undefined) record.state = { ...record.state, isConnected: false };
+  metrics.gauge(
+    'mesh_session_agents',
+    [...clusters.values()].filter((one) => one.link !== undefined).length,
+  );
+  log.info('session closed', { cluster });
+  tell(cluster);
+}
+
+function openSession(stage: Stage, stream: SessionStream): SessionHandler {
+  const { cluster } = stream.peer;
+  const refusal = checkPeer(stage.desired, stream.peer);
+  if (refusal !== undefined) {
+    stage.log.info('session refused', { cluster, reason: refusal.reason });
+    stage.metrics.count('mesh_session_refusals_total', { reason: refusal.reason });
+    stream.end(refusal);
+    return { onMessage: () => undefined, onDrain: () => undefined, onEnd: () => undefined };
+  }
+  const link = new AgentLink({ ...stage, cluster, stream });
+  let isGreeted = false;
+  return {
+    onMessage: (message) => {
+      if (message.kind === 'hello' && !isGreeted) {
+        isGreeted = true;
+        void greet(stage, link, message).catch((error: unknown) => {
+          stage.log.warn('session failed', { cluster, error: describeError(error) });
+          stream.end({
+            reason: 'Unavailable',
+            message: 'the coordinator is not ready',
+            retry: true,
+          });
+        });
+        return;
+      }
+      const record = stage.clusters.get(cluster);
+      if (record?.link === link) onMessage(stage, record, link, message);
+      else if (!isGreeted)
+        stream.end({ reason: 'HelloMissing', message: 'Hello comes first', retry: false });
+    },
+    onDrain: () => link.onDrain(),
+    onEnd: () => closeLink(stage, cluster, link),
+  };
+}
+
+async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void> {
+  const { clusters, clock, placement, telemetryUsers, config, desired, receiptKey, log } = stage;
+  const { cluster, stream } = link;
+  if (hello.cluster !== cluster) {
+    const message = `the certificate is for cluster ${cluster}, Hello for ${hello.cluster}`;
+    return stream.end({ reason: 'WrongCluster', message, retry: false });
+  }
+  const receipt = checkReceipt(receiptKey, hello.receipt, desired.revision());
+  if (receipt.kind === 'regressed') {
+    desired.refuseWrites(receipt.message);
+    return stream.end({ reason: 'StoreRegressed', message: receipt.message, retry: true });
+  }
+  if (receipt.kind === 'fine') await awaitView(stage, receipt.revision); // L3
+  const session = await claimSession(desired, cluster);
+  await telemetryUsers.allow(cluster, stream.peer.clusterUid);
+  endLink(stage, cluster, supersededRefusal(cluster, stream.remoteAddress)); // L2
+  const record = clusters.get(cluster) ?? { link: undefined, state: undefined, results: new Map() };
+  clusters.set(cluster, record);
+  record.link = link;
+  record.state = {
+    isConnected: true,
+    incarnation: { session, boot: hello.incarnation.boot },
+    topology: hello.topology,
+    kubernetesVersion: hello.kubernetesVersion,
+    agentVersion: hello.agentVersion,
+    lastMessageMonotonicMs: clock.monotonicMs(),
+    remoteAddress: stream.remoteAddress,
+  };
+  const wanted = [...placement.shardsOf(cluster)];
+  const wantsInventory = hello.digest !== digestOf(wanted);
+  link.sendNow({
+    kind: 'welcome',
+    session,
+    ...config,
+    natsUrls: telemetryUsers.urls(),
+    wantsInventory,
+  });
+  log.info('session open', {
+    cluster,
+    session,
+    remoteAddress: stream.remoteAddress,
+    wantsInventory,
+  });
+  stage.metrics.gauge(
+    'mesh_session_agents',
+    [...clusters.values()].filter((one) => one.link !== undefined).length,
+  );
+  if (!wantsInventory) {
+    link.hold(wanted);
+    link.open();
+  }
+  stage.tell(cluster);
+}
+
+function onMessage(
+  stage: Stage,
+  record: ClusterRecord,
+  link: AgentLink,
+  message: AgentMessage,
+): void {
+  const { state } = record;
+  if (state === undefined) return;
+  record.state = { ...state, lastMessageMonotonicMs: stage.clock.monotonicMs() };
+  switch (message.kind) {
+    case 'hello':
+      return link.stream.end({ reason: 'HelloTwice', message: 'Hello comes once', retry: true });
+    case 'pong':
+      return;
+    case 'inventory':
+      link.hold(message.entries);
+      if (message.isLast) link.open();
+      return;
+    case 'ack':
+      for (const result of message.results)
+        noteResult(stage, record, link, message.revision, result);
+      return;
+    case 'topology':
+      record.state = {
+        ...record.state,
+        topology: message.topology,
+        kubernetesVersion: message.kubernetesVersion,
+      };
+      return stage.tell(link.cluster);
+    case 'renew':
+      void renew(stage, link, message.csrDer);
+      return;
+    default:
+      return assertNever(message);
+  }
+}
+
+function noteResult(
+  { placement, acknowledgeRemoval, tell, log }: Stage,
+  record: ClusterRecord,
+  link: AgentLink,
+  revision: Revision,
+  result: ShardResult,
+): void {
+  const { cluster } = link;
+  if (result.outcome === 'removed' || result.outcome === 'released') {
+    record.results.delete(result.key);
+    link.release(result.key);
+    const order = [...placement.removalsOf(cluster)].find(({ key }) => key === result.key);
+    // An order newer than the batch that was obeyed is another order.
+    if (order !== undefined && order.revision <= revision) {
+      acknowledgeRemoval(order).catch((error: unknown) => {
+        log.warn('a removal could not be acknowledged', { cluster, error: describeError(error) });
+      });
+    }
+  } else {
+    record.results.set(result.key, result);
+  }
+  tell(cluster, result.key);
+}
+
+async function renew(stage: Stage, link: AgentLink, csrDer: Uint8Array): Promise<void> {
+  const { authority, log } = stage;
+  const { cluster, stream } = link;
+  try {
+    if (authority.hashOfRequest(csrDer) !== stream.peer.publicKeyHash) {
+      return stream.end({
+        reason: 'WrongKey',
+        message: 'a renewal keeps its key; join again',
+        retry: false,
+      });
+    }
+    const { clusterUid } = stream.peer;
+    link.sendNow({
+      kind: 'certificate',
+      chainPem: await authority.sign({ csrDer, cluster, clusterUid }),
+    });
+    log.info('certificate renewed', { cluster });
+  } catch (error) {
+    log.warn('certificate not renewed', { cluster, error: describeError(error) });
+  }
+}
