@@ -10,11 +10,12 @@
 //   A4. (I6) The last address never goes on suspicion: while an undrained shard has a known
 //       ingress and the Service had names, it has names.
 
-import type { ShardState } from '../../common/model/health.ts';
+import type { ShardVerdict } from '../../common/model/health.ts';
+import type { ClusterName } from '../../common/model/ids.ts';
 import type { Publication, RecordSet } from '../../common/model/publication.ts';
 import { isPublishable, parseAddress } from '../../common/pure/address-rules.ts';
 import { toWireName } from '../../common/pure/dns-wire.ts';
-import type { PublicationInput, ShardInput } from './plan.ts';
+import type { PublicationInput } from './plan.ts';
 
 export interface Finding {
   readonly invariant: 'A1' | 'A2' | 'A3' | 'A4';
@@ -33,8 +34,10 @@ export function auditPublication(
   }
   const form = planned.recordSets.flatMap((set) => doubtForm(input, set));
   const names = [...byName].flatMap(([name, sets]) => doubtName(name, sets));
-  const leads = [...byName.keys()].flatMap((name) => doubtLead(input, name, byName));
-  return [...form, ...names, ...leads, ...doubtLast(input, planned)];
+  const evidence = readEvidence(input);
+  const good = new Set(evidence.flatMap(({ isGood, ingress }) => (isGood ? ingress : [])));
+  const leads = [...byName.keys()].flatMap((name) => doubtLead(input.zone, name, byName, good));
+  return [...form, ...names, ...leads, ...doubtLast(input, planned, evidence)];
 }
 
 function doubtForm(input: PublicationInput, set: RecordSet): readonly Finding[] {
@@ -63,18 +66,14 @@ function doubtName(name: string, sets: readonly RecordSet[]): readonly Finding[]
 }
 
 function doubtLead(
-  input: PublicationInput,
+  zone: string,
   name: string,
   byName: ReadonlyMap<string, readonly RecordSet[]>,
+  good: ReadonlySet<string>,
 ): readonly Finding[] {
-  const ends = followName(input.zone, name, byName);
+  const ends = followName(zone, name, byName);
   if (ends === undefined) return [{ invariant: 'A2', message: `${name} leads nowhere` }];
-  const states = input.shards.map((shard) => ({ shard, state: stateOf(input, shard) }));
-  const good = states
-    .filter(({ state }) => state === 'healthy')
-    .flatMap(({ shard }) => ingressOf(input, shard));
-  if (good.length === 0) return [];
-  const bad = ends.filter((end) => !good.includes(end));
+  const bad = good.size === 0 ? [] : ends.filter((end) => !good.has(end));
   return bad.length > 0
     ? [{ invariant: 'A3', message: `${name} leads to ${bad.join(', ')}, which is not healthy` }]
     : [];
@@ -100,47 +99,48 @@ function followName(
   return undefined;
 }
 
-function doubtLast(input: PublicationInput, planned: Publication): readonly Finding[] {
-  const before = input.previous;
-  const hadNames =
-    before !== undefined && before.serviceUid === input.serviceUid && before.recordSets.length > 0;
+function doubtLast(
+  input: PublicationInput,
+  planned: Publication,
+  evidence: readonly Evidence[],
+): readonly Finding[] {
+  const before = recordedBefore(input);
+  const hadNames = (before?.recordSets.length ?? 0) > 0;
   if (!hadNames || planned.recordSets.length > 0 || planned.reason === 'NameTooLong') return [];
   if (input.isHeadless || input.type === 'ExternalName') return [];
-  const left = input.shards.filter(
-    (shard) => shard.isDrained !== true && ingressOf(input, shard).length > 0,
-  );
+  const left = evidence.filter(({ isDrained, ingress }) => !isDrained && ingress.length > 0);
+  if (left.length === 0) return [];
   const who = left.map(({ cluster }) => cluster).join(', ');
-  return left.length === 0
-    ? []
-    : [
-        {
-          invariant: 'A4',
-          message: `the last names would go while ${who} may still answer`,
-        },
-      ];
+  return [{ invariant: 'A4', message: `the last names would go while ${who} may still answer` }];
 }
 
-/** A verdict that is not there yet leaves what was recorded before. */
-function isUnknown({ verdict }: ShardInput): boolean {
-  return verdict === undefined || verdict.state === 'pending';
+/** What the verdicts say of one shard; without one, what was recorded before. */
+interface Evidence {
+  readonly cluster: ClusterName;
+  readonly isDrained: boolean;
+  readonly isGood: boolean;
+  readonly ingress: readonly string[];
 }
 
-function recorded(input: PublicationInput, shard: ShardInput) {
-  if (input.previous?.serviceUid !== input.serviceUid) return undefined;
-  return input.previous.shards.find(({ cluster }) => cluster === shard.cluster);
+function readEvidence(input: PublicationInput): readonly Evidence[] {
+  const recorded = new Map(recordedBefore(input)?.shards.map((shard) => [shard.cluster, shard]));
+  return input.shards.map(({ cluster, verdict, isDrained = false }) => {
+    if (verdict !== undefined && verdict.state !== 'pending') {
+      const isGood = verdict.state === 'healthy' && !isDrained;
+      return { cluster, isDrained, isGood, ingress: ingressOf(input, verdict) };
+    }
+    const known = recorded.get(cluster);
+    const ingress = known === undefined ? [] : [...known.addresses, ...known.hostnames];
+    return { cluster, isDrained, isGood: known?.state === 'healthy' && !isDrained, ingress };
+  });
 }
 
-function stateOf(input: PublicationInput, shard: ShardInput): ShardState {
-  if (shard.isDrained === true) return 'pending';
-  return (isUnknown(shard) ? recorded(input, shard)?.state : shard.verdict?.state) ?? 'pending';
+function recordedBefore(input: PublicationInput): Publication | undefined {
+  return input.previous?.serviceUid === input.serviceUid ? input.previous : undefined;
 }
 
-function ingressOf(input: PublicationInput, shard: ShardInput): readonly string[] {
-  if (isUnknown(shard)) {
-    const known = recorded(input, shard);
-    return known === undefined ? [] : [...known.addresses, ...known.hostnames];
-  }
-  return (shard.verdict?.addresses ?? []).flatMap(({ ip, hostname }) => {
+function ingressOf(input: PublicationInput, verdict: ShardVerdict): readonly string[] {
+  return verdict.addresses.flatMap(({ ip, hostname }) => {
     const address = ip === undefined ? undefined : parseAddress(ip);
     const addresses =
       address !== undefined && isPublishable(address, input.addressRules) ? [address] : [];

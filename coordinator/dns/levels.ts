@@ -45,7 +45,7 @@ export function levelsOf<S extends { readonly topology: Topology }>(
   const stand = (shard: S, name: string, level: Level, parent: string): void => {
     const known = below.get(name);
     if (known === undefined) below.set(name, { level, parent, shards: [shard] });
-    else if (!known.shards.includes(shard)) known.shards.push(shard);
+    else known.shards.push(shard);
   };
   for (const shard of shards) {
     const { region, zones } = shard.topology;
@@ -56,7 +56,7 @@ export function levelsOf<S extends { readonly topology: Topology }>(
       continue;
     }
     stand(shard, regionName, 'region', globalName);
-    for (const zone of zones) {
+    for (const zone of new Set(zones)) {
       const zoneName = toZoneName(key, { zone, region }, scope);
       if (isNameable(zoneName)) stand(shard, zoneName, 'zone', regionName);
       else tooLong.add(zoneName);

@@ -66,10 +66,14 @@ export interface Candidate {
 }
 
 export function planPublication(input: PublicationInput): Publication {
-  const candidates = input.shards.map((shard) => toCandidate(input, shard)).sort(byCluster);
-  const isSame = input.previous?.serviceUid === input.serviceUid;
+  // A Service of the same name but another uid is another Service: it inherits nothing.
+  const before = input.previous?.serviceUid === input.serviceUid ? input.previous : undefined;
+  const recorded = new Map(before?.shards.map((shard) => [shard.cluster, shard]));
+  const candidates = input.shards
+    .map((shard) => toCandidate(input, shard, recorded.get(shard.cluster)))
+    .sort(byCluster);
   const healthy = candidates.filter(isHealthy);
-  const everHealthy = (isSame && input.previous?.everHealthy === true) || healthy.length > 0;
+  const everHealthy = before?.everHealthy === true || healthy.length > 0;
   const levels = levelsOf(
     input.key,
     { federation: input.federation, domain: input.zone },
@@ -130,14 +134,11 @@ function whyNoNames(
   return undefined;
 }
 
-function toCandidate(input: PublicationInput, shard: ShardInput): Candidate {
-  const { cluster, topology } = shard;
-  const isDrained = shard.isDrained === true;
-  const { verdict } = shard;
-  const isSame = input.previous?.serviceUid === input.serviceUid;
-  const before = isSame
-    ? input.previous?.shards.find((known) => known.cluster === cluster)
-    : undefined;
+function toCandidate(
+  input: PublicationInput,
+  { cluster, topology, verdict, isDrained = false }: ShardInput,
+  before: PublishedShard | undefined,
+): Candidate {
   if (verdict === undefined || verdict.state === 'pending') {
     const { state = 'pending', reason = verdict?.reason ?? 'NothingKnown' } = before ?? {};
     const { sinceMs = verdict?.sinceMs ?? 0, addresses = [], hostnames = [] } = before ?? {};
