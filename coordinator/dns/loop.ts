@@ -104,10 +104,11 @@ export function createDns(options: DnsOptions): Dns {
 
 function startLoop(options: DnsOptions) {
   const { desired, placement, health } = options;
-  const complaints = new Map<ServiceKey, string>();
+  const memory: Memory = { complaints: new Map(), otherZones: new Map() };
   const loop = createLoop<ServiceKey>({
     name: 'dns',
-    run: (key) => publish(options, complaints, key),
+    run: async (key) =>
+      (await dropOtherZones(options, memory, key)) ?? publish(options, memory.complaints, key),
     clock: options.clock,
     chance: options.chance,
     log: options.log,
@@ -128,10 +129,40 @@ function startLoop(options: DnsOptions) {
     // Also publications without a Service: it may have gone while nobody held the lease.
     follow(desired, toLogPrefix(isthmusGroup, 'publications'), (at) => {
       const published = readPublication(at.object);
-      if (published !== undefined) loop.mark(published.key);
+      if (published === undefined) return;
+      if (published.zone !== options.config.domain) memory.otherZones.set(at.key, published.key);
+      loop.mark(published.key);
     }),
   ];
   return { loop, stops };
+}
+
+interface Memory {
+  /** Last complaint of the audit, by Service. */
+  readonly complaints: Map<ServiceKey, string>;
+  /** Publications in zones that are no longer ours, from before the domain was changed. */
+  readonly otherZones: Map<LogKey, ServiceKey>;
+}
+
+/** I7: names under a former domain go. Says when to come back if one would not. */
+async function dropOtherZones(
+  { desired, term }: DnsOptions,
+  { otherZones }: Memory,
+  key: ServiceKey,
+): Promise<{ readonly againAfterMs: number } | undefined> {
+  if (otherZones.size === 0) return undefined;
+  for (const [at, service] of otherZones) {
+    if (service !== key) continue;
+    const expected = desired.get(at)?.revision;
+    if (expected === undefined) {
+      otherZones.delete(at);
+      continue;
+    }
+    const request = { key: at, object: undefined, expected, guard: term.guard() };
+    if ((await desired.write(request)).kind === 'conflict') return { againAfterMs: conflictWaitMs };
+    otherZones.delete(at);
+  }
+  return undefined;
 }
 
 type OnObject = (current: StoredObject, previous: StoredObject | undefined) => void;

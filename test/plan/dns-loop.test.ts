@@ -9,6 +9,7 @@ import {
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
 import type { HealthView, PlacementView } from '../../common/model/views.ts';
+import { toPublicationKey, toPublicationObject } from '../../common/pure/publication-object.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
@@ -259,4 +260,16 @@ test('a cluster that is deselected leaves its names; a cluster that moves takes 
   await world.dns.idle();
   t.deepEqual(world.values(nginxAt('zn', 'rn')), ['8.8.0.1']);
   t.deepEqual(world.values(nginxAt('ra')), []);
+});
+
+test('I7 what was published under a former domain goes', async (t) => {
+  const world = await createReady();
+  const published = world.published();
+  if (published === undefined) return t.fail('nothing published');
+  const former = toPublicationObject({ ...published, zone: 'example.net' });
+  const at = toPublicationKey(nginx, 'example.net');
+  await world.put(at, former);
+  await world.dns.idle();
+  t.is(world.desired.get(at), undefined);
+  t.deepEqual(world.published(), published);
 });
