@@ -47,14 +47,6 @@ export function serviceKind(options: ServiceKindOptions): KindDefinition {
     deleteAnswer: 'object',
     schema: serviceSchema,
     description: serviceSchema.description,
-    allocatedFields: [
-      'spec.clusterIP',
-      'spec.clusterIPs',
-      'spec.ipFamilies',
-      'spec.ipFamilyPolicy',
-      'spec.healthCheckNodePort',
-      'spec.ports.nodePort',
-    ],
     columns,
     fieldSelectors: {
       'spec.clusterIP': (service) => ownText(specOf(service), 'clusterIP'),

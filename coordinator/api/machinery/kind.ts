@@ -76,11 +76,6 @@ export interface KindDefinition {
   /** metadata.generation is kept and rises with the spec (Services: no). */
   readonly tracksGeneration: boolean;
   readonly schema: Schema;
-  /**
-   * Fields that the server fills for whoever creates the object, such as `spec.clusterIP`: they
-   * belong to no field manager until somebody changes them. Paths leave out list items.
-   */
-  readonly allocatedFields?: readonly string[];
   readonly columns: readonly Column[];
   /** Beyond metadata.name and metadata.namespace. */
   readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>;

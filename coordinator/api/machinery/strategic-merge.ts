@@ -118,20 +118,27 @@ function mergeItems(
   patch: { readonly items: readonly JsonObject[]; readonly key: string },
 ): readonly Json[] {
   const { items, key } = patch;
-  const merged = new Map(original.map((item) => [identityOf(item, key), item]));
+  const merged: (Json | undefined)[] = [...original];
+  // Two live items may share the key (80/TCP and 80/UDP): the first one is meant, none is lost.
+  const places = new Map(
+    original.map((item, index) => [identityOf(item, key), index] as const).toReversed(),
+  );
   for (const item of items) {
     const directive = own(item, patchDirective);
     if (own(item, key) === undefined) throw missingKey(item, key);
     const identity = identityOf(item, key);
+    const place = places.get(identity);
     if (directive === 'delete') {
-      merged.delete(identity);
+      if (place !== undefined) merged[place] = undefined;
+      places.delete(identity);
       continue;
     }
     if (directive !== undefined) throw unknownDirective(directive, item);
-    const found = merged.get(identity);
-    merged.set(identity, mergeMap(schema, isRecord(found) ? found : {}, item));
+    const found = place === undefined ? undefined : merged[place];
+    places.set(identity, place ?? merged.length);
+    merged[place ?? merged.length] = mergeMap(schema, isRecord(found) ? found : {}, item);
   }
-  return [...merged.values()];
+  return merged.filter((item) => item !== undefined);
 }
 
 function requireMap(item: Json, key: string): JsonObject {
