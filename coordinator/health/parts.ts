@@ -10,6 +10,7 @@ import {
 } from '../../common/model/ids.ts';
 import { isthmusApiVersion, isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import type { AgentEvent, ProbeTarget, TelemetryMessage } from '../../common/model/telemetry.ts';
+import type { Service } from '../../common/model/kube-object.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import type { HealthView } from '../../common/model/views.ts';
 import { createBaseline, type Baseline } from './baseline.ts';
@@ -23,7 +24,12 @@ import { createPeers, type Peers } from './peers.ts';
 import { planTargets, type ProbedShard } from './plan-targets.ts';
 import { createPolicies, type Policies } from './policies.ts';
 import { createProbing } from './probing.ts';
-import { createShardTable, type ShardSurroundings, type ShardTable } from './shard-table.ts';
+import {
+  createShardTable,
+  type KnownShard,
+  type ShardSurroundings,
+  type ShardTable,
+} from './shard-table.ts';
 import { createSuspicions, type Suspicions } from './suspicions.ts';
 import { createSyncing, type Syncing } from './syncing.ts';
 import { createVantages } from './vantages.ts';
@@ -77,8 +83,15 @@ export function buildParts(options: HealthOptions): Parts {
     for (const listener of listeners) listener({ cluster, key });
   };
 
+  /** What an agent reports names no port to probe that the user's Service does not have. */
+  const wantedPorts = (key: ServiceKey): ReadonlySet<number> => {
+    const at = toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) });
+    const service = desired.get(at)?.object as Service | undefined;
+    return new Set((service?.spec.ports ?? []).map(({ port }) => port));
+  };
+
   const targetsOf = (cluster: ClusterName): readonly ProbeTarget[] =>
-    planTargets(probedShards(shards, cluster), rules);
+    planTargets(probedShards(shards.known(cluster), wantedPorts), rules);
 
   const surroundings = (cluster: ClusterName): ShardSurroundings => {
     const entry = table.entry(cluster);
@@ -180,7 +193,7 @@ export function buildParts(options: HealthOptions): Parts {
     stillWanted: (cluster, report) => table.entry(cluster)?.reports.wantsSync(report) ?? false,
   });
   const peers = createPeers({
-    placement, topology, rules, verdict: shards.get,
+    placement, topology, rules, wantedPorts, verdict: shards.get,
     clusters: () => topologies.keys(),
   });
   const intake = createIntake({
@@ -246,11 +259,15 @@ export function buildParts(options: HealthOptions): Parts {
   };
 }
 
-function* probedShards(shards: ShardTable, cluster: ClusterName): Iterable<ProbedShard> {
-  for (const { damping, verdict } of shards.known(cluster)) {
-    if (verdict === undefined) continue;
-    const { addresses, ports } = verdict;
-    yield { isHealthy: damping.reported === 'healthy', addresses, ports };
+function* probedShards(
+  shards: Iterable<KnownShard>,
+  wantedPorts: (key: ServiceKey) => ReadonlySet<number>,
+): Iterable<ProbedShard> {
+  for (const { damping, verdict } of shards) {
+    if (verdict === undefined || damping.reported !== 'healthy') continue;
+    const wanted = wantedPorts(verdict.key);
+    const ports = verdict.ports.filter(({ port }) => wanted.has(port));
+    yield { isHealthy: true, addresses: verdict.addresses, ports };
   }
 }
 

@@ -20,12 +20,18 @@ export function createPeers(options: {
   readonly clusters: () => Iterable<ClusterName>;
   readonly topology: (cluster: ClusterName) => Topology;
   readonly verdict: (cluster: ClusterName, key: ServiceKey) => ShardVerdict | undefined;
+  /** Ports that the Service has at the federation: no others may be probed. */
+  readonly wantedPorts: (key: ServiceKey) => ReadonlySet<number>;
   readonly rules: AddressRules;
 }): Peers {
   const { placement, rules } = options;
   const listeners = new Set<(key: ServiceKey) => void>();
 
-  const toPeer = (cluster: ClusterName, key: ServiceKey): PeerShard => {
+  const toPeer = (
+    cluster: ClusterName,
+    key: ServiceKey,
+    wanted: ReadonlySet<number>,
+  ): PeerShard => {
     const verdict = options.verdict(cluster, key);
     const { zones, region } = options.topology(cluster);
     return {
@@ -34,7 +40,7 @@ export function createPeers(options: {
       region,
       addresses: publishableAddresses(verdict?.addresses ?? [], rules),
       hostnames: hostnamesOf(verdict?.addresses ?? []),
-      tcpPorts: tcpPorts(verdict?.ports ?? []),
+      tcpPorts: tcpPorts(verdict?.ports ?? []).filter((port) => wanted.has(port)),
       isHealthy: verdict?.state === 'healthy',
     };
   };
@@ -42,7 +48,8 @@ export function createPeers(options: {
   const peers = (key: ServiceKey): PeerService | undefined => {
     const clusters = placement.clustersOf(key);
     if (clusters.length === 0) return undefined;
-    return { key, shards: clusters.map((cluster) => toPeer(cluster, key)) };
+    const wanted = options.wantedPorts(key);
+    return { key, shards: clusters.map((cluster) => toPeer(cluster, key, wanted)) };
   };
 
   const services = (): Iterable<ServiceKey> => {

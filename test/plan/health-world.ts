@@ -108,6 +108,7 @@ export async function createWorld(
     beats: 0,
   }));
   for (const member of members) await writeCluster(desired, member);
+  await writeService(desired);
   const blind = new Set<string>();
   const events: string[] = [];
   const bus = createBus(clock, members, blind);
@@ -197,6 +198,17 @@ async function writeCluster(desired: Desired, { name, zone }: Member): Promise<v
   };
   const key = toLogKey({ group: 'isthmus.dev', resource: 'clusters', name });
   await desired.write({ key, object, expected: toRevision(0) });
+}
+
+async function writeService(desired: Desired): Promise<void> {
+  const object: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'nginx', namespace: 'default' },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }] },
+  };
+  const at = { group: '', resource: 'services', namespace: 'default', name: 'nginx' };
+  await desired.write({ key: toLogKey(at), object, expected: toRevision(0) });
 }
 
 function createPlacement(members: readonly Member[]): PlacementView {
