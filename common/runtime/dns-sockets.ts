@@ -40,6 +40,7 @@ const tcpInFlightMax = 100;
 // One largest message and its length: more is never buffered before it is answered.
 const tcpWaitingBytesMax = 2 * (65_535 + 2);
 const portTries = 20;
+const sendQueueBytesMax = 4 * 1024 * 1024;
 const receiveBufferBytes = 4 * 1024 * 1024;
 
 /** Throws MeshError fatal DNS_LISTEN when the address cannot be had. */
@@ -78,6 +79,9 @@ function bindUdp(options: DnsSocketOptions): Promise<UdpSocket> {
       socket.on('error', () => options.onIncident('sendFailed'));
       socket.on('message', (request, from) => {
         void answerOne(options, request, 'udp', (reply) => {
+          // A stuck interface: what waits would be stale, and must not pile up.
+          if (socket.getSendQueueSize() > sendQueueBytesMax)
+            return options.onIncident('sendFailed');
           socket.send(reply, from.port, from.address, (error) => {
             if (error !== null) options.onIncident('sendFailed');
           });
