@@ -77,7 +77,7 @@ async function createAndRead(t: ExecutionContext, kubectl: Kubectl): Promise<voi
     await kubectl.ok(['get', 'svc']),
     /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nnginx +LoadBalancer +/,
   );
-  t.regex(await kubectl.ok(['get', 'all']), /^NAME +TYPE.*\nservice\/nginx +LoadBalancer/);
+  t.regex(await kubectl.ok(['get', 'all']), /^NAME +TYPE.*\nnginx +LoadBalancer/);
   t.is(await kubectl.ok(['get', 'service/nginx', '-o', 'jsonpath={.spec.type}']), 'LoadBalancer');
   t.regex(
     await kubectl.ok(['get', 'services', '-A', '-o', 'wide']),
