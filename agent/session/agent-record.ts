@@ -1,0 +1,116 @@
+// AgentRecord over any RecordTables: maps in memory, every change committed before it is shown.
+//
+//   R1. A batch is on disk before anything acts on it; view revision and shards agree (I2).
+//   R2. A removal order replaces its shard: what is ordered away is not held.
+
+import { toRevision, type Revision, type ServiceKey } from '../../common/model/ids.ts';
+import type { PeerService } from '../../common/model/peer-table.ts';
+import type { Receipt } from '../../common/model/session.ts';
+import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
+import type { Topology } from '../../common/model/topology.ts';
+import type {
+  AgentRecord,
+  Batch,
+  Identity,
+  PeersMessage,
+  RecordChange,
+  RecordTables,
+  Welcome,
+} from './record.ts';
+
+interface Facts {
+  boot?: number;
+  identity?: Identity;
+  welcome?: Welcome;
+  viewRevision?: Revision;
+  receipt?: Receipt;
+  topology?: Topology;
+}
+
+/** Loads everything, raises the boot counter, and resolves when that is durable. */
+export async function openAgentRecord(tables: RecordTables): Promise<AgentRecord> {
+  // The tables hold what this file wrote; their adapter guards the file.
+  const facts = Object.fromEntries(tables.load('facts')) as Facts;
+  const shards = new Map(tables.load('shards') as Iterable<[ServiceKey, Shard]>);
+  const orders = new Map(tables.load('orders') as Iterable<[ServiceKey, RemovalOrder]>);
+  const peers = new Map(tables.load('peers') as Iterable<[ServiceKey, PeerService]>);
+
+  const writeFact = async <K extends keyof Facts>(key: K, value: Facts[K] & {}): Promise<void> => {
+    await tables.commit([{ table: 'facts', key, value }]);
+    facts[key] = value;
+  };
+  await writeFact('boot', (facts.boot ?? 0) + 1);
+
+  return {
+    boot: () => facts.boot ?? 0,
+    identity: () => facts.identity,
+    writeIdentity: (identity) => writeFact('identity', identity),
+    welcome: () => facts.welcome,
+    writeWelcome: (welcome) => writeFact('welcome', welcome),
+    viewRevision: () => facts.viewRevision ?? toRevision(0),
+    receipt: () => facts.receipt,
+    shard: (key) => shards.get(key),
+    order: (key) => orders.get(key),
+    keys: () => new Set([...shards.keys(), ...orders.keys()]),
+    inventory: () => shards.values(),
+    applyBatch: async (batch) => {
+      await tables.commit(toBatchChanges(batch));
+      facts.viewRevision = batch.revision;
+      facts.receipt = batch.receipt;
+      for (const shard of batch.upserts) {
+        shards.set(shard.key, shard);
+        orders.delete(shard.key);
+      }
+      for (const order of batch.removals) {
+        orders.set(order.key, order);
+        shards.delete(order.key);
+      }
+    },
+    dropOrder: async (key) => {
+      if (!orders.has(key)) return;
+      await tables.commit([{ table: 'orders', key, value: undefined }]);
+      orders.delete(key);
+    },
+    peers: () => [...peers.values()],
+    applyPeers: async (message) => {
+      const changes = toPeerChanges(message, peers.keys());
+      await tables.commit(changes);
+      for (const { key, value } of changes) {
+        if (value === undefined) peers.delete(key as ServiceKey);
+        else peers.set(key as ServiceKey, value as PeerService);
+      }
+    },
+    topology: () => facts.topology,
+    writeTopology: (topology) => writeFact('topology', topology),
+    close: () => tables.close(),
+  };
+}
+
+function toBatchChanges(batch: Batch): readonly RecordChange[] {
+  return [
+    ...batch.upserts.flatMap((shard): RecordChange[] => [
+      { table: 'shards', key: shard.key, value: shard },
+      { table: 'orders', key: shard.key, value: undefined },
+    ]),
+    ...batch.removals.flatMap((order): RecordChange[] => [
+      { table: 'orders', key: order.key, value: order },
+      { table: 'shards', key: order.key, value: undefined },
+    ]),
+    { table: 'facts', key: 'viewRevision', value: batch.revision },
+    { table: 'facts', key: 'receipt', value: batch.receipt },
+  ];
+}
+
+function toPeerChanges(
+  message: PeersMessage,
+  known: Iterable<ServiceKey>,
+): readonly RecordChange[] {
+  const named = new Set(message.upserts.map(({ key }) => key));
+  const gone = message.isFull ? [...known].filter((key) => !named.has(key)) : message.removals;
+  return [
+    ...gone.map((key): RecordChange => ({ table: 'peers', key, value: undefined })),
+    ...message.upserts.map(
+      (peer): RecordChange => ({ table: 'peers', key: peer.key, value: peer }),
+    ),
+  ];
+}

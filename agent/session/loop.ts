@@ -1,0 +1,395 @@
+// The agent's session: joins once, dials for ever, keeps the assignment on disk, and tells the
+// coordinator what became of each shard.
+//
+//   L1. A view older than the one applied is refused (I2); the stream ends and begins anew.
+//   L2. A batch is on disk before anybody is woken by it.
+//   L3. One result per key waits to be sent: the latest. After a reconnect all are sent again,
+//       because a coordinator that restarted knows none.
+//   L4. Messages are worked off in order; the next one waits for the disk.
+
+import {
+  toRevision,
+  type ClusterName,
+  type Revision,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
+import type { PeerService } from '../../common/model/peer-table.ts';
+import type { CoordinatorMessage, Incarnation } from '../../common/model/session.ts';
+import type { RemovalOrder, Shard, ShardResult } from '../../common/model/shard.ts';
+import type { Topology } from '../../common/model/topology.ts';
+import { SumDigest, toInventoryItem } from '../../common/pure/digest.ts';
+import { assertNever, MeshError } from '../../common/pure/errors.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import type { Clock, Timer } from '../../common/runtime/clock.ts';
+import { describeError, type Log } from '../../common/runtime/log.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
+import { createCsrForKey, readCertificate } from '../../common/runtime/pki.ts';
+import { join, tokenHash } from './join.ts';
+import type { AgentStream, MeshDialer, StreamEnd } from './mesh-port.ts';
+import type { AgentRecord, Batch, Identity, PeersMessage, Welcome } from './record.ts';
+import { planIdentity, planRetry, renewalDelayMs } from './step.ts';
+
+export interface AgentSessionOptions {
+  readonly dialer: MeshDialer;
+  readonly record: AgentRecord;
+  readonly cluster: ClusterName;
+  /** Read at each try, so that a new token file helps without a restart. */
+  readonly token: () => string | undefined;
+  readonly agentVersion: string;
+  readonly topology: () => Topology;
+  readonly kubernetesVersion: () => string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface AgentSession {
+  welcome(): Welcome | undefined;
+  onWelcome(listener: (welcome: Welcome) => void): () => void;
+  peers(): readonly PeerService[];
+  onPeers(listener: (delta: Omit<PeersMessage, 'kind'>) => void): () => void;
+  isOpen(): boolean;
+  incarnation(): Incarnation;
+  viewRevision(): Revision;
+  readonly assignment: {
+    shard(key: ServiceKey): Shard | undefined;
+    order(key: ServiceKey): RemovalOrder | undefined;
+    keys(): Iterable<ServiceKey>;
+    subscribe(listener: (key: ServiceKey) => void): () => void;
+  };
+  report(result: ShardResult): void;
+  announceTopology(): void;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+// The coordinator pings every second; this much silence is a dead path that TCP has not noticed.
+const silenceMs = 8_000;
+const inventoryPage = 1_000;
+const timerMaxMs = 24 * 3_600_000;
+
+export function createAgentSession(options: AgentSessionOptions): AgentSession {
+  const session = new Session(options);
+  return {
+    welcome: () => options.record.welcome(),
+    onWelcome: (listener) => subscribeTo(session.welcomeListeners, listener),
+    peers: () => options.record.peers(),
+    onPeers: (listener) => subscribeTo(session.peerListeners, listener),
+    isOpen: () => session.isLive(),
+    incarnation: () => session.incarnation(),
+    viewRevision: () => options.record.viewRevision(),
+    assignment: {
+      shard: (key) => options.record.shard(key),
+      order: (key) => options.record.order(key),
+      keys: () => options.record.keys(),
+      subscribe: (listener) => subscribeTo(session.keyListeners, listener),
+    },
+    report: (result) => session.report(result),
+    announceTopology: () => session.announceTopology(),
+    start: () => session.start(),
+    stop: () => session.stop(),
+  };
+}
+
+function subscribeTo<L>(listeners: Set<L>, listener: L): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+class Session {
+  readonly welcomeListeners = new Set<(welcome: Welcome) => void>();
+  readonly peerListeners = new Set<(delta: Omit<PeersMessage, 'kind'>) => void>();
+  readonly keyListeners = new Set<(key: ServiceKey) => void>();
+  readonly #options: AgentSessionOptions;
+  readonly #results = new Map<ServiceKey, ShardResult>();
+  readonly #unsent = new Set<ServiceKey>();
+  #stream: AgentStream | undefined;
+  #isGreeted = false;
+  #isStopped = false;
+  #isFlushDue = false;
+  #failures = 0;
+  #refusal: string | undefined;
+  #session: number;
+  #retry: Timer | undefined;
+  #silence: Timer | undefined;
+  #renewal: Timer | undefined;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: AgentSessionOptions) {
+    this.#options = options;
+    this.#session = options.record.welcome()?.session ?? 0;
+  }
+
+  isLive(): boolean {
+    return this.#isGreeted;
+  }
+
+  incarnation(): Incarnation {
+    return { session: this.#session, boot: this.#options.record.boot() };
+  }
+
+  start(): void {
+    void this.#dial();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const timer of [this.#retry, this.#silence, this.#renewal]) timer?.cancel();
+    this.#stream?.end();
+    this.#stream = undefined;
+    this.#isGreeted = false;
+    await this.#work;
+  }
+
+  report(result: ShardResult): void {
+    const { record, log } = this.#options;
+    const isGone = result.outcome === 'removed' || result.outcome === 'released';
+    this.#results.set(result.key, result);
+    this.#unsent.add(result.key);
+    this.#flushSoon();
+    if (!isGone) return;
+    record.dropOrder(result.key).catch((error: unknown) => {
+      log.warn('an obeyed order stays on disk and is obeyed again', {
+        error: describeError(error),
+      });
+    });
+  }
+
+  announceTopology(): void {
+    if (!this.#isGreeted) return; // Hello says it
+    const { topology, kubernetesVersion } = this.#options;
+    this.#stream?.send({
+      kind: 'topology',
+      topology: topology(),
+      kubernetesVersion: kubernetesVersion(),
+    });
+  }
+
+  async #dial(): Promise<void> {
+    const { record, log } = this.#options;
+    if (this.#isStopped) return;
+    try {
+      const identity = await this.#identify();
+      if (this.#isStopped || identity.certPem === undefined || identity.caPem === undefined) return;
+      this.#connect({ certPem: identity.certPem, caPem: identity.caPem, keyPem: identity.keyPem });
+    } catch (error) {
+      const isFatal = error instanceof MeshError && error.class === 'fatal';
+      const fields = { error: describeError(error), hasIdentity: record.identity() !== undefined };
+      if (isFatal) log.error('cannot join the federation', fields);
+      else log.warn('cannot reach the coordinator', fields);
+      this.#again(!isFatal);
+    }
+  }
+
+  async #identify(): Promise<Identity> {
+    const { record, dialer, cluster, agentVersion, clock, log } = this.#options;
+    const known = record.identity();
+    const token = this.#options.token();
+    const certPem = known?.certPem;
+    const plan = planIdentity({
+      hasCertificate: certPem !== undefined,
+      isExpired: certPem !== undefined && readCertificate(certPem).notAfterMs <= clock.now(),
+      refusal: this.#refusal,
+      token,
+      tokenHash: token === undefined ? undefined : tokenHash(token),
+      usedTokenHash: certPem === undefined ? undefined : known?.tokenHash,
+    });
+    if (plan === 'connect' && known !== undefined) return known;
+    if (token === undefined) {
+      throw new MeshError(
+        'fatal',
+        'TOKEN_MISSING',
+        'this agent has not joined yet: give it --token or --token-file',
+      );
+    }
+    const identity = await join({ dialer, record, cluster, token, agentVersion });
+    log.info('joined the federation', { cluster });
+    return identity;
+  }
+
+  #connect(credentials: { certPem: string; keyPem: string; caPem: string }): void {
+    const { record, cluster, topology, kubernetesVersion, agentVersion, dialer, log } =
+      this.#options;
+    const stream: { current: AgentStream | undefined } = { current: undefined };
+    this.#stream = dialer.connect(credentials, {
+      onMessage: (message) => {
+        if (this.#stream !== stream.current) return;
+        this.#heard();
+        this.#work = this.#work
+          .then(() => (this.#stream === stream.current ? this.#onMessage(message) : undefined))
+          .catch((error: unknown) => {
+            log.warn('a message was not worked off; the session begins anew', {
+              error: describeError(error),
+            });
+            this.#end({ reason: 'Failed', message: describeError(error), retry: true });
+          });
+      },
+      onEnd: (end) => {
+        if (this.#stream === stream.current) this.#end(end);
+      },
+    });
+    stream.current = this.#stream;
+    this.#heard();
+    this.#stream.send({
+      kind: 'hello',
+      cluster,
+      incarnation: this.incarnation(),
+      viewRevision: record.viewRevision(),
+      receipt: record.receipt(),
+      digest: this.#digest(),
+      topology: topology(),
+      agentVersion,
+      kubernetesVersion: kubernetesVersion(),
+    });
+  }
+
+  #digest(): string {
+    const digest = new SumDigest();
+    for (const item of this.#options.record.inventory()) digest.add(toInventoryItem(item));
+    return digest.value();
+  }
+
+  #heard(): void {
+    this.#silence?.cancel();
+    this.#silence = this.#options.clock.after(silenceMs, () =>
+      this.#end({ reason: 'Silent', message: `nothing heard for ${silenceMs} ms`, retry: true }),
+    );
+  }
+
+  #end({ reason, message, retry }: StreamEnd): void {
+    const { log, metrics } = this.#options;
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#stream = undefined;
+    this.#isGreeted = false;
+    stream.end();
+    this.#silence?.cancel();
+    this.#renewal?.cancel();
+    this.#refusal = retry ? undefined : reason;
+    metrics.count('mesh_session_ends_total', { retry: String(retry) });
+    if (retry) log.info('session ended', { reason, detail: message });
+    else log.error('session refused', { reason, detail: message });
+    this.#again(retry);
+  }
+
+  #again(retry: boolean): void {
+    if (this.#isStopped) return;
+    this.#failures += 1;
+    const { chance, clock } = this.#options;
+    const delayMs = planRetry({ failures: this.#failures, retry, fraction: chance.fraction() });
+    this.#retry?.cancel();
+    this.#retry = clock.after(delayMs, () => void this.#dial());
+  }
+
+  async #onMessage(message: CoordinatorMessage): Promise<void> {
+    switch (message.kind) {
+      case 'welcome':
+        return this.#onWelcome(message);
+      case 'batch':
+        return this.#onBatch(message);
+      case 'peers':
+        await this.#options.record.applyPeers(message);
+        for (const listener of this.peerListeners) listener(message);
+        return;
+      case 'certificate':
+        return this.#onCertificate(message.chainPem);
+      case 'ping':
+        this.#stream?.send({ kind: 'pong', nonce: message.nonce });
+        return;
+      case 'drain':
+        return this.#end({
+          reason: 'Drained',
+          message: 'the coordinator is stopping',
+          retry: true,
+        });
+      default:
+        return assertNever(message);
+    }
+  }
+
+  async #onWelcome(welcome: Welcome): Promise<void> {
+    const { record, log } = this.#options;
+    await record.writeWelcome(welcome);
+    this.#session = welcome.session;
+    this.#isGreeted = true;
+    this.#failures = 0;
+    this.#refusal = undefined;
+    log.info('session open', { session: welcome.session, federation: welcome.federation });
+    if (welcome.wantsInventory) this.#sendInventory();
+    for (const listener of this.welcomeListeners) listener(welcome);
+    for (const key of this.#results.keys()) this.#unsent.add(key); // L3
+    this.#flushSoon();
+    this.#scheduleRenewal();
+  }
+
+  #sendInventory(): void {
+    const entries = [...this.#options.record.inventory()].map(({ key, hash }) => ({ key, hash }));
+    for (let start = 0; start === 0 || start < entries.length; start += inventoryPage) {
+      const page = entries.slice(start, start + inventoryPage);
+      this.#stream?.send({
+        kind: 'inventory',
+        entries: page,
+        isLast: start + inventoryPage >= entries.length,
+      });
+    }
+  }
+
+  async #onBatch(batch: Batch): Promise<void> {
+    const { record } = this.#options;
+    const known = record.viewRevision();
+    if (batch.revision < known) {
+      const message = `a batch of view ${batch.revision} came after view ${known} was applied`;
+      return this.#end({ reason: 'StaleView', message, retry: true }); // L1
+    }
+    await record.applyBatch(batch); // L2
+    for (const { key } of [...batch.upserts, ...batch.removals]) {
+      this.#results.delete(key); // of an earlier content; the applier answers anew
+      for (const listener of this.keyListeners) listener(key);
+    }
+  }
+
+  async #onCertificate(chainPem: string): Promise<void> {
+    const { record, log } = this.#options;
+    const identity = record.identity();
+    if (identity === undefined) return;
+    await record.writeIdentity({ ...identity, certPem: chainPem });
+    log.info('certificate renewed');
+    this.#scheduleRenewal();
+  }
+
+  #scheduleRenewal(): void {
+    const { record, clock, cluster, log } = this.#options;
+    const identity = record.identity();
+    if (identity?.certPem === undefined) return;
+    const delayMs = Math.min(
+      timerMaxMs,
+      renewalDelayMs(readCertificate(identity.certPem), clock.now()),
+    );
+    this.#renewal?.cancel();
+    this.#renewal = clock.after(delayMs, () => {
+      if (delayMs === timerMaxMs) return this.#scheduleRenewal();
+      createCsrForKey({ commonName: cluster, keyPem: identity.keyPem })
+        .then((csrDer) => this.#stream?.send({ kind: 'renew', csrDer }))
+        .catch((error: unknown) =>
+          log.error('cannot ask for a renewal', { error: describeError(error) }),
+        );
+    });
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushDue || !this.#isGreeted) return;
+    this.#isFlushDue = true;
+    this.#options.clock.soon(() => {
+      this.#isFlushDue = false;
+      if (!this.#isGreeted || this.#unsent.size === 0) return;
+      const results = [...this.#unsent].flatMap((key) => this.#results.get(key) ?? []);
+      this.#unsent.clear();
+      for (const { key, outcome } of results) {
+        if (outcome === 'removed' || outcome === 'released') this.#results.delete(key);
+      }
+      const revision = toRevision(this.#options.record.viewRevision());
+      this.#stream?.send({ kind: 'ack', revision, results });
+    });
+  }
+}

@@ -1,0 +1,62 @@
+// What an agent keeps on disk, so that it goes on without its coordinator after any restart.
+// Reads are from memory; writes resolve when durable. Adapter: ./lmdb-record.ts.
+
+import type { ContentHash, Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { PeerService } from '../../common/model/peer-table.ts';
+import type { CoordinatorMessage, Receipt } from '../../common/model/session.ts';
+import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
+import type { Topology } from '../../common/model/topology.ts';
+
+export type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;
+export type Batch = Extract<CoordinatorMessage, { kind: 'batch' }>;
+export type PeersMessage = Extract<CoordinatorMessage, { kind: 'peers' }>;
+
+export interface Identity {
+  /** PKCS #8; made before the join, so that a lost answer can be asked for again. */
+  readonly keyPem: string;
+  readonly certPem: string | undefined;
+  readonly caPem: string | undefined;
+  /** Hex SHA-256 of the token joined with: a new token means a new join. */
+  readonly tokenHash: string | undefined;
+}
+
+export interface AgentRecord {
+  /** Counts the agent's starts; raised durably when the record was opened. */
+  boot(): number;
+  identity(): Identity | undefined;
+  writeIdentity(identity: Identity): Promise<void>;
+  welcome(): Welcome | undefined;
+  writeWelcome(welcome: Welcome): Promise<void>;
+  viewRevision(): Revision;
+  receipt(): Receipt | undefined;
+  shard(key: ServiceKey): Shard | undefined;
+  order(key: ServiceKey): RemovalOrder | undefined;
+  /** Keys with a shard or an order. */
+  keys(): Iterable<ServiceKey>;
+  inventory(): Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>;
+  /** Shards, orders, revision and receipt of a batch, all or nothing. */
+  applyBatch(batch: Batch): Promise<void>;
+  /** The order was obeyed. */
+  dropOrder(key: ServiceKey): Promise<void>;
+  peers(): readonly PeerService[];
+  applyPeers(message: PeersMessage): Promise<void>;
+  topology(): Topology | undefined;
+  writeTopology(topology: Topology): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Where a record's tables are kept; values are plain JSON-like data and bytes. */
+export interface RecordTables {
+  load(table: RecordTable): Iterable<readonly [string, unknown]>;
+  /** All changes or none, durable when it resolves; undefined removes. */
+  commit(changes: readonly RecordChange[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type RecordTable = 'shards' | 'orders' | 'peers' | 'facts';
+
+export interface RecordChange {
+  readonly table: RecordTable;
+  readonly key: string;
+  readonly value: unknown;
+}
