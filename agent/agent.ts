@@ -156,14 +156,24 @@ export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
 
 function openCaches({ kube, clock, chance, log }: AgentPorts): ClusterCaches {
   return {
-    services: createInformer({ kube, log, path: { apiVersion: 'v1', plural: 'services' }, pick: pickService }),
+    services: createInformer({
+      kube,
+      log,
+      path: { apiVersion: 'v1', plural: 'services' },
+      pick: pickService,
+    }),
     slices: createInformer({
       kube,
       log,
       path: { apiVersion: 'discovery.k8s.io/v1', plural: 'endpointslices' },
       pick: pickSlice,
     }),
-    nodes: createInformer({ kube, log, path: { apiVersion: 'v1', plural: 'nodes' }, pick: pickNode }),
+    nodes: createInformer({
+      kube,
+      log,
+      path: { apiVersion: 'v1', plural: 'nodes' },
+      pick: pickNode,
+    }),
     freshness: createApiFreshness({ kube, clock, chance, log }),
   };
 }
@@ -191,7 +201,8 @@ function watchTopology(
   declared: DeclaredTopology,
 ): TopologyWatch {
   const recorded = recordedTopology.read();
-  let current = recorded === undefined ? detectTopology([], declared) : withDeclared(recorded, declared);
+  let current =
+    recorded === undefined ? detectTopology([], declared) : withDeclared(recorded, declared);
   let version = '';
   const look = (): void => {
     if (!nodes.hasSynced()) return; // I3: no Nodes seen yet does not mean no Nodes

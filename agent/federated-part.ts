@@ -20,7 +20,9 @@ import { createShardApplier } from './shard/loop.ts';
 
 export interface FederatedPart {
   readonly federation: string;
-  localShard(key: ServiceKey): { readonly clusterIps: readonly string[]; readonly ready: number } | undefined;
+  localShard(
+    key: ServiceKey,
+  ): { readonly clusterIps: readonly string[]; readonly ready: number } | undefined;
   isBusConnected(): boolean;
   /** A session began: other NATS servers perhaps, and a new life in any case. */
   renew(): void;
@@ -48,7 +50,10 @@ export function startFederatedPart(
 ): FederatedPart {
   const { session, clock, chance, log } = ports;
   const { federation, settings, caches } = options;
-  const names: { federation: string; cluster: ClusterName } = { federation, cluster: settings.cluster };
+  const names: { federation: string; cluster: ClusterName } = {
+    federation,
+    cluster: settings.cluster,
+  };
   const observations = observeShards({ ...caches, federation });
   observations.subscribe({ onShard: options.onLocalChange });
   let open: OpenBus | undefined;
@@ -101,7 +106,10 @@ export function startFederatedPart(
         },
         names,
       );
-      const probes = serveProbes({ ...ports, bus, codec, rules, onResult: options.onProbeResult }, names);
+      const probes = serveProbes(
+        { ...ports, bus, codec, rules, onResult: options.onProbeResult },
+        names,
+      );
       open = { bus, urls: urls.join(), reporter, probes };
       return undefined;
     },

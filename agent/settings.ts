@@ -11,8 +11,16 @@ const settings: readonly Setting[] = [
     kind: 'text',
     description: 'Kubeconfig of the member cluster. Default: the credentials of the Pod we run in.',
   },
-  { name: 'context', kind: 'text', description: 'Context in the kubeconfig. Default: its current one.' },
-  { name: 'cluster', kind: 'text', description: 'Name of this cluster in the federation, a DNS label.' },
+  {
+    name: 'context',
+    kind: 'text',
+    description: 'Context in the kubeconfig. Default: its current one.',
+  },
+  {
+    name: 'cluster',
+    kind: 'text',
+    description: 'Name of this cluster in the federation, a DNS label.',
+  },
   { name: 'coordinator', kind: 'text', description: 'host:port of the coordinator for agents.' },
   {
     name: 'token',
@@ -39,7 +47,11 @@ const settings: readonly Setting[] = [
     description: 'Health and metrics (HTTP).',
   },
   { name: 'zone', kind: 'text', description: 'Zone of the cluster, instead of its node labels.' },
-  { name: 'region', kind: 'text', description: 'Region of the cluster, instead of its node labels.' },
+  {
+    name: 'region',
+    kind: 'text',
+    description: 'Region of the cluster, instead of its node labels.',
+  },
   { name: 'provider', kind: 'text', description: 'Provider of the cluster, instead of its nodes.' },
   {
     name: 'allowed-namespaces',
@@ -88,7 +100,10 @@ export function agentProgram(version: string): Program {
 /** Everything that main.ts needs, checked. */
 export interface AgentOptions {
   readonly agent: AgentSettings;
-  readonly kubeconfig: { readonly kubeconfigPath: string | undefined; readonly context: string | undefined };
+  readonly kubeconfig: {
+    readonly kubeconfigPath: string | undefined;
+    readonly context: string | undefined;
+  };
   /** host:port. */
   readonly coordinator: string;
   readonly token: string | undefined;
@@ -127,7 +142,11 @@ function toOptions(values: SettingValues, cluster: ClusterName, coordinator: str
   return {
     agent: {
       cluster,
-      declared: { zone: values.text('zone'), region: values.text('region'), provider: values.text('provider') },
+      declared: {
+        zone: values.text('zone'),
+        region: values.text('region'),
+        provider: values.text('provider'),
+      },
       guard: {
         allowedNamespaces: values.list('allowed-namespaces'),
         removalsPerMinute: values.number('removals-per-minute') ?? 60,

@@ -32,7 +32,8 @@ export function openTopologyFile(path: string, log: Log): RecordedTopology {
 
 function parseTopology(text: string): Topology | undefined {
   const value = JSON.parse(text) as Partial<Topology> | null; // checked below
-  if (!Array.isArray(value?.zones) || !value.zones.every((zone) => typeof zone === 'string')) return undefined;
+  if (!Array.isArray(value?.zones) || !value.zones.every((zone) => typeof zone === 'string'))
+    return undefined;
   return {
     zones: value.zones,
     region: typeof value.region === 'string' ? value.region : undefined,

@@ -36,14 +36,18 @@ interface EndpointSlice extends KubeObject {
           readonly serving?: boolean | null;
           readonly terminating?: boolean | null;
         };
-        readonly targetRef?: { readonly kind?: string; readonly uid?: string; readonly name?: string };
+        readonly targetRef?: {
+          readonly kind?: string;
+          readonly uid?: string;
+          readonly name?: string;
+        };
       }[]
     | null;
 }
 
 /** Undefined for a slice of no Service. */
 export function pickSlice(object: KubeObject): PickedSlice | undefined {
-  const { metadata, endpoints } = object as EndpointSlice; // watched under the path of EndpointSlices
+  const { metadata, endpoints } = object as EndpointSlice; // watched under their path
   const service = metadata.labels?.['kubernetes.io/service-name'];
   if (service === undefined) return undefined;
   return {
@@ -101,9 +105,14 @@ export function toIngress(key: ServiceKey, { spec, status }: Service): ShardIngr
   };
 }
 
-function toAddress(ingress: { readonly ip?: string; readonly hostname?: string }): readonly IngressAddress[] {
+function toAddress(ingress: {
+  readonly ip?: string;
+  readonly hostname?: string;
+}): readonly IngressAddress[] {
   if (ingress.ip !== undefined && ingress.ip !== '') return [{ ip: ingress.ip }];
-  return ingress.hostname === undefined || ingress.hostname === '' ? [] : [{ hostname: ingress.hostname }];
+  return ingress.hostname === undefined || ingress.hostname === ''
+    ? []
+    : [{ hostname: ingress.hostname }];
 }
 
 function compareAddresses(a: IngressAddress, b: IngressAddress): number {

@@ -109,7 +109,8 @@ export function startReporter(
     fullDue.delete(report);
     if (!bus.isConnected() || !observations.isComplete()) return;
     lastFullMs.set(report, clock.monotonicMs());
-    if (report === 'health') for (const body of health.full()) send('health.full', toFull('health', body));
+    if (report === 'health')
+      for (const body of health.full()) send('health.full', toFull('health', body));
     else for (const body of ingress.full()) send('ingress.full', toFull('ingress', body));
   };
   const scheduleFull = (report: ReportKind): void => {

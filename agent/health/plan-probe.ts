@@ -28,11 +28,16 @@ export interface ProbePlan {
 export function planProbes(request: ProbeRequest, rules: ProbeRules): ProbePlan {
   return {
     deadlineMs: Math.min(probeDeadlineMsMax, Math.max(probeDeadlineMsMin, request.deadlineMs)),
-    steps: request.targets.slice(0, probeTargetsMax).map((target) =>
-      isProbeable(target, rules)
-        ? { kind: 'probe', target }
-        : { kind: 'refused', result: { target, ok: false, roundTripMs: 0, reason: 'NotAllowed' } },
-    ),
+    steps: request.targets
+      .slice(0, probeTargetsMax)
+      .map((target) =>
+        isProbeable(target, rules)
+          ? { kind: 'probe', target }
+          : {
+              kind: 'refused',
+              result: { target, ok: false, roundTripMs: 0, reason: 'NotAllowed' },
+            },
+      ),
   };
 }
 
@@ -41,7 +46,8 @@ const metadataAddresses = new Set(['fd00:ec2::254', '100.100.100.200', '192.0.0.
 const probeableRanges = new Set(['unicast', 'private', 'uniqueLocal', 'carrierGradeNat']);
 
 function isProbeable({ address, port }: ProbeTarget, rules: ProbeRules): boolean {
-  if (!Number.isInteger(port) || port < 1 || port > 65_535 || !ipaddr.isValid(address)) return false;
+  if (!Number.isInteger(port) || port < 1 || port > 65_535 || !ipaddr.isValid(address))
+    return false;
   const parsed = ipaddr.process(address); // IPv4 in IPv6 becomes the IPv4 address that it reaches
   const text = parsed.toString();
   if (metadataAddresses.has(text) || rules.isOwnAddress(text)) return false;

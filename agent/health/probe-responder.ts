@@ -28,28 +28,36 @@ export function serveProbes(
 ): { stop(): void } {
   const { bus, codec, prober, metrics } = ports;
   let requests = 0;
-  const server = bus.serve(requestSubject(names.federation, 'probe', names.cluster), async (message) => {
-    const plan = planProbes(codec.decodeProbeRequest(message.payload), ports.rules());
-    if (requests >= requestsMax) return codec.encodeProbeReply({ results: plan.steps.map(toBusy) });
-    requests += 1;
-    try {
-      const results = await takeSteps(plan, prober);
-      metrics.count('mesh_health_probes_total', {}, results.length);
-      for (const result of results) ports.onResult(result);
-      return codec.encodeProbeReply({ results });
-    } finally {
-      requests -= 1;
-    }
-  });
+  const server = bus.serve(
+    requestSubject(names.federation, 'probe', names.cluster),
+    async (message) => {
+      const plan = planProbes(codec.decodeProbeRequest(message.payload), ports.rules());
+      if (requests >= requestsMax)
+        return codec.encodeProbeReply({ results: plan.steps.map(toBusy) });
+      requests += 1;
+      try {
+        const results = await takeSteps(plan, prober);
+        metrics.count('mesh_health_probes_total', {}, results.length);
+        for (const result of results) ports.onResult(result);
+        return codec.encodeProbeReply({ results });
+      } finally {
+        requests -= 1;
+      }
+    },
+  );
   return { stop: () => server.cancel() };
 }
 
-async function takeSteps({ steps, deadlineMs }: ProbePlan, prober: Prober): Promise<readonly ProbeResult[]> {
+async function takeSteps(
+  { steps, deadlineMs }: ProbePlan,
+  prober: Prober,
+): Promise<readonly ProbeResult[]> {
   const results: ProbeResult[] = []; // filled by index, all of it
   const queue = steps.entries(); // shared by the workers: each takes the next
   const work = async (): Promise<void> => {
     for (const [index, step] of queue) {
-      results[index] = step.kind === 'probe' ? await prober.probe(step.target, deadlineMs) : step.result;
+      results[index] =
+        step.kind === 'probe' ? await prober.probe(step.target, deadlineMs) : step.result;
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrencyMax, steps.length) }, work));

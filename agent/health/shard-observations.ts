@@ -5,7 +5,7 @@
 //   O2. Nothing is said before both caches are complete (I3): an agent that has not looked yet
 //       must not report that nothing is there.
 
-import type { ServiceKey } from '../../common/model/ids.ts';
+import { toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import type { ShardIngress, ShardReadiness } from '../../common/model/telemetry.ts';
 import { federationOf } from '../../common/pure/shard-marks.ts';
@@ -47,8 +47,8 @@ export function observeShards(ports: {
   };
   const keys = function* (): Iterable<ServiceKey> {
     for (const service of services.values()) {
-      const key = `${service.metadata.namespace ?? ''}/${service.metadata.name}` as ServiceKey; // as toServiceKey
-      if (federationOf(service) === federation) yield key;
+      const { namespace = '', name } = service.metadata;
+      if (federationOf(service) === federation) yield toServiceKey({ namespace, name });
     }
   };
   const tellAll = (): void => {
@@ -60,7 +60,9 @@ export function observeShards(ports: {
   const unsubscribes = [
     services.subscribe({
       onChange: ({ key, object, previous }) => {
-        const isShard = [object, previous].some((one) => one !== undefined && federationOf(one) === federation);
+        const isShard = [object, previous].some(
+          (one) => one !== undefined && federationOf(one) === federation,
+        );
         if (isShard) tell(key as ServiceKey); // Services have a namespace: <namespace>/<name>
       },
       onSynced: tellAll,
@@ -84,7 +86,9 @@ export function observeShards(ports: {
     isComplete,
     keys,
     readiness: (key) =>
-      shardOf(key) === undefined ? undefined : foldReadiness(key, slicesOf.get(key)?.values() ?? []),
+      shardOf(key) === undefined
+        ? undefined
+        : foldReadiness(key, slicesOf.get(key)?.values() ?? []),
     ingress: (key) => {
       const service = shardOf(key);
       return service === undefined ? undefined : toIngress(key, service);

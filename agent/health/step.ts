@@ -69,7 +69,12 @@ export class ReportStream<K extends ReportKind> {
     const pages = paginate(changed, (held) => held.text.length, deltaBytesMax);
     const removals = paginate(removed, (key) => key.length, deltaBytesMax);
     return [
-      ...pages.map((page) => this.#next(page.map(({ item }) => item), [])),
+      ...pages.map((page) =>
+        this.#next(
+          page.map(({ item }) => item),
+          [],
+        ),
+      ),
       ...removals.map((page) => this.#next([], page)),
     ];
   }
@@ -120,7 +125,11 @@ export class ReportStream<K extends ReportKind> {
   }
 }
 
-function paginate<T>(items: readonly T[], bytesOf: (item: T) => number, bytesMax: number): readonly T[][] {
+function paginate<T>(
+  items: readonly T[],
+  bytesOf: (item: T) => number,
+  bytesMax: number,
+): readonly T[][] {
   const pages: T[][] = [];
   let page: T[] = [];
   let bytes = messageOverheadBytes;

@@ -27,7 +27,9 @@ export function pickNode(object: KubeObject): PickedNode {
     readonly podCIDRs?: readonly string[];
   }; // watched under the path of Nodes
   return {
-    zone: toTopologyLabel(labels['topology.kubernetes.io/zone'] ?? labels['failure-domain.beta.kubernetes.io/zone']),
+    zone: toTopologyLabel(
+      labels['topology.kubernetes.io/zone'] ?? labels['failure-domain.beta.kubernetes.io/zone'],
+    ),
     region: toTopologyLabel(
       labels['topology.kubernetes.io/region'] ?? labels['failure-domain.beta.kubernetes.io/region'],
     ),
@@ -43,7 +45,8 @@ export function detectTopology(nodes: Iterable<PickedNode>, declared: DeclaredTo
   const zones = all.flatMap((node) => node.zone ?? []);
   return {
     zones: zone === undefined ? [...new Set(zones)].sort() : [zone],
-    region: toTopologyLabel(declared.region) ?? mostCommon(all.flatMap((node) => node.region ?? [])),
+    region:
+      toTopologyLabel(declared.region) ?? mostCommon(all.flatMap((node) => node.region ?? [])),
     provider: declared.provider ?? mostCommon(all.flatMap((node) => node.provider ?? [])),
   };
 }

@@ -57,7 +57,12 @@ export function createActs(kube: KubeClient): ShardActs {
       const { path, name } = locate(key);
       const live = await kube.get(path, name); // the cache keeps no managedFields
       if (live === undefined || live.metadata.uid !== uid) return;
-      await kube.jsonPatch(path, name, planReleasePatch(asService(live), fieldManager), fieldManager);
+      await kube.jsonPatch(
+        path,
+        name,
+        planReleasePatch(asService(live), fieldManager),
+        fieldManager,
+      );
     },
   };
 }

@@ -27,7 +27,9 @@ export function auditShard(action: ShardAction, situation: ShardSituation): stri
 }
 
 function auditTarget({ key, guard }: ShardSituation): string | undefined {
-  return refusalOf(key, undefined, guard) === undefined ? undefined : 'I13: outside the local guard';
+  return refusalOf(key, undefined, guard) === undefined
+    ? undefined
+    : 'I13: outside the local guard';
 }
 
 function auditApply(
@@ -39,10 +41,14 @@ function auditApply(
   if (kind !== 'Service' || `${metadata.namespace ?? ''}/${metadata.name}` !== key) {
     return 'I4: the configuration is for another object';
   }
-  const extra = Object.keys(configuration).find((field) => !['apiVersion', 'kind', 'metadata', 'spec'].includes(field));
+  const extra = Object.keys(configuration).find(
+    (field) => !['apiVersion', 'kind', 'metadata', 'spec'].includes(field),
+  );
   if (extra !== undefined) return `I4: the configuration claims ${extra}`;
   const owner = observed === undefined ? undefined : federationOf(observed);
-  return owner === undefined || owner === federation ? undefined : 'I4: a shard of another federation';
+  return owner === undefined || owner === federation
+    ? undefined
+    : 'I4: a shard of another federation';
 }
 
 function auditRepair(
@@ -62,6 +68,7 @@ function auditGivingUp(
 ): string | undefined {
   if (order?.mode !== action.kind) return 'I2: no such order';
   if (wish !== undefined) return 'I2: the Service is wished for';
-  if (observed === undefined || federationOf(observed) !== federation) return 'I4: not a shard of ours';
+  if (observed === undefined || federationOf(observed) !== federation)
+    return 'I4: not a shard of ours';
   return action.uid !== '' && action.uid === observed.metadata.uid ? undefined : 'I4: another uid';
 }

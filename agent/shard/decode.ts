@@ -18,11 +18,13 @@ export function decodeShard(shard: Shard): Decoded {
   }
   const manifest = value as Partial<ShardManifest> | null; // checked below
   const { namespace, name } = splitServiceKey(shard.key);
-  if (manifest?.kind !== 'Service' || manifest.apiVersion !== 'v1') return invalid('not a v1 Service');
+  if (manifest?.kind !== 'Service' || manifest.apiVersion !== 'v1')
+    return invalid('not a v1 Service');
   if (manifest.metadata?.name !== name || manifest.metadata.namespace !== namespace) {
     return invalid('the manifest is of another Service than its key');
   }
-  if (typeof manifest.spec !== 'object' || manifest.spec === null) return invalid('the manifest has no spec');
+  if (typeof manifest.spec !== 'object' || manifest.spec === null)
+    return invalid('the manifest has no spec');
   return { kind: 'manifest', manifest: manifest as ShardManifest };
 }
 

@@ -18,7 +18,11 @@ const reasonOf: Readonly<Record<string, string>> = {
   KUBE_INVALID: 'Invalid',
 };
 
-export function toFailure(key: ServiceKey, hash: ContentHash | undefined, error: unknown): ShardResult {
+export function toFailure(
+  key: ServiceKey,
+  hash: ContentHash | undefined,
+  error: unknown,
+): ShardResult {
   const code = error instanceof MeshError ? error.code : '';
   const message = error instanceof Error ? error.message : String(error);
   return { key, hash, outcome: 'failed', reason: reasonOf[code] ?? 'Failed', message };
@@ -31,5 +35,7 @@ export function isFatalRefusal(error: unknown): boolean {
 
 /** Somebody changed or removed the Service between our look and our write. */
 export function isLostRace(error: unknown): boolean {
-  return error instanceof MeshError && (error.class === 'conflict' || error.code === 'KUBE_NOT_FOUND');
+  return (
+    error instanceof MeshError && (error.class === 'conflict' || error.code === 'KUBE_NOT_FOUND')
+  );
 }

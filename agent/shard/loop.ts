@@ -19,7 +19,13 @@ import type { ApiGate, Assignment, RecordEvent } from './assignment.ts';
 import { auditShard } from './audit.ts';
 import { decodeShard } from './decode.ts';
 import { createActs, type WrittenMark } from './acts.ts';
-import { planShard, type LocalGuard, type ShardAction, type ShardSituation, type Wish } from './plan.ts';
+import {
+  planShard,
+  type LocalGuard,
+  type ShardAction,
+  type ShardSituation,
+  type Wish,
+} from './plan.ts';
 import { isFatalRefusal, isLostRace, toFailure } from './failure.ts';
 import { createRemovalBudget } from './removal-budget.ts';
 
@@ -73,13 +79,22 @@ export function createShardApplier(
     ports.record({ key, type: isBad ? 'Warning' : 'Normal', reason, message });
   };
 
-  const readSituation = (key: ServiceKey, observed: Service | undefined): ShardSituation | ShardResult => {
+  const readSituation = (
+    key: ServiceKey,
+    observed: Service | undefined,
+  ): ShardSituation | ShardResult => {
     const shard = assignment.shard(key);
     let wish: Wish | undefined;
     if (shard !== undefined) {
       const decoded = decodeShard(shard);
       if (decoded.kind === 'invalid') {
-        return { key, hash: shard.hash, outcome: 'refused', reason: 'Invalid', message: decoded.message };
+        return {
+          key,
+          hash: shard.hash,
+          outcome: 'refused',
+          reason: 'Invalid',
+          message: decoded.message,
+        };
       }
       wish = { hash: shard.hash, manifest: decoded.manifest };
     }
@@ -109,11 +124,14 @@ export function createShardApplier(
     const mark = written.get(key);
     const isEchoDue = mark?.pendingFrom !== undefined && clock.monotonicMs() < mark.atMs + echoMs;
     const wished = assignment.shard(key)?.hash;
-    if (isEchoDue && (wished === mark.hash || wished === undefined)) return { againAfterMs: echoMs };
+    if (isEchoDue && (wished === mark.hash || wished === undefined))
+      return { againAfterMs: echoMs };
     return await runSteps(key);
   };
 
-  const runSteps = async (key: ServiceKey): Promise<{ readonly againAfterMs: number } | undefined> => {
+  const runSteps = async (
+    key: ServiceKey,
+  ): Promise<{ readonly againAfterMs: number } | undefined> => {
     let observed = services.get(key);
     if (observed === undefined && assignment.shard(key) === undefined) {
       // The answer to an order is final: an absent Service is looked for where it would be.
@@ -146,7 +164,11 @@ export function createShardApplier(
         else return fail(key, situation.wish?.hash, error);
       }
     }
-    throw new MeshError('retryable', 'SHARD_CONTENDED', `shard ${key}: somebody changes it as fast as we do`);
+    throw new MeshError(
+      'retryable',
+      'SHARD_CONTENDED',
+      `shard ${key}: somebody changes it as fast as we do`,
+    );
   };
 
   const take = async (
@@ -172,7 +194,8 @@ export function createShardApplier(
         const applied = await acts.apply(key, action.configuration);
         const isPending = written.get(key) === mark; // else the watch was faster than the answer
         const resourceVersion = applied.metadata.resourceVersion ?? '';
-        const pendingFrom = isPending && resourceVersion !== mark.pendingFrom ? mark.pendingFrom : undefined;
+        const pendingFrom =
+          isPending && resourceVersion !== mark.pendingFrom ? mark.pendingFrom : undefined;
         written.set(key, { ...mark, resourceVersion, pendingFrom });
         tell(key, action.cause, action.result);
         return { observed: applied }; // a look at what it became: foreign values may remain
@@ -192,7 +215,8 @@ export function createShardApplier(
 
   const tell = (key: ServiceKey, cause: string, result: ShardResult): void => {
     log.info('shard applied', { key, cause, hash: result.hash });
-    if (cause === 'adopted') ports.record({ key, type: 'Normal', reason: 'Adopted', message: result.message });
+    if (cause === 'adopted')
+      ports.record({ key, type: 'Normal', reason: 'Adopted', message: result.message });
     if (cause !== 'drifted' && !(cause === 'created' && wasApplied(key, result))) return;
     const message = 'the Service was changed in the cluster; it is as wished again';
     ports.record({ key, type: 'Warning', reason: 'DriftRepaired', message });
@@ -250,7 +274,9 @@ export function createShardApplier(
       onChange: ({ key, object, previous }) => {
         const serviceKey = key as ServiceKey; // the cache is keyed by namespace/name
         dropEcho(written, serviceKey);
-        const isOurs = [object, previous].some((one) => one !== undefined && federationOf(one) !== undefined);
+        const isOurs = [object, previous].some(
+          (one) => one !== undefined && federationOf(one) !== undefined,
+        );
         if (isOurs || assignment.shard(serviceKey) !== undefined) loop.mark(serviceKey);
       },
       onSynced: markAll,

@@ -63,20 +63,33 @@ function adoptionMarks(federation: string, observed: Service | undefined): Recor
 function toFormerSpec({ metadata, spec }: Service): string {
   const text = toCanonicalJson({
     labels: metadata.labels,
-    spec: { type: spec.type, ports: spec.ports, selector: spec.selector, externalName: spec.externalName },
+    spec: {
+      type: spec.type,
+      ports: spec.ports,
+      selector: spec.selector,
+      externalName: spec.externalName,
+    },
   });
   return Buffer.byteLength(text) <= formerSpecBytesMax ? text : '{"tooLarge":true}';
 }
 
 /** JSON patch on exactly the observed version; empty when nothing foreign is there. */
-export function planRepair(wish: Wish, federation: string, observed: Service): readonly JsonObject[] {
+export function planRepair(
+  wish: Wish,
+  federation: string,
+  observed: Service,
+): readonly JsonObject[] {
   const changes = [
     ...repairPorts(wish.manifest, observed),
     ...repairSelector(wish.manifest, observed),
   ];
   if (changes.length === 0) return [];
   return [
-    { op: 'replace', path: '/metadata/resourceVersion', value: observed.metadata.resourceVersion ?? '' },
+    {
+      op: 'replace',
+      path: '/metadata/resourceVersion',
+      value: observed.metadata.resourceVersion ?? '',
+    },
     ...markAdoption(federation, observed),
     ...changes,
   ];
@@ -113,7 +126,11 @@ function markAdoption(federation: string, observed: Service): readonly JsonObjec
   if (observed.metadata.annotations === undefined) {
     return [{ op: 'add', path: '/metadata/annotations', value: marks }];
   }
-  return Object.entries(marks).map(([name, value]) => ({ op: 'add', path: annotationPath(name), value }));
+  return Object.entries(marks).map(([name, value]) => ({
+    op: 'add',
+    path: annotationPath(name),
+    value,
+  }));
 }
 
 /** Gives up our fields and marks in one step and keeps every value: `live` with managedFields. */
@@ -122,14 +139,24 @@ export function planReleasePatch(live: Service, fieldManager: string): readonly 
   const managed = live.metadata.managedFields ?? [];
   const kept = managed.filter((entry) => entry['manager'] !== fieldManager);
   return [
-    { op: 'replace', path: '/metadata/resourceVersion', value: live.metadata.resourceVersion ?? '' },
+    {
+      op: 'replace',
+      path: '/metadata/resourceVersion',
+      value: live.metadata.resourceVersion ?? '',
+    },
     ...allMarks
       .filter((mark) => mark in annotations)
       .map((mark) => ({ op: 'remove', path: annotationPath(mark) })),
     // An empty list would mean "unchanged"; one empty entry is how Kubernetes spells "none".
     ...(kept.length === managed.length
       ? []
-      : [{ op: 'replace', path: '/metadata/managedFields', value: kept.length === 0 ? [{}] : kept }]),
+      : [
+          {
+            op: 'replace',
+            path: '/metadata/managedFields',
+            value: kept.length === 0 ? [{}] : kept,
+          },
+        ]),
   ];
 }
 

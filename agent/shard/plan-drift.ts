@@ -5,7 +5,8 @@ import type { Json, JsonObject, Service, ServicePort } from '../../common/model/
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 
 export function differs(configuration: JsonObject, observed: Service): boolean {
-  const { metadata, spec } = configuration as unknown as Pick<Service, 'metadata' | 'spec'>; // we made it
+  // We made it: a Service by construction.
+  const { metadata, spec } = configuration as unknown as Pick<Service, 'metadata' | 'spec'>;
   return (
     !isCovered(metadata.labels, observed.metadata.labels) ||
     !isCovered(metadata.annotations, observed.metadata.annotations) ||
@@ -19,15 +20,18 @@ export function portKey({ port, protocol }: ServicePort): string {
 }
 
 function isFieldEqual(field: string, wished: Json | undefined, { spec }: Service): boolean {
-  const observed = (spec as Readonly<Record<string, Json | undefined>>)[field]; // fields unknown to us too
+  // Also fields that our model does not name.
+  const observed = (spec as Readonly<Record<string, Json | undefined>>)[field];
   if (field === 'ports') return arePortsEqual(wished, spec.ports ?? []);
   // The whole map is ours: more is as wrong as less.
-  if (field === 'selector') return toCanonicalJson(wished ?? {}) === toCanonicalJson(observed ?? {});
+  if (field === 'selector')
+    return toCanonicalJson(wished ?? {}) === toCanonicalJson(observed ?? {});
   return isCovered(wished, observed);
 }
 
 function arePortsEqual(wished: Json | undefined, observed: readonly ServicePort[]): boolean {
-  const ports = Array.isArray(wished) ? (wished as unknown as readonly ServicePort[]) : []; // schema-checked at the API
+  // Checked against the schema when the user wrote it.
+  const ports = Array.isArray(wished) ? (wished as unknown as readonly ServicePort[]) : [];
   if (ports.length !== observed.length) return false;
   const byKey = new Map(observed.map((port) => [portKey(port), port]));
   return ports.every((port) => {
@@ -41,7 +45,9 @@ function isPortEqual(wished: ServicePort, observed: ServicePort): boolean {
     (wished.name ?? '') === (observed.name ?? '') &&
     (wished.targetPort ?? wished.port) === (observed.targetPort ?? observed.port) &&
     (wished.appProtocol === undefined || wished.appProtocol === observed.appProtocol) &&
-    (wished.nodePort === undefined || wished.nodePort === 0 || wished.nodePort === observed.nodePort)
+    (wished.nodePort === undefined ||
+      wished.nodePort === 0 ||
+      wished.nodePort === observed.nodePort)
   );
 }
 
@@ -51,7 +57,8 @@ function isCovered(wished: unknown, observed: unknown): boolean {
   if (Array.isArray(wished)) {
     if (!Array.isArray(observed)) return wished.length === 0;
     return (
-      wished.length === observed.length && wished.every((item, index) => isCovered(item, observed[index]))
+      wished.length === observed.length &&
+      wished.every((item, index) => isCovered(item, observed[index]))
     );
   }
   if (typeof wished === 'object') {

@@ -36,7 +36,8 @@ export interface ShardSituation {
   readonly order: RemovalOrder | undefined;
   readonly observed: Service | undefined;
   /** Our last write of this Service: what the server made of it is by definition no drift. */
-  readonly written: { readonly hash: ContentHash | undefined; readonly resourceVersion: string } | undefined;
+  readonly written:
+    { readonly hash: ContentHash | undefined; readonly resourceVersion: string } | undefined;
   /** The last write was refused because the namespace does not exist. */
   readonly isNamespaceMissing: boolean;
   /** Removals that the guard still lets through in this minute. */
@@ -100,7 +101,11 @@ function needsApply(
   return !isOurWrite && differs(configuration, observed);
 }
 
-function causeOf(wish: Wish, owner: string | undefined, observed: Service): 'adopted' | 'changed' | 'drifted' {
+function causeOf(
+  wish: Wish,
+  owner: string | undefined,
+  observed: Service,
+): 'adopted' | 'changed' | 'drifted' {
   if (owner === undefined) return 'adopted';
   return observed.metadata.annotations?.[shardHashMark] === wish.hash ? 'drifted' : 'changed';
 }
@@ -110,17 +115,33 @@ function planOrder(situation: ShardSituation, order: RemovalOrder): ShardAction 
   const refusal = refusalOf(key, undefined, situation.guard);
   if (refusal !== undefined) return { kind: 'refuse', result: refusal };
   const outcome = order.mode === 'delete' ? 'removed' : 'released';
-  const done = (reason: string, message: string): ShardResult => ({ key, hash: undefined, outcome, reason, message });
-  if (observed === undefined) return { kind: 'nothing', result: done('Removed', 'the Service is gone') };
+  const done = (reason: string, message: string): ShardResult => ({
+    key,
+    hash: undefined,
+    outcome,
+    reason,
+    message,
+  });
+  if (observed === undefined)
+    return { kind: 'nothing', result: done('Removed', 'the Service is gone') };
   if (federationOf(observed) !== federation) {
-    return { kind: 'nothing', result: done('NotOurs', 'the Service there is no shard of ours; left alone') };
+    return {
+      kind: 'nothing',
+      result: done('NotOurs', 'the Service there is no shard of ours; left alone'),
+    };
   }
   const uid = observed.metadata.uid ?? '';
   if (order.mode === 'release') {
-    return { kind: 'release', uid, result: done('Released', 'the Service stays; our marks are gone') };
+    return {
+      kind: 'release',
+      uid,
+      result: done('Released', 'the Service stays; our marks are gone'),
+    };
   }
-  if (observed.metadata.deletionTimestamp !== undefined) return { kind: 'nothing', result: undefined };
-  if (situation.removalsLeft <= 0) return { kind: 'refuse', result: tooManyRemovals(key, situation.guard) };
+  if (observed.metadata.deletionTimestamp !== undefined)
+    return { kind: 'nothing', result: undefined };
+  if (situation.removalsLeft <= 0)
+    return { kind: 'refuse', result: tooManyRemovals(key, situation.guard) };
   return { kind: 'delete', uid, result: done('Deleted', 'the Service was deleted') };
 }
 
@@ -137,7 +158,9 @@ function toApplied(
     hash,
     outcome: 'applied',
     reason: adopted ? 'Adopted' : 'Applied',
-    message: adopted ? 'a Service that was there before is now the shard' : 'the Service is as wished',
+    message: adopted
+      ? 'a Service that was there before is now the shard'
+      : 'the Service is as wished',
     adopted,
   };
 }
@@ -156,8 +179,10 @@ export function refusalOf(
     reason: 'LocalGuard',
     message,
   });
-  if (namespace.startsWith('kube-')) return refuse(`namespace ${namespace} belongs to Kubernetes itself`);
-  if (key === 'default/kubernetes') return refuse('default/kubernetes is the API server of the cluster');
+  if (namespace.startsWith('kube-'))
+    return refuse(`namespace ${namespace} belongs to Kubernetes itself`);
+  if (key === 'default/kubernetes')
+    return refuse('default/kubernetes is the API server of the cluster');
   const { allowedNamespaces } = guard;
   if (allowedNamespaces.length > 0 && !allowedNamespaces.includes(namespace)) {
     return refuse(`namespace ${namespace} is not among the allowed namespaces of this cluster`);

@@ -7,7 +7,7 @@ import type { ServicePort } from '../model/kube-object.ts';
 import type { ReportItems, ReportKind, ShardIngress, ShardReadiness } from '../model/telemetry.ts';
 import { toCanonicalJson } from './canonical-json.ts';
 
-/** One item of a report as the digest counts it: add it to a SumDigest, subtract it when it goes. */
+/** One item of a report as the digest counts it: added to a SumDigest, subtracted when it goes. */
 export function toReportItem<K extends ReportKind>(report: K, item: ReportItems[K]): string {
   const plain =
     report === 'health'

@@ -80,7 +80,8 @@ export function createInformer<T>(options: {
     },
     onError: (error) => {
       // The watch retries by itself and may do so for days: one line per outage is enough.
-      if (!isFailing) log.warn('watch failed', { resource: path.plural, error: describeError(error) });
+      if (!isFailing)
+        log.warn('watch failed', { resource: path.plural, error: describeError(error) });
       isFailing = true;
     },
   });
@@ -102,5 +103,7 @@ export function createInformer<T>(options: {
 }
 
 export function toObjectKey({ metadata }: KubeObject): ObjectKey {
-  return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+  return metadata.namespace === undefined
+    ? metadata.name
+    : `${metadata.namespace}/${metadata.name}`;
 }

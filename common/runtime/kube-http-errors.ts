@@ -55,12 +55,14 @@ function toForbidden(status: KubeStatus, message: string): MeshError {
   if (status.message.includes('exceeded quota')) {
     return new MeshError('retryable', 'KUBE_QUOTA_EXCEEDED', message);
   }
-  if (isWebhookRefusal(status)) return new MeshError('retryable', 'KUBE_ADMISSION_REFUSED', message);
+  if (isWebhookRefusal(status))
+    return new MeshError('retryable', 'KUBE_ADMISSION_REFUSED', message);
   return new MeshError('fatal', 'KUBE_FORBIDDEN', message);
 }
 
 function toOther(status: KubeStatus, message: string): MeshError {
-  if (isWebhookRefusal(status)) return new MeshError('retryable', 'KUBE_ADMISSION_REFUSED', message);
+  if (isWebhookRefusal(status))
+    return new MeshError('retryable', 'KUBE_ADMISSION_REFUSED', message);
   return status.code >= 500
     ? new MeshError('retryable', 'KUBE_SERVER_ERROR', message)
     : new MeshError('fatal', 'KUBE_INVALID', message);
@@ -71,7 +73,13 @@ function isWebhookRefusal({ message }: KubeStatus): boolean {
 }
 
 function parseStatus(httpStatus: number, body: string): KubeStatus {
-  const fallback = { code: httpStatus, reason: '', message: `HTTP ${httpStatus}`, detailsKind: '', causes: [] };
+  const fallback = {
+    code: httpStatus,
+    reason: '',
+    message: `HTTP ${httpStatus}`,
+    detailsKind: '',
+    causes: [],
+  };
   try {
     const parsed = JSON.parse(body) as {
       kind?: unknown;
@@ -95,7 +103,12 @@ function parseStatus(httpStatus: number, body: string): KubeStatus {
 
 /** A failure below HTTP: refused, reset, name not found, certificate not trusted. */
 export function toNetworkError(what: string, cause: unknown): MeshError {
-  return new MeshError('retryable', 'KUBE_UNREACHABLE', `${what}: the API server cannot be reached`, cause);
+  return new MeshError(
+    'retryable',
+    'KUBE_UNREACHABLE',
+    `${what}: the API server cannot be reached`,
+    cause,
+  );
 }
 
 export function toDeadlineError(what: string, deadlineMs: number): MeshError {

@@ -1,7 +1,12 @@
 // One HTTP exchange with a Kubernetes API server over node:https: connections kept alive, one
 // deadline per call, bounded bodies. Verbs are in kube-http.ts, watches in kube-http-watch.ts.
 
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https';
 import type { Clock } from './clock.ts';
 import { MeshError } from '../pure/errors.ts';
@@ -70,12 +75,17 @@ export function createExchange(endpoint: KubeEndpoint, clock: Clock): Exchange {
   };
   const shape = { keepAlive: true, keepAliveMsecs: keepAliveProbeMs, scheduling: 'lifo' as const };
   const create = (maxSockets: number): HttpAgent =>
-    isTls ? new HttpsAgent({ ...shape, ...tls, maxSockets }) : new HttpAgent({ ...shape, maxSockets });
+    isTls
+      ? new HttpsAgent({ ...shape, ...tls, maxSockets })
+      : new HttpAgent({ ...shape, maxSockets });
   const calls = create(socketsMax);
   const watches = create(Infinity); // as many as there are watches: a handful
   const prefix = base.pathname.replace(/\/$/, '');
 
-  const open = async (agent: HttpAgent, call: Omit<KubeRequest, 'deadlineMs'>): Promise<ClientRequest> => {
+  const open = async (
+    agent: HttpAgent,
+    call: Omit<KubeRequest, 'deadlineMs'>,
+  ): Promise<ClientRequest> => {
     const token = await endpoint.token?.();
     const start = isTls ? httpsRequest : httpRequest;
     return start({
@@ -90,7 +100,10 @@ export function createExchange(endpoint: KubeEndpoint, clock: Clock): Exchange {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(call.body === undefined
           ? {}
-          : { 'content-type': call.contentType ?? 'application/json', 'content-length': Buffer.byteLength(call.body) }),
+          : {
+              'content-type': call.contentType ?? 'application/json',
+              'content-length': Buffer.byteLength(call.body),
+            }),
       },
     });
   };
@@ -107,10 +120,20 @@ export function createExchange(endpoint: KubeEndpoint, clock: Clock): Exchange {
 
 type Open = (agent: HttpAgent, call: Omit<KubeRequest, 'deadlineMs'>) => Promise<ClientRequest>;
 
-async function sendOnce(open: Open, agent: HttpAgent, call: KubeRequest, clock: Clock): Promise<string> {
+async function sendOnce(
+  open: Open,
+  agent: HttpAgent,
+  call: KubeRequest,
+  clock: Clock,
+): Promise<string> {
   const what = `${call.method} ${call.path.split('?', 1)[0] ?? ''}`;
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await attemptOnce(await openOrThrow(open, agent, call, what), call, what, clock);
+    const outcome = await attemptOnce(
+      await openOrThrow(open, agent, call, what),
+      call,
+      what,
+      clock,
+    );
     if (outcome.kind === 'answer') {
       if (outcome.status >= 200 && outcome.status < 300) return outcome.body;
       throw toStatusError(what, outcome.status, outcome.body);
@@ -121,7 +144,12 @@ async function sendOnce(open: Open, agent: HttpAgent, call: KubeRequest, clock: 
   }
 }
 
-async function openOrThrow(open: Open, agent: HttpAgent, call: KubeRequest, what: string): Promise<ClientRequest> {
+async function openOrThrow(
+  open: Open,
+  agent: HttpAgent,
+  call: KubeRequest,
+  what: string,
+): Promise<ClientRequest> {
   try {
     return await open(agent, call);
   } catch (error) {
@@ -133,7 +161,12 @@ type Attempt =
   | { readonly kind: 'answer'; readonly status: number; readonly body: string }
   | { readonly kind: 'failure'; readonly error: MeshError; readonly wasReused: boolean };
 
-function attemptOnce(request: ClientRequest, call: KubeRequest, what: string, clock: Clock): Promise<Attempt> {
+function attemptOnce(
+  request: ClientRequest,
+  call: KubeRequest,
+  what: string,
+  clock: Clock,
+): Promise<Attempt> {
   return new Promise((resolve) => {
     const fail = (error: MeshError, wasReused = false): void => {
       timer.cancel();
@@ -142,7 +175,8 @@ function attemptOnce(request: ClientRequest, call: KubeRequest, what: string, cl
     };
     const timer = clock.after(call.deadlineMs, () => fail(toDeadlineError(what, call.deadlineMs)));
     request.on('error', (error: NodeJS.ErrnoException) => {
-      const wasReused = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+      const wasReused =
+        request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
       fail(toNetworkError(what, error), wasReused);
     });
     request.on('response', (response: IncomingMessage) => {
@@ -156,7 +190,11 @@ function attemptOnce(request: ClientRequest, call: KubeRequest, what: string, cl
       response.on('error', (error) => fail(toNetworkError(what, error)));
       response.on('end', () => {
         timer.cancel();
-        resolve({ kind: 'answer', status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') });
+        resolve({
+          kind: 'answer',
+          status: response.statusCode ?? 0,
+          body: Buffer.concat(chunks).toString('utf8'),
+        });
       });
     });
     request.end(call.body);
@@ -182,9 +220,13 @@ function openStream(
       request = opened;
       opened.on('error', (error) => end(toNetworkError(what, error)));
       if (isDone) opened.destroy();
-      else opened.on('response', (response) => readStream(response, what, { ...sink, onEnd: end })).end();
+      else
+        opened
+          .on('response', (response) => readStream(response, what, { ...sink, onEnd: end }))
+          .end();
     },
-    (error: unknown) => end(new MeshError('retryable', 'KUBE_UNAUTHORIZED', `${what}: no credentials`, error)),
+    (error: unknown) =>
+      end(new MeshError('retryable', 'KUBE_UNAUTHORIZED', `${what}: no credentials`, error)),
   );
   return {
     cancel: () => {

@@ -162,7 +162,7 @@ type WatchEvent =
 
 function parseEvent(line: string): WatchEvent | undefined {
   try {
-    const event = JSON.parse(line) as Partial<WatchEvent> | null; // the API's contract, checked below
+    const event = JSON.parse(line) as Partial<WatchEvent> | null; // checked below
     if (event?.type === 'ERROR') return event as WatchEvent;
     const isObject = typeof (event?.object as KubeObject | undefined)?.metadata === 'object';
     const isKnown = ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'].includes(event?.type ?? '');
@@ -173,5 +173,9 @@ function parseEvent(line: string): WatchEvent | undefined {
 }
 
 function toGarbage(line: string): MeshError {
-  return new MeshError('retryable', 'KUBE_SERVER_ERROR', `WATCH: not a watch event: ${line.slice(0, 60)}`);
+  return new MeshError(
+    'retryable',
+    'KUBE_SERVER_ERROR',
+    `WATCH: not a watch event: ${line.slice(0, 60)}`,
+  );
 }

@@ -42,7 +42,13 @@ export function createKubeClient(options: {
     contentType: string,
   ): Promise<KubeObject> =>
     parseObject(
-      await exchange.send({ method, path, body: JSON.stringify(body), contentType, deadlineMs: callDeadlineMs }),
+      await exchange.send({
+        method,
+        path,
+        body: JSON.stringify(body),
+        contentType,
+        deadlineMs: callDeadlineMs,
+      }),
     );
 
   // The server was away and is back: a watch may hang on a dead connection without knowing.
@@ -64,9 +70,19 @@ export function createKubeClient(options: {
         'application/apply-patch+yaml', // JSON is YAML
       ),
     mergePatch: (path, name, patch, fieldManager) =>
-      write('PATCH', `${objectPath(path, name)}?${toQuery({ fieldManager })}`, patch, 'application/merge-patch+json'),
+      write(
+        'PATCH',
+        `${objectPath(path, name)}?${toQuery({ fieldManager })}`,
+        patch,
+        'application/merge-patch+json',
+      ),
     jsonPatch: (path, name, patch, fieldManager) =>
-      write('PATCH', `${objectPath(path, name)}?${toQuery({ fieldManager })}`, patch, 'application/json-patch+json'),
+      write(
+        'PATCH',
+        `${objectPath(path, name)}?${toQuery({ fieldManager })}`,
+        patch,
+        'application/json-patch+json',
+      ),
     delete: (path, name, { uid }) => deleteOne(exchange, objectPath(path, name), uid),
     watch: (path, sink) => {
       const watch = startWatch({
@@ -93,7 +109,11 @@ export function createKubeClient(options: {
     },
     version: async () => {
       try {
-        const text = await exchange.send({ method: 'GET', path: '/version', deadlineMs: versionDeadlineMs });
+        const text = await exchange.send({
+          method: 'GET',
+          path: '/version',
+          deadlineMs: versionDeadlineMs,
+        });
         noteAnswer();
         return parseVersion(text);
       } catch (error) {
@@ -118,7 +138,11 @@ async function readOne(exchange: Exchange, path: string): Promise<KubeObject | u
   }
 }
 
-async function deleteOne(exchange: Exchange, path: string, uid: string | undefined): Promise<boolean> {
+async function deleteOne(
+  exchange: Exchange,
+  path: string,
+  uid: string | undefined,
+): Promise<boolean> {
   const body = JSON.stringify({
     apiVersion: 'v1',
     kind: 'DeleteOptions',
@@ -137,7 +161,10 @@ async function listAll(exchange: Exchange, path: ResourcePath): Promise<KubeList
   const objects: KubeObject[] = [];
   let token = '';
   for (let page = 1; page <= pagesMax; page += 1) {
-    const query = toQuery({ limit: String(pageObjects), ...(token === '' ? {} : { continue: token }) });
+    const query = toQuery({
+      limit: String(pageObjects),
+      ...(token === '' ? {} : { continue: token }),
+    });
     const text = await exchange.send({
       method: 'GET',
       path: `${collectionPath(path)}?${query}`,
@@ -148,7 +175,11 @@ async function listAll(exchange: Exchange, path: ResourcePath): Promise<KubeList
     token = list.next;
     if (token === '') return { objects, resourceVersion: list.resourceVersion };
   }
-  throw new MeshError('retryable', 'KUBE_SERVER_ERROR', `GET ${collectionPath(path)}: the list does not end`);
+  throw new MeshError(
+    'retryable',
+    'KUBE_SERVER_ERROR',
+    `GET ${collectionPath(path)}: the list does not end`,
+  );
 }
 
 function collectionPath({ apiVersion, plural, namespace }: ResourcePath): string {
@@ -166,7 +197,10 @@ function toQuery(parameters: Readonly<Record<string, string>>): string {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof MeshError && (error.code === 'KUBE_NOT_FOUND' || error.code === 'KUBE_NAMESPACE_MISSING');
+  return (
+    error instanceof MeshError &&
+    (error.code === 'KUBE_NOT_FOUND' || error.code === 'KUBE_NAMESPACE_MISSING')
+  );
 }
 
 function parseJson(text: string): JsonObject {
@@ -174,7 +208,12 @@ function parseJson(text: string): JsonObject {
     const value = JSON.parse(text) as JsonObject | null; // narrowed field by field by the callers
     if (typeof value === 'object' && value !== null) return value;
   } catch (error) {
-    throw new MeshError('retryable', 'KUBE_SERVER_ERROR', 'the API server answered something else than JSON', error);
+    throw new MeshError(
+      'retryable',
+      'KUBE_SERVER_ERROR',
+      'the API server answered something else than JSON',
+      error,
+    );
   }
   throw new MeshError('retryable', 'KUBE_SERVER_ERROR', 'the API server answered no object');
 }
@@ -182,7 +221,11 @@ function parseJson(text: string): JsonObject {
 function parseObject(text: string): KubeObject {
   const object = parseJson(text);
   if (typeof object['metadata'] !== 'object') {
-    throw new MeshError('retryable', 'KUBE_SERVER_ERROR', 'the API server answered an object without metadata');
+    throw new MeshError(
+      'retryable',
+      'KUBE_SERVER_ERROR',
+      'the API server answered an object without metadata',
+    );
   }
   return object as unknown as KubeObject; // metadata was checked; the kind is the one asked for
 }
@@ -201,7 +244,11 @@ function parseList(text: string): KubeList & { readonly next: string } {
   const kind = list.kind.slice(0, -'List'.length);
   return {
     // Items of a typed list carry neither apiVersion nor kind.
-    objects: (list.items ?? []).map((item) => ({ ...item, apiVersion: list.apiVersion ?? 'v1', kind })),
+    objects: (list.items ?? []).map((item) => ({
+      ...item,
+      apiVersion: list.apiVersion ?? 'v1',
+      kind,
+    })),
     resourceVersion: list.metadata.resourceVersion ?? '',
     next: list.metadata.continue ?? '',
   };

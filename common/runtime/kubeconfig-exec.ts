@@ -13,7 +13,9 @@ export async function loadTokenSource(
   config.loadFromFile(kubeconfigPath);
   config.setCurrentContext(contextName);
   const readOptions = async () => {
-    const options: { headers: Record<string, string>; cert?: unknown; key?: unknown } = { headers: {} };
+    const options: { headers: Record<string, string>; cert?: unknown; key?: unknown } = {
+      headers: {},
+    };
     await config.applyToHTTPSOptions(options);
     return options;
   };

@@ -29,7 +29,10 @@ export async function loadKubeEndpoint(
   const parsed = parseKubeconfig(text, source.kubeconfigPath, source.context);
   if (!parsed.needsProgram) return parsed.endpoint;
   const { loadTokenSource } = await import('./kubeconfig-exec.ts');
-  return { ...parsed.endpoint, ...(await loadTokenSource(source.kubeconfigPath, parsed.contextName)) };
+  return {
+    ...parsed.endpoint,
+    ...(await loadTokenSource(source.kubeconfigPath, parsed.contextName)),
+  };
 }
 
 interface Named<T> {
@@ -61,7 +64,11 @@ export function parseKubeconfig(
   text: string,
   path: string,
   context: string | undefined,
-): { readonly endpoint: KubeEndpoint; readonly needsProgram: boolean; readonly contextName: string } {
+): {
+  readonly endpoint: KubeEndpoint;
+  readonly needsProgram: boolean;
+  readonly contextName: string;
+} {
   let config: Record<string, unknown> | null;
   try {
     config = parse(text) as Record<string, unknown> | null; // narrowed below
@@ -69,7 +76,13 @@ export function parseKubeconfig(
     throw invalid(`${path} is not YAML`, error);
   }
   const contextName = context ?? String(config?.['current-context'] ?? '');
-  const chosen = find<{ cluster?: string; user?: string }>(config, 'contexts', 'context', contextName, path);
+  const chosen = find<{ cluster?: string; user?: string }>(
+    config,
+    'contexts',
+    'context',
+    contextName,
+    path,
+  );
   const cluster = find<ClusterEntry>(config, 'clusters', 'cluster', chosen.cluster ?? '', path);
   const user = find<UserEntry>(config, 'users', 'user', chosen.user ?? '', path);
   if (cluster.server === undefined || !URL.canParse(cluster.server)) {
@@ -119,7 +132,9 @@ function find<T extends object>(
   const found = named.find((entry) => entry.name === name)?.value;
   if (found === undefined || found === null) {
     const known = named.map((entry) => entry.name).join(', ');
-    throw invalid(`${path}: no ${field} "${name}" in ${list}; there are: ${known === '' ? 'none' : known}`);
+    throw invalid(
+      `${path}: no ${field} "${name}" in ${list}; there are: ${known === '' ? 'none' : known}`,
+    );
   }
   return found;
 }
@@ -132,7 +147,9 @@ function readNear(path: string, file: string): string {
   }
 }
 
-async function loadInCluster(env: Readonly<Record<string, string | undefined>>): Promise<KubeEndpoint> {
+async function loadInCluster(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<KubeEndpoint> {
   const host = env['KUBERNETES_SERVICE_HOST'];
   const port = env['KUBERNETES_SERVICE_PORT'] ?? '443';
   if (host === undefined) {

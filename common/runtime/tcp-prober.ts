@@ -44,11 +44,14 @@ function probeOnce(probe: {
     probe.resolve({ target, ok: reason === '', roundTripMs, reason });
   };
   // A connection that still stands at the deadline held as long as it was given.
-  const deadline = clock.after(probe.deadlineMs, () => end(connectedMs === undefined ? 'TimedOut' : ''));
+  const deadline = clock.after(probe.deadlineMs, () =>
+    end(connectedMs === undefined ? 'TimedOut' : ''),
+  );
   const socket = open(target);
   socket.once(target.method === 'tls' ? 'secureConnect' : 'connect', () => {
     connectedMs = clock.monotonicMs();
-    if (target.method === 'tls') end(''); // the handshake is an answer of the server itself
+    if (target.method === 'tls')
+      end(''); // the handshake is an answer of the server itself
     else hold = clock.after(probe.holdMs, () => end(''));
   });
   let didConnect = false;
@@ -59,14 +62,15 @@ function probeOnce(probe: {
     if (!didConnect) end(toReason(error.code));
     else end(target.method === 'tls' ? 'TlsFailed' : 'ClosedEarly');
   });
-  const onClosed = (): void => end(target.method === 'tls' && didConnect ? 'TlsFailed' : 'ClosedEarly');
+  const onClosed = (): void =>
+    end(target.method === 'tls' && didConnect ? 'TlsFailed' : 'ClosedEarly');
   socket.once('end', onClosed);
   socket.once('close', onClosed);
   socket.resume();
 }
 
 function open({ address, port, method }: ProbeTarget): Socket {
-  // Whether the certificate is right is between the server and its clients; that it answers is enough.
+  // Whether the certificate is right is between the server and its clients.
   return method === 'tls'
     ? connectTls({ host: address, port, rejectUnauthorized: false })
     : connect({ host: address, port });

@@ -11,7 +11,11 @@ const key = toServiceKey({ namespace: 'shop', name: 'nginx' });
 
 interface EndpointJson {
   readonly addresses: readonly string[];
-  readonly conditions?: { readonly ready?: boolean | null; readonly serving?: boolean; readonly terminating?: boolean };
+  readonly conditions?: {
+    readonly ready?: boolean | null;
+    readonly serving?: boolean;
+    readonly terminating?: boolean;
+  };
   readonly targetRef?: { readonly kind: string; readonly uid: string };
 }
 const slice = (name: string, endpoints: readonly EndpointJson[] | null): KubeObject =>
@@ -32,13 +36,21 @@ test('no slices means no endpoints', (t) => {
 });
 
 test('unknown readiness counts as ready, unknown serving as readiness', (t) => {
-  t.deepEqual(fold(slice('a', [{ addresses: ['10.0.0.1'] }, { addresses: ['10.0.0.2'], conditions: { ready: null } }])), {
-    key,
-    ready: 2,
-    serving: 2,
-    terminating: 0,
-    total: 2,
-  });
+  t.deepEqual(
+    fold(
+      slice('a', [
+        { addresses: ['10.0.0.1'] },
+        { addresses: ['10.0.0.2'], conditions: { ready: null } },
+      ]),
+    ),
+    {
+      key,
+      ready: 2,
+      serving: 2,
+      terminating: 0,
+      total: 2,
+    },
+  );
 });
 
 test('a terminating endpoint that still serves is not ready', (t) => {
@@ -61,7 +73,11 @@ test('H1: a pod with an address of each family counts once', (t) => {
 });
 
 test('a slice of no Service is not kept', (t) => {
-  const object = { apiVersion: 'v1', kind: 'EndpointSlice', metadata: { name: 'x', namespace: 'shop' } };
+  const object = {
+    apiVersion: 'v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'x', namespace: 'shop' },
+  };
   t.is(pickSlice(object), undefined);
 });
 
@@ -70,8 +86,16 @@ test('addresses are those of the load balancer, sorted; headless has no cluster 
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'nginx', namespace: 'shop' },
-    spec: { type: 'LoadBalancer', clusterIPs: ['None'], ports: [{ port: 80, targetPort: 8080, name: '' }] },
-    status: { loadBalancer: { ingress: [{ ip: '203.0.113.9' }, { hostname: 'lb.example.net' }, { ip: '10.0.0.9' }, {}] } },
+    spec: {
+      type: 'LoadBalancer',
+      clusterIPs: ['None'],
+      ports: [{ port: 80, targetPort: 8080, name: '' }],
+    },
+    status: {
+      loadBalancer: {
+        ingress: [{ ip: '203.0.113.9' }, { hostname: 'lb.example.net' }, { ip: '10.0.0.9' }, {}],
+      },
+    },
   };
   t.deepEqual(toIngress(key, service), {
     key,
@@ -92,8 +116,17 @@ const undeclared = { zone: undefined, region: undefined, provider: undefined };
 
 test('topology comes from labels, old and new, and the provider from providerID', (t) => {
   const nodes = [
-    node({ 'topology.kubernetes.io/zone': 'us-central1-f', 'topology.kubernetes.io/region': 'us-central1' }, 'gce://p/z/n'),
-    node({ 'failure-domain.beta.kubernetes.io/zone': 'us-central1-a', 'failure-domain.beta.kubernetes.io/region': 'us-central1' }),
+    node(
+      {
+        'topology.kubernetes.io/zone': 'us-central1-f',
+        'topology.kubernetes.io/region': 'us-central1',
+      },
+      'gce://p/z/n',
+    ),
+    node({
+      'failure-domain.beta.kubernetes.io/zone': 'us-central1-a',
+      'failure-domain.beta.kubernetes.io/region': 'us-central1',
+    }),
   ].map(pickNode);
   t.deepEqual(detectTopology(nodes, undeclared), {
     zones: ['us-central1-a', 'us-central1-f'],
@@ -104,7 +137,11 @@ test('topology comes from labels, old and new, and the provider from providerID'
 
 test('without labels nothing is known, and what is declared stands', (t) => {
   const nodes = [node({}, 'openstack:///1')].map(pickNode);
-  t.deepEqual(detectTopology(nodes, undeclared), { zones: [], region: undefined, provider: 'openstack' });
+  t.deepEqual(detectTopology(nodes, undeclared), {
+    zones: [],
+    region: undefined,
+    provider: 'openstack',
+  });
   t.deepEqual(detectTopology(nodes, { zone: 'Nova', region: 'RegionOne', provider: 'openstack' }), {
     zones: ['nova'],
     region: 'regionone',
@@ -118,8 +155,10 @@ const rules: ProbeRules = {
   isOwnAddress: (address) => address === '10.96.0.1',
 };
 const allowed = (address: string, over: Partial<ProbeRules> = {}, port = 80): boolean =>
-  planProbes({ targets: [{ address, port, method: 'tcp' }], deadlineMs: 1_000 }, { ...rules, ...over }).steps[0]?.kind ===
-  'probe';
+  planProbes(
+    { targets: [{ address, port, method: 'tcp' }], deadlineMs: 1_000 },
+    { ...rules, ...over },
+  ).steps[0]?.kind === 'probe';
 
 for (const address of ['8.8.8.8', '2600::1', '10.2.0.1', '192.168.1.1']) {
   test(`${address} is probed`, (t) => {
@@ -158,7 +197,10 @@ test('loopback is probed only where it is allowed; a port must be one', (t) => {
 
 test('I11: at most 64 targets and five seconds each', (t) => {
   const target = { address: '8.8.8.8', port: 80, method: 'tcp' as const };
-  const plan = planProbes({ targets: Array.from({ length: 100 }, () => target), deadlineMs: 1e9 }, rules);
+  const plan = planProbes(
+    { targets: Array.from({ length: 100 }, () => target), deadlineMs: 1e9 },
+    rules,
+  );
   t.is(plan.steps.length, 64);
   t.is(plan.deadlineMs, 5_000);
 });

@@ -68,7 +68,10 @@ const situation = (part: Partial<ShardSituation>): ShardSituation => ({
   ...part,
 });
 const wish = { hash, manifest };
-const withSpec = (spec: Partial<Service['spec']>): Service => ({ ...shard, spec: { ...shard.spec, ...spec } });
+const withSpec = (spec: Partial<Service['spec']>): Service => ({
+  ...shard,
+  spec: { ...shard.spec, ...spec },
+});
 const withMeta = (meta: Partial<Service['metadata']>): Service => ({
   ...shard,
   metadata: { ...shard.metadata, ...meta },
@@ -84,7 +87,11 @@ const summarize = (action: ShardAction): string => {
 
 const rows: readonly (readonly [string, Partial<ShardSituation>, string])[] = [
   ['a wish for an absent Service creates it', { wish }, 'apply created'],
-  ['a namespace that is missing is made first', { wish, isNamespaceMissing: true }, 'createNamespace'],
+  [
+    'a namespace that is missing is made first',
+    { wish, isNamespaceMissing: true },
+    'createNamespace',
+  ],
   ['a Service that was there before is adopted', { wish, observed: foreign }, 'apply adopted'],
   ['a Service as wished is left alone', { wish, observed: shard }, 'nothing applied Applied'],
   [
@@ -92,13 +99,25 @@ const rows: readonly (readonly [string, Partial<ShardSituation>, string])[] = [
     { wish, observed: withSpec({ externalIPs: ['1.2.3.4'], clusterIP: '10.9.9.9' }) },
     'nothing applied Applied',
   ],
-  ['labels and annotations of others are no drift', {
-    wish,
-    observed: withMeta({ labels: { app: 'nginx', team: 'x' } }),
-  }, 'nothing applied Applied'],
-  ['a changed label of ours is drift', { wish, observed: withMeta({ labels: { app: 'other' } }) }, 'apply drifted'],
+  [
+    'labels and annotations of others are no drift',
+    {
+      wish,
+      observed: withMeta({ labels: { app: 'nginx', team: 'x' } }),
+    },
+    'nothing applied Applied',
+  ],
+  [
+    'a changed label of ours is drift',
+    { wish, observed: withMeta({ labels: { app: 'other' } }) },
+    'apply drifted',
+  ],
   ['a changed type is drift', { wish, observed: withSpec({ type: 'ClusterIP' }) }, 'apply drifted'],
-  ['a changed selector value is drift', { wish, observed: withSpec({ selector: { app: 'x' } }) }, 'apply drifted'],
+  [
+    'a changed selector value is drift',
+    { wish, observed: withSpec({ selector: { app: 'x' } }) },
+    'apply drifted',
+  ],
   ['a missing port is drift', { wish, observed: withSpec({ ports: [] }) }, 'apply drifted'],
   [
     'a changed target port is drift',
@@ -125,40 +144,83 @@ const rows: readonly (readonly [string, Partial<ShardSituation>, string])[] = [
     { wish, observed: withSpec({ selector: { app: 'nginx', extra: 'y' } }) },
     'repair',
   ],
-  ['a Service that is being deleted is waited for', {
-    wish,
-    observed: withMeta({ deletionTimestamp: '2026-01-01T00:00:00Z' }),
-  }, 'nothing failed Terminating'],
-  ['I4: a shard of another federation is refused', {
-    wish,
-    observed: withMeta({ annotations: { [shardOfMark]: 'other' } }),
-  }, 'refuse refused OtherFederation'],
+  [
+    'a Service that is being deleted is waited for',
+    {
+      wish,
+      observed: withMeta({ deletionTimestamp: '2026-01-01T00:00:00Z' }),
+    },
+    'nothing failed Terminating',
+  ],
+  [
+    'I4: a shard of another federation is refused',
+    {
+      wish,
+      observed: withMeta({ annotations: { [shardOfMark]: 'other' } }),
+    },
+    'refuse refused OtherFederation',
+  ],
   ['I2: neither wish nor order does nothing', { observed: shard }, 'nothing - -'],
-  ['I2: a wish beside an order wins', { wish, order: order('delete'), observed: shard }, 'nothing applied Applied'],
+  [
+    'I2: a wish beside an order wins',
+    { wish, order: order('delete'), observed: shard },
+    'nothing applied Applied',
+  ],
   ['an order to delete deletes our shard', { order: order('delete'), observed: shard }, 'delete'],
   [
     'an adopted Service is deleted by an order too, as the guide says',
-    { order: order('delete'), observed: withMeta({ annotations: { [shardOfMark]: 'fed', [adoptedMark]: 'true' } }) },
+    {
+      order: order('delete'),
+      observed: withMeta({ annotations: { [shardOfMark]: 'fed', [adoptedMark]: 'true' } }),
+    },
     'delete',
   ],
   ['an order for an absent Service is done', { order: order('delete') }, 'nothing removed Removed'],
-  ['I4: an order never deletes a Service of others', { order: order('delete'), observed: foreign }, 'nothing removed NotOurs'],
-  ['a deletion under way is waited for', {
-    order: order('delete'),
-    observed: withMeta({ deletionTimestamp: '2026-01-01T00:00:00Z' }),
-  }, 'nothing - -'],
-  ['I13: too many removals wait', { order: order('delete'), observed: shard, removalsLeft: 0 }, 'refuse failed LocalGuard'],
-  ['an order to release releases our shard', { order: order('release'), observed: shard }, 'release'],
-  ['a release without removals left is not a removal', { order: order('release'), observed: shard, removalsLeft: 0 }, 'release'],
-  ['I13: namespaces that are not allowed are refused', {
-    wish,
-    guard: { allowedNamespaces: ['other'], removalsPerMinute: 1 },
-  }, 'refuse refused LocalGuard'],
-  ['I13: an order outside the allowed namespaces is refused', {
-    order: order('delete'),
-    observed: shard,
-    guard: { allowedNamespaces: ['other'], removalsPerMinute: 1 },
-  }, 'refuse refused LocalGuard'],
+  [
+    'I4: an order never deletes a Service of others',
+    { order: order('delete'), observed: foreign },
+    'nothing removed NotOurs',
+  ],
+  [
+    'a deletion under way is waited for',
+    {
+      order: order('delete'),
+      observed: withMeta({ deletionTimestamp: '2026-01-01T00:00:00Z' }),
+    },
+    'nothing - -',
+  ],
+  [
+    'I13: too many removals wait',
+    { order: order('delete'), observed: shard, removalsLeft: 0 },
+    'refuse failed LocalGuard',
+  ],
+  [
+    'an order to release releases our shard',
+    { order: order('release'), observed: shard },
+    'release',
+  ],
+  [
+    'a release without removals left is not a removal',
+    { order: order('release'), observed: shard, removalsLeft: 0 },
+    'release',
+  ],
+  [
+    'I13: namespaces that are not allowed are refused',
+    {
+      wish,
+      guard: { allowedNamespaces: ['other'], removalsPerMinute: 1 },
+    },
+    'refuse refused LocalGuard',
+  ],
+  [
+    'I13: an order outside the allowed namespaces is refused',
+    {
+      order: order('delete'),
+      observed: shard,
+      guard: { allowedNamespaces: ['other'], removalsPerMinute: 1 },
+    },
+    'refuse refused LocalGuard',
+  ],
 ];
 
 for (const [title, part, expected] of rows) {
@@ -177,7 +239,10 @@ for (const guarded of [
 ]) {
   test(`I13: ${guarded} is never touched`, (t) => {
     t.is(summarize(planShard(situation({ key: guarded, wish }))), 'refuse refused LocalGuard');
-    t.is(summarize(planShard(situation({ key: guarded, order: order('delete') }))), 'refuse refused LocalGuard');
+    t.is(
+      summarize(planShard(situation({ key: guarded, order: order('delete') }))),
+      'refuse refused LocalGuard',
+    );
   });
 }
 
@@ -188,12 +253,17 @@ test('adoption keeps the former shape on record, through every later apply', (t)
   t.like(action.result, { outcome: 'applied', reason: 'Adopted', adopted: true });
   const adopted = action.configuration as unknown as Service;
   t.is(adopted.metadata.annotations?.[adoptedMark], 'true');
-  const former = JSON.parse(adopted.metadata.annotations?.[formerSpecMark] ?? '') as { spec: { type: string } };
+  const former = JSON.parse(adopted.metadata.annotations?.[formerSpecMark] ?? '') as {
+    spec: { type: string };
+  };
   t.is(former.spec.type, 'LoadBalancer');
   const later = planShard(
     situation({
       wish: { hash: toContentHash('cc'), manifest },
-      observed: { ...foreign, metadata: { ...foreign.metadata, annotations: adopted.metadata.annotations ?? {} } },
+      observed: {
+        ...foreign,
+        metadata: { ...foreign.metadata, annotations: adopted.metadata.annotations ?? {} },
+      },
     }),
   );
   t.is(summarize(later), 'apply changed');
@@ -204,14 +274,19 @@ test('adoption keeps the former shape on record, through every later apply', (t)
 
 test('a former shape of 32 KB and more is not recorded', (t) => {
   const labels = { big: 'x'.repeat(33_000) };
-  const action = planShard(situation({ wish, observed: { ...foreign, metadata: { ...foreign.metadata, labels } } }));
+  const action = planShard(
+    situation({ wish, observed: { ...foreign, metadata: { ...foreign.metadata, labels } } }),
+  );
   if (action.kind !== 'apply') return t.fail();
   const annotations = (action.configuration as unknown as Service).metadata.annotations;
   t.is(annotations?.[formerSpecMark], '{"tooLarge":true}');
 });
 
 test('marks that a user copied into the manifest are not passed on', (t) => {
-  const copied = { ...manifest, metadata: { ...manifest.metadata, annotations: { [adoptedMark]: 'true', note: 'n' } } };
+  const copied = {
+    ...manifest,
+    metadata: { ...manifest.metadata, annotations: { [adoptedMark]: 'true', note: 'n' } },
+  };
   const action = planShard(situation({ wish: { hash, manifest: copied } }));
   if (action.kind !== 'apply') return t.fail();
   t.deepEqual((action.configuration as unknown as Service).metadata.annotations, {
@@ -253,11 +328,27 @@ test('a release takes our marks and our managed fields, and nothing else', (t) =
 });
 
 test('I2: the audit doubts a delete without its order, and one of another object', (t) => {
-  const result = { key, hash: undefined, outcome: 'removed', reason: 'Deleted', message: '' } as const;
+  const result = {
+    key,
+    hash: undefined,
+    outcome: 'removed',
+    reason: 'Deleted',
+    message: '',
+  } as const;
   const action: ShardAction = { kind: 'delete', uid: 'u1', result };
   t.regex(auditShard(action, situation({ observed: shard })) ?? '', /^I2/);
   t.regex(auditShard(action, situation({ observed: shard, order: order('release') })) ?? '', /^I2/);
-  t.regex(auditShard(action, situation({ observed: shard, order: order('delete'), wish })) ?? '', /^I2/);
-  t.regex(auditShard(action, situation({ observed: foreign, order: order('delete') })) ?? '', /^I4/);
-  t.regex(auditShard({ ...action, uid: 'u2' }, situation({ observed: shard, order: order('delete') })) ?? '', /^I4/);
+  t.regex(
+    auditShard(action, situation({ observed: shard, order: order('delete'), wish })) ?? '',
+    /^I2/,
+  );
+  t.regex(
+    auditShard(action, situation({ observed: foreign, order: order('delete') })) ?? '',
+    /^I4/,
+  );
+  t.regex(
+    auditShard({ ...action, uid: 'u2' }, situation({ observed: shard, order: order('delete') })) ??
+      '',
+    /^I4/,
+  );
 });

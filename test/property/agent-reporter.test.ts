@@ -3,8 +3,17 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { toClusterName, toRevision, toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
-import type { ShardIngress, ShardReadiness, TelemetryMessage } from '../../common/model/telemetry.ts';
+import {
+  toClusterName,
+  toRevision,
+  toServiceKey,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
+import type {
+  ShardIngress,
+  ShardReadiness,
+  TelemetryMessage,
+} from '../../common/model/telemetry.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import type { BusMessage, TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
 import { ReportStream as ReceivedStream } from '../../coordinator/health/fold-stream.ts';
@@ -18,11 +27,19 @@ import {
 } from '../../common/wire/telemetry-codec.ts';
 import type { TelemetryCodec } from '../../agent/health/codec.ts';
 import { startReporter } from '../../agent/health/loop.ts';
-import type { ObservationListener, ShardObservations } from '../../agent/health/shard-observations.ts';
+import type {
+  ObservationListener,
+  ShardObservations,
+} from '../../agent/health/shard-observations.ts';
 import { deltaBytesMax, ReportStream } from '../../agent/health/step.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 
-const codec: TelemetryCodec = { encodeReport, decodeSyncRequest, decodeProbeRequest, encodeProbeReply };
+const codec: TelemetryCodec = {
+  encodeReport,
+  decodeSyncRequest,
+  decodeProbeRequest,
+  encodeProbeReply,
+};
 const keyOf = (index: number): ServiceKey => toServiceKey({ namespace: 'n', name: `s${index}` });
 
 class Observed implements ShardObservations {
@@ -32,11 +49,19 @@ class Observed implements ShardObservations {
   keys = (): Iterable<ServiceKey> => this.ready.keys();
   readiness = (key: ServiceKey): ShardReadiness | undefined => {
     const ready = this.ready.get(key);
-    return ready === undefined ? undefined : { key, ready, serving: ready, terminating: 0, total: ready };
+    return ready === undefined
+      ? undefined
+      : { key, ready, serving: ready, terminating: 0, total: ready };
   };
   ingress = (key: ServiceKey): ShardIngress | undefined =>
     this.ready.has(key)
-      ? { key, type: 'LoadBalancer', addresses: [{ ip: '10.0.0.1' }], clusterIps: [], ports: [{ port: 80, protocol: 'TCP' }] }
+      ? {
+          key,
+          type: 'LoadBalancer',
+          addresses: [{ ip: '10.0.0.1' }],
+          clusterIps: [],
+          ports: [{ port: 80, protocol: 'TCP' }],
+        }
       : undefined;
   subscribe = (listener: ObservationListener): (() => void) => {
     this.#listeners.add(listener);
@@ -91,7 +116,10 @@ class LossyBus implements TelemetryBus {
     }
   }
   subscribe = (): { cancel(): void } => ({ cancel: () => undefined });
-  serve = (pattern: string, answer: (message: BusMessage) => Promise<Uint8Array>): { cancel(): void } => {
+  serve = (
+    pattern: string,
+    answer: (message: BusMessage) => Promise<Uint8Array>,
+  ): { cancel(): void } => {
     this.#served.set(pattern, answer);
     return { cancel: () => void this.#served.delete(pattern) };
   };
@@ -109,9 +137,19 @@ class LossyBus implements TelemetryBus {
 }
 
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('set' as const), index: fc.nat(6), ready: fc.option(fc.nat(3), { nil: undefined }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('set' as const),
+      index: fc.nat(6),
+      ready: fc.option(fc.nat(3), { nil: undefined }),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(1_500) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('connect' as const), isConnected: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('connect' as const), isConnected: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('life' as const) }) },
 );
 
@@ -122,7 +160,14 @@ function start(clock: ManualClock, bus: LossyBus, observations: Observed) {
       bus,
       codec,
       observations,
-      freshness: { isFresh: () => true, isStale: () => false, ageMs: () => 0, version: () => 'v1', subscribe: () => () => undefined, stop: () => undefined },
+      freshness: {
+        isFresh: () => true,
+        isStale: () => false,
+        ageMs: () => 0,
+        version: () => 'v1',
+        subscribe: () => () => undefined,
+        stop: () => undefined,
+      },
       incarnation: () => ({ ...life }),
       viewRevision: () => toRevision(1),
       clock,
@@ -136,33 +181,45 @@ function start(clock: ManualClock, bus: LossyBus, observations: Observed) {
 
 test('a lossy bus converges once it no longer loses', async (t) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.array(fc.boolean(), { minLength: 1, maxLength: 30 }), async (steps, losses) => {
-      const clock = createManualClock();
-      const bus = new LossyBus();
-      const observed = new Observed();
-      let turn = 0;
-      bus.isLost = () => losses[(turn += 1) % losses.length] ?? false;
-      const { reporter, life } = start(clock, bus, observed);
-      for (const each of steps) {
-        if (each.kind === 'set') observed.set(keyOf(each.index), each.ready);
-        if (each.kind === 'wait') await clock.advance(each.ms);
-        if (each.kind === 'connect') bus.connect(each.isConnected);
-        if (each.kind === 'life') {
-          life.session += 1;
-          reporter.renew();
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 40 }),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 30 }),
+      async (steps, losses) => {
+        const clock = createManualClock();
+        const bus = new LossyBus();
+        const observed = new Observed();
+        let turn = 0;
+        bus.isLost = () => losses[(turn += 1) % losses.length] ?? false;
+        const { reporter, life } = start(clock, bus, observed);
+        for (const each of steps) {
+          if (each.kind === 'set') observed.set(keyOf(each.index), each.ready);
+          if (each.kind === 'wait') await clock.advance(each.ms);
+          if (each.kind === 'connect') bus.connect(each.isConnected);
+          if (each.kind === 'life') {
+            life.session += 1;
+            reporter.renew();
+          }
         }
-      }
-      bus.isLost = () => false;
-      bus.connect(true);
-      await clock.advance(5_000);
-      reporter.stop();
-      const received = [...bus.health.keys()].map((key) => [key, bus.health.item(key)?.ready]).sort();
-      const expected = [...observed.ready].sort();
-      if (JSON.stringify(received) !== JSON.stringify(expected)) {
-        throw new Error(`received ${JSON.stringify(received)}, expected ${JSON.stringify(expected)}`);
-      }
-      return bus.health.isSynced() && bus.ingress.isSynced() && [...bus.ingress.keys()].length === expected.length;
-    }),
+        bus.isLost = () => false;
+        bus.connect(true);
+        await clock.advance(5_000);
+        reporter.stop();
+        const received = [...bus.health.keys()]
+          .map((key) => [key, bus.health.item(key)?.ready])
+          .sort();
+        const expected = [...observed.ready].sort();
+        if (JSON.stringify(received) !== JSON.stringify(expected)) {
+          throw new Error(
+            `received ${JSON.stringify(received)}, expected ${JSON.stringify(expected)}`,
+          );
+        }
+        return (
+          bus.health.isSynced() &&
+          bus.ingress.isSynced() &&
+          [...bus.ingress.keys()].length === expected.length
+        );
+      },
+    ),
     { numRuns: 150, verbose: 1 },
   );
   t.pass();
@@ -221,19 +278,35 @@ test('R3: a large report is told in pages within their bounds', (t) => {
 
 test('R1, R2: deltas over a full state give the current state and its digest', (t) => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(4), fc.option(fc.nat(3), { nil: undefined }), fc.boolean())), (changes) => {
-      const stream = new ReportStream('health');
-      const received = new ReceivedStream('health');
-      const base = { cluster: toClusterName('a'), incarnation: { session: 1, boot: 1 }, report: 'health' } as const;
-      for (const body of stream.full()) received.foldFull({ kind: 'full', ...base, ...body });
-      for (const [index, ready, isFlushed] of changes) {
-        const key = keyOf(index);
-        stream.set(key, ready === undefined ? undefined : { key, ready, serving: 0, terminating: 0, total: 0 });
-        if (isFlushed) for (const body of stream.flush()) received.foldDelta({ kind: 'delta', ...base, ...body });
-      }
-      for (const body of stream.flush()) received.foldDelta({ kind: 'delta', ...base, ...body });
-      return received.isSynced() && received.digest() === stream.digest() && received.sequence() === stream.sequence();
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.nat(4), fc.option(fc.nat(3), { nil: undefined }), fc.boolean())),
+      (changes) => {
+        const stream = new ReportStream('health');
+        const received = new ReceivedStream('health');
+        const base = {
+          cluster: toClusterName('a'),
+          incarnation: { session: 1, boot: 1 },
+          report: 'health',
+        } as const;
+        for (const body of stream.full()) received.foldFull({ kind: 'full', ...base, ...body });
+        for (const [index, ready, isFlushed] of changes) {
+          const key = keyOf(index);
+          stream.set(
+            key,
+            ready === undefined ? undefined : { key, ready, serving: 0, terminating: 0, total: 0 },
+          );
+          if (isFlushed)
+            for (const body of stream.flush())
+              received.foldDelta({ kind: 'delta', ...base, ...body });
+        }
+        for (const body of stream.flush()) received.foldDelta({ kind: 'delta', ...base, ...body });
+        return (
+          received.isSynced() &&
+          received.digest() === stream.digest() &&
+          received.sequence() === stream.sequence()
+        );
+      },
+    ),
   );
   t.pass();
 });

@@ -19,7 +19,11 @@ import { createSimKube, toTestService } from '../support/sim-kube.ts';
 
 const keys = ['shop/a', 'shop/b', 'late/c'].map((text) => splitServiceKey(text as ServiceKey));
 const specs: readonly ShardManifest['spec'][] = [
-  { type: 'LoadBalancer', ports: [{ name: 'http', port: 80, protocol: 'TCP' }], selector: { app: 'x' } },
+  {
+    type: 'LoadBalancer',
+    ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+    selector: { app: 'x' },
+  },
   { type: 'ClusterIP', ports: [{ port: 81, targetPort: 8081 }], selector: { app: 'y', tier: 'z' } },
   {
     type: 'NodePort',
@@ -30,7 +34,11 @@ const specs: readonly ShardManifest['spec'][] = [
     selector: { app: 'x' },
   },
 ];
-const foreignSpec = { type: 'ClusterIP', ports: [{ name: 'http', port: 9090 }], selector: { app: 'foreign' } };
+const foreignSpec = {
+  type: 'ClusterIP',
+  ports: [{ name: 'http', port: 9090 }],
+  selector: { app: 'foreign' },
+};
 
 function manifestOf(index: number, variant: number): ShardManifest {
   const at = keys[index] ?? { namespace: 'shop', name: 'a' };
@@ -39,7 +47,10 @@ function manifestOf(index: number, variant: number): ShardManifest {
   return { apiVersion: 'v1', kind: 'Service', metadata: { ...at, labels }, spec };
 }
 
-async function startWorld(seed: number, guard: LocalGuard = { allowedNamespaces: [], removalsPerMinute: 1_000 }) {
+async function startWorld(
+  seed: number,
+  guard: LocalGuard = { allowedNamespaces: [], removalsPerMinute: 1_000 },
+) {
   const clock = createManualClock();
   let turn = seed;
   const chance = {
@@ -56,11 +67,14 @@ async function startWorld(seed: number, guard: LocalGuard = { allowedNamespaces:
   const sim = await createSimKube({ kinds: memberKinds(), clock, chance });
   const kube = sim.client('isthmus-agent');
   const hand = sim.client('somebody');
-  const asked = hand.create({ apiVersion: 'v1', plural: 'namespaces' }, {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: 'shop' },
-  });
+  const asked = hand.create(
+    { apiVersion: 'v1', plural: 'namespaces' },
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'shop' },
+    },
+  );
   await clock.advance(1_000);
   await asked;
   const assignment = createTestAssignment();
@@ -135,9 +149,16 @@ type Step =
 const index = fc.nat(keys.length - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('wish' as const), index, variant: fc.nat(5) }),
-  fc.record({ kind: fc.constant('giveUp' as const), index, mode: fc.constantFrom('delete' as const, 'release' as const) }),
+  fc.record({
+    kind: fc.constant('giveUp' as const),
+    index,
+    mode: fc.constantFrom('delete' as const, 'release' as const),
+  }),
   fc.record({ kind: fc.constant('edit' as const), index, edit: fc.nat(6) }),
-  fc.record({ kind: fc.constant('state' as const), state: fc.constantFrom('up' as const, 'down' as const, 'frozen' as const) }),
+  fc.record({
+    kind: fc.constant('state' as const),
+    state: fc.constantFrom('up' as const, 'down' as const, 'frozen' as const),
+  }),
   fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(3_000) }),
 );
 
@@ -152,17 +173,20 @@ async function edit(world: World, at: number, which: number): Promise<void> {
     { metadata: { annotations: { 'isthmus.dev/shard-hash': 'broken' } } },
   ];
   const patch = patches[which];
-  if (patch !== undefined) await byHand(world, world.hand.mergePatch(path, name, patch, 'kubectl-edit'));
+  if (patch !== undefined)
+    await byHand(world, world.hand.mergePatch(path, name, patch, 'kubectl-edit'));
   else if (which === 5) await byHand(world, world.hand.delete(path, name, {}));
   else await byHand(world, world.hand.create(path, toTestService(namespace, name, foreignSpec)));
 }
 
 async function play(world: World, steps: readonly Step[]): Promise<void> {
   for (const each of steps) {
-    const key = 'index' in each ? toServiceKey(keys[each.index] ?? { namespace: '', name: '' }) : undefined;
+    const key =
+      'index' in each ? toServiceKey(keys[each.index] ?? { namespace: '', name: '' }) : undefined;
     if (each.kind === 'wish') world.assignment.wish(manifestOf(each.index, each.variant));
     if (each.kind === 'giveUp' && key !== undefined) world.assignment.giveUp(key, each.mode);
-    if (each.kind === 'edit' && world.sim.state() === 'up') await edit(world, each.index, each.edit);
+    if (each.kind === 'edit' && world.sim.state() === 'up')
+      await edit(world, each.index, each.edit);
     if (each.kind === 'state') await world.setState(each.state);
     if (each.kind === 'wait') await world.clock.advance(each.ms);
   }
@@ -170,7 +194,9 @@ async function play(world: World, steps: readonly Step[]): Promise<void> {
   await world.clock.advance(150_000);
 }
 
-function portsOf(ports: readonly { readonly port: number; readonly name?: string }[] | undefined): readonly string[] {
+function portsOf(
+  ports: readonly { readonly port: number; readonly name?: string }[] | undefined,
+): readonly string[] {
   return (ports ?? []).map(({ port, name }) => `${name ?? ''}:${port}`).sort();
 }
 
@@ -189,36 +215,47 @@ async function findFault(world: World, at: number): Promise<string | undefined> 
       service.spec.type === spec.type &&
       JSON.stringify(service.spec.selector) === JSON.stringify(spec.selector) &&
       JSON.stringify(portsOf(service.spec.ports)) === JSON.stringify(portsOf(spec.ports)) &&
-      Object.entries(metadata.labels ?? {}).every(([name, value]) => service.metadata.labels?.[name] === value);
+      Object.entries(metadata.labels ?? {}).every(
+        ([name, value]) => service.metadata.labels?.[name] === value,
+      );
     if (!isRight) return `${key} is ${JSON.stringify(service)}, wished ${JSON.stringify(spec)}`;
-    return result?.outcome === 'applied' && result.hash === shard.hash ? undefined : `${key} told ${JSON.stringify(result)}`;
+    return result?.outcome === 'applied' && result.hash === shard.hash
+      ? undefined
+      : `${key} told ${JSON.stringify(result)}`;
   }
   if (order === undefined) return undefined;
-  if (service !== undefined && federationOf(service) === 'fed') return `${key} is ordered away and still ours`;
+  if (service !== undefined && federationOf(service) === 'fed')
+    return `${key} is ordered away and still ours`;
   const expected = order.mode === 'delete' ? 'removed' : 'released';
-  return result?.outcome === expected ? undefined : `${key} told ${JSON.stringify(result)}, expected ${expected}`;
+  return result?.outcome === expected
+    ? undefined
+    : `${key} told ${JSON.stringify(result)}, expected ${expected}`;
 }
 
 test('convergence and idempotence under edits, cuts and freezes', async (t) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 20 }), fc.nat(1_000), async (steps, seed) => {
-      const world = await startWorld(seed);
-      try {
-        await play(world, steps);
-        for (let at = 0; at < keys.length; at += 1) {
-          const fault = await findFault(world, at);
-          if (fault !== undefined) throw new Error(fault);
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 20 }),
+      fc.nat(1_000),
+      async (steps, seed) => {
+        const world = await startWorld(seed);
+        try {
+          await play(world, steps);
+          for (let at = 0; at < keys.length; at += 1) {
+            const fault = await findFault(world, at);
+            if (fault !== undefined) throw new Error(fault);
+          }
+          const before = world.sim.writes.length;
+          await world.clock.advance(120_000);
+          const more = world.sim.writes.slice(before);
+          if (more.length > 0) throw new Error(`writes at rest: ${more.join(', ')}`);
+        } finally {
+          await world.applier.stop();
+          world.services.stop();
+          await world.sim.close();
         }
-        const before = world.sim.writes.length;
-        await world.clock.advance(120_000);
-        const more = world.sim.writes.slice(before);
-        if (more.length > 0) throw new Error(`writes at rest: ${more.join(', ')}`);
-      } finally {
-        await world.applier.stop();
-        world.services.stop();
-        await world.sim.close();
-      }
-    }),
+      },
+    ),
     { numRuns: 40, endOnFailure: false },
   );
   t.pass();
@@ -232,7 +269,10 @@ test('I4: a Service of others is never written, whatever is ordered', async (t) 
   world.assignment.giveUp(toServiceKey({ namespace: 'shop', name: 'a' }), 'delete');
   await world.clock.advance(5_000);
   t.deepEqual(await read(world, 0), before);
-  t.like(world.results.get(toServiceKey({ namespace: 'shop', name: 'a' })), { outcome: 'removed', reason: 'NotOurs' });
+  t.like(world.results.get(toServiceKey({ namespace: 'shop', name: 'a' })), {
+    outcome: 'removed',
+    reason: 'NotOurs',
+  });
   await world.sim.close();
 });
 
@@ -249,7 +289,10 @@ test('adoption takes the Service over, says so, and keeps what others own', asyn
   t.is(service?.metadata.labels?.['owner'], 'them');
   t.deepEqual(portsOf(service?.spec.ports), ['http:80']);
   t.true(service !== undefined && isAdopted(service));
-  t.like(world.results.get(toServiceKey({ namespace: 'shop', name: 'a' })), { outcome: 'applied', adopted: true });
+  t.like(world.results.get(toServiceKey({ namespace: 'shop', name: 'a' })), {
+    outcome: 'applied',
+    adopted: true,
+  });
   await world.sim.close();
 });
 
@@ -264,7 +307,10 @@ test('a release keeps every value and gives up every mark', async (t) => {
   t.deepEqual(after?.spec, before?.spec);
   t.deepEqual(after?.metadata.labels, before?.metadata.labels);
   t.is(after?.metadata.annotations?.['isthmus.dev/shard-of'], undefined);
-  t.deepEqual((after?.metadata.managedFields ?? []).filter((entry) => entry['manager'] === 'isthmus'), []);
+  t.deepEqual(
+    (after?.metadata.managedFields ?? []).filter((entry) => entry['manager'] === 'isthmus'),
+    [],
+  );
   await world.sim.close();
 });
 
@@ -282,9 +328,12 @@ test('I13: removals beyond the budget wait for the next minute', async (t) => {
   const world = await startWorld(5, { allowedNamespaces: [], removalsPerMinute: 1 });
   for (const at of [0, 1]) world.assignment.wish(manifestOf(at, 0));
   await world.clock.advance(5_000);
-  for (const at of [0, 1]) world.assignment.giveUp(toServiceKey(keys[at] ?? { namespace: '', name: '' }), 'delete');
+  for (const at of [0, 1])
+    world.assignment.giveUp(toServiceKey(keys[at] ?? { namespace: '', name: '' }), 'delete');
   await world.clock.advance(10_000);
-  const left = [await read(world, 0), await read(world, 1)].filter((service) => service !== undefined);
+  const left = [await read(world, 0), await read(world, 1)].filter(
+    (service) => service !== undefined,
+  );
   t.is(left.length, 1);
   await world.clock.advance(60_000);
   t.deepEqual([await read(world, 0), await read(world, 1)], [undefined, undefined]);

@@ -10,7 +10,11 @@ import type { Topology } from '../../common/model/topology.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import type { BusMessage, TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
-import { decodeProbeReply, decodeReport, encodeProbeRequest } from '../../common/wire/telemetry-codec.ts';
+import {
+  decodeProbeReply,
+  decodeReport,
+  encodeProbeRequest,
+} from '../../common/wire/telemetry-codec.ts';
 import { memberKinds } from '../../coordinator/api/kinds/member.ts';
 import type { AgentSession, Welcome } from '../../agent/agent-ports.ts';
 import { createAgent } from '../../agent/agent.ts';
@@ -80,7 +84,8 @@ class RecordingBus implements TelemetryBus {
   readonly messages: TelemetryMessage[] = [];
   readonly served = new Map<string, (message: BusMessage) => Promise<Uint8Array>>();
   isConnected = (): boolean => true;
-  publish = (_subject: string, payload: Uint8Array): void => void this.messages.push(decodeReport(payload));
+  publish = (_subject: string, payload: Uint8Array): void =>
+    void this.messages.push(decodeReport(payload));
   subscribe = () => ({ cancel: () => undefined });
   serve = (pattern: string, answer: (message: BusMessage) => Promise<Uint8Array>) => {
     this.served.set(pattern, answer);
@@ -89,8 +94,11 @@ class RecordingBus implements TelemetryBus {
   request = (): Promise<Uint8Array> => Promise.reject(new Error('agents ask nothing'));
   onConnection = () => () => undefined;
   close = (): Promise<void> => Promise.resolve();
-  last<K extends TelemetryMessage['kind']>(kind: K): Extract<TelemetryMessage, { kind: K }> | undefined {
-    return this.messages.findLast((message) => message.kind === kind) as Extract<TelemetryMessage, { kind: K }> | undefined;
+  last<K extends TelemetryMessage['kind']>(
+    kind: K,
+  ): Extract<TelemetryMessage, { kind: K }> | undefined {
+    return this.messages.findLast((message) => message.kind === kind) as
+      Extract<TelemetryMessage, { kind: K }> | undefined;
   }
 }
 
@@ -104,7 +112,9 @@ const node: KubeObject = {
   spec: { providerID: 'gce://p/us-a/n1', podCIDR: '10.8.0.0/24' },
 };
 
-async function startWorld(options: { readonly known?: Welcome; readonly recorded?: Topology; readonly state?: 'down' } = {}) {
+async function startWorld(
+  options: { readonly known?: Welcome; readonly recorded?: Topology; readonly state?: 'down' } = {},
+) {
   const clock: ManualClock = createManualClock();
   const sim = await createSimKube({ kinds: memberKinds(), clock, chance });
   const hand = sim.client('somebody');
@@ -120,9 +130,14 @@ async function startWorld(options: { readonly known?: Welcome; readonly recorded
       kube: sim.client('agent'),
       session,
       connectBus: () => Promise.resolve(bus),
-      prober: { probe: (target) => Promise.resolve({ target, ok: true, roundTripMs: 3, reason: '' }) },
+      prober: {
+        probe: (target) => Promise.resolve({ target, ok: true, roundTripMs: 3, reason: '' }),
+      },
       hostLookup: { lookup: () => Promise.reject(new Error('no names here')) },
-      recordedTopology: { read: () => options.recorded, write: (topology) => void written.push(topology) },
+      recordedTopology: {
+        read: () => options.recorded,
+        write: (topology) => void written.push(topology),
+      },
       clock,
       chance,
       log: silentLog,
@@ -171,16 +186,29 @@ test('a shard goes the whole way: assigned, applied, reported', async (t) => {
     hand.create(slices, {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
-      metadata: { name: 'nginx-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'nginx' } },
+      metadata: {
+        name: 'nginx-1',
+        namespace: 'shop',
+        labels: { 'kubernetes.io/service-name': 'nginx' },
+      },
       addressType: 'IPv4',
       endpoints: [{ addresses: ['10.8.0.5'], conditions: { ready: true } }],
       ports: [{ port: 80, protocol: 'TCP' }],
     } as KubeObject),
   );
   await clock.advance(1_000);
-  const delta = bus.messages.findLast((message) => message.kind === 'delta' && message.report === 'health');
-  t.like(delta, { incarnation: { session: 4, boot: 1 }, changed: [{ key, ready: 1, serving: 1, terminating: 0, total: 1 }] });
-  t.like(bus.last('heartbeat'), { apiFresh: true, viewRevision: 9, incarnation: { session: 4, boot: 1 } });
+  const delta = bus.messages.findLast(
+    (message) => message.kind === 'delta' && message.report === 'health',
+  );
+  t.like(delta, {
+    incarnation: { session: 4, boot: 1 },
+    changed: [{ key, ready: 1, serving: 1, terminating: 0, total: 1 }],
+  });
+  t.like(bus.last('heartbeat'), {
+    apiFresh: true,
+    viewRevision: 9,
+    incarnation: { session: 4, boot: 1 },
+  });
   t.deepEqual(agent.status(), {
     federation: 'fed',
     isSessionOpen: true,
@@ -190,7 +218,10 @@ test('a shard goes the whole way: assigned, applied, reported', async (t) => {
   });
   await write(hand.delete(path, 'nginx', {}));
   await clock.advance(1_000);
-  t.is((await Promise.all([hand.get(path, 'nginx'), clock.advance(100)]))[0]?.metadata.name, 'nginx'); // repaired
+  t.is(
+    (await Promise.all([hand.get(path, 'nginx'), clock.advance(100)]))[0]?.metadata.name,
+    'nginx',
+  ); // repaired
   await end();
 });
 
@@ -255,10 +286,17 @@ test('probes are answered target by target, within the rules', async (t) => {
   session.open(4);
   await clock.advance(1_000);
   const answer = bus.served.get('isthmus.fed.probe.a');
-  const targets = ['8.8.8.8', '127.0.0.1', '10.8.0.9'].map((address) => ({ address, port: 80, method: 'tcp' as const }));
+  const targets = ['8.8.8.8', '127.0.0.1', '10.8.0.9'].map((address) => ({
+    address,
+    port: 80,
+    method: 'tcp' as const,
+  }));
   const payload = encodeProbeRequest({ targets, deadlineMs: 1_000 });
   const reply = await answer?.({ subject: 'isthmus.fed.probe.a', payload });
   const results = reply === undefined ? [] : decodeProbeReply(reply).results;
-  t.deepEqual(results.map(({ ok, reason }) => (ok ? 'ok' : reason)), ['ok', 'NotAllowed', 'NotAllowed']);
+  t.deepEqual(
+    results.map(({ ok, reason }) => (ok ? 'ok' : reason)),
+    ['ok', 'NotAllowed', 'NotAllowed'],
+  );
   await end();
 });

@@ -15,7 +15,10 @@ const chance = { fraction: () => 0.5, uuid: () => '', bytes: () => new Uint8Arra
 const services = { apiVersion: 'v1', plural: 'services' };
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
-async function serve(handler: Handler, clock: Clock = systemClock): Promise<{ kube: KubeClient; server: Server; close: () => void }> {
+async function serve(
+  handler: Handler,
+  clock: Clock = systemClock,
+): Promise<{ kube: KubeClient; server: Server; close: () => void }> {
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
@@ -50,20 +53,28 @@ const send = (response: ServerResponse, status: number, body: unknown): void => 
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
 };
-const status = (code: number, rest: object = {}): object => ({ kind: 'Status', apiVersion: 'v1', code, message: 'no', ...rest });
+const status = (code: number, rest: object = {}): object => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  code,
+  message: 'no',
+  ...rest,
+});
 const list = (names: readonly string[], meta: object): object => ({
   kind: 'ServiceList',
   apiVersion: 'v1',
   metadata: meta,
   items: names.map((name) => ({ metadata: { name, namespace: 'n' } })),
 });
-const names = (objects: readonly KubeObject[]): readonly string[] => objects.map(({ metadata }) => metadata.name);
+const names = (objects: readonly KubeObject[]): readonly string[] =>
+  objects.map(({ metadata }) => metadata.name);
 
 test('a list is read page by page and its items get their kind', async (t) => {
   const { kube, close } = await serve((request, response) => {
     const query = new URL(request.url ?? '', 'http://x').searchParams;
     t.is(request.headers.authorization, 'Bearer secret');
-    if (query.get('continue') === null) send(response, 200, list(['a', 'b'], { resourceVersion: '5', continue: 'next' }));
+    if (query.get('continue') === null)
+      send(response, 200, list(['a', 'b'], { resourceVersion: '5', continue: 'next' }));
     else send(response, 200, list(['c'], { resourceVersion: '5' }));
   });
   const objects = await kube.list(services);
@@ -81,9 +92,24 @@ test('I3: an answer that is no list is an error, not an empty list', async (t) =
 const refusals: readonly (readonly [number, object, string, string])[] = [
   [401, {}, 'KUBE_UNAUTHORIZED', 'fatal'],
   [403, {}, 'KUBE_FORBIDDEN', 'fatal'],
-  [403, { message: 'services "x" is forbidden: exceeded quota: q' }, 'KUBE_QUOTA_EXCEEDED', 'retryable'],
-  [403, { details: { causes: [{ reason: 'NamespaceTerminating' }] } }, 'KUBE_NAMESPACE_TERMINATING', 'retryable'],
-  [400, { message: 'admission webhook "w" denied the request: no' }, 'KUBE_ADMISSION_REFUSED', 'retryable'],
+  [
+    403,
+    { message: 'services "x" is forbidden: exceeded quota: q' },
+    'KUBE_QUOTA_EXCEEDED',
+    'retryable',
+  ],
+  [
+    403,
+    { details: { causes: [{ reason: 'NamespaceTerminating' }] } },
+    'KUBE_NAMESPACE_TERMINATING',
+    'retryable',
+  ],
+  [
+    400,
+    { message: 'admission webhook "w" denied the request: no' },
+    'KUBE_ADMISSION_REFUSED',
+    'retryable',
+  ],
   [404, { details: { kind: 'namespaces', name: 'n' } }, 'KUBE_NAMESPACE_MISSING', 'retryable'],
   [404, { details: { kind: 'services', name: 'x' } }, 'KUBE_NOT_FOUND', 'fatal'],
   [409, { reason: 'Conflict' }, 'KUBE_CONFLICT', 'conflict'],
@@ -94,9 +120,16 @@ const refusals: readonly (readonly [number, object, string, string])[] = [
 ];
 for (const [code, rest, expected, errorClass] of refusals) {
   test(`a refusal with ${code} ${JSON.stringify(rest)} is ${expected}`, async (t) => {
-    const { kube, close } = await serve((_request, response) => send(response, code, status(code, rest)));
+    const { kube, close } = await serve((_request, response) =>
+      send(response, code, status(code, rest)),
+    );
     const error = await t.throwsAsync(
-      kube.apply({ ...services, namespace: 'n' }, 'x', {}, { fieldManager: 'isthmus', force: true }),
+      kube.apply(
+        { ...services, namespace: 'n' },
+        'x',
+        {},
+        { fieldManager: 'isthmus', force: true },
+      ),
     );
     t.like(error, { code: expected, class: errorClass });
     close();
@@ -167,13 +200,16 @@ interface Seen {
 }
 
 /** A server whose every watch request is handed to `onWatch`; lists answer `a` at version 5. */
-async function watching(onWatch: (response: ServerResponse, query: URLSearchParams, count: number) => void) {
+async function watching(
+  onWatch: (response: ServerResponse, query: URLSearchParams, count: number) => void,
+) {
   const seen: Seen = { lists: [], events: [], errors: [] };
   let count = 0;
   const { kube, close } = await serve((request, response) => {
     if (request.url === '/version') return send(response, 200, { gitVersion: 'v1.33.0' });
     const query = new URL(request.url ?? '', 'http://x').searchParams;
-    if (query.get('watch') !== 'true') return send(response, 200, list(['a'], { resourceVersion: '5' }));
+    if (query.get('watch') !== 'true')
+      return send(response, 200, list(['a'], { resourceVersion: '5' }));
     count += 1;
     response.writeHead(200);
     return onWatch(response, query, count);
@@ -213,7 +249,10 @@ test('an event may come in pieces', async (t) => {
 
 test('410 Expired lists again', async (t) => {
   const { seen, close, done } = await watching((response, _query, count) => {
-    if (count === 1) response.end(`${JSON.stringify({ type: 'ERROR', object: status(410, { reason: 'Expired' }) })}\n`);
+    if (count === 1)
+      response.end(
+        `${JSON.stringify({ type: 'ERROR', object: status(410, { reason: 'Expired' }) })}\n`,
+      );
   });
   await done(() => seen.lists.length === 2);
   t.deepEqual(seen.errors, []);
@@ -234,13 +273,19 @@ test('when the server answers again after silence, a half-open watch is made ane
   let away = false;
   let watches = 0;
   const { kube, close } = await serve((request, response) => {
-    if (request.url === '/version') return away ? request.socket.destroy() : send(response, 200, { gitVersion: 'v1' });
-    if (!(request.url ?? '').includes('watch=true')) return send(response, 200, list([], { resourceVersion: '1' }));
+    if (request.url === '/version')
+      return away ? request.socket.destroy() : send(response, 200, { gitVersion: 'v1' });
+    if (!(request.url ?? '').includes('watch=true'))
+      return send(response, 200, list([], { resourceVersion: '1' }));
     watches += 1;
     response.writeHead(200);
     response.flushHeaders(); // and never a byte more: half open
   });
-  kube.watch(services, { onList: () => undefined, onEvent: () => undefined, onError: () => undefined });
+  kube.watch(services, {
+    onList: () => undefined,
+    onEvent: () => undefined,
+    onError: () => undefined,
+  });
   await until(() => watches === 1);
   await kube.version();
   away = true;

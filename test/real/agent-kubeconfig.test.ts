@@ -46,7 +46,13 @@ test('the current context counts unless another is named', async (t) => {
   t.like(parseKubeconfig(text, 'k', undefined), {
     contextName: 'one',
     needsProgram: false,
-    endpoint: { server: 'https://one.example:6443', caPem: 'CA', clientCertPem: 'CERT', clientKeyPem: 'KEY', token: undefined },
+    endpoint: {
+      server: 'https://one.example:6443',
+      caPem: 'CA',
+      clientCertPem: 'CERT',
+      clientKeyPem: 'KEY',
+      token: undefined,
+    },
   });
   const two = parseKubeconfig(text, 'k', 'two').endpoint;
   t.like(two, { serverName: 'kube', skipTlsVerify: true });
@@ -75,7 +81,10 @@ for (const [context, expected] of [
   ['nobody', /no user "ghost" in users/],
 ] as const) {
   test(`context ${context}: the error says what is wrong`, (t) => {
-    t.throws(() => parseKubeconfig(text, 'k', context), { code: 'KUBECONFIG_INVALID', message: expected });
+    t.throws(() => parseKubeconfig(text, 'k', context), {
+      code: 'KUBECONFIG_INVALID',
+      message: expected,
+    });
   });
 }
 
@@ -83,5 +92,8 @@ test('a missing file, and no file outside a Pod, say so', async (t) => {
   const missing = { kubeconfigPath: '/nonexistent/config', context: undefined };
   await t.throwsAsync(loadKubeEndpoint(missing, {}), { code: 'KUBECONFIG_INVALID' });
   const inCluster = { kubeconfigPath: undefined, context: undefined };
-  await t.throwsAsync(loadKubeEndpoint(inCluster, {}), { code: 'KUBECONFIG_INVALID', message: /this is no Pod/ });
+  await t.throwsAsync(loadKubeEndpoint(inCluster, {}), {
+    code: 'KUBECONFIG_INVALID',
+    message: /this is no Pod/,
+  });
 });

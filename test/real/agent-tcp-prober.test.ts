@@ -8,7 +8,9 @@ import { createTcpProber } from '../../common/runtime/tcp-prober.ts';
 
 const prober = createTcpProber({ clock: systemClock, holdMs: 100 });
 
-async function listen(onConnection: (socket: Socket) => void): Promise<{ port: number; server: Server }> {
+async function listen(
+  onConnection: (socket: Socket) => void,
+): Promise<{ port: number; server: Server }> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     onConnection(socket);
@@ -16,7 +18,11 @@ async function listen(onConnection: (socket: Socket) => void): Promise<{ port: n
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { port: (server.address() as AddressInfo).port, server };
 }
-const at = (port: number, method: 'tcp' | 'tls' = 'tcp') => ({ address: '127.0.0.1', port, method });
+const at = (port: number, method: 'tcp' | 'tls' = 'tcp') => ({
+  address: '127.0.0.1',
+  port,
+  method,
+});
 
 test('a connection that holds is a success', async (t) => {
   const { port, server } = await listen(() => undefined);

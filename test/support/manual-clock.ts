@@ -28,7 +28,11 @@ export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
     let next: Entry | undefined;
     for (const entry of entries) {
       if (entry.atMs > untilMs) continue;
-      if (next === undefined || entry.atMs < next.atMs || (entry.atMs === next.atMs && entry.order < next.order)) {
+      if (
+        next === undefined ||
+        entry.atMs < next.atMs ||
+        (entry.atMs === next.atMs && entry.order < next.order)
+      ) {
         next = entry;
       }
     }

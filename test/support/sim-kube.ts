@@ -6,8 +6,17 @@ import type { MeshError } from '../../common/pure/errors.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import { sleep, type Clock } from '../../common/runtime/clock.ts';
-import { toDeadlineError, toNetworkError, toStatusError } from '../../common/runtime/kube-http-errors.ts';
-import type { Exchange, KubeRequest, KubeStream, StreamSink } from '../../common/runtime/kube-http-exchange.ts';
+import {
+  toDeadlineError,
+  toNetworkError,
+  toStatusError,
+} from '../../common/runtime/kube-http-errors.ts';
+import type {
+  Exchange,
+  KubeRequest,
+  KubeStream,
+  StreamSink,
+} from '../../common/runtime/kube-http-exchange.ts';
 import { createKubeClient } from '../../common/runtime/kube-http.ts';
 import type { KubeClient } from '../../common/runtime/kube-client.ts';
 import { silentLog } from '../../common/runtime/log.ts';
@@ -16,7 +25,11 @@ import type { Api, ApiRequest, ApiResponse } from '../../coordinator/api/machine
 import type { KindDefinition } from '../../coordinator/api/machinery/kind.ts';
 import { createApi } from '../../coordinator/api/machinery/server.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
-import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../coordinator/desired/memory-store.ts';
+import {
+  createMemoryDisk,
+  createMemoryStore,
+  type MemoryDisk,
+} from '../../coordinator/desired/memory-store.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
 
 /**
@@ -65,7 +78,8 @@ export async function createSimKube(options: SimKubeOptions): Promise<SimKube> {
   const network = new Network(options);
   const writes: string[] = [];
   const handle = (request: ApiRequest): Promise<ApiResponse> => {
-    if (request.method !== 'GET') writes.push(`${request.method} ${request.target.split('?', 1)[0] ?? ''}`);
+    if (request.method !== 'GET')
+      writes.push(`${request.method} ${request.target.split('?', 1)[0] ?? ''}`);
     return api.handle(request);
   };
   return {
@@ -108,7 +122,9 @@ class Network {
 
   /** Resolves at once, or when a frozen network moves again. */
   thawed(): Promise<void> {
-    return this.state === 'frozen' ? new Promise((resolve) => this.#thawing.push(resolve)) : Promise.resolve();
+    return this.state === 'frozen'
+      ? new Promise((resolve) => this.#thawing.push(resolve))
+      : Promise.resolve();
   }
 
   async travel(): Promise<void> {
@@ -130,16 +146,21 @@ function connect(
     headers: {
       accept: 'application/json',
       'user-agent': 'isthmus-agent',
-      ...(call.body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
+      ...(call.body === undefined
+        ? {}
+        : { 'content-type': call.contentType ?? 'application/json' }),
     },
     body: Buffer.from(call.body ?? ''),
     user: { name: user, groups: ['system:masters'] },
     signal,
   });
   return {
-    send: (call) => sendOnce(call, { network, clock, ask: (signal) => handle(toRequest(call, signal)) }),
+    send: (call) =>
+      sendOnce(call, { network, clock, ask: (signal) => handle(toRequest(call, signal)) }),
     stream: (path, sink) =>
-      openStream(path, sink, network, (signal) => handle(toRequest({ method: 'GET', path }, signal))),
+      openStream(path, sink, network, (signal) =>
+        handle(toRequest({ method: 'GET', path }, signal)),
+      ),
     close: () => closing.abort(),
   };
 }
@@ -161,7 +182,8 @@ async function sendOnce(
     if (network.state === 'frozen') return await new Promise<string>(() => undefined);
     const { status, body } = await ask(abort.signal);
     await network.travel();
-    if (network.state !== 'up') return await new Promise<string>(() => undefined); // the answer is lost
+    // Else the answer is lost.
+    if (network.state !== 'up') return await new Promise<string>(() => undefined);
     const text = body instanceof Uint8Array ? Buffer.from(body).toString('utf8') : '';
     if (status < 200 || status >= 300) throw toStatusError(what, status, text);
     return text;
@@ -206,7 +228,8 @@ function openStream(
     if (network.state === 'down') return end(toNetworkError(what, new Error('connection refused')));
     if (network.state === 'frozen') return;
     const { status, body } = await ask(abort.signal);
-    if (body instanceof Uint8Array) return end(toStatusError(what, status, Buffer.from(body).toString('utf8')));
+    if (body instanceof Uint8Array)
+      return end(toStatusError(what, status, Buffer.from(body).toString('utf8')));
     // TCP keeps what a frozen peer sent: order and content survive, only the time does not.
     let rest = '';
     let tail = Promise.resolve();
