@@ -239,6 +239,68 @@ async function watchAndWait(t: ExecutionContext, kubectl: Kubectl): Promise<void
   t.regex((await kubectl.run(['get', 'svc', 'nginx'])).stderr, /services "nginx" not found/);
 }
 
+const policy = `
+apiVersion: isthmus.dev/v1alpha1
+kind: ServicePolicy
+metadata:
+  name: nginx
+spec:
+  serviceName: nginx
+  placement:
+    clusters: [one]
+`;
+
+async function otherKinds(t: ExecutionContext, kubectl: Kubectl): Promise<void> {
+  const apply = (input: string) => kubectl.ok(['apply', '-f', '-'], { input });
+  t.is(await apply(policy), 'servicepolicy.isthmus.dev/nginx created\n');
+  t.is(await apply(policy), 'servicepolicy.isthmus.dev/nginx unchanged\n');
+  t.is(
+    await apply(policy.replace('[one]', '[one, two]')),
+    'servicepolicy.isthmus.dev/nginx configured\n',
+  );
+  const clusters = ['get', 'svcpol', 'nginx', '-o', 'jsonpath={.spec.placement.clusters}'];
+  t.is(await kubectl.ok(clusters), '["one","two"]');
+  const token =
+    '{"apiVersion":"isthmus.dev/v1alpha1","kind":"JoinToken","metadata":{"name":"t"},' +
+    '"spec":{"cluster":"one"}}';
+  const create = ['create', '-f', '-', '-o', 'jsonpath={.status.token}'];
+  t.regex(await kubectl.ok(create, { input: token }), /^\S{20,}$/);
+  t.is(await kubectl.ok(['get', 'jointoken', 't', '-o', 'jsonpath={.status.token}']), '');
+  for (const kind of ['clusters', 'serviceshards', 'dnsrecordsets', 'events', 'endpointslices']) {
+    t.is((await kubectl.run(['get', kind])).code, 0);
+  }
+  const readOnly = await kubectl.run(['delete', 'serviceshard', 'x']);
+  t.regex(readOnly.stderr, /\(MethodNotAllowed\)|not found/);
+  const space = '{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}';
+  t.is(await kubectl.ok(['create', '-f', '-'], { input: space }), 'namespace/shop created\n');
+  const inShop = ['create', '-n', 'shop', '-f', '-'];
+  await kubectl.ok(inShop, { input: policy });
+  t.is(await kubectl.ok(['delete', 'ns', 'shop']), 'namespace "shop" deleted\n');
+  const late = await kubectl.run(inShop, { input: policy });
+  t.regex(late.stderr, /namespaces "shop" not found/);
+}
+
+async function reviewAndReplace(t: ExecutionContext, kubectl: Kubectl): Promise<void> {
+  const path = kubectl.file('replaced.yaml', nginx.replaceAll('nginx', 'replaced'));
+  await kubectl.ok(['apply', '-f', path, '--dry-run=server']);
+  t.regex((await kubectl.run(['get', 'svc', 'replaced'])).stderr, /not found/);
+  await kubectl.ok(['create', '-f', path]);
+  const changed = nginx.replaceAll('nginx', 'replaced').replace('targetPort: 80', 'targetPort: 81');
+  const next = kubectl.file('changed.yaml', changed);
+  t.is((await kubectl.run(['diff', '-f', next])).code, 1);
+  t.is(await kubectl.ok(['replace', '-f', next]), 'service/replaced replaced\n');
+  t.is((await kubectl.run(['diff', '-f', next])).code, 0);
+  t.is(
+    await kubectl.ok(['set', 'selector', 'svc', 'replaced', 'a=b']),
+    'service/replaced selector updated\n',
+  );
+  const stale = ['label', 'svc', 'replaced', 'x=y', '--resource-version=1'];
+  t.regex((await kubectl.run(stale)).stderr, /the object has been modified/);
+  const scale = await kubectl.run(['scale', 'svc', 'replaced', '--replicas=2']);
+  t.regex(scale.stderr, /the server could not find the requested resource/);
+  t.is(await kubectl.ok(['delete', '-f', path, '--wait=false']), 'service "replaced" deleted\n');
+}
+
 const { found, notFound } = findKubectls(minors);
 const test = testWith('kubectl');
 
@@ -250,6 +312,8 @@ for (const { minor, path } of found) {
     await refuseBadInput(t, kubectl);
     await change(t, kubectl);
     await applyBothWays(t, kubectl);
+    await otherKinds(t, kubectl);
+    await reviewAndReplace(t, kubectl);
     await watchAndWait(t, kubectl);
   });
 }
