@@ -127,11 +127,19 @@ export function createClusterTable(options: {
   const judgeOverdue = (isWaiting: (cluster: ClusterName) => boolean): void => {
     const nowMs = clock.monotonicMs();
     for (const entry of entries.values()) {
-      const { heartbeatMs, verdict } = entry;
-      const isRecent = heartbeatMs !== undefined && !isOlderThanSilence(heartbeatMs, nowMs);
-      if (isRecent && verdict.life === 'live' && verdict.telemetry === 'fresh') continue;
-      if (!isWaiting(entry.name)) judge(entry.name);
+      if (!isSettled(entry, nowMs) && !isWaiting(entry.name)) judge(entry.name);
     }
+  };
+
+  /** Live for a reason that has not run out: nothing to judge, and cheap to see. */
+  const isSettled = ({ name, heartbeatMs, verdict }: ClusterEntry, nowMs: number): boolean => {
+    if (verdict.life !== 'live') return false;
+    if (heartbeatMs !== undefined && !isOlderThanSilence(heartbeatMs, nowMs)) {
+      return verdict.telemetry === 'fresh';
+    }
+    const sessionMs = sessions.session(name)?.lastMessageMonotonicMs;
+    const isSessionRecent = sessionMs !== undefined && !isOlderThanSilence(sessionMs, nowMs);
+    return verdict.telemetry === 'stale' && isSessionRecent;
   };
 
   return {

@@ -93,7 +93,7 @@ export function createHealth(options: HealthOptions): Health {
     if (isStopped) return;
     table.judgeOverdue(intake.isWaiting);
     suspicions.tick();
-    parts.takeGraces();
+    parts.graces.tick();
     parts.takeVantageChange();
   };
 

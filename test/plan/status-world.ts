@@ -21,6 +21,7 @@ import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import { createProjection, type Projection } from '../../coordinator/desired/projection.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
+import { acquireTerm } from '../../coordinator/desired/term.ts';
 import { createEventRecorder, type Events } from '../../coordinator/status/events.ts';
 import { createStatus, type Status } from '../../coordinator/status/loop.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
@@ -72,13 +73,8 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
     return () => void listeners.delete(listener);
   };
   const wanted: Shard = { key: nginx, bytes: new Uint8Array(), hash: wantedHash };
-  const termKey = toLogKey({ group: 'isthmus.dev', resource: 'terms', name: 'coordinator' });
-  const outcome = await desired.write({
-    key: termKey,
-    object: { apiVersion: 'isthmus.dev/v1alpha1', kind: 'Term', metadata: { name: 'coordinator' } },
-    expected: toRevision(0),
-  });
-  const term = { revision: outcome.kind === 'written' ? outcome.stored.revision : toRevision(0) };
+  const acquired = (await acquireTerm({ desired, holder: 'test' })).guard();
+  const term = { revision: acquired.revision };
   const projection = (group: string, resource: string): Projection =>
     createProjection({ epoch: 1, group, resource, clock });
   const shards = projection('isthmus.dev', 'serviceshards');
@@ -106,22 +102,14 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
       shard: (cluster) => verdicts.get(cluster),
       subscribe,
     },
-    term: { guard: () => ({ key: termKey, revision: term.revision }) },
+    term: { guard: () => ({ key: acquired.key, revision: term.revision }) },
     projections: { serviceShards: shards, dnsRecordSets: recordSets, endpoints, endpointSlices: slices },
     recorder: events,
     config: { addressRules: { allowLoopback: false } },
   });
 
   const world: StatusWorld = {
-    clock,
-    desired,
-    status,
-    events,
-    shards,
-    recordSets,
-    endpoints,
-    slices,
-    term,
+    clock, desired, status, events, shards, recordSets, endpoints, slices, term,
     placedTo: undefined,
     setShard: (name, state, ips) => {
       const cluster = toClusterName(name);
@@ -170,6 +158,13 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
     },
     condition: (type) => world.service().status?.conditions?.find((one) => one.type === type),
   };
+  await seed(world, names);
+  events.start();
+  status.start();
+  return world;
+}
+
+async function seed(world: StatusWorld, names: readonly string[]): Promise<void> {
   for (const name of names) {
     const key = toLogKey({ group: 'isthmus.dev', resource: 'clusters', name });
     const cluster = { apiVersion: 'isthmus.dev/v1alpha1', kind: 'Cluster', metadata: { name, uid: name } };
@@ -181,9 +176,6 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
     metadata: { name: 'nginx', namespace: 'default', uid: 'uid', labels: { a: 'b' } },
     spec: { type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }] },
   });
-  events.start();
-  status.start();
-  return world;
 }
 
 /** Reasons of all Events in the log, with their counts, sorted. */
