@@ -73,6 +73,7 @@ export interface HttpsListener {
 // Go's default of concurrent streams per connection.
 const streamsMax = 250;
 const handshakeMs = 10_000;
+const keepAliveMs = 30_000;
 // Megabytes of one HTTP/2 session: slow watches are cut off long before (watch.ts).
 const sessionMemoryMegabytes = 64;
 const closeGraceMs = 2_000;
@@ -92,6 +93,9 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
     maxSessionMemory: sessionMemoryMegabytes,
     settings: { maxConcurrentStreams: streamsMax },
     noDelay: true,
+    // A client that vanished without a word leaves its watches; the kernel finds out.
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveMs,
   });
   front.attach(server);
   await new Promise<void>((resolve, reject) => {

@@ -236,6 +236,25 @@ test('discovery comes in both forms, and is not sent again for the same ETag', a
   t.is(again.status, 304);
 });
 
+test('an OpenAPI document is kept for ever under its hash, and found from a wrong one', async (t) => {
+  const { call } = await createApiFixture();
+  const index = await call('GET', '/openapi/v3');
+  const paths = index.json['paths'] as Readonly<
+    Record<string, { readonly serverRelativeURL: string }>
+  >;
+  const url = paths['apis/test.dev/v1']?.serverRelativeURL ?? '';
+  const kept = await call('GET', url);
+  t.is(kept.status, 200);
+  t.regex(String(kept.headers['cache-control']), /immutable/);
+  t.regex(kept.text, /"x-kubernetes-action":"post"/);
+  const etag = String(kept.headers['etag']);
+  t.is((await call('GET', url, undefined, { 'if-none-match': etag })).status, 304);
+  const wrong = await call('GET', '/openapi/v3/apis/test.dev/v1?hash=ABC');
+  t.is(wrong.status, 301);
+  t.is(wrong.headers['location'], url);
+  t.is((await call('GET', '/openapi/v3/apis/nobody.dev/v1')).status, 404);
+});
+
 test('health answers ok, and names what is not', async (t) => {
   const readiness = (): Readonly<Record<string, string | undefined>> => ({ store: 'far behind' });
   const { call } = await createApiFixture({ readiness });

@@ -54,9 +54,10 @@ function schemaOf(kind: string, fields: Readonly<Record<string, Schema>>): Schem
   };
 }
 
-const object = (description: string, fields: Readonly<Record<string, Schema>>): Schema => ({
+const object = (goName: string, fields: Readonly<Record<string, Schema>>): Schema => ({
   type: 'object',
-  description,
+  goName,
+  description: `A ${goName}.`,
   fields,
 });
 
@@ -107,11 +108,11 @@ export const widgetKind = kindOf({
   hasStatus: true,
   tracksGeneration: true,
   schema: schemaOf('Widget', {
-    spec: object('Wish.', {
+    spec: object('WidgetSpec', {
       size: { type: 'integer', format: 'int32', description: 'Size.' },
       colour: text('Colour.'),
     }),
-    status: object('State.', { phase: text('Phase.') }),
+    status: object('WidgetStatus', { phase: text('Phase.') }),
   }),
   fieldSelectors: { 'spec.size': (widget) => String(sizeOf(widget)) },
   validate: (widget) =>
@@ -134,7 +135,7 @@ export const gadgetKind = kindOf({
   allowsStrategicMerge: true,
   allowsCreateOnUpdate: true,
   deleteAnswer: 'object',
-  schema: schemaOf('Gadget', { spec: object('Wish.', { colour: text('Colour.') }) }),
+  schema: schemaOf('Gadget', { spec: object('GadgetSpec', { colour: text('Colour.') }) }),
 });
 
 export const namespaceKind = kindOf({
@@ -146,8 +147,8 @@ export const namespaceKind = kindOf({
   allowsStrategicMerge: true,
   deleteAnswer: 'object',
   schema: schemaOf('Namespace', {
-    spec: object('Wish.', {}),
-    status: object('State.', { phase: text('Phase.') }),
+    spec: object('NamespaceSpec', {}),
+    status: object('NamespaceStatus', { phase: text('Phase.') }),
   }),
   forbidDelete: ({ metadata: meta }) =>
     meta.name === 'default' ? 'this namespace may not be deleted' : undefined,
