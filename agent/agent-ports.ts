@@ -34,5 +34,9 @@ export interface AgentSession {
   stop(): Promise<void>;
 }
 
-/** Rejects with MeshError when no server can be reached; called again with backoff. */
-export type ConnectBus = (urls: readonly string[]) => Promise<TelemetryBus>;
+export interface BusConnector {
+  /** Another value means that the bus must be opened anew: other servers, another certificate. */
+  identity(urls: readonly string[]): string;
+  /** Returns at once and connects behind it, again and again. Throws when it cannot begin. */
+  connect(urls: readonly string[]): TelemetryBus;
+}

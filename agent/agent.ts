@@ -28,7 +28,7 @@ import {
   type PickedNode,
 } from './health/topology.ts';
 import { startFederatedPart, type FederatedPart } from './federated-part.ts';
-import type { AgentSession, ConnectBus } from './agent-ports.ts';
+import type { AgentSession, BusConnector } from './agent-ports.ts';
 import type { HostLookup } from './resolver/host-lookup.ts';
 import { createResolver, type Resolver } from './resolver/resolver.ts';
 import type { LocalGuard } from './shard/plan.ts';
@@ -36,7 +36,7 @@ import type { LocalGuard } from './shard/plan.ts';
 export interface AgentPorts {
   readonly kube: KubeClient;
   readonly session: AgentSession;
-  readonly connectBus: ConnectBus;
+  readonly busConnector: BusConnector;
   readonly prober: Prober;
   readonly hostLookup: HostLookup;
   /** Topology of the last run: the cluster's API may be away when the agent starts. */

@@ -31,9 +31,12 @@ export interface FederatedPart {
 
 const codec = { encodeReport, decodeSyncRequest, decodeProbeRequest, encodeProbeReply };
 
+// A certificate is renewed while the session lives on; the bus follows long before the old one ends.
+const certificateCheckMs = 3_600_000;
+
 interface OpenBus {
   readonly bus: TelemetryBus;
-  readonly urls: string;
+  readonly identity: string;
   readonly reporter: Reporter;
   readonly probes: { stop(): void };
 }
@@ -90,10 +93,12 @@ export function startFederatedPart(
     log,
     run: async () => {
       const urls = session.welcome()?.natsUrls ?? [];
-      if (urls.length === 0 || open?.urls === urls.join()) return undefined;
+      const again = { againAfterMs: certificateCheckMs };
+      const identity = ports.busConnector.identity(urls);
+      if (urls.length === 0 || open?.identity === identity) return again;
       await close();
-      const bus = await ports.connectBus(urls);
-      log.info('telemetry bus open', { urls });
+      const bus = ports.busConnector.connect(urls);
+      log.info('telemetry bus opened', { urls });
       const reporter = startReporter(
         {
           ...ports,
@@ -110,8 +115,8 @@ export function startFederatedPart(
         { ...ports, bus, codec, rules, onResult: options.onProbeResult },
         names,
       );
-      open = { bus, urls: urls.join(), reporter, probes };
-      return undefined;
+      open = { bus, identity, reporter, probes };
+      return again;
     },
   });
   opener.mark('bus');

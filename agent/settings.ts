@@ -2,7 +2,13 @@
 
 import { parseClusterName, type ClusterName } from '../common/model/ids.ts';
 import type { LogLevel } from '../common/runtime/log.ts';
-import type { Address, Program, Setting, SettingValues } from '../common/runtime/settings.ts';
+import {
+  parseListenAddress,
+  type Address,
+  type Program,
+  type Setting,
+  type SettingValues,
+} from '../common/runtime/settings.ts';
 import type { AgentSettings } from './agent.ts';
 
 const settings: readonly Setting[] = [
@@ -104,8 +110,7 @@ export interface AgentOptions {
     readonly kubeconfigPath: string | undefined;
     readonly context: string | undefined;
   };
-  /** host:port. */
-  readonly coordinator: string;
+  readonly coordinator: Address;
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
   readonly dataDir: string;
@@ -121,11 +126,11 @@ export type AgentOptionsOutcome =
 
 export function toAgentOptions(values: SettingValues): AgentOptionsOutcome {
   const cluster = parseClusterName(values.text('cluster') ?? '');
-  const coordinator = values.text('coordinator') ?? '';
+  const coordinator = parseListenAddress(values.text('coordinator') ?? '');
   if (cluster === undefined) {
     return fail('--cluster is needed: a DNS label of lower-case letters, digits and hyphens');
   }
-  if (!/^(\[[0-9a-fA-F:.]+\]|[^:\s/]+):\d{1,5}$/.test(coordinator)) {
+  if (coordinator === undefined || coordinator.port === 0 || coordinator.host === '0.0.0.0') {
     return fail('--coordinator is needed: host:port, such as coordinator.example.com:7443');
   }
   if (values.text('context') !== undefined && values.text('kubeconfig') === undefined) {
@@ -137,7 +142,11 @@ export function toAgentOptions(values: SettingValues): AgentOptionsOutcome {
   return { kind: 'options', options: toOptions(values, cluster, coordinator) };
 }
 
-function toOptions(values: SettingValues, cluster: ClusterName, coordinator: string): AgentOptions {
+function toOptions(
+  values: SettingValues,
+  cluster: ClusterName,
+  coordinator: Address,
+): AgentOptions {
   const any: Address = { host: '127.0.0.1', port: 0 };
   return {
     agent: {

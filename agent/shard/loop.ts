@@ -207,8 +207,9 @@ export function createShardApplier(
         return 'done'; // removed only when the watch says so: a finalizer may hold it
       case 'release':
         await acts.release(key, action.uid);
-        report(action.result);
         log.info('shard released', { key });
+        // A newer order or wish that came meanwhile has woken the key and gets its own answer.
+        if (assignment.order(key)?.revision === situation.order?.revision) report(action.result);
         return 'done';
     }
   };

@@ -129,7 +129,7 @@ async function startWorld(
     {
       kube: sim.client('agent'),
       session,
-      connectBus: () => Promise.resolve(bus),
+      busConnector: { identity: (urls) => urls.join(), connect: () => bus },
       prober: {
         probe: (target) => Promise.resolve({ target, ok: true, roundTripMs: 3, reason: '' }),
       },

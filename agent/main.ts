@@ -1,0 +1,208 @@
+#!/usr/bin/env node
+// isthmus-agent: reads its settings, constructs the adapters, starts the agent, and says on stdout
+// when it is ready. Everything else it has to say goes to stderr.
+
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MeshError } from '../common/pure/errors.ts';
+import { clusterInboxPrefix } from '../common/pure/inbox.ts';
+import { startAdminServer, type ReadyCheck } from '../common/runtime/admin-http.ts';
+import { systemChance } from '../common/runtime/chance.ts';
+import { systemClock } from '../common/runtime/clock.ts';
+import { connectKube } from '../common/runtime/kube-http.ts';
+import { loadKubeEndpoint } from '../common/runtime/kubeconfig.ts';
+import { createLifecycle, endOnSignals, type Lifecycle } from '../common/runtime/lifecycle.ts';
+import { createLog, describeError, type Log } from '../common/runtime/log.ts';
+import { createMetrics, type Metrics } from '../common/runtime/metrics.ts';
+import { connectNats } from '../common/runtime/nats-bus.ts';
+import { formatAddress, readSettings } from '../common/runtime/settings.ts';
+import { createTcpProber } from '../common/runtime/tcp-prober.ts';
+import type { AgentSession, BusConnector } from './agent-ports.ts';
+import { createAgent, type Agent } from './agent.ts';
+import { createNodeHostLookup } from './resolver/node-host-lookup.ts';
+import { openAgentRecord } from './session/agent-record.ts';
+import { createGrpcDialer } from './session/grpc-dialer.ts';
+import { openLmdbRecord } from './session/lmdb-record.ts';
+import { createAgentSession } from './session/loop.ts';
+import type { AgentRecord } from './session/record.ts';
+import { agentProgram, toAgentOptions, type AgentOptions } from './settings.ts';
+
+const clock = systemClock;
+const chance = systemChance;
+
+async function main(): Promise<void> {
+  const outcome = readSettings(agentProgram(readVersion()), {
+    argv: process.argv.slice(2),
+    env: process.env,
+  });
+  if (outcome.kind === 'print') {
+    process.stdout.write(outcome.text);
+    return;
+  }
+  const checked = outcome.kind === 'run' ? toAgentOptions(outcome.values) : outcome;
+  if (checked.kind === 'error') {
+    process.stderr.write(`${checked.message}\n`);
+    process.exitCode = 2; // usage
+    return;
+  }
+  const { options } = checked;
+  const log = createLog({
+    level: options.logLevel,
+    format: options.logFormat,
+    name: 'isthmus-agent',
+  });
+  const lifecycle = createLifecycle({ clock, log });
+  endOnSignals(lifecycle, log);
+  try {
+    await run(options, lifecycle, log.with({ cluster: options.agent.cluster }));
+  } catch (error) {
+    log.error('cannot start', { error: describeError(error) });
+    await lifecycle.close();
+    process.exit(1);
+  }
+}
+
+async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promise<void> {
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 }); // it holds the agent's key
+  const metrics = createMetrics({ withProcess: true });
+  const kube = connectKube({
+    config: await loadKubeEndpoint(options.kubeconfig, process.env),
+    clock,
+    chance,
+  });
+  lifecycle.onClose({ name: 'kube', close: async () => kube.close() });
+  const record = await openAgentRecord(openLmdbRecord(join(options.dataDir, 'record')));
+  lifecycle.onClose({ name: 'record', close: record.close });
+  const started: { agent?: Agent } = {}; // the session describes the agent that is made with it
+  const session = createAgentSession({
+    dialer: createGrpcDialer({ coordinator: options.coordinator, clock }),
+    record,
+    cluster: options.agent.cluster,
+    token: () => readToken(options),
+    agentVersion: readVersion(),
+    topology: () =>
+      started.agent?.topology() ?? { zones: [], region: undefined, provider: undefined },
+    kubernetesVersion: () => started.agent?.kubernetesVersion() ?? '',
+    clock,
+    chance,
+    log,
+    metrics,
+  });
+  const agent = createAgent(
+    {
+      kube,
+      session,
+      busConnector: toBusConnector(options, record, { log, metrics }),
+      prober: createTcpProber({ clock }),
+      hostLookup: createNodeHostLookup(),
+      recordedTopology: {
+        read: record.topology,
+        write: (topology) => {
+          record.writeTopology(topology).catch((error: unknown) => {
+            log.warn('cannot record the topology', { error: describeError(error) });
+          });
+        },
+      },
+      clock,
+      chance,
+      log,
+      metrics,
+    },
+    options.agent,
+  );
+  started.agent = agent;
+  lifecycle.onClose({ name: 'agent', close: agent.stop });
+  const resolver = await agent.resolver.listen(options.resolverListen);
+  lifecycle.onClose({ name: 'resolver', close: resolver.close });
+  const admin = await startAdminServer({
+    listen: options.adminListen,
+    checks: toChecks(agent),
+    metrics: metrics.expose,
+  });
+  lifecycle.onClose({ name: 'admin', close: admin.close });
+  await agent.start();
+  await firstWelcome(session);
+  sayReady(options, { resolver: resolver.port, admin: admin.port });
+}
+
+/** The bus knows the agent by the certificate of its session. */
+function toBusConnector(
+  { agent }: AgentOptions,
+  record: AgentRecord,
+  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+): BusConnector {
+  return {
+    identity: (urls) => [...urls, record.identity()?.certPem].join(),
+    connect: (urls) => {
+      const { certPem, caPem, keyPem } = record.identity() ?? {};
+      if (certPem === undefined || caPem === undefined || keyPem === undefined) {
+        throw new MeshError('retryable', 'BUS_DISCONNECTED', 'no certificate for the bus yet');
+      }
+      return connectNats({
+        urls,
+        name: `isthmus-agent ${agent.cluster}`,
+        tls: { caPem, certPem, keyPem },
+        inboxPrefix: clusterInboxPrefix(agent.cluster),
+        clock,
+        chance,
+        log,
+        metrics,
+      });
+    },
+  };
+}
+
+/** Read again at each try: a new token in the file helps without a restart. */
+function readToken({ token, tokenFile }: AgentOptions): string | undefined {
+  if (tokenFile === undefined) return token;
+  try {
+    const text = readFileSync(tokenFile, 'utf8').trim();
+    return text === '' ? undefined : text;
+  } catch {
+    return undefined; // once joined, nobody needs it any more
+  }
+}
+
+/** At once when a former run has joined: the agent is then of use without its coordinator. */
+function firstWelcome(session: AgentSession): Promise<void> {
+  if (session.welcome() !== undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    const unsubscribe = session.onWelcome(() => {
+      unsubscribe();
+      resolve();
+    });
+  });
+}
+
+/**
+ * Ready means: of use to pods. The coordinator is not asked for: a resolver that knows its peers
+ * must stay in service while the coordinator is away.
+ */
+function toChecks(agent: Agent): Readonly<Record<string, ReadyCheck>> {
+  return {
+    federation: () => (agent.status().federation === undefined ? 'not joined yet' : undefined),
+    cache: () =>
+      agent.status().isCacheFilled ? undefined : 'Services and EndpointSlices not read yet',
+  };
+}
+
+function sayReady(
+  { agent, resolverListen, adminListen }: AgentOptions,
+  ports: { readonly resolver: number; readonly admin: number },
+): void {
+  const line = {
+    ready: true,
+    cluster: agent.cluster,
+    resolver: formatAddress({ ...resolverListen, port: ports.resolver }),
+    admin: formatAddress({ ...adminListen, port: ports.admin }),
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** From the package that this file was built into. */
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { readonly version?: unknown }).version); // our own file
+}
+
+void main();
