@@ -26,6 +26,8 @@ export interface DataDir {
   readonly server: KeyPairPem;
   /** The coordinator's own identity towards NATS. */
   readonly natsClient: KeyPairPem;
+  /** URI in natsClient, by which NATS knows the coordinator. */
+  readonly coordinatorUri: string;
   readonly receiptKey: Uint8Array;
   /** Writes admin.kubeconfig for this API address; returns its path. */
   writeAdminKubeconfig(apiUrl: string): Promise<string>;
@@ -60,7 +62,11 @@ export async function openDataDir(options: {
   });
   await writeSecret(join(pki, 'admin.crt'), admin.certPem);
   await writeSecret(join(pki, 'admin.key'), admin.keyPem);
-  const names = ['localhost', 'isthmus-coordinator', ...options.hosts.filter((host) => !isAddress(host))];
+  const names = [
+    'localhost',
+    'isthmus-coordinator',
+    ...options.hosts.filter((host) => !isAddress(host)),
+  ];
   const server = await issueServerCertificate({
     ca,
     commonName: 'isthmus-coordinator',
@@ -69,11 +75,12 @@ export async function openDataDir(options: {
     validDays: serverDays,
     clock,
   });
+  const coordinatorUri = `isthmus://${federation}/coordinator`;
   const natsClient = await issueClientCertificate({
     ca,
     commonName: 'isthmus-coordinator',
     organizations: ['isthmus:coordinators'],
-    uris: [`isthmus://${federation}/coordinator`],
+    uris: [coordinatorUri],
     validDays: serverDays,
     clock,
   });
@@ -82,6 +89,7 @@ export async function openDataDir(options: {
     ca,
     server,
     natsClient,
+    coordinatorUri,
     receiptKey: await loadOrMakeKey(join(pki, 'receipt.key'), chance),
     writeAdminKubeconfig: async (apiUrl) => {
       const file = join(path, 'admin.kubeconfig');

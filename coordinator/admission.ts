@@ -1,0 +1,20 @@
+// What the federation refuses beyond a Service's own rules: names that every cluster keeps for
+// itself. Agents refuse them too (I13); here the user hears it at once.
+
+import type { Admit } from './api/machinery/api.ts';
+import { forbiddenBecause } from './api/machinery/status-error.ts';
+
+export const admitService: Admit = ({ operation, kind, object }) => {
+  const isService = kind.group === '' && kind.plural === 'services';
+  if (operation !== 'create' || !isService || object === undefined) {
+    return Promise.resolve({ warnings: [] });
+  }
+  const { name, namespace = '' } = object.metadata;
+  const isKept =
+    namespace.startsWith('kube-') || (namespace === 'default' && name === 'kubernetes');
+  if (!isKept) return Promise.resolve({ warnings: [] });
+  const why =
+    `${namespace}/${name} is every cluster's own: Services of kube-* namespaces and ` +
+    'default/kubernetes are not federated';
+  return Promise.reject(forbiddenBecause({ group: '', resource: 'services', name, why }));
+};

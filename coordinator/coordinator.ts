@@ -1,0 +1,218 @@
+// One coordinator: its stages wired in walk order over ports, so that a process (main.ts) and the
+// simulation run the same thing.
+//
+//   api -> desired -> placement -> session -> (agents) -> health -> dns -> status
+//
+// Stages see each other only through the read views of common/model/views.ts.
+
+import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
+import { toClusterName, toLogKey, toRevision, type ServiceKey } from '../common/model/ids.ts';
+import type { KubeObject } from '../common/model/kube-object.ts';
+import type { PeerSource } from '../common/model/views.ts';
+import type { AddressRules } from '../common/pure/address-rules.ts';
+import type { Chance } from '../common/runtime/chance.ts';
+import { toTimestamp, type Clock } from '../common/runtime/clock.ts';
+import type { Log } from '../common/runtime/log.ts';
+import type { Metrics } from '../common/runtime/metrics.ts';
+import type { Prober } from '../common/runtime/prober.ts';
+import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
+import { admitService } from './admission.ts';
+import { federationKinds } from './api/kinds/all.ts';
+import type { Api } from './api/machinery/api.ts';
+import { authorizeMasters } from './api/machinery/authorizer.ts';
+import { createApi } from './api/machinery/server.ts';
+import { createProjection, type Projection } from './desired/projection.ts';
+import type { Desired } from './desired/store.ts';
+import { acquireTerm } from './desired/term.ts';
+import { createDns } from './dns/loop.ts';
+import { createHealth, type HealthConfig } from './health/loop.ts';
+import { createPlacement } from './placement/loop.ts';
+import type { CertificateAuthority } from './session/certificate-authority.ts';
+import { createSessions, type TelemetryUsers } from './session/loop.ts';
+import type { MeshListener } from './session/mesh-port.ts';
+import { createEventRecorder } from './status/events.ts';
+import { createStatus } from './status/loop.ts';
+
+export interface CoordinatorPorts {
+  readonly desired: Desired;
+  readonly bus: TelemetryBus;
+  readonly prober: Prober;
+  readonly listener: MeshListener;
+  readonly authority: CertificateAuthority;
+  readonly telemetryUsers: TelemetryUsers;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface CoordinatorOptions {
+  readonly federation: string;
+  readonly domain: string;
+  readonly ttlSeconds: number;
+  readonly addressRules: AddressRules;
+  /** 32 bytes; signs batch receipts. */
+  readonly receiptKey: Uint8Array;
+  /** Lower-case hex SHA-256 over the CA's DER, pinned by join tokens. */
+  readonly caHash: string;
+  /** Names this replica's life in the term record. */
+  readonly holder: string;
+  /** Of /version, e.g. `v1.33.0+isthmus.0.1.0`. */
+  readonly apiVersion: string;
+  readonly health?: Pick<HealthConfig, 'silenceMs' | 'warmStartMs' | 'silenceGraceMs'>;
+  /** Why the API is not ready, by check; beside the coordinator's own checks. */
+  readonly readiness?: () => Readonly<Record<string, string | undefined>>;
+}
+
+export interface Coordinator {
+  readonly api: Api;
+  /** Resolves with the port that agents dial. */
+  start(): Promise<number>;
+  /** Nothing is due anywhere; what waits for a time is not waited for. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+// A projection's revisions are epoch * 2^40 + counter, within 53 bits.
+const epochsMax = 2 ** 13 - 1;
+
+/** Takes the term, then builds the stages; nothing runs before start(). */
+export async function createCoordinator(
+  ports: CoordinatorPorts,
+  options: CoordinatorOptions,
+): Promise<Coordinator> {
+  const { desired, log } = ports;
+  const { federation, domain, ttlSeconds, addressRules } = options;
+  const term = await acquireTerm({ desired, holder: options.holder });
+  await ensureNamespaces(ports);
+  const projections = createProjections(ports, 1 + (term.number % epochsMax));
+  const recorder = createEventRecorder(ports);
+
+  const placement = createPlacement({
+    ...ports,
+    term,
+    recorder,
+    isReachable: (cluster) => sessions.session(cluster)?.isConnected === true,
+  });
+  // Sessions send what health knows, and health hears what sessions know: one has to come first.
+  const peers: PeerSource = {
+    services: () => health.peers.services(),
+    peers: (key: ServiceKey) => health.peers.peers(key),
+    subscribe: (listener) => health.peers.subscribe(listener),
+  };
+  const identity = desired.identity();
+  const sessions = createSessions({
+    ...ports,
+    placement,
+    peers,
+    recorder,
+    acknowledgeRemoval: (order) => placement.acknowledgeRemoval(order),
+    receiptKey: { key: options.receiptKey, storeId: identity.id, epoch: identity.epoch },
+    config: { federation, domain, ttlSeconds },
+  });
+  const health = createHealth({
+    ...ports,
+    placement,
+    sessions,
+    recorder,
+    config: { federation, addressRules, ...options.health },
+  });
+  const dns = createDns({
+    ...ports,
+    placement,
+    health: health.view,
+    term,
+    recorder,
+    config: { federation, domain, ttlSeconds, addressRules },
+  });
+  const status = createStatus({
+    ...ports,
+    placement,
+    sessions,
+    health: health.view,
+    term,
+    projections,
+    recorder,
+    config: { addressRules },
+  });
+  const api = createApi({
+    ...ports,
+    kinds: federationKinds({ caHash: options.caHash }),
+    projections: new Map<string, Projection>([
+      [`${isthmusGroup}/serviceshards`, projections.serviceShards],
+      [`${isthmusGroup}/dnsrecordsets`, projections.dnsRecordSets],
+      ['/endpoints', projections.endpoints],
+      ['discovery.k8s.io/endpointslices', projections.endpointSlices],
+    ]),
+    authorize: authorizeMasters,
+    version: { gitVersion: options.apiVersion },
+    admit: admitService,
+    ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
+  });
+  const unsubscribe = sessions.subscribe(({ cluster, key }) => {
+    if (key === undefined) placement.markReachability(toClusterName(cluster));
+  });
+
+  return {
+    api,
+    start: async () => {
+      recorder.start();
+      placement.start();
+      await placement.idle();
+      health.start();
+      dns.start();
+      status.start();
+      const port = await sessions.start();
+      log.info('coordinator started', { federation, domain, term: term.number });
+      return port;
+    },
+    idle: async () => {
+      await placement.idle();
+      await health.idle();
+      await dns.idle();
+      await status.idle();
+    },
+    stop: async () => {
+      await api.close();
+      await sessions.stop();
+      unsubscribe();
+      await status.stop();
+      await dns.stop();
+      await health.stop();
+      await placement.stop();
+      await recorder.stop();
+    },
+  };
+}
+
+function createProjections({ clock, log }: CoordinatorPorts, epoch: number) {
+  const of = (group: string, resource: string): Projection =>
+    createProjection({ epoch, group, resource, clock, log });
+  return {
+    serviceShards: of(isthmusGroup, 'serviceshards'),
+    dnsRecordSets: of(isthmusGroup, 'dnsrecordsets'),
+    endpoints: of('', 'endpoints'),
+    endpointSlices: of('discovery.k8s.io', 'endpointslices'),
+  };
+}
+
+/** A fresh federation has the namespaces that kubectl expects of any cluster. */
+async function ensureNamespaces({ desired, clock, chance }: CoordinatorPorts): Promise<void> {
+  for (const name of ['default', 'kube-system']) {
+    const key = toLogKey({ group: '', resource: 'namespaces', name });
+    if (desired.get(key) !== undefined) continue;
+    const object: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name,
+        uid: chance.uuid(),
+        creationTimestamp: toTimestamp(clock.now()),
+        labels: { 'kubernetes.io/metadata.name': name },
+      },
+      spec: { finalizers: ['kubernetes'] },
+      status: { phase: 'Active' },
+    };
+    await desired.write({ key, object, expected: toRevision(0) });
+  }
+}

@@ -1,0 +1,299 @@
+#!/usr/bin/env node
+// isthmus-coordinator: reads its settings, constructs the adapters, starts the stages, and says
+// on stdout when it is ready. Everything else it has to say goes to stderr.
+
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
+import { toClusterName, toLogPrefix } from '../common/model/ids.ts';
+import { coordinatorInboxPrefix } from '../common/pure/inbox.ts';
+import { MeshError } from '../common/pure/errors.ts';
+import { startAdminServer } from '../common/runtime/admin-http.ts';
+import { systemChance } from '../common/runtime/chance.ts';
+import { systemClock } from '../common/runtime/clock.ts';
+import { createLifecycle, endOnSignals, type Lifecycle } from '../common/runtime/lifecycle.ts';
+import { createLog, describeError, type Log, type LogLevel } from '../common/runtime/log.ts';
+import { createMetrics, type MetricsRegistry } from '../common/runtime/metrics.ts';
+import { connectNats } from '../common/runtime/nats-bus.ts';
+import { certificateHash } from '../common/runtime/pki.ts';
+import {
+  formatAddress,
+  readSettings,
+  type Address,
+  type SettingValues,
+} from '../common/runtime/settings.ts';
+import { createTcpProber } from '../common/runtime/tcp-prober.ts';
+import { listenHttps } from './api/https.ts';
+import { createAuthenticator, type StaticToken } from './api/machinery/authenticate.ts';
+import { parseApiTokens } from './api-tokens.ts';
+import { createCoordinator } from './coordinator.ts';
+import { openDataDir, type DataDir } from './data-dir.ts';
+import { createDesired } from './desired/desired-log.ts';
+import { openLmdbStore } from './desired/lmdb-store.ts';
+import type { Desired } from './desired/store.ts';
+import { createAuthority } from './session/certificate-authority.ts';
+import { createGrpcListener } from './session/grpc-listener.ts';
+import type { TelemetryUsers } from './session/loop.ts';
+import { findNatsServer, startNatsServer } from './session/nats-server.ts';
+import { checkCoordinatorSettings, coordinatorProgram } from './settings.ts';
+import { createZone } from './zone/zone.ts';
+
+const clock = systemClock;
+const chance = systemChance;
+const exitUsage = 2;
+/** A program that we need is missing; the message names the command that installs it. */
+const exitMissing = 3;
+
+async function main(): Promise<void> {
+  const outcome = readSettings(coordinatorProgram(readVersion()), {
+    argv: process.argv.slice(2),
+    env: process.env,
+  });
+  if (outcome.kind === 'print') {
+    process.stdout.write(outcome.text);
+    return;
+  }
+  const wrong = outcome.kind === 'run' ? checkCoordinatorSettings(outcome.values) : outcome.message;
+  if (outcome.kind !== 'run' || wrong !== undefined) {
+    process.stderr.write(`${wrong}\n`);
+    process.exitCode = exitUsage;
+    return;
+  }
+  const log = createLog({
+    level: (outcome.values.text('log-level') ?? 'info') as LogLevel, // one of its choices
+    format: outcome.values.text('log-format') === 'pretty' ? 'pretty' : 'json',
+    name: 'isthmus-coordinator',
+  });
+  const lifecycle = createLifecycle({ clock, log });
+  endOnSignals(lifecycle, log);
+  try {
+    await run(outcome.values, lifecycle, log);
+  } catch (error) {
+    log.error('cannot start', { error: describeError(error) });
+    await lifecycle.close();
+    process.exit(
+      error instanceof MeshError && error.code === 'NATS_SERVER_MISSING' ? exitMissing : 1,
+    );
+  }
+}
+
+async function run(settings: SettingValues, lifecycle: Lifecycle, log: Log): Promise<void> {
+  const metrics = createMetrics({ withProcess: true });
+  const federation = settings.text('federation') ?? '';
+  const domain = settings.text('domain') ?? '';
+  const addressRules = { allowLoopback: settings.isOn('allow-loopback') };
+  const tokens = readApiTokens(settings.text('api-tokens'));
+  const dir = await openDataDir({
+    path: settings.text('data-dir') ?? '',
+    federation,
+    hosts: hostsOf(settings),
+    clock,
+    chance,
+  });
+  const store = await openLmdbStore({ path: join(dir.path, 'log'), chance, log });
+  const desired = await createDesired({ store, clock, log, metrics });
+  lifecycle.onClose({ name: 'desired', close: () => desired.close() });
+
+  const nats = await openNats(settings, { dir, desired, federation, lifecycle, log });
+  const bus = connectNats({
+    urls: nats.urls(),
+    name: 'isthmus-coordinator',
+    tls: { caPem: dir.ca.certPem, ...dir.natsClient },
+    inboxPrefix: coordinatorInboxPrefix,
+    clock,
+    chance,
+    log,
+    metrics,
+  });
+  lifecycle.onClose({ name: 'bus', close: () => bus.close() });
+
+  let ready = false;
+  const readiness = (): Readonly<Record<string, string | undefined>> => ({
+    stages: ready ? undefined : 'the stages are starting',
+    bus: bus.isConnected() ? undefined : 'NATS is not connected',
+  });
+  const coordinator = await createCoordinator(
+    {
+      desired,
+      bus,
+      prober: createTcpProber({ clock }),
+      listener: createGrpcListener({
+        listen: addressOf(settings, 'mesh-listen'),
+        server: dir.server,
+        caPem: dir.ca.certPem,
+        federation,
+        clock,
+        log,
+        metrics,
+      }),
+      authority: createAuthority({ ca: dir.ca, federation, clock }),
+      telemetryUsers: nats,
+      clock,
+      chance,
+      log,
+      metrics,
+    },
+    {
+      federation,
+      domain,
+      ttlSeconds: settings.number('ttl-seconds') ?? 60,
+      addressRules,
+      receiptKey: dir.receiptKey,
+      caHash: certificateHash(dir.ca.certPem),
+      holder: `${hostname()}-${process.pid}`,
+      apiVersion: `v1.33.0+isthmus.${readVersion()}`,
+      readiness,
+    },
+  );
+  const zone = await createZone({
+    desired,
+    domain,
+    federation,
+    listen: addressOf(settings, 'dns-listen'),
+    clock,
+    log,
+    metrics,
+  });
+  lifecycle.onClose({ name: 'zone', close: () => zone.close() });
+  const meshPort = await coordinator.start();
+  lifecycle.onClose({ name: 'coordinator', close: () => coordinator.stop() });
+  const apiListen = addressOf(settings, 'api-listen');
+  const api = await listenHttps({
+    api: coordinator.api,
+    ...apiListen,
+    tls: { ...dir.server, clientCaPem: dir.ca.certPem },
+    authenticate: createAuthenticator(tokens),
+    clock,
+    log,
+    metrics,
+  });
+  lifecycle.onClose({ name: 'api', close: () => api.close() });
+  const admin = await openAdmin(settings, lifecycle, metrics, readiness);
+  const apiUrl = `https://${formatAddress({ host: reachable(apiListen.host), port: api.port })}`;
+  const kubeconfig = await dir.writeAdminKubeconfig(apiUrl);
+  ready = true;
+  sayReady({
+    api: apiUrl,
+    mesh: at(settings, 'mesh-listen', meshPort),
+    nats: nats.urls()[0] ?? '',
+    dns: at(settings, 'dns-listen', zone.port),
+    admin: `http://${at(settings, 'admin-listen', admin)}`,
+    kubeconfig,
+    pids: { nats: nats.pid() },
+  });
+}
+
+interface Nats extends TelemetryUsers {
+  pid(): number | undefined;
+}
+
+/** Our own nats-server, whose users are the clusters, or one that somebody else runs. */
+async function openNats(
+  settings: SettingValues,
+  at: {
+    readonly dir: DataDir;
+    readonly desired: Desired;
+    readonly federation: string;
+    readonly lifecycle: Lifecycle;
+    readonly log: Log;
+  },
+): Promise<Nats> {
+  const url = settings.text('nats-url');
+  if (url !== undefined) {
+    return {
+      urls: () => [url],
+      allow: () => Promise.resolve(),
+      revoke: (cluster) => {
+        at.log.warn('remove the cluster’s user from your NATS too', { cluster });
+        return Promise.resolve();
+      },
+      pid: () => undefined,
+    };
+  }
+  const binary = settings.text('nats-server') ?? findNatsServer();
+  if (binary === undefined) {
+    throw new MeshError(
+      'fatal',
+      'NATS_SERVER_MISSING',
+      'nats-server is not on PATH; install it (apt-get install -y nats-server), or name it with --nats-server, or use a NATS of your own with --nats-url',
+    );
+  }
+  const clusters = [...at.desired.list(toLogPrefix(isthmusGroup, 'clusters'))].map(
+    ({ object }) => ({
+      name: toClusterName(object.metadata.name),
+      uid: object.metadata.uid ?? '',
+    }),
+  );
+  const server = await startNatsServer({
+    binary,
+    dataDir: join(at.dir.path, 'nats'),
+    listen: addressOf(settings, 'nats-listen'),
+    advertiseHost: settings.list('advertise')[0],
+    server: at.dir.server,
+    caPem: at.dir.ca.certPem,
+    federation: at.federation,
+    coordinatorUri: at.dir.coordinatorUri,
+    clusters,
+    clock,
+    log: at.log,
+  });
+  at.lifecycle.onClose({ name: 'nats-server', close: () => server.stop() });
+  return server;
+}
+
+async function openAdmin(
+  settings: SettingValues,
+  lifecycle: Lifecycle,
+  metrics: MetricsRegistry,
+  readiness: () => Readonly<Record<string, string | undefined>>,
+): Promise<number> {
+  const admin = await startAdminServer({
+    listen: addressOf(settings, 'admin-listen'),
+    checks: { stages: () => readiness()['stages'], bus: () => readiness()['bus'] },
+    metrics: () => metrics.expose(),
+  });
+  lifecycle.onClose({ name: 'admin', close: () => admin.close() });
+  return admin.port;
+}
+
+function readApiTokens(path: string | undefined): readonly StaticToken[] {
+  if (path === undefined) return [];
+  const tokens = parseApiTokens(readFileSync(path, 'utf8'));
+  if (typeof tokens === 'string')
+    throw new MeshError('fatal', 'API_TOKENS_INVALID', `${path}: ${tokens}`);
+  return tokens;
+}
+
+function addressOf(settings: SettingValues, name: string): Address {
+  return settings.address(name) ?? { host: '127.0.0.1', port: 0 }; // every address has a default
+}
+
+/** Names for certificates: what was asked for, and what we listen on. */
+function hostsOf(settings: SettingValues): readonly string[] {
+  const listened = ['api-listen', 'mesh-listen', 'nats-listen'].map(
+    (name) => addressOf(settings, name).host,
+  );
+  const hosts = [...settings.list('advertise'), ...listened, hostname()];
+  return [...new Set(hosts)].filter((host) => host !== '0.0.0.0' && host !== '::');
+}
+
+function reachable(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+}
+
+function at(settings: SettingValues, name: string, port: number): string {
+  return formatAddress({ host: reachable(addressOf(settings, name).host), port });
+}
+
+function sayReady(facts: Readonly<Record<string, unknown>>): void {
+  process.stdout.write(`${JSON.stringify({ ready: true, ...facts })}\n`);
+}
+
+/** From the package that this file was built into. */
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { readonly version?: unknown }).version); // our own file
+}
+
+void main();
