@@ -3,18 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
-import { systemChance } from '../../common/runtime/chance.ts';
-import { systemClock } from '../../common/runtime/clock.ts';
-import { silentLog } from '../../common/runtime/log.ts';
-import { silentMetrics } from '../../common/runtime/metrics.ts';
-import { federationKinds } from '../../coordinator/api/kinds/all.ts';
-import { authorizeMasters } from '../../coordinator/api/machinery/authorizer.ts';
-import { createApi } from '../../coordinator/api/machinery/server.ts';
-import { createDesired } from '../../coordinator/desired/desired-log.ts';
-import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
-import { createProjection } from '../../coordinator/desired/projection.ts';
-import { toLogKey, toRevision } from '../../common/model/ids.ts';
-import { listenForTest } from '../support/https-fixture.ts';
+import { startFederationApi } from '../support/federation-api.ts';
 import { createKubectl, type Kubectl } from '../support/kubectl.ts';
 import { findKubectls, testWith } from '../support/programs.ts';
 
@@ -22,43 +11,10 @@ const minors = ['1.29', '1.30', '1.31', '1.32', '1.33'];
 const nginx = readFileSync('examples/services/nginx.yaml', 'utf8');
 
 async function start(t: ExecutionContext, path: string): Promise<Kubectl> {
-  const kinds = federationKinds({ caHash: 'none' });
-  const common = { clock: systemClock, log: silentLog, metrics: silentMetrics };
-  const desired = await createDesired({
-    ...common,
-    store: createMemoryStore({ disk: createMemoryDisk('kubectl') }),
-  });
-  const key = toLogKey({ group: '', resource: 'namespaces', name: 'default' });
-  const object = {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: 'default' },
-    status: { phase: 'Active' },
-  };
-  await desired.write({ key, object, expected: toRevision(0) });
-  const projections = new Map(
-    kinds
-      .filter(({ storage }) => storage === 'projected')
-      .map(({ group, plural }) => [
-        `${group}/${plural}`,
-        createProjection({ epoch: 1, group, resource: plural, clock: systemClock }),
-      ]),
-  );
-  const version = { gitVersion: 'v1.33.0+isthmus.1' };
-  const api = createApi({
-    ...common,
-    kinds,
-    desired,
-    projections,
-    authorize: authorizeMasters,
-    version,
-    chance: systemChance,
-  });
-  const https = await listenForTest(api);
-  const kubectl = createKubectl(path, https);
+  const federation = await startFederationApi();
+  const kubectl = createKubectl(path, federation.https);
   t.teardown(async () => {
-    await https.listener.close();
-    await api.close();
+    await federation.close();
     kubectl.remove();
   });
   return kubectl;

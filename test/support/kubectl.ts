@@ -97,7 +97,7 @@ function toFollower(child: ChildProcess): Follower {
   };
 }
 
-function toKubeconfig({ listener, ca, admin }: HttpsFixture): string {
+export function toKubeconfig({ listener, ca, admin }: HttpsFixture): string {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   return stringify({
     apiVersion: 'v1',
