@@ -65,6 +65,7 @@ export class Components {
     const name = toComponentName(kind);
     invariant(kind.schema.type === 'object', `${kind.kind} is no object`);
     this.#addObject(name, kind.schema, {
+      description: kind.description,
       'x-kubernetes-group-version-kind': [toGvk(kind)],
     });
     this.add(`${name}List`, {
@@ -96,8 +97,8 @@ export class Components {
     this.#sources.set(name, schema);
     const required = schema.required ?? [];
     const fields = Object.entries(schema.fields);
+    // A struct's description stands at the field that has it; explain would print it twice.
     this.add(name, {
-      description: schema.description,
       type: 'object',
       ...(required.length === 0 ? {} : { required }),
       properties: Object.fromEntries(fields.map(([key, field]) => [key, this.#property(field)])),

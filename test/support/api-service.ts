@@ -1,0 +1,58 @@
+// Services as clients send them, for tests of the API's pure parts.
+
+import type { Json, KubeObject } from '../../common/model/kube-object.ts';
+import { federationKinds } from '../../coordinator/api/kinds/all.ts';
+import { decodeObject, type Decoded } from '../../coordinator/api/machinery/decode.ts';
+import type { KindDefinition, WriteContext } from '../../coordinator/api/machinery/kind.ts';
+import { ApiError, type StatusBody } from '../../coordinator/api/machinery/status-error.ts';
+
+export const kinds = federationKinds({ caHash: 'ab'.repeat(32) });
+
+export function kindNamed(name: string): KindDefinition {
+  const kind = kinds.find((each) => each.kind === name);
+  if (kind === undefined) throw new Error(`no kind ${name}`);
+  return kind;
+}
+
+export const serviceKind = kindNamed('Service');
+
+export function toBytes(value: unknown): Uint8Array {
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+export function decode(
+  value: unknown,
+  validation: 'Strict' | 'Warn' | 'Ignore' = 'Strict',
+  kind = serviceKind,
+): Decoded {
+  return decodeObject({ bytes: toBytes(value), mediaType: 'application/json', kind, validation });
+}
+
+/** A Service of one namespace, decoded and defaulted. */
+export function service(spec: Json, metadata: object = {}): KubeObject {
+  return decode({ metadata: { name: 'nginx', namespace: 'default', ...metadata }, spec }).object;
+}
+
+/** The Status that `run` is refused with. */
+export function refusal(run: () => unknown): StatusBody {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ApiError) return error.status;
+    throw error;
+  }
+  throw new Error('not refused');
+}
+
+export function contextAt(nowMs: number): WriteContext & { readonly warnings: string[] } {
+  const warnings: string[] = [];
+  return {
+    user: { name: 'admin', groups: [] },
+    nowMs,
+    secretBytes: (count) => new Uint8Array(count).fill(7),
+    isDryRun: false,
+    read: () => undefined,
+    warn: (text) => void warnings.push(text),
+    warnings,
+  };
+}
