@@ -57,6 +57,15 @@ export function toDate(epochMs: number): Date {
   return new Date(epochMs);
 }
 
+/**
+ * Keeps the process alive until cancelled. Timers of a Clock do not, so a program that waits for
+ * one and for nothing else would end in the middle of its start.
+ */
+export function keepProcessAlive(): Timer {
+  const handle = setInterval(() => undefined, 2 ** 30);
+  return { cancel: () => clearInterval(handle) };
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),

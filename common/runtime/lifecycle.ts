@@ -1,7 +1,7 @@
 // How a program ends: on a signal it closes what it opened, last opened first, each step with a
 // time limit, and exits 0; a second signal ends it at once. A programmer error ends it with 70.
 
-import type { Clock } from './clock.ts';
+import { keepProcessAlive, type Clock } from './clock.ts';
 import { describeError, type Log } from './log.ts';
 
 export interface Closing {
@@ -37,8 +37,9 @@ export function createLifecycle(options: { readonly clock: Clock; readonly log: 
   return { onClose: (closing) => void closings.push(closing), close };
 }
 
-/** Ends the process on SIGTERM and SIGINT, and on programmer errors. */
+/** The process lives until SIGTERM, SIGINT or a programmer error; then it ends as said above. */
 export function endOnSignals(lifecycle: Lifecycle, log: Log): void {
+  keepProcessAlive();
   let isEnding = false;
   const end = (signal: string): void => {
     if (isEnding) process.exit(130);
