@@ -75,7 +75,10 @@ function isHollow(value: Json | undefined): boolean {
   return isRecord(value) && Object.keys(value).length === 0;
 }
 
-/** The paths that an apply configuration lays claim to: its leaves, and its list items. */
+/**
+ * The paths that an apply configuration lays claim to: its leaves, and its list items. Nobody owns
+ * an empty map or list: it is not stored, so whoever fills it would take it from its owner.
+ */
 export function toFieldSet(schema: Schema, value: JsonObject): FieldSet {
   const builder = new FieldSetBuilder();
   const visit = (at: Path, here: Schema, part: Json): void => {
@@ -83,9 +86,7 @@ export function toFieldSet(schema: Schema, value: JsonObject): FieldSet {
       const path = [...at, element];
       const isItem = here.type !== 'object';
       const isWhole = !isGranular(child.schema, child.value) || child.schema === undefined;
-      if (isWhole || isItem || (isHollow(child.value) && child.schema?.type !== 'list')) {
-        builder.insert(path);
-      }
+      if (isWhole || isItem) builder.insert(path);
       if (!isWhole && child.schema !== undefined) visit(path, child.schema, child.value);
     }
   };
