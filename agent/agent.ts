@@ -207,12 +207,14 @@ function watchTopology(
   const look = (): void => {
     if (!nodes.hasSynced()) return; // I3: no Nodes seen yet does not mean no Nodes
     const next = detectTopology(nodes.values(), declared);
-    const isSame = isSameTopology(current, next) && version === freshness.version();
-    current = next;
+    const isSame = isSameTopology(current, next);
+    if (isSame && version === freshness.version()) return;
     version = freshness.version();
-    if (isSame) return;
-    log.info('topology detected', { ...next });
-    recordedTopology.write(next);
+    if (!isSame) {
+      log.info('topology detected', { ...next });
+      recordedTopology.write(next);
+    }
+    current = next;
     session.announceTopology();
   };
   const unsubscribes = [
