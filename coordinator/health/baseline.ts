@@ -53,7 +53,9 @@ export function createBaseline(options: {
     if (probed === undefined) return undefined;
     reach.retain(cluster, new Set(probed.map(toTargetKey)));
     const { orders, againAfterMs } = planBaseline({
-      cluster, targets: probed, reach,
+      cluster,
+      targets: probed,
+      reach,
       vantages: vantages(cluster),
       nowMs: clock.monotonicMs(),
       jitter: chance.fraction(),

@@ -57,14 +57,12 @@ export function buildJudges(
   options: HealthOptions,
   wake: {
     readonly onCluster: (after: ClusterVerdict, before: ClusterVerdict) => void;
-    readonly onShard: (
-      after: ShardVerdict | undefined,
-      before: ShardVerdict | undefined,
-    ) => void;
+    readonly onShard: (after: ShardVerdict | undefined, before: ShardVerdict | undefined) => void;
   },
 ): Judges {
   const { desired, placement, sessions, bus, prober, config } = options;
   const { clock, chance, log, metrics } = options;
+  const runtime = { clock, chance, log, metrics };
   const { federation, addressRules: rules } = config;
   const topologies = new Map<ClusterName, Topology>();
   const topology = (cluster: ClusterName): Topology => topologies.get(cluster) ?? unknownTopology;
@@ -94,35 +92,50 @@ export function buildJudges(
   };
 
   const table = createClusterTable({
-    sessions, lag, clock, log, metrics,
+    ...runtime,
+    sessions,
+    lag,
     finding: (cluster) => suspicions.finding(cluster),
     onChange: wake.onCluster,
     silenceMs: config.silenceMs ?? silenceDefaultMs,
     warmMs: clock.monotonicMs() + (config.warmStartMs ?? warmStartDefaultMs),
   });
-  const policies = createPolicies({
-    desired,
-    onChange: (key) => {
-      for (const cluster of placement.clustersOf(key)) shards.mark(cluster, key);
-    },
-  });
+  const onDue = (cluster: ClusterName, key: ServiceKey): void => shards.mark(cluster, key);
+  const policies = createPolicies({ desired, placement, onDue });
   const shards = createShardTable({
-    placement, surroundings, rules, clock, chance, log, metrics,
+    ...runtime,
+    placement,
+    surroundings,
+    rules,
     minReady: policies.minReady,
     onChange: wake.onShard,
   });
   const { allowLoopback } = rules;
   const vantages = createVantages({ table, sessions, topology, reach, allowLoopback, clock });
   const suspicions = createSuspicions({
-    reach, probing, targets, clock, log, metrics,
+    ...runtime,
+    reach,
+    probing,
+    targets,
     vantages: vantages.forSuspicion,
     suspectsItself: table.suspectsItself,
     onFinding: table.judge,
   });
   const graces = createGraces({ table, suspicions, shards, config, clock });
   return {
-    table, shards, suspicions, graces, policies, vantages, probing, reach, lag, topologies,
-    topology, wantedPorts, targets,
+    table,
+    shards,
+    suspicions,
+    graces,
+    policies,
+    vantages,
+    probing,
+    reach,
+    lag,
+    topologies,
+    topology,
+    wantedPorts,
+    targets,
   };
 }
 

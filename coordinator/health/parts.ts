@@ -30,6 +30,7 @@ export interface Parts extends Judges {
 
 export function buildParts(options: HealthOptions): Parts {
   const { placement, sessions, bus, config, clock, chance, log, metrics } = options;
+  const runtime = { clock, chance, log, metrics };
   const { federation, addressRules: rules } = config;
   const codec = options.codec ?? wireCodec;
   const listeners = new Set<Parameters<HealthView['subscribe']>[0]>();
@@ -82,23 +83,29 @@ export function buildParts(options: HealthOptions): Parts {
   const judges = buildJudges(options, { onCluster, onShard });
   const { table, shards, suspicions, graces, topologies, topology, wantedPorts, reach } = judges;
   const baseline = createBaseline({
-    reach, clock, chance, log,
+    ...runtime,
+    reach,
     probing: judges.probing,
     targets: (cluster) =>
       table.entry(cluster)?.verdict.life === 'live' ? judges.targets(cluster) : undefined,
     vantages: judges.vantages.forBaseline,
   });
   const syncing = createSyncing({
-    federation, bus, clock, chance, log, metrics,
+    ...runtime,
+    federation,
+    bus,
     encodeSyncRequest: codec.encodeSyncRequest,
     stillWanted: (cluster, report) => table.entry(cluster)?.reports.wantsSync(report) ?? false,
   });
   const peers = createPeers({
-    placement, topology, rules, wantedPorts,
+    placement,
+    topology,
+    rules,
+    wantedPorts,
     verdict: shards.get,
     clusters: () => topologies.keys(),
   });
-  const intake = createIntake({ onMessage, clock, log, metrics, decode: codec.decodeReport });
+  const intake = createIntake({ ...runtime, onMessage, decode: codec.decodeReport });
 
   const onSession = (cluster: ClusterName): void => {
     table.judge(cluster);
@@ -138,7 +145,17 @@ export function buildParts(options: HealthOptions): Parts {
     },
   };
 
-  return { ...judges, view, peers, baseline, intake, syncing, forget, onSession, takeVantageChange };
+  return {
+    ...judges,
+    view,
+    peers,
+    baseline,
+    intake,
+    syncing,
+    forget,
+    onSession,
+    takeVantageChange,
+  };
 }
 
 function isVantage({ life, telemetry }: ClusterVerdict): boolean {

@@ -1,9 +1,10 @@
 // minReadyEndpoints of each Service, from the ServicePolicies of its namespace.
 // Where several policies name one Service, the first by name counts.
 
-import type { ServiceKey } from '../../common/model/ids.ts';
+import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
 import { splitServiceKey, toLogPrefix, toServiceKey } from '../../common/model/ids.ts';
 import { isthmusGroup, type ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import type { PlacementView } from '../../common/model/views.ts';
 import type { Desired, StoredObject, WatchHandle } from '../desired/store.ts';
 import { followPrefix } from './follow.ts';
 
@@ -15,9 +16,11 @@ export interface Policies {
 
 export function createPolicies(options: {
   readonly desired: Desired;
-  readonly onChange: (key: ServiceKey) => void;
+  readonly placement: PlacementView;
+  /** A shard to judge anew. */
+  readonly onDue: (cluster: ClusterName, key: ServiceKey) => void;
 }): Policies {
-  const { desired, onChange } = options;
+  const { desired, placement, onDue } = options;
   const minReadyOf = new Map<ServiceKey, number>();
   const serviceOf = new Map<string, ServiceKey>();
   let watch: WatchHandle | undefined;
@@ -40,7 +43,7 @@ export function createPolicies(options: {
     }
     if (minReady === undefined) minReadyOf.delete(key);
     else minReadyOf.set(key, Math.max(1, minReady));
-    onChange(key);
+    for (const cluster of placement.clustersOf(key)) onDue(cluster, key);
   };
 
   return {

@@ -21,7 +21,6 @@ const busMarginMs = 200;
 export const answerDeadlineMs = probeDeadlineMs + busMarginMs;
 const ownProbesMax = 256;
 
-
 export interface Probing {
   run(order: ProbeOrder): Promise<readonly ProbeResult[] | undefined>;
 }

@@ -90,7 +90,13 @@ export function createShardTable(options: {
     const { damping, againAfterMs } = stepShard(before?.damping ?? pendingShard, facts);
     const { state, holdMs } = damping;
     const verdict = toShardVerdict({
-      key, cluster, state, report, deathReason, holdMs, minReady: facts.minReady,
+      key,
+      cluster,
+      state,
+      report,
+      deathReason,
+      holdMs,
+      minReady: facts.minReady,
       before: before?.verdict,
       nowMs: clock.now(),
     });

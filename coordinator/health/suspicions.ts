@@ -190,4 +190,3 @@ export function createSuspicions(options: {
 function targetsOf(suspicion: Suspicion): readonly ProbeTarget[] {
   return suspicion.round?.targets ?? [];
 }
-

@@ -45,11 +45,7 @@ export function planProjections(facts: ServiceFacts, formatTime: FormatTime): re
   ];
 }
 
-function toServiceShard(
-  facts: ServiceFacts,
-  shard: ShardFacts,
-  formatTime: FormatTime,
-): Projected {
+function toServiceShard(facts: ServiceFacts, shard: ShardFacts, formatTime: FormatTime): Projected {
   const { cluster, topology, verdict, result } = shard;
   const service = facts.service.metadata.name;
   const ingress = verdict === undefined ? [] : toIngress(verdict, facts.rules);

@@ -39,8 +39,14 @@ async function declare(world: World, name: string, ready: object): Promise<void>
   const key = toLogKey({ group: 'isthmus.dev', resource: 'clusters', name });
   const stored = world.desired.get(key);
   if (stored === undefined) throw new Error('no cluster');
-  const status = { conditions: [{ type: 'Ready', lastTransitionTime: '2026-01-01T00:00:00Z', ...ready }] };
-  await world.desired.write({ key, object: { ...stored.object, status }, expected: stored.revision });
+  const status = {
+    conditions: [{ type: 'Ready', lastTransitionTime: '2026-01-01T00:00:00Z', ...ready }],
+  };
+  await world.desired.write({
+    key,
+    object: { ...stored.object, status },
+    expected: stored.revision,
+  });
 }
 
 const live = { status: 'True', reason: 'ClusterReady', message: 'was live' };

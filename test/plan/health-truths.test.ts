@@ -67,7 +67,7 @@ test('a dead cluster that reports anew is live at once, and so are its shards', 
   t.is(world.state('aws'), 'healthy');
 });
 
-test('API server and load balancers dead, agent alive: withdrawn, and back when both return', async (t) => {
+test('API server and load balancers dead, agent alive: withdrawn, and back again', async (t) => {
   const world = await warm();
   const aws = world.member('aws');
   aws.isApiFresh = false;
@@ -218,12 +218,10 @@ test('peers name every placed shard with its zones, addresses and health', async
   world.tell(world.member('aws'), 0);
   await world.clock.advance(10);
   const peers = world.health.peers.peers(nginx);
-  t.deepEqual(peers?.shards.map(({ cluster, isHealthy }) => `${cluster} ${isHealthy}`), [
-    'gce-a true',
-    'gce-f true',
-    'aws false',
-    'openstack true',
-  ]);
+  t.deepEqual(
+    peers?.shards.map(({ cluster, isHealthy }) => `${cluster} ${isHealthy}`),
+    ['gce-a true', 'gce-f true', 'aws false', 'openstack true'],
+  );
   t.deepEqual(peers?.shards[0]?.addresses, ['8.8.4.1']);
   t.deepEqual(peers?.shards[0]?.tcpPorts, [80]);
 });

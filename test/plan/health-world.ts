@@ -28,7 +28,11 @@ import { sleep } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import type { BusMessage, TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
-import { decodeProbeRequest, encodeProbeReply, encodeReport } from '../../common/wire/telemetry-codec.ts';
+import {
+  decodeProbeRequest,
+  encodeProbeReply,
+  encodeReport,
+} from '../../common/wire/telemetry-codec.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
@@ -92,21 +96,23 @@ export async function createWorld(
     log: silentLog,
     metrics: silentMetrics,
   });
-  const members = names.map((name, index): Member => ({
-    name: toClusterName(name),
-    address: `8.8.4.${index + 1}`,
-    isAgentUp: true,
-    hasNats: true,
-    hasSession: true,
-    isApiFresh: true,
-    doesAnswer: true,
-    ready: 1,
-    remoteAddress: `198.51.100.${index + 1}`,
-    zone: `zone-${index}`,
-    incarnation: 1,
-    sequence: 0,
-    beats: 0,
-  }));
+  const members = names.map(
+    (name, index): Member => ({
+      name: toClusterName(name),
+      address: `8.8.4.${index + 1}`,
+      isAgentUp: true,
+      hasNats: true,
+      hasSession: true,
+      isApiFresh: true,
+      doesAnswer: true,
+      ready: 1,
+      remoteAddress: `198.51.100.${index + 1}`,
+      zone: `zone-${index}`,
+      incarnation: 1,
+      sequence: 0,
+      beats: 0,
+    }),
+  );
   for (const member of members) await writeCluster(desired, member);
   await writeService(desired);
   const blind = new Set<string>();
@@ -146,7 +152,11 @@ export async function createWorld(
     tell: (one, ready) => {
       one.ready = ready;
       one.sequence += 1;
-      const delta = { kind: 'delta', report: 'health', previousSequence: one.sequence - 1 } as const;
+      const delta = {
+        kind: 'delta',
+        report: 'health',
+        previousSequence: one.sequence - 1,
+      } as const;
       send(bus, one, {
         ...sender(one),
         ...delta,
@@ -306,7 +316,8 @@ async function probe(
   target: ProbeTarget,
 ): Promise<ProbeResult> {
   const member = members.find(({ address }) => address === target.address);
-  const ok = member?.doesAnswer === true && !blind.has(from) && !blind.has(`${from}>${member.name}`);
+  const ok =
+    member?.doesAnswer === true && !blind.has(from) && !blind.has(`${from}>${member.name}`);
   await sleep(clock, ok ? 10 : 900);
   return { target, ok, roundTripMs: 10, reason: ok ? '' : 'TimedOut' };
 }

@@ -27,7 +27,12 @@ import { createStatus, type Status } from '../../coordinator/status/loop.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 export const nginx = toServiceKey({ namespace: 'default', name: 'nginx' });
-export const serviceKey = toLogKey({ group: '', resource: 'services', namespace: 'default', name: 'nginx' });
+export const serviceKey = toLogKey({
+  group: '',
+  resource: 'services',
+  namespace: 'default',
+  name: 'nginx',
+});
 
 export interface StatusWorld {
   readonly clock: VirtualClock;
@@ -52,11 +57,16 @@ export interface StatusWorld {
 
 export const wantedHash = toContentHash('aa');
 
+const chance = {
+  fraction: () => 0.5,
+  uuid: () => '0',
+  bytes: (count: number) => new Uint8Array(count),
+};
+
 export async function createStatusWorld(names: readonly string[]): Promise<StatusWorld> {
   const clock = createVirtualClock();
   const store = createMemoryStore({ disk: createMemoryDisk('world') });
   const desired = await createDesired({ store, clock, log: silentLog, metrics: silentMetrics });
-  const chance = { fraction: () => 0.5, uuid: () => '0', bytes: (count: number) => new Uint8Array(count) };
   const common = { desired, clock, chance, log: silentLog, metrics: silentMetrics };
   const events = createEventRecorder(common);
   const clusters = names.map(toClusterName);
@@ -64,23 +74,11 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
   const lives = new Map<ClusterName, ClusterVerdict>();
   const results = new Map<ClusterName, ShardResult>();
   const sessions = new Map<ClusterName, SessionState>();
-  const listeners = new Set<(due: { cluster: ClusterName; key: typeof nginx | undefined }) => void>();
-  const notify = (cluster: ClusterName, key: typeof nginx | undefined): void => {
-    for (const listener of listeners) listener({ cluster, key });
-  };
-  const subscribe = (listener: (due: { cluster: ClusterName; key: typeof nginx | undefined }) => void) => {
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
-  };
+  const { notify, subscribe } = createListeners();
   const wanted: Shard = { key: nginx, bytes: new Uint8Array(), hash: wantedHash };
   const acquired = (await acquireTerm({ desired, holder: 'test' })).guard();
   const term = { revision: acquired.revision };
-  const projection = (group: string, resource: string): Projection =>
-    createProjection({ epoch: 1, group, resource, clock });
-  const shards = projection('isthmus.dev', 'serviceshards');
-  const recordSets = projection('isthmus.dev', 'dnsrecordsets');
-  const endpoints = projection('', 'endpoints');
-  const slices = projection('discovery.k8s.io', 'endpointslices');
+  const views = createViews(clock);
   const status = createStatus({
     ...common,
     placement: {
@@ -103,32 +101,60 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
       subscribe,
     },
     term: { guard: () => ({ key: acquired.key, revision: term.revision }) },
-    projections: { serviceShards: shards, dnsRecordSets: recordSets, endpoints, endpointSlices: slices },
+    projections: {
+      serviceShards: views.shards,
+      dnsRecordSets: views.recordSets,
+      endpoints: views.endpoints,
+      endpointSlices: views.slices,
+    },
     recorder: events,
     config: { addressRules: { allowLoopback: false } },
   });
 
   const world: StatusWorld = {
-    clock, desired, status, events, shards, recordSets, endpoints, slices, term,
+    clock,
+    desired,
+    status,
+    events,
+    ...views,
+    term,
     placedTo: undefined,
     setShard: (name, state, ips) => {
       const cluster = toClusterName(name);
       const ready = state === 'healthy' ? 1 : 0;
       const spoken = { reason: state === 'healthy' ? 'Ready' : 'Other', message: `is ${state}` };
-      const shard = { key: nginx, cluster, state, sinceMs: clock.now(), ready, total: 1, ...spoken };
+      const shard = {
+        key: nginx,
+        cluster,
+        state,
+        sinceMs: clock.now(),
+        ready,
+        total: 1,
+        ...spoken,
+      };
       const addresses = ips.map((ip) => ({ ip }));
       verdicts.set(cluster, { ...shard, addresses, clusterIps: [], ports: [{ port: 80 }] });
       notify(cluster, nginx);
     },
     setResult: (name, result) => {
       const cluster = toClusterName(name);
-      const applied = { key: nginx, hash: wantedHash, outcome: 'applied', reason: 'Applied' } as const;
+      const applied = {
+        key: nginx,
+        hash: wantedHash,
+        outcome: 'applied',
+        reason: 'Applied',
+      } as const;
       results.set(cluster, { ...applied, message: '', ...result });
       notify(cluster, nginx);
     },
     setCluster: (name, verdict) => {
       const cluster = toClusterName(name);
-      const live = { life: 'live', telemetry: 'fresh', reason: 'ClusterReady', message: 'fine' } as const;
+      const live = {
+        life: 'live',
+        telemetry: 'fresh',
+        reason: 'ClusterReady',
+        message: 'fine',
+      } as const;
       const times = { sinceMs: clock.now(), lastProofOfLifeMs: clock.now() };
       lives.set(cluster, { cluster, ...live, ...times, ...verdict });
       notify(cluster, undefined);
@@ -164,11 +190,44 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
   return world;
 }
 
+type Listener = (due: { cluster: ClusterName; key: typeof nginx | undefined }) => void;
+
+function createListeners() {
+  const listeners = new Set<Listener>();
+  return {
+    notify: (cluster: ClusterName, key: typeof nginx | undefined): void => {
+      for (const listener of listeners) listener({ cluster, key });
+    },
+    subscribe: (listener: Listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+function createViews(clock: VirtualClock) {
+  const of = (group: string, resource: string): Projection =>
+    createProjection({ epoch: 1, group, resource, clock });
+  return {
+    shards: of('isthmus.dev', 'serviceshards'),
+    recordSets: of('isthmus.dev', 'dnsrecordsets'),
+    endpoints: of('', 'endpoints'),
+    slices: of('discovery.k8s.io', 'endpointslices'),
+  };
+}
+
 async function seed(world: StatusWorld, names: readonly string[]): Promise<void> {
   for (const name of names) {
     const key = toLogKey({ group: 'isthmus.dev', resource: 'clusters', name });
-    const cluster = { apiVersion: 'isthmus.dev/v1alpha1', kind: 'Cluster', metadata: { name, uid: name } };
-    await world.write(key, { ...cluster, status: { publicKeyHash: 'abc', joinedAt: '2026-01-01T00:00:00Z' } });
+    const cluster = {
+      apiVersion: 'isthmus.dev/v1alpha1',
+      kind: 'Cluster',
+      metadata: { name, uid: name },
+    };
+    await world.write(key, {
+      ...cluster,
+      status: { publicKeyHash: 'abc', joinedAt: '2026-01-01T00:00:00Z' },
+    });
   }
   await world.write(serviceKey, {
     apiVersion: 'v1',
@@ -181,7 +240,10 @@ async function seed(world: StatusWorld, names: readonly string[]): Promise<void>
 /** Reasons of all Events in the log, with their counts, sorted. */
 export function eventsIn(desired: Desired): readonly string[] {
   return [...desired.list('core/events/')]
-    .map(({ object }) => object as KubeObject & { reason: string; count: number; involvedObject: { kind: string } })
+    .map(
+      ({ object }) =>
+        object as KubeObject & { reason: string; count: number; involvedObject: { kind: string } },
+    )
     .map(({ reason, count, involvedObject }) => `${involvedObject.kind} ${reason} x${count}`)
     .sort();
 }

@@ -3,14 +3,20 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { toClusterName, toRevision, toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import {
+  toClusterName,
+  toRevision,
+  toServiceKey,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
 import type { ShardReadiness, TelemetryMessage } from '../../common/model/telemetry.ts';
 import { SumDigest } from '../../common/pure/digest.ts';
 import { toReportItem } from '../../common/pure/report-digest.ts';
 import { ClusterReports } from '../../coordinator/health/fold.ts';
 
 const cluster = toClusterName('aws');
-const keyAt = (index: number): ServiceKey => toServiceKey({ namespace: 'default', name: `s${index}` });
+const keyAt = (index: number): ServiceKey =>
+  toServiceKey({ namespace: 'default', name: `s${index}` });
 const keys = [0, 1, 2, 3, 4, 5].map(keyAt);
 const emptyDigest = new SumDigest().value();
 
@@ -89,15 +95,31 @@ type Step =
 
 const steps = fc.array(
   fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('change' as const), key: fc.nat(5), ready: fc.nat(3) }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('full' as const), parts: fc.integer({ min: 1, max: 3 }) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('change' as const),
+        key: fc.nat(5),
+        ready: fc.nat(3),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('full' as const),
+        parts: fc.integer({ min: 1, max: 3 }),
+      }),
+    },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('heartbeat' as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
   ),
   { maxLength: 40 },
 );
 /** For each message: lost, once or twice, and how late. */
-const fates = fc.array(fc.record({ copies: fc.nat(2), delay: fc.nat(6) }), { minLength: 1, maxLength: 50 });
+const fates = fc.array(fc.record({ copies: fc.nat(2), delay: fc.nat(6) }), {
+  minLength: 1,
+  maxLength: 50,
+});
 
 function messagesOf(agent: Agent, step: Step): readonly TelemetryMessage[] {
   switch (step.kind) {
@@ -121,7 +143,10 @@ function distort(
   return messages
     .flatMap((message, at) => {
       const { copies, delay } = fate[at % fate.length] ?? { copies: 1, delay: 0 };
-      return Array.from({ length: copies }, (_, copy) => ({ message, due: at + delay * (copy + 1) }));
+      return Array.from({ length: copies }, (_, copy) => ({
+        message,
+        due: at + delay * (copy + 1),
+      }));
     })
     .map((one, order) => ({ ...one, order }))
     .sort((a, b) => a.due - b.due || a.order - b.order)
@@ -129,17 +154,21 @@ function distort(
 }
 
 function held(reports: ClusterReports): Readonly<Record<string, number>> {
-  return Object.fromEntries(keys.flatMap((key) => {
-    const item = reports.readiness(key);
-    return item === undefined ? [] : [[key, item.ready]];
-  }));
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const item = reports.readiness(key);
+      return item === undefined ? [] : [[key, item.ready]];
+    }),
+  );
 }
 
 function truth(agent: Agent): Readonly<Record<string, number>> {
-  return Object.fromEntries(keys.flatMap((key) => {
-    const item = agent.items.get(key);
-    return item === undefined ? [] : [[key, item.ready]];
-  }));
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const item = agent.items.get(key);
+      return item === undefined ? [] : [[key, item.ready]];
+    }),
+  );
 }
 
 test('the fold converges under loss, copies and reordering once the last words arrive', (t) => {
@@ -168,7 +197,8 @@ test('whenever the fold says that it is complete at the newest sequence, it is',
       for (const message of distort(sent, fate)) reports.fold(message);
       const before = reports.wantsSync('health');
       reports.fold(agent.heartbeat());
-      const isComplete = !before && !reports.wantsSync('health') && reports.incarnation()?.boot === agent.boot;
+      const isComplete =
+        !before && !reports.wantsSync('health') && reports.incarnation()?.boot === agent.boot;
       if (isComplete && agent.sequence > 0) t.deepEqual(held(reports), truth(agent));
       else t.pass();
     }),
