@@ -1,4 +1,5 @@
 import test from 'ava';
+import { systemClock } from '../../common/runtime/clock.ts';
 import type { ApiError } from '../../coordinator/api/machinery/status-error.ts';
 import { forbiddenBecause } from '../../coordinator/api/machinery/status-error.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
@@ -278,6 +279,23 @@ test('D1 finalizers hold an object until the write that takes the last one away'
   const freed = await call('PATCH', `${gadgets}/a`, { metadata: { finalizers: null } }, merge);
   t.is(freed.status, 200);
   t.is((await call('GET', `${gadgets}/a`)).status, 404);
+});
+
+test('P1 orphan and foreground deletes go once nothing else holds the object', async (t) => {
+  const { call } = await created(gadget('a'));
+  await call('POST', gadgets, gadget('b', { finalizers: ['test.dev/hold'] }));
+  const settled = () =>
+    new Promise((resolve) => systemClock.soon(() => systemClock.soon(() => resolve(undefined))));
+  const foreground = await call('DELETE', `${gadgets}/a`, { propagationPolicy: 'Foreground' });
+  t.deepEqual(body(foreground.json).metadata['finalizers'], ['foregroundDeletion']);
+  await call('DELETE', `${gadgets}/b`, { propagationPolicy: 'Orphan' });
+  await settled();
+  t.is((await call('GET', `${gadgets}/a`)).status, 404);
+  const held = await call('GET', `${gadgets}/b`);
+  t.deepEqual(body(held.json).metadata['finalizers'], ['test.dev/hold', 'orphan']);
+  await call('PATCH', `${gadgets}/b`, { metadata: { finalizers: ['orphan'] } }, merge);
+  await settled();
+  t.is((await call('GET', `${gadgets}/b`)).status, 404);
 });
 
 test('D2 a namespace is emptied, refuses new objects meanwhile, and then goes', async (t) => {

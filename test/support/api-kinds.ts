@@ -135,6 +135,10 @@ export const gadgetKind = kindOf({
   allowsStrategicMerge: true,
   allowsCreateOnUpdate: true,
   deleteAnswer: 'object',
+  finalizersForDelete: (_gadget, propagation) => {
+    if (propagation === 'Background') return [];
+    return [propagation === 'Orphan' ? 'orphan' : 'foregroundDeletion'];
+  },
   schema: schemaOf('Gadget', { spec: object('GadgetSpec', { colour: text('Colour.') }) }),
 });
 

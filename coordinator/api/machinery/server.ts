@@ -18,6 +18,7 @@ import { createDiscovery } from './discovery.ts';
 import { startNamespaceGc } from './namespace-gc.ts';
 import { buildOpenApiV3 } from './openapi.ts';
 import { answerPath, type PathSources } from './paths.ts';
+import { startPropagationGc } from './propagation-gc.ts';
 import { createResourceHandler, type ResourceHandler } from './resources.ts';
 import { parseRoute, toKindTable, type KindTable, type Route } from './routes.ts';
 import { ApiError, badRequest, internal, serviceUnavailable } from './status-error.ts';
@@ -25,7 +26,10 @@ import { ApiError, badRequest, internal, serviceUnavailable } from './status-err
 export function createApi(options: ApiOptions): Api {
   const kinds = toKindTable(options.kinds);
   const resources = createResourceHandler(options, kinds);
-  const gc = startNamespaceGc({ ...options, kinds });
+  const collectors = [
+    startNamespaceGc({ ...options, kinds }),
+    startPropagationGc({ ...options, kinds }),
+  ];
   const paths: PathSources = {
     discovery: createDiscovery(options.kinds),
     openApi: buildOpenApiV3(options.kinds),
@@ -36,7 +40,7 @@ export function createApi(options: ApiOptions): Api {
     handle: (request) => handle(request, { options, kinds, resources, paths }),
     close: async () => {
       resources.close();
-      await gc.stop();
+      await Promise.all(collectors.map((collector) => collector.stop()));
     },
   };
 }
