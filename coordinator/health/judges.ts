@@ -13,7 +13,6 @@ import type { Service } from '../../common/model/kube-object.ts';
 import type { ProbeTarget } from '../../common/model/telemetry.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import { createClusterTable, type ClusterTable } from './cluster-table.ts';
-import { wireCodec } from './codec.ts';
 import { Reach } from './fold-reach.ts';
 import { createGraces, type Graces } from './graces.ts';
 import { LagMeter } from './lag.ts';
@@ -68,8 +67,7 @@ export function buildJudges(
   const topology = (cluster: ClusterName): Topology => topologies.get(cluster) ?? unknownTopology;
   const reach = new Reach();
   const lag = new LagMeter(clock.monotonicMs());
-  const codec = options.codec ?? wireCodec;
-  const probing = createProbing({ federation, prober, bus, codec, metrics });
+  const probing = createProbing({ federation, prober, bus, metrics, codec: options.codec });
 
   const wantedPorts = (key: ServiceKey): ReadonlySet<number> => {
     const at = toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) });
@@ -110,8 +108,7 @@ export function buildJudges(
     minReady: policies.minReady,
     onChange: wake.onShard,
   });
-  const { allowLoopback } = rules;
-  const vantages = createVantages({ table, sessions, topology, reach, allowLoopback, clock });
+  const vantages = createVantages({ table, sessions, topology, reach, rules, clock });
   const suspicions = createSuspicions({
     ...runtime,
     reach,

@@ -10,7 +10,7 @@ import { requestSubject } from '../../common/pure/partition.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Prober } from '../../common/runtime/prober.ts';
 import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
-import type { TelemetryCodec } from './codec.ts';
+import { wireCodec, type TelemetryCodec } from './codec.ts';
 import { toTargetKey } from './fold-reach.ts';
 import type { ProbeOrder } from './plan-baseline.ts';
 
@@ -29,10 +29,10 @@ export function createProbing(options: {
   readonly federation: string;
   readonly prober: Prober;
   readonly bus: TelemetryBus;
-  readonly codec: Pick<TelemetryCodec, 'encodeProbeRequest' | 'decodeProbeReply'>;
+  readonly codec: TelemetryCodec | undefined;
   readonly metrics: Metrics;
 }): Probing {
-  const { federation, prober, bus, codec, metrics } = options;
+  const { federation, prober, bus, codec = wireCodec, metrics } = options;
   const waiting: (() => void)[] = [];
   let running = 0;
 

@@ -5,6 +5,7 @@ import type { ClusterName } from '../../common/model/ids.ts';
 import type { ProbeTarget } from '../../common/model/telemetry.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import type { SessionView } from '../../common/model/views.ts';
+import type { AddressRules } from '../../common/pure/address-rules.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { ClusterTable } from './cluster-table.ts';
 import { toTargetKey, type Reach } from './fold-reach.ts';
@@ -26,10 +27,11 @@ export function createVantages(options: {
   readonly sessions: SessionView;
   readonly topology: (cluster: ClusterName) => Topology;
   readonly reach: Reach;
-  readonly allowLoopback: boolean;
+  readonly rules: AddressRules;
   readonly clock: Clock;
 }): Vantages {
-  const { table, sessions, topology, reach, allowLoopback, clock } = options;
+  const { table, sessions, topology, reach, rules, clock } = options;
+  const { allowLoopback } = rules;
 
   const agents = (): readonly Vantage[] => {
     const able: Vantage[] = [];

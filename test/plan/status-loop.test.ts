@@ -156,7 +156,7 @@ test('a Cluster shows Ready, ApiFresh and Telemetry, and keeps what the join wro
   ]);
 });
 
-test('each shard and each record set is an object of its own, and goes with the Service', async (t) => {
+test('each shard and record set is an object of its own, and goes with the Service', async (t) => {
   const world = await settled();
   world.setShard('aws', 'healthy', ['8.8.4.1']);
   world.setResult('aws', {});
