@@ -55,10 +55,14 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
   const write = async (request: DesiredWrite): Promise<DesiredOutcome> => {
     if (refusal !== undefined) throw new MeshError('fatal', 'STORE_REGRESSED', refusal);
     const before = view.get(request.key);
-    const outcome = await settle(store, request, log);
+    const outcome = await settle(store, request, view.revision(), log);
     if (outcome.kind !== 'written') return outcome;
     if (!(await view.reach(outcome.revision, foldTimeoutMs))) {
-      throw new MeshError('retryable', 'STORE_UNAVAILABLE', 'the write is durable but was not delivered');
+      throw new MeshError(
+        'retryable',
+        'STORE_UNAVAILABLE',
+        'the write is durable but was not delivered',
+      );
     }
     return { kind: 'written', stored: toWritten(view, request, before, outcome.revision) };
   };
@@ -75,7 +79,11 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
     barrier: async () => {
       const revision = await store.currentRevision();
       if (await view.reach(revision, foldTimeoutMs)) return revision;
-      throw new MeshError('retryable', 'STORE_UNAVAILABLE', 'this replica does not follow the store');
+      throw new MeshError(
+        'retryable',
+        'STORE_UNAVAILABLE',
+        'this replica does not follow the store',
+      );
     },
     refuseWrites: (why) => {
       refusal ??= why;
@@ -103,7 +111,12 @@ function toWritten(
   return toStoredObject(request.key, revision, object);
 }
 
-async function settle(store: Store, request: DesiredWrite, log: Log): Promise<WriteOutcome> {
+async function settle(
+  store: Store,
+  request: DesiredWrite,
+  seenBefore: Revision,
+  log: Log,
+): Promise<WriteOutcome> {
   const { key, object, expected, guard } = request;
   const value = object === undefined ? undefined : toStoreValue(object);
   try {
@@ -111,30 +124,35 @@ async function settle(store: Store, request: DesiredWrite, log: Log): Promise<Wr
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'STORE_UNAVAILABLE') throw error;
     log.warn('a write was not answered; reading back', { key, error: describeError(error) });
-    const settled = await readBack(store, key, expected, value);
+    const settled = readBack(store, { key, value, after: toRevision(Math.max(expected, seenBefore)) });
     if (settled === undefined) throw error;
     return settled;
   }
 }
 
-/** D2: our value at a newer revision means that it was written; anything else, that it was not. */
-async function readBack(
+/**
+ * D2. The first record of `key` after `after` settles it, because a write succeeds only on the
+ * revision that it names: ours means written, another's means conflict, none leaves it open.
+ */
+function readBack(
   store: Store,
-  key: LogKey,
-  expected: Revision,
-  value: Uint8Array | undefined,
-): Promise<WriteOutcome | undefined> {
-  const found: { last: StoreRecord | undefined } = { last: undefined };
-  store
-    .follow(expected, (records) => {
-      for (const record of records) if (record.key === key) found.last ??= record;
-    })
-    .cancel();
-  const { last } = found;
-  if (last === undefined) return undefined;
-  const isOurs = value === undefined ? last.isDelete : Buffer.compare(last.value, value) === 0;
+  sought: {
+    readonly key: LogKey;
+    readonly value: Uint8Array | undefined;
+    readonly after: Revision;
+  },
+): WriteOutcome | undefined {
+  const { key, value, after } = sought;
+  const found: StoreRecord[] = [];
+  store.follow(after, (records) => found.push(...records.filter((it) => it.key === key))).cancel();
+  const [first, last] = [found[0], found.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const isOurs =
+    value === undefined
+      ? first.isDelete
+      : !first.isDelete && Buffer.compare(first.value, value) === 0;
   return isOurs
-    ? { kind: 'written', revision: last.revision }
+    ? { kind: 'written', revision: first.revision }
     : { kind: 'conflict', current: last.isDelete ? toRevision(0) : last.revision };
 }
 

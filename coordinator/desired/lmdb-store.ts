@@ -1,20 +1,27 @@
 // The embedded store: one LMDB environment. Log and current state change in one transaction;
 // concurrent writes share a commit; a write is acknowledged after its commit is flushed.
 //
-//   current  key                -> [revision, value]
-//   log      revision           -> [key, isDelete, value], the newest `logRecordsMax`
-//   meta     identity, epoch, revision
+//   current  key       -> [revision, value]
+//   log      revision  -> [key, isDelete, value], the newest `logRecordsMax`
+//   meta     id, epoch, revision, holder (the process that has the store open)
 //
 //   S1. Conditions and effects of a write are in one transaction.
 //   S2. overlappingSync is off: a commit's promise resolves after the flush, not before.
+//   S3. An environment with records but without identity is damaged, never "new".
 
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { mkdirSync } from 'node:fs';
+import {
+  open,
+  type Database,
+  type RootDatabase,
+  type RootDatabaseOptionsWithPath,
+  type Transaction,
+} from 'lmdb';
 import { toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Log } from '../../common/runtime/log.ts';
+import { isRunning, ownProcess } from './process-identity.ts';
 import type { Store, StoreRecord, WriteOutcome, WriteRequest } from './store.ts';
 
 export interface LmdbStoreOptions {
@@ -48,69 +55,123 @@ const pageRecords = 500;
 // Trimming in every transaction would double its work; in steps it is one range per step.
 const trimStep = 1000;
 
-/** Opens or creates. Throws MeshError fatal STORE_LOCKED, STORE_CORRUPT. */
+/**
+ * Opens the environment in `path`, or makes it when the folder has none. Throws MeshError fatal
+ * STORE_LOCKED (open elsewhere on this machine) and STORE_CORRUPT.
+ */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
-  mkdirSync(options.path, { recursive: true, mode: 0o700 });
-  const unlock = lock(join(options.path, 'lock'));
-  const tables = openTables(options.path);
-  const id = await identify(tables, options.chance);
-  const epoch = Number(tables.meta.get('epoch'));
-  let revision = toRevision(Number(tables.meta.get('revision')));
-  const followers = new Set<(records: readonly StoreRecord[]) => void>();
-  const logRecordsMax = options.logRecordsMax ?? 20_000;
-  options.log.info('store opened', { path: options.path, storeId: id, epoch, revision });
+  const { path, chance, log } = options;
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const tables = openTables(path);
+  try {
+    const isNew = isBlank(tables);
+    if (isNew) initialize(tables, chance.uuid());
+    hold(tables, path);
+    const store = new LmdbStore(tables, options.logRecordsMax ?? 20_000);
+    const { id, epoch } = store.identity();
+    const revision = await store.currentRevision();
+    log.info(isNew ? 'store created' : 'store opened', { path, storeId: id, epoch, revision });
+    return store;
+  } catch (error) {
+    await tables.root.close();
+    throw error;
+  }
+}
 
-  // Commits resolve in order, and each resolution tells followers before the writer goes on.
-  const write = async (request: WriteRequest): Promise<WriteOutcome> => {
-    let attempt: Attempt | undefined;
+type Follower = (records: readonly StoreRecord[]) => void;
+
+class LmdbStore implements Store {
+  readonly #tables: Tables;
+  readonly #logRecordsMax: number;
+  readonly #id: string;
+  readonly #epoch: number;
+  readonly #followers = new Set<Follower>();
+  /** Committed, but an earlier commit has not been told yet. */
+  readonly #pending: StoreRecord[] = [];
+  #revision: Revision;
+
+  constructor(tables: Tables, logRecordsMax: number) {
+    const [id, epoch] = [tables.meta.get('id'), tables.meta.get('epoch')];
+    const revision = tables.meta.get('revision');
+    if (typeof id !== 'string' || typeof epoch !== 'number' || typeof revision !== 'number') {
+      throw new MeshError('fatal', 'STORE_CORRUPT', 'the store has lost its identity'); // S3
+    }
+    this.#tables = tables;
+    this.#logRecordsMax = logRecordsMax;
+    this.#id = id;
+    this.#epoch = epoch;
+    this.#revision = toRevision(revision);
+  }
+
+  identity(): { readonly id: string; readonly epoch: number } {
+    return { id: this.#id, epoch: this.#epoch };
+  }
+
+  currentRevision(): Promise<Revision> {
+    return Promise.resolve(this.#revision);
+  }
+
+  async write(request: WriteRequest): Promise<WriteOutcome> {
+    const attempts: Attempt[] = [];
     try {
-      await tables.root.transaction(() => {
-        attempt = attemptWrite(tables, request, logRecordsMax);
+      await this.#tables.root.transaction(() => {
+        attempts.push(attemptWrite(this.#tables, request, this.#logRecordsMax));
       });
     } catch (error) {
       throw translate(error);
     }
+    const attempt = attempts.at(-1); // a batch that the driver had to repeat ran it again
     if (attempt === undefined) throw new MeshError('retryable', 'STORE_UNAVAILABLE', 'no commit');
-    if (attempt.record !== undefined) {
-      pending.push(attempt.record);
-      deliver();
-    }
+    if (attempt.record !== undefined) this.#deliver(attempt.record);
     return attempt.outcome;
-  };
+  }
 
-  const pending: StoreRecord[] = [];
-  const deliver = (): void => {
-    pending.sort((a, b) => a.revision - b.revision);
-    const ready: StoreRecord[] = [];
-    while (pending[0]?.revision === revision + 1 + ready.length) ready.push(pending.shift() as StoreRecord);
+  snapshot(): ReturnType<Store['snapshot']> {
+    // One read transaction for the revision and the records, or they would not belong together.
+    const at = this.#tables.root.useReadTransaction();
+    const revision = toRevision(Number(this.#tables.meta.get('revision', { transaction: at })));
+    return Promise.resolve({ revision, pages: readPages(this.#tables, at) });
+  }
+
+  follow(from: Revision, onRecords: Follower): { cancel(): void } {
+    const missed = readLog(this.#tables, from, this.#revision);
+    if (missed.length < this.#revision - from) {
+      throw new MeshError('retryable', 'STORE_COMPACTED', `the log no longer reaches to ${from}`);
+    }
+    if (missed.length > 0) onRecords(missed);
+    // A snapshot may be ahead of what was told to followers.
+    const follower: Follower = (records) => {
+      const later = records.filter(({ revision }) => revision > from);
+      if (later.length > 0) onRecords(later);
+    };
+    this.#followers.add(follower);
+    return { cancel: () => void this.#followers.delete(follower) };
+  }
+
+  async close(): Promise<void> {
+    this.#followers.clear();
+    await this.#tables.meta.remove('holder');
+    await this.#tables.root.close();
+  }
+
+  /** Tells followers in the order of revisions, whichever commit's promise resolves first. */
+  #deliver(record: StoreRecord): void {
+    this.#pending.push(record);
+    this.#pending.sort((a, b) => a.revision - b.revision);
+    let count = 0;
+    while (this.#pending[count]?.revision === this.#revision + 1 + count) count += 1;
+    const ready = this.#pending.splice(0, count);
     const last = ready.at(-1);
     if (last === undefined) return;
-    revision = last.revision;
-    for (const follow of [...followers]) follow(ready);
-  };
-
-  return {
-    identity: () => ({ id, epoch }),
-    currentRevision: () => Promise.resolve(revision),
-    write,
-    snapshot: () => Promise.resolve({ revision, pages: readPages(tables) }),
-    follow: (from, onRecords) => {
-      const missed = readLog(tables, from, revision);
-      if (missed.length > 0) onRecords(missed);
-      followers.add(onRecords);
-      return { cancel: () => void followers.delete(onRecords) };
-    },
-    close: async () => {
-      followers.clear();
-      await tables.root.close();
-      unlock();
-    },
-  };
+    this.#revision = last.revision;
+    for (const follow of [...this.#followers]) follow(ready);
+  }
 }
 
 function openTables(path: string): Tables {
-  const root = open({
+  const root = openRoot({
     path,
+    noSubdir: false, // else a dot in the folder's name makes it a file
     overlappingSync: false, // S2
     maxDbs: 4,
     // 1.5 KiB objects: the map is virtual memory, the file grows only as it is used.
@@ -120,22 +181,54 @@ function openTables(path: string): Tables {
   return {
     root,
     current: root.openDB<Current, string>({ name: 'current', encoding: 'msgpack' }),
-    log: root.openDB<Logged, number>({ name: 'log', encoding: 'msgpack', keyEncoding: 'ordered-binary' }),
+    log: root.openDB<Logged, number>({
+      name: 'log',
+      encoding: 'msgpack',
+      keyEncoding: 'ordered-binary',
+    }),
     meta: root.openDB<string | number, string>({ name: 'meta', encoding: 'msgpack' }),
   };
 }
 
-/** The store's id; a folder that has none is new and gets one. */
-async function identify(tables: Tables, chance: Chance): Promise<string> {
-  const known = tables.meta.get('id');
-  if (typeof known === 'string') return known;
-  const id = chance.uuid();
-  await tables.root.transaction(() => {
-    void tables.meta.put('epoch', 1);
-    void tables.meta.put('revision', 2 ** 40);
-    void tables.meta.put('id', id);
+function openRoot(options: RootDatabaseOptionsWithPath): RootDatabase {
+  try {
+    return open(options);
+  } catch (error) {
+    throw new MeshError('fatal', 'STORE_CORRUPT', `cannot open the store in ${options.path}`, error);
+  }
+}
+
+/** Also true when the process ended between making the files and writing the identity. */
+function isBlank({ meta, current, log }: Tables): boolean {
+  return (
+    meta.get('id') === undefined &&
+    current.getKeysCount({ limit: 1 }) === 0 &&
+    log.getKeysCount({ limit: 1 }) === 0
+  );
+}
+
+function initialize({ root, meta }: Tables, id: string): void {
+  root.transactionSync(() => {
+    if (meta.get('id') !== undefined) return; // another process was faster
+    void meta.put('epoch', 1);
+    void meta.put('revision', 2 ** 40);
+    void meta.put('id', id);
   });
-  return id;
+}
+
+/**
+ * One process per environment: LMDB lets several write, and each would serve a stale copy. Two
+ * that start at once are told apart because LMDB runs write transactions one after another.
+ */
+function hold({ root, meta }: Tables, path: string): void {
+  const holder = root.transactionSync(() => {
+    const known = meta.get('holder');
+    if (typeof known === 'string' && isRunning(known)) return known;
+    void meta.put('holder', ownProcess());
+    return undefined;
+  });
+  if (holder === undefined) return;
+  throw new MeshError('fatal', 'STORE_LOCKED', `${path} is open in process ${holder}`);
 }
 
 interface Attempt {
@@ -163,28 +256,49 @@ function attemptWrite(tables: Tables, request: WriteRequest, logRecordsMax: numb
   void tables.log.put(revision, { k: key, d: isDelete, v: kept });
   void tables.meta.put('revision', revision);
   if (revision % trimStep === 0) trim(tables, toRevision(revision - logRecordsMax));
-  return { outcome: { kind: 'written', revision }, record: { key, revision, value: kept, isDelete } };
+  return {
+    outcome: { kind: 'written', revision },
+    record: { key, revision, value: kept, isDelete },
+  };
 }
 
 function trim(tables: Tables, before: Revision): void {
-  for (const old of tables.log.getKeys({ end: before, limit: 4 * trimStep })) void tables.log.remove(old);
+  for (const old of tables.log.getKeys({ end: before, limit: 4 * trimStep }))
+    void tables.log.remove(old);
 }
 
-async function* readPages(tables: Tables): AsyncGenerator<readonly StoreRecord[]> {
-  let page: StoreRecord[] = [];
-  for (const { key, value } of tables.current.getRange({ snapshot: true })) {
-    page.push({ key: key as LogKey, revision: toRevision(value.r), value: value.v, isDelete: false });
-    if (page.length < pageRecords) continue;
-    yield await Promise.resolve(page);
-    page = [];
+async function* readPages(
+  { current }: Tables,
+  transaction: Transaction,
+): AsyncGenerator<readonly StoreRecord[]> {
+  try {
+    let page: StoreRecord[] = [];
+    for (const { key, value } of current.getRange({ transaction })) {
+      page.push({
+        key: key as LogKey, // only attemptWrite writes keys
+        revision: toRevision(value.r),
+        value: value.v,
+        isDelete: false,
+      });
+      if (page.length < pageRecords) continue;
+      yield await Promise.resolve(page);
+      page = [];
+    }
+    if (page.length > 0) yield page;
+  } finally {
+    transaction.done();
   }
-  if (page.length > 0) yield page;
 }
 
 function readLog(tables: Tables, from: Revision, to: Revision): readonly StoreRecord[] {
   const records: StoreRecord[] = [];
   for (const { key, value } of tables.log.getRange({ start: from + 1, end: to + 1 })) {
-    records.push({ key: value.k as LogKey, revision: toRevision(key), value: value.v, isDelete: value.d });
+    records.push({
+      key: value.k as LogKey,
+      revision: toRevision(key),
+      value: value.v,
+      isDelete: value.d,
+    });
   }
   return records;
 }
@@ -192,37 +306,12 @@ function readLog(tables: Tables, from: Revision, to: Revision): readonly StoreRe
 function translate(error: unknown): MeshError {
   const text = error instanceof Error ? error.message : String(error);
   if (/MAP_FULL|ENOSPC|No space/i.test(text)) {
-    return new MeshError('retryable', 'STORE_FULL', 'the disk or the map of the store is full', error);
+    return new MeshError(
+      'retryable',
+      'STORE_FULL',
+      'the disk or the map of the store is full',
+      error,
+    );
   }
   return new MeshError('retryable', 'STORE_UNAVAILABLE', 'the store did not commit', error);
-}
-
-/** One process per folder: LMDB would let two write, and each would serve a stale copy. */
-function lock(path: string): () => void {
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    try {
-      const file = openSync(path, 'wx', 0o600);
-      writeSync(file, String(process.pid));
-      closeSync(file);
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const holder = Number(readFileSync(path, 'utf8'));
-      if (holder !== process.pid && isAlive(holder)) {
-        throw new MeshError('fatal', 'STORE_LOCKED', `${path} is held by process ${holder}`);
-      }
-      rmSync(path, { force: true }); // left by a process that was killed
-    }
-  }
-  throw new MeshError('fatal', 'STORE_LOCKED', `${path} is being taken by another process`);
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -31,7 +31,8 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   const { disk } = options;
   const followers = new Set<(records: readonly StoreRecord[]) => void>();
   let isClosed = false;
-  const refuse = (): MeshError => new MeshError('retryable', 'STORE_UNAVAILABLE', 'the store is not available');
+  const refuse = (): MeshError =>
+    new MeshError('retryable', 'STORE_UNAVAILABLE', 'the store is not available');
 
   const write = async (request: WriteRequest): Promise<WriteOutcome> => {
     const fault = options.fault?.() ?? 'none';
@@ -48,7 +49,8 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     identity: () => ({ id: disk.id, epoch: disk.epoch }),
     currentRevision: () => (isClosed ? Promise.reject(refuse()) : Promise.resolve(disk.revision)),
     write,
-    snapshot: () => Promise.resolve({ revision: disk.revision, pages: pagesOf([...disk.current.values()]) }),
+    snapshot: () =>
+      Promise.resolve({ revision: disk.revision, pages: pagesOf([...disk.current.values()]) }),
     follow: (from, onRecords) => {
       const missed = disk.log.filter(({ revision }) => revision > from);
       if (missed.length > 0) onRecords(missed);
@@ -70,7 +72,8 @@ function writeTo(
   const { key, expected, guard, value } = request;
   const previous = disk.current.get(key);
   const current = previous?.revision ?? toRevision(0);
-  const guarded = guard === undefined ? undefined : (disk.current.get(guard.key)?.revision ?? toRevision(0));
+  const guarded =
+    guard === undefined ? undefined : (disk.current.get(guard.key)?.revision ?? toRevision(0));
   if (guarded !== undefined && guarded !== guard?.revision) {
     return { outcome: { kind: 'fenced', current: guarded } };
   }

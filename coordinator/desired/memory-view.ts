@@ -38,7 +38,8 @@ export class MemoryView implements ObjectView {
   readonly #options: MemoryViewOptions;
   readonly #objects = new Map<LogKey, StoredObject>();
   readonly #keys = new Map<string, SortedKeys>();
-  readonly #watchers = new Set<Watcher>();
+  /** By bucket, so that an event is shown only to those who may want it; '' for wider prefixes. */
+  readonly #watchers = new Map<string, Set<Watcher>>();
   readonly #window: { readonly event: ViewEvent; readonly size: number }[] = [];
   #windowHead = 0;
   #windowBytes = 0;
@@ -81,9 +82,9 @@ export class MemoryView implements ObjectView {
     if (from < this.#oldest) return 'expired';
     const missed = this.#eventsAfter(from, prefix);
     const watcher = { prefix, onEvents };
-    this.#watchers.add(watcher);
+    this.#addWatcher(watcher);
     if (missed.length > 0) onEvents(missed);
-    return { cancel: () => void this.#watchers.delete(watcher) };
+    return { cancel: () => this.#deleteWatcher(watcher) };
   }
 
   reach(revision: Revision, timeoutMs: number): Promise<boolean> {
@@ -175,20 +176,43 @@ export class MemoryView implements ObjectView {
       .filter(({ current }) => current.key.startsWith(prefix));
   }
 
+  #addWatcher(watcher: Watcher): void {
+    const name = bucketName(watcher.prefix) ?? '';
+    const known = this.#watchers.get(name);
+    if (known === undefined) this.#watchers.set(name, new Set([watcher]));
+    else known.add(watcher);
+  }
+
+  #deleteWatcher(watcher: Watcher): void {
+    const name = bucketName(watcher.prefix) ?? '';
+    const known = this.#watchers.get(name);
+    known?.delete(watcher);
+    if (known?.size === 0) this.#watchers.delete(name);
+  }
+
   #tellWatchers(events: readonly ViewEvent[]): void {
-    for (const watcher of [...this.#watchers]) {
-      const concerned = events.filter(({ current }) => current.key.startsWith(watcher.prefix));
-      if (concerned.length === 0 || !this.#watchers.has(watcher)) continue;
-      try {
-        watcher.onEvents(concerned);
-      } catch (error) {
-        // One watcher's fault must not keep the others from their events.
-        this.#watchers.delete(watcher);
-        this.#options.log.error('watcher failed and was dropped', {
-          prefix: watcher.prefix,
-          error: describeError(error),
-        });
+    const names = new Set(['', ...events.map(({ current }) => bucketName(current.key) ?? '')]);
+    for (const name of names) {
+      const watchers = this.#watchers.get(name);
+      for (const watcher of [...(watchers ?? [])]) {
+        // One that another watcher cancelled just now is told nothing more.
+        if (watchers?.has(watcher) === true) this.#tellOne(watcher, events);
       }
+    }
+  }
+
+  #tellOne(watcher: Watcher, events: readonly ViewEvent[]): void {
+    const concerned = events.filter(({ current }) => current.key.startsWith(watcher.prefix));
+    if (concerned.length === 0) return;
+    try {
+      watcher.onEvents(concerned);
+    } catch (error) {
+      // One watcher's fault must not keep the others from their events.
+      this.#deleteWatcher(watcher);
+      this.#options.log.error('watcher failed and was dropped', {
+        prefix: watcher.prefix,
+        error: describeError(error),
+      });
     }
   }
 

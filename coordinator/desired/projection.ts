@@ -1,9 +1,16 @@
 // A view of projected objects: computed by this replica, never stored. Its revisions are its own
 // (replica epoch, then a local counter), so that a watch from another life gets 410.
 
-import { splitLogKey, toLogKey, toRevision, type LogKey } from '../../common/model/ids.ts';
+import {
+  splitLogKey,
+  toLogKey,
+  toRevision,
+  type ContentHash,
+  type LogKey,
+} from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { contentHash } from '../../common/pure/digest.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { silentLog, type Log } from '../../common/runtime/log.ts';
 import { MemoryView } from './memory-view.ts';
@@ -39,7 +46,8 @@ export function createProjection(options: ProjectionOptions): Projection {
   });
   let last = start;
   const next = (): typeof last => (last = toRevision(last + 1));
-  const texts = new Map<LogKey, string>();
+  // A hash instead of the text: there may be hundreds of thousands of objects.
+  const hashes = new Map<LogKey, ContentHash>();
   return {
     revision: () => view.revision(),
     oldestRevision: () => view.oldestRevision(),
@@ -50,10 +58,10 @@ export function createProjection(options: ProjectionOptions): Projection {
     put: (object) => {
       const { namespace, name } = object.metadata;
       const key = toLogKey({ group, resource, namespace, name });
-      const text = toCanonicalJson(withoutVersion(object));
+      const hash = contentHash(Buffer.from(toCanonicalJson(withoutVersion(object)), 'utf8'));
       const previous = view.get(key);
-      if (previous !== undefined && texts.get(key) === text) return;
-      texts.set(key, text);
+      if (previous !== undefined && hashes.get(key) === hash) return;
+      hashes.set(key, hash);
       const current = toStoredObject(key, next(), object);
       view.fold([{ kind: previous === undefined ? 'added' : 'modified', current, previous }]);
     },
@@ -61,7 +69,7 @@ export function createProjection(options: ProjectionOptions): Projection {
       const key = toLogKey({ group, resource, namespace, name });
       const previous = view.get(key);
       if (previous === undefined) return;
-      texts.delete(key);
+      hashes.delete(key);
       const current = toStoredObject(key, next(), previous.object);
       view.fold([{ kind: 'deleted', current, previous }]);
     },

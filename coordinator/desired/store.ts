@@ -47,7 +47,10 @@ export interface Store {
   /** Resolves when durable. Throws MeshError (STORE_UNAVAILABLE, STORE_FULL) when unsettled. */
   write(request: WriteRequest): Promise<WriteOutcome>;
   /** Every live record at one revision, in key order, in pages. */
-  snapshot(): Promise<{ readonly revision: Revision; readonly pages: AsyncIterable<readonly StoreRecord[]> }>;
+  snapshot(): Promise<{
+    readonly revision: Revision;
+    readonly pages: AsyncIterable<readonly StoreRecord[]>;
+  }>;
   /** Durable records after `from`, in order, without gap, until cancelled. */
   follow(from: Revision, onRecords: (records: readonly StoreRecord[]) => void): { cancel(): void };
   close(): Promise<void>;

@@ -26,7 +26,9 @@ export function toStoreValue(object: KubeObject): Uint8Array {
 }
 
 export function parseStoreValue(value: Uint8Array): KubeObject {
-  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as KubeObject;
+  return JSON.parse(
+    Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'),
+  ) as KubeObject;
 }
 
 // Readers share objects; a reader that writes into one would change the truth of all others.

@@ -1,0 +1,97 @@
+import test from 'ava';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { MeshError } from '../../common/pure/errors.ts';
+import { systemChance } from '../../common/runtime/chance.ts';
+import { silentLog } from '../../common/runtime/log.ts';
+import { openLmdbStore } from '../../coordinator/desired/lmdb-store.ts';
+import type { Store } from '../../coordinator/desired/store.ts';
+import { declareStoreContract, put, show, snapshotOf } from './store.ts';
+
+const common = { chance: systemChance, log: silentLog };
+
+async function createFolder(): Promise<{ readonly path: string; remove(): Promise<void> }> {
+  const parent = await mkdtemp(join(tmpdir(), 'isthmus-store-'));
+  return {
+    path: join(parent, 'log'),
+    remove: () => rm(parent, { recursive: true, force: true }),
+  };
+}
+
+declareStoreContract(test, 'lmdb', async () => {
+  const { path, remove } = await createFolder();
+  const opened: Store[] = [];
+  return {
+    open: async () => {
+      const store = await openLmdbStore({ path, ...common });
+      opened.push(store);
+      return store;
+    },
+    dispose: async () => {
+      await opened.at(-1)?.close();
+      await remove();
+    },
+  };
+});
+
+/** Runs a writer until it has acknowledged `count` writes, then kills it without warning. */
+async function writeAndKill(path: string, count: number): Promise<readonly string[]> {
+  const program = new URL('store-writer.js', import.meta.url).pathname;
+  const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const acknowledged: string[] = [];
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  for await (const line of createInterface({ input: child.stdout })) {
+    acknowledged.push(line);
+    if (acknowledged.length === count) child.kill('SIGKILL');
+  }
+  await ended;
+  return acknowledged;
+}
+
+test('lmdb: I1 S2 killed in the middle of writing, it has every write that it acknowledged', async (t) => {
+  const { path, remove } = await createFolder();
+  const acknowledged: string[] = [];
+  for (const count of [1, 200, 700]) acknowledged.push(...(await writeAndKill(path, count)));
+  const store = await openLmdbStore({ path, ...common });
+  const { pages } = await snapshotOf(store);
+  const held = new Map(pages.flat().map(({ key, revision }) => [key.split('/').at(-1), revision]));
+  const lost = acknowledged.filter((line) => {
+    const [name, revision] = line.split(' ');
+    return String(held.get(name)) !== revision;
+  });
+  t.deepEqual(lost, []);
+  t.true(acknowledged.length >= 901);
+  const revisions = acknowledged.map((line) => line.split(' ')[1]);
+  t.is(new Set(revisions).size, revisions.length);
+  await store.close();
+  await remove();
+});
+
+test('lmdb: a second opening of the same folder is refused, until the first is closed', async (t) => {
+  const { path, remove } = await createFolder();
+  const store = await openLmdbStore({ path, ...common });
+  const error = await t.throwsAsync(openLmdbStore({ path, ...common }), { instanceOf: MeshError });
+  t.is(error?.code, 'STORE_LOCKED');
+  t.is(error?.class, 'fatal');
+  await put(store, 'a', '1'); // the refusal did not harm the holder
+  await store.close();
+  const next = await openLmdbStore({ path, ...common });
+  t.deepEqual((await snapshotOf(next)).pages.flat().map(show), ['a=1']);
+  await next.close();
+  await remove();
+});
+
+test('lmdb: the log keeps a window; a follower from before it is told so', async (t) => {
+  const { path, remove } = await createFolder();
+  const store = await openLmdbStore({ path, ...common, logRecordsMax: 500 });
+  const start = await store.currentRevision();
+  await Promise.all(Array.from({ length: 2_100 }, (_, at) => put(store, `s${at}`, 'x')));
+  const error = t.throws(() => store.follow(start, () => undefined), { instanceOf: MeshError });
+  t.is(error?.code, 'STORE_COMPACTED');
+  t.is((await snapshotOf(store)).pages.flat().length, 2_100);
+  await store.close();
+  await remove();
+});
