@@ -83,7 +83,7 @@ export const failureSteps: readonly Step[] = [
       ),
   },
   {
-    title: 'the coordinator is back: DNS answers as before',
+    title: 'the coordinator is back: DNS answers for all that is healthy',
     run: (world) => world.eventually(dnsMs, () => world.dnsShows(all)),
   },
   {

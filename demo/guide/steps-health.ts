@@ -74,6 +74,7 @@ export async function withUnready(
     return await look();
   } finally {
     await annotateReady(world, cluster, 'true');
+    await world.eventually(dnsMs, () => world.dnsShows(all));
   }
 }
 
