@@ -50,6 +50,8 @@ export interface JoinToken extends KubeObject {
     /** Cluster and key of the first CSR made with it; another key is refused. */
     readonly usedBy?: string;
     readonly publicKeyHash?: string;
+    /** Once set, the Cluster was made: should it be removed, this token does not make it again. */
+    readonly joinedAt?: string;
   };
 }
 

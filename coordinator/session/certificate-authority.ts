@@ -1,12 +1,12 @@
 // The CA as joining and renewal need it. Adapter over common/runtime/pki.ts.
 
 import type { Clock } from '../../common/runtime/clock.ts';
-import { publicKeyHash, signCsr, type KeyPairPem } from '../../common/runtime/pki.ts';
+import { publicKeyHash, signCsr, verifyCsr, type KeyPairPem } from '../../common/runtime/pki.ts';
 
 export interface CertificateAuthority {
   readonly caPem: string;
-  /** Throws MeshError fatal CSR_INVALID. */
-  hashOfRequest(csrDer: Uint8Array): string;
+  /** Of the key that signed the request. Throws MeshError fatal CSR_INVALID. */
+  hashOfRequest(csrDer: Uint8Array): Promise<string>;
   /** PEM of a certificate that names the Cluster and its uid. Throws MeshError fatal CSR_INVALID. */
   sign(request: {
     readonly csrDer: Uint8Array;
@@ -46,7 +46,10 @@ export function createAuthority(options: {
   const { ca, federation, clock } = options;
   return {
     caPem: ca.certPem,
-    hashOfRequest: (csrDer) => publicKeyHash(csrDer),
+    hashOfRequest: async (csrDer) => {
+      await verifyCsr(csrDer);
+      return publicKeyHash(csrDer);
+    },
     sign: ({ csrDer, cluster, clusterUid }) =>
       signCsr({
         ca,

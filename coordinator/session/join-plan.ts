@@ -4,6 +4,7 @@
 //   J2. The first key that uses a token owns it: the same key may ask again (a lost answer),
 //       another is refused.
 //   J3. A cluster's name is taken by its key; only a token bound to that name may replace it.
+//   J4. A used token does not bring a removed Cluster back.
 
 import { isDnsLabel } from '../../common/model/ids.ts';
 import type { Cluster, JoinToken } from '../../common/model/isthmus-kinds.ts';
@@ -66,6 +67,13 @@ export function planJoin(input: JoinInput): JoinPlan {
     return refuse(
       'TokenUsed',
       `join token ${token.metadata.name} was used by ${user} with another key`,
+    );
+  }
+  const isGone = cluster === undefined || cluster.metadata.deletionTimestamp !== undefined;
+  if (isGone && (token.status?.joinedAt !== undefined || cluster !== undefined)) {
+    return refuse(
+      'ClusterRemoved',
+      `cluster ${clusterName} was removed from the federation; join it again with a new token`,
     );
   }
   const holder = cluster?.status?.publicKeyHash;

@@ -55,7 +55,7 @@ async function tryJoin(
   const { authority } = options;
   let publicKeyHash: string;
   try {
-    publicKeyHash = authority.hashOfRequest(request.csrDer);
+    publicKeyHash = await authority.hashOfRequest(request.csrDer);
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
     return { reason: 'InvalidRequest', message: error.message, retry: false };
@@ -124,21 +124,39 @@ async function write(
   found: Found & { readonly plan: Extract<JoinPlan, { kind: 'grant' }> },
   publicKeyHash: string,
 ): Promise<string | undefined> {
-  const { desired } = options;
-  const { token, cluster, plan } = found;
-  if (plan.bindsToken && token !== undefined) {
-    const object = withStatus(token.object, { usedBy: request.cluster, publicKeyHash });
-    const outcome = await desired.write({ key: token.key, object, expected: token.revision });
-    if (outcome.kind !== 'written') return undefined;
+  const { desired, clock } = options;
+  const { cluster, plan } = found;
+  let token = found.token;
+  if (plan.bindsToken) {
+    token = await mark(desired, token, { usedBy: request.cluster, publicKeyHash });
+    if (token === undefined) return undefined;
   }
-  if (cluster !== undefined && !plan.changesKey) return cluster.object.metadata.uid ?? '';
-  const object = toCluster(options, request, cluster?.object, publicKeyHash);
-  const outcome = await desired.write({
-    key: clusterKey(request.cluster),
-    object,
-    expected: cluster?.revision ?? toRevision(0),
-  });
-  return outcome.kind === 'written' ? object.metadata.uid : undefined;
+  let uid = cluster?.object.metadata.uid;
+  if (cluster === undefined || plan.changesKey) {
+    const object = toCluster(options, request, cluster?.object, publicKeyHash);
+    const expected = cluster?.revision ?? toRevision(0);
+    const outcome = await desired.write({ key: clusterKey(request.cluster), object, expected });
+    if (outcome.kind !== 'written') return undefined;
+    uid = object.metadata.uid;
+  }
+  // Last, so that a join cut short by a crash can be asked for again (J2, J4).
+  const status = token?.object.status as JoinToken['status'];
+  if (status?.joinedAt === undefined) {
+    token = await mark(desired, token, { joinedAt: toTimestamp(clock.now()) });
+  }
+  return token === undefined ? undefined : uid;
+}
+
+/** The token with this in its status, or undefined when another write was faster. */
+async function mark(
+  desired: Desired,
+  token: StoredObject | undefined,
+  status: JoinToken['status'],
+): Promise<StoredObject | undefined> {
+  if (token === undefined) return undefined;
+  const object = withStatus(token.object, status ?? {});
+  const outcome = await desired.write({ key: token.key, object, expected: token.revision });
+  return outcome.kind === 'written' ? outcome.stored : undefined;
 }
 
 function toCluster(

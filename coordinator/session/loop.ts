@@ -79,6 +79,8 @@ export interface Sessions extends SessionView {
 
 // Half of the silence after which a cluster is suspected, with room for a round trip.
 const pingMs = 1_000;
+// Hello is written with the opening of the stream.
+const helloMs = 10_000;
 
 type Hello = Extract<AgentMessage, { kind: 'hello' }>;
 
@@ -180,10 +182,10 @@ function pingAll({ clusters, clock }: Stage): () => void {
 }
 
 function endLink(stage: Stage, cluster: ClusterName, refusal: Refusal): void {
-  const record = stage.clusters.get(cluster);
-  if (record?.link === undefined) return;
-  record.link.stream.end(refusal);
-  closeLink(stage, cluster, record.link);
+  const link = stage.clusters.get(cluster)?.link;
+  if (link === undefined) return;
+  closeLink(stage, cluster, link); // before the stream: its end is told synchronously
+  link.stream.end(refusal);
 }
 
 function closeLink(
@@ -215,10 +217,14 @@ function openSession(stage: Stage, stream: SessionStream): SessionHandler {
   }
   const link = new AgentLink({ ...stage, cluster, stream });
   let isGreeted = false;
+  const helloMissing = (): void =>
+    stream.end({ reason: 'HelloMissing', message: 'Hello comes first', retry: true });
+  const helloDue = stage.clock.after(helloMs, helloMissing);
   return {
     onMessage: (message) => {
       if (message.kind === 'hello' && !isGreeted) {
         isGreeted = true;
+        helloDue.cancel();
         void greet(stage, link, message).catch((error: unknown) => {
           stage.log.warn('session failed', { cluster, error: describeError(error) });
           stream.end({
@@ -231,11 +237,13 @@ function openSession(stage: Stage, stream: SessionStream): SessionHandler {
       }
       const record = stage.clusters.get(cluster);
       if (record?.link === link) onMessage(stage, record, link, message);
-      else if (!isGreeted)
-        stream.end({ reason: 'HelloMissing', message: 'Hello comes first', retry: false });
+      else if (!isGreeted) helloMissing();
     },
     onDrain: () => link.onDrain(),
-    onEnd: () => closeLink(stage, cluster, link),
+    onEnd: () => {
+      helloDue.cancel();
+      closeLink(stage, cluster, link);
+    },
   };
 }
 
@@ -249,6 +257,7 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
   const receipt = checkReceipt(receiptKey, hello.receipt, desired.revision());
   if (receipt.kind === 'regressed') {
     desired.refuseWrites(receipt.message);
+    log.error('the store went backwards: no write is accepted', { why: receipt.message });
     return stream.end({ reason: 'StoreRegressed', message: receipt.message, retry: true });
   }
   if (receipt.kind === 'fine') await awaitView(stage, receipt.revision); // L3
@@ -358,7 +367,7 @@ async function renew(stage: Stage, link: AgentLink, csrDer: Uint8Array): Promise
   const { authority, log } = stage;
   const { cluster, stream } = link;
   try {
-    if (authority.hashOfRequest(csrDer) !== stream.peer.publicKeyHash) {
+    if ((await authority.hashOfRequest(csrDer)) !== stream.peer.publicKeyHash) {
       return stream.end({
         reason: 'WrongKey',
         message: 'a renewal keeps its key; join again',

@@ -48,6 +48,7 @@ const status = struct('JoinTokenStatus', 'What became of the token.', {
   expirationTimestamp: time('When the token stops working.'),
   usedBy: text('Cluster that joined with it.'),
   publicKeyHash: text('SHA-256 (hex) of the key that joined with it. Another key is refused.'),
+  joinedAt: time('When its cluster had joined; the token does not make that cluster again.'),
 });
 
 /** `caHash`: lower-case hex SHA-256 of the CA certificate's DER; its first half is in the token. */
