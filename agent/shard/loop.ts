@@ -106,6 +106,7 @@ export function createShardApplier(
       observed,
       written: written.get(key),
       isNamespaceMissing: false,
+      isRepaired: false,
       removalsLeft: budget.left(),
     };
   };
@@ -142,13 +143,14 @@ export function createShardApplier(
       }
     }
     let isNamespaceMissing = false;
+    let isRepaired = false;
     for (let step = 1; step <= stepsMax; step += 1) {
       const situation = readSituation(key, observed);
       if ('outcome' in situation) {
         report(situation);
         return undefined;
       }
-      const action = planShard({ ...situation, isNamespaceMissing });
+      const action = planShard({ ...situation, isNamespaceMissing, isRepaired });
       const doubt = auditShard(action, situation);
       if (doubt !== undefined) return refuseDoubted(key, situation, doubt);
       if (action.kind === 'nothing' || action.kind === 'refuse') return settle(action, situation);
@@ -157,6 +159,7 @@ export function createShardApplier(
         if (outcome === 'done') return undefined;
         observed = outcome.observed;
         isNamespaceMissing = false;
+        isRepaired = action.kind === 'repair';
       } catch (error) {
         const code = error instanceof MeshError ? error.code : '';
         written.delete(key);

@@ -40,6 +40,8 @@ export interface ShardSituation {
     { readonly hash: ContentHash | undefined; readonly resourceVersion: string } | undefined;
   /** The last write was refused because the namespace does not exist. */
   readonly isNamespaceMissing: boolean;
+  /** A repair was just made: the apply that follows makes the repaired fields ours again. */
+  readonly isRepaired: boolean;
   /** Removals that the guard still lets through in this minute. */
   readonly removalsLeft: number;
 }
@@ -90,7 +92,7 @@ function planWish(situation: ShardSituation, wish: Wish): ShardAction {
 }
 
 function needsApply(
-  { written }: ShardSituation,
+  { written, isRepaired }: ShardSituation,
   wish: Wish,
   observed: Service,
   configuration: JsonObject,
@@ -98,7 +100,7 @@ function needsApply(
   // The server answered our last write with exactly this object: whatever it defaulted stays.
   const isOurWrite =
     written?.hash === wish.hash && written.resourceVersion === observed.metadata.resourceVersion;
-  return !isOurWrite && differs(configuration, observed);
+  return isRepaired || (!isOurWrite && differs(configuration, observed));
 }
 
 function causeOf(

@@ -64,6 +64,7 @@ const situation = (part: Partial<ShardSituation>): ShardSituation => ({
   observed: undefined,
   written: undefined,
   isNamespaceMissing: false,
+  isRepaired: false,
   removalsLeft: 60,
   ...part,
 });
@@ -106,6 +107,11 @@ const rows: readonly (readonly [string, Partial<ShardSituation>, string])[] = [
       observed: withMeta({ labels: { app: 'nginx', team: 'x' } }),
     },
     'nothing applied Applied',
+  ],
+  [
+    'after a repair its fields are made ours again',
+    { wish, observed: shard, isRepaired: true },
+    'apply drifted',
   ],
   [
     'a changed label of ours is drift',
