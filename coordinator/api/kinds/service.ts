@@ -62,7 +62,11 @@ export function serviceKind(options: ServiceKindOptions): KindDefinition {
       const before = toJsonObject(old);
       const prepared = prepareServiceForUpdate(toJsonObject(next), before);
       warnOf(prepared, context);
-      return allocate(toKubeObject(clearLoadBalancer(prepared, before)), old);
+      const cleared = toKubeObject(clearLoadBalancer(prepared, before));
+      // A manifest that is put back whole does not know the finalizer; without it a delete would
+      // leave before its shards are ordered away.
+      const isGoing = old.metadata.deletionTimestamp !== undefined;
+      return allocate(federation && !isGoing ? withShardsFinalizer(cleared) : cleared, old);
     },
     validate: (service) => validateService(toJsonObject(service)),
     validateUpdate: (next, old) => validateServiceUpdate(toJsonObject(next), toJsonObject(old)),
@@ -155,7 +159,9 @@ function formatPorts(service: JsonObject): string {
       const nodePort = own(port, 'nodePort');
       const number = String(own(port, 'port') ?? 0);
       const protocol = ownText(port, 'protocol');
-      return nodePort === undefined ? `${number}/${protocol}` : `${number}:${String(nodePort)}/${protocol}`;
+      return nodePort === undefined
+        ? `${number}/${protocol}`
+        : `${number}:${String(nodePort)}/${protocol}`;
     })
     .join(',');
 }
