@@ -32,7 +32,10 @@ export function checkReceipt(
   const mac = macOf(by.key, receipt);
   if (mac.length !== receipt.mac.length || !timingSafeEqual(mac, receipt.mac))
     return { kind: 'unknown' };
-  if (receipt.revision <= current) return { kind: 'fine', revision: toRevision(receipt.revision) };
+  // Revisions of two stores cannot be compared; a restore keeps the id and raises the epoch.
+  const isSameStore = receipt.storeId === by.storeId && receipt.epoch <= by.epoch;
+  if (isSameStore && receipt.revision <= current)
+    return { kind: 'fine', revision: toRevision(receipt.revision) };
   return {
     kind: 'regressed',
     message:
