@@ -76,6 +76,8 @@ export interface World {
   tell(member: Member, ready: number): void;
   kill(member: Member): void;
   revive(member: Member): void;
+  /** Any bytes on any subject. */
+  deliver(message: BusMessage): void;
   /** Runs until the shards of all members are healthy and baseline probes are done. */
   warmUp(): Promise<void>;
   /** A new coordinator over the same log. */
@@ -176,6 +178,7 @@ export async function createWorld(
       one.beats = 0;
       tellFull(bus, one);
     },
+    deliver: (message) => bus.deliver(message),
     warmUp: async () => {
       await clock.advance(5000);
     },
