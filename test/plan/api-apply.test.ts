@@ -2,7 +2,14 @@ import test from 'ava';
 import type { Json, KubeObject } from '../../common/model/kube-object.ts';
 import { applyServerSide, trackUpdate } from '../../coordinator/api/machinery/managed-fields.ts';
 import { applyJsonPatch, decodePatched } from '../../coordinator/api/machinery/patch.ts';
-import { decode, kindNamed, refusal, service, serviceKind, toBytes } from '../support/api-service.ts';
+import {
+  decode,
+  kindNamed,
+  refusal,
+  service,
+  serviceKind,
+  toBytes,
+} from '../support/api-service.ts';
 
 const early = '2026-01-01T00:00:00Z';
 const late = '2026-01-02T00:00:00Z';
@@ -27,7 +34,12 @@ function apply(live: KubeObject | undefined, manager: string, body: object, opti
   });
 }
 
-function update(old: KubeObject | undefined, next: KubeObject, manager: string, options: Options = {}) {
+function update(
+  old: KubeObject | undefined,
+  next: KubeObject,
+  manager: string,
+  options: Options = {},
+) {
   const { subresource = '', time = early } = options;
   return trackUpdate({ kind: serviceKind, old, next, manager, subresource, time });
 }
@@ -92,7 +104,9 @@ test('A3. a different value of another owner is a conflict that names owner and 
 
 test('a single conflict with an updater tells version and time; ports are named by their keys', (t) => {
   const object = update(undefined, service({ ports: [{ port: 80, name: 'http' }] }), 'editor');
-  const status = refusal(() => apply(object, 'm1', { spec: { ports: [{ port: 80, name: 'web' }] } }));
+  const status = refusal(() =>
+    apply(object, 'm1', { spec: { ports: [{ port: 80, name: 'web' }] } }),
+  );
   t.is(
     status.message,
     `Apply failed with 1 conflict: conflict with "editor" using v1 at ${early}: ` +
@@ -112,7 +126,12 @@ test('A2. equal values are shared; a field goes with its last owner', (t) => {
 
 test('A2. a port goes when its last owner gives it up; the others keep theirs', (t) => {
   const both = apply(apply(undefined, 'm1', web), 'm2', {
-    spec: { ports: [{ port: 443, name: 'tls' }, { port: 80, name: 'http' }] },
+    spec: {
+      ports: [
+        { port: 443, name: 'tls' },
+        { port: 80, name: 'http' },
+      ],
+    },
   });
   const one = apply(both, 'm2', { spec: { ports: [{ port: 443, name: 'tls' }] } });
   t.like(specOf(one), {
@@ -137,7 +156,12 @@ test('A2. an item that another owner still holds a part of keeps its keys', (t) 
 
 test('80/TCP and 80/UDP are two ports; a missing protocol is TCP; the same twice is 500', (t) => {
   const object = apply(undefined, 'm1', {
-    spec: { ports: [{ port: 53, name: 'a' }, { port: 53, name: 'b', protocol: 'UDP' }] },
+    spec: {
+      ports: [
+        { port: 53, name: 'a' },
+        { port: 53, name: 'b', protocol: 'UDP' },
+      ],
+    },
   });
   t.like(specOf(object), { ports: [{ protocol: 'TCP' }, { protocol: 'UDP' }] });
   const twice = { spec: { ports: [{ port: 80 }, { port: 80, protocol: 'TCP' }] } };
@@ -154,7 +178,12 @@ for (const [title, body, code, message] of [
   ['an unknown field', { spec: { foo: 1 } }, 500, /\.spec\.foo: field not declared in schema$/],
   ['a wrong type', { spec: { ports: {} } }, 500, /\.spec\.ports: expected list, got map$/],
   ['no type', { kind: '', apiVersion: '' }, 400, /^invalid object type: \/, Kind=$/],
-  ['managedFields', { metadata: { managedFields: [] } }, 400, /^metadata.managedFields must be nil$/],
+  [
+    'managedFields',
+    { metadata: { managedFields: [] } },
+    400,
+    /^metadata.managedFields must be nil$/,
+  ],
 ] as const) {
   test(`apply refuses ${title}`, (t) => {
     const status = refusal(() => apply(undefined, 'm1', body));
@@ -164,14 +193,23 @@ for (const [title, body, code, message] of [
 }
 
 test('a create owns what it sent and the defaults, not what the server allocates later', (t) => {
-  const object = update(undefined, service({ ports: [{ port: 80 }] }, { labels: { a: 'b' } }), 'kubectl');
+  const object = update(
+    undefined,
+    service({ ports: [{ port: 80 }] }, { labels: { a: 'b' } }),
+    'kubectl',
+  );
   t.deepEqual(fieldsOf(object, 'kubectl'), {
     'f:metadata': { 'f:labels': { '.': {}, 'f:a': {} } },
     'f:spec': {
       'f:internalTrafficPolicy': {},
       'f:ports': {
         '.': {},
-        'k:{"port":80,"protocol":"TCP"}': { '.': {}, 'f:port': {}, 'f:protocol': {}, 'f:targetPort': {} },
+        'k:{"port":80,"protocol":"TCP"}': {
+          '.': {},
+          'f:port': {},
+          'f:protocol': {},
+          'f:targetPort': {},
+        },
       },
       'f:sessionAffinity': {},
       'f:type': {},
@@ -180,7 +218,11 @@ test('a create owns what it sent and the defaults, not what the server allocates
 });
 
 test('an update takes what it changes, loses what it removes, and keeps time when it does nothing', (t) => {
-  const created = update(undefined, service({ ports: [{ port: 80 }] }, { labels: { a: '1', b: '1' } }), 'one');
+  const created = update(
+    undefined,
+    service({ ports: [{ port: 80 }] }, { labels: { a: '1', b: '1' } }),
+    'one',
+  );
   const unchanged = update(created, created, 'two', { time: late });
   t.deepEqual(unchanged, created);
   const { metadata } = created;
@@ -193,7 +235,11 @@ test('an update takes what it changes, loses what it removes, and keeps time whe
 });
 
 test('the status endpoint owns status and metadata only, and each endpoint ignores the other', (t) => {
-  const created = update(undefined, service({ type: 'LoadBalancer', ports: [{ port: 80 }] }), 'one');
+  const created = update(
+    undefined,
+    service({ type: 'LoadBalancer', ports: [{ port: 80 }] }),
+    'one',
+  );
   const applied = apply(
     created,
     'lb',
@@ -212,9 +258,17 @@ test('the status endpoint owns status and metadata only, and each endpoint ignor
 });
 
 test('emptied managedFields stay empty until an apply, which first protects what is there', (t) => {
-  const created = update(undefined, service({ ports: [{ port: 80 }] }, { labels: { a: '1' } }), 'one');
+  const created = update(
+    undefined,
+    service({ ports: [{ port: 80 }] }, { labels: { a: '1' } }),
+    'one',
+  );
   for (const managedFields of [[], [{}]]) {
-    const reset = update(created, { ...created, metadata: { ...created.metadata, managedFields } }, 'two');
+    const reset = update(
+      created,
+      { ...created, metadata: { ...created.metadata, managedFields } },
+      'two',
+    );
     t.is(reset.metadata.managedFields, undefined);
     const edited = { ...reset, metadata: { ...reset.metadata, labels: { a: '2' } } };
     t.is(update(reset, edited, 'two').metadata.managedFields, undefined);
@@ -225,7 +279,11 @@ test('emptied managedFields stay empty until an apply, which first protects what
 });
 
 test('kubectl moves client-side ownership by a JSON patch on managedFields', (t) => {
-  const created = update(undefined, service({ ports: [{ port: 80 }] }), 'kubectl-client-side-apply');
+  const created = update(
+    undefined,
+    service({ ports: [{ port: 80 }] }),
+    'kubectl-client-side-apply',
+  );
   const [entry] = created.metadata.managedFields ?? [];
   const value = [{ ...entry, manager: 'kubectl', operation: 'Apply' }];
   const patch = [{ op: 'replace', path: '/metadata/managedFields', value }];
@@ -258,7 +316,14 @@ test('finalizers are a set: each manager holds its own', (t) => {
 
 test('apply reads YAML, and a ConfigMap is owned key by key', (t) => {
   const kind = kindNamed('ConfigMap');
-  const at = { kind, force: false, subresource: '', time: early, name: 'a', namespace: 'd' } as const;
+  const at = {
+    kind,
+    force: false,
+    subresource: '',
+    time: early,
+    name: 'a',
+    namespace: 'd',
+  } as const;
   const yaml = (data: string) => toBytes(`apiVersion: v1\nkind: ConfigMap\ndata: ${data}\n`);
   const one = applyServerSide({ ...at, live: undefined, manager: 'm1', bytes: yaml('{a: "1"}') });
   const two = applyServerSide({ ...at, live: one, manager: 'm2', bytes: yaml('{b: "2"}') });

@@ -64,7 +64,11 @@ for (const [title, body, problem] of typeErrors) {
 for (const [title, text, problem] of [
   ['nothing', '', 'unexpected end of JSON input (<empty>)'],
   ['a broken object', '{"a"', 'unexpected end of JSON input ({"a")'],
-  ['a stray letter', '{x}', "invalid character 'x' looking for beginning of object key string ({x})"],
+  [
+    'a stray letter',
+    '{x}',
+    "invalid character 'x' looking for beginning of object key string ({x})",
+  ],
 ] as const) {
   test(`${title} is no object`, (t) => {
     const { message } = refusal(() => decode(text));
@@ -79,7 +83,13 @@ for (const [title, text, problem] of [
 test('T2. null is absent, empty values are dropped, pointers keep their zero', (t) => {
   const { object } = decode({
     metadata: { name: 'a', labels: {}, annotations: null },
-    spec: { ...port, selector: {}, clusterIP: '', type: 'LoadBalancer', allocateLoadBalancerNodePorts: false },
+    spec: {
+      ...port,
+      selector: {},
+      clusterIP: '',
+      type: 'LoadBalancer',
+      allocateLoadBalancerNodePorts: false,
+    },
   });
   t.false('labels' in object.metadata);
   t.false('annotations' in object.metadata);
@@ -88,7 +98,10 @@ test('T2. null is absent, empty values are dropped, pointers keep their zero', (
 });
 
 test('field names are matched with their case, and inherited names are unknown', (t) => {
-  const { warnings } = decode({ Metadata: {}, spec: { Ports: [], toString: 1, constructor: 1 } }, 'Warn');
+  const { warnings } = decode(
+    { Metadata: {}, spec: { Ports: [], toString: 1, constructor: 1 } },
+    'Warn',
+  );
   t.deepEqual(warnings, [
     'unknown field "Metadata"',
     'unknown field "spec.Ports"',
@@ -116,12 +129,18 @@ test('YAML is read as version 1.1 without timestamps and numbers of base 60', (t
   );
   t.deepEqual(object.metadata.labels, { a: 'y', b: '2020-01-01', c: '1:30' });
   t.like(object.spec, { ports: [{ port: 80 }] });
-  t.regex(refusal(() => yaml('metadata: {name: y}')).message, /cannot unmarshal bool into Go struct field ObjectMeta.metadata.name/);
+  t.regex(
+    refusal(() => yaml('metadata: {name: y}')).message,
+    /cannot unmarshal bool into Go struct field ObjectMeta.metadata.name/,
+  );
 });
 
 test('YAML of several documents, with duplicate keys or an alias bomb is refused', (t) => {
   t.regex(refusal(() => yaml('a: 1\n---\nb: 2\n')).message, /single document/);
-  t.regex(refusal(() => yaml('metadata: {name: a}\nmetadata: {name: b}\n')).message, /duplicate field/);
+  t.regex(
+    refusal(() => yaml('metadata: {name: a}\nmetadata: {name: b}\n')).message,
+    /duplicate field/,
+  );
   const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]'];
   for (const [from, to] of ['ab', 'bc', 'cd', 'de', 'ef']) {
     bomb.push(`${to}: &${to} [${`*${from},`.repeat(9).slice(0, -1)}]`);

@@ -26,7 +26,9 @@ function patched(patch: Patch, body: unknown): KubeObject {
 }
 
 const portsOf = (object: KubeObject): unknown =>
-  (object.spec as { readonly ports?: readonly { readonly port: number }[] }).ports?.map(({ port }) => port);
+  (object.spec as { readonly ports?: readonly { readonly port: number }[] }).ports?.map(
+    ({ port }) => port,
+  );
 
 test('JSON patch: every operation, escapes, and the end of a list', (t) => {
   const object = patched(applyJsonPatch, [
@@ -92,12 +94,22 @@ test('merge patch: null removes, objects merge, lists are replaced', (t) => {
 });
 
 const strategic: readonly (readonly [string, Json, unknown])[] = [
-  ['items merge by port', { spec: { ports: [{ port: 443, name: 'tls' }, { port: 9 }] } }, [80, 443, 9]],
+  [
+    'items merge by port',
+    { spec: { ports: [{ port: 443, name: 'tls' }, { port: 9 }] } },
+    [80, 443, 9],
+  ],
   ['an item is deleted by its key', { spec: { ports: [{ port: 80, $patch: 'delete' }] } }, [443]],
   ['a list is replaced', { spec: { ports: [{ port: 9 }, { $patch: 'replace' }] } }, [9]],
   [
     'the order is set, what the server has keeps its place',
-    { spec: { $setElementOrder: 0, '$setElementOrder/ports': [{ port: 443 }, { port: 9 }], ports: [{ port: 9 }] } },
+    {
+      spec: {
+        $setElementOrder: 0,
+        '$setElementOrder/ports': [{ port: 443 }, { port: 9 }],
+        ports: [{ port: 9 }],
+      },
+    },
     [80, 443, 9],
   ],
   [
@@ -119,8 +131,8 @@ test('strategic merge: maps merge, are replaced or retained; sets of names grow 
     selector: { app: 'b', tier: 'web' },
   });
   t.deepEqual(
-    patched(applyStrategicMergePatch, { metadata: { labels: { $patch: 'replace', c: '3' } } }).metadata
-      .labels,
+    patched(applyStrategicMergePatch, { metadata: { labels: { $patch: 'replace', c: '3' } } })
+      .metadata.labels,
     { c: '3' },
   );
   t.deepEqual(
@@ -141,13 +153,23 @@ test('strategic merge: two live ports of one number are both kept', (t) => {
       { name: 'b', port: 53, protocol: 'UDP' },
     ],
   });
-  const json = applyStrategicMergePatch(serviceKind, twice, toBytes({ spec: { ports: [{ port: 53, name: 'c' }] } }));
+  const json = applyStrategicMergePatch(
+    serviceKind,
+    twice,
+    toBytes({ spec: { ports: [{ port: 53, name: 'c' }] } }),
+  );
   const { object } = decodePatched(serviceKind, json, 'Strict');
-  t.like(object.spec, { ports: [{ name: 'c', protocol: 'TCP' }, { name: 'b', protocol: 'UDP' }] });
+  t.like(object.spec, {
+    ports: [
+      { name: 'c', protocol: 'TCP' },
+      { name: 'b', protocol: 'UDP' },
+    ],
+  });
 });
 
 test('strategic merge: a missing key and an unknown directive are 500 in Go terms', (t) => {
-  const why = (patch: Json) => refusal(() => applyStrategicMergePatch(serviceKind, live, toBytes(patch)));
+  const why = (patch: Json) =>
+    refusal(() => applyStrategicMergePatch(serviceKind, live, toBytes(patch)));
   t.is(
     why({ spec: { ports: [{ name: 'zz' }] } }).message,
     'map: map[name:zz] does not contain declared merge key: port',
@@ -156,12 +178,18 @@ test('strategic merge: a missing key and an unknown directive are 500 in Go term
     why({ spec: { ports: [{ port: 80, $patch: 'bogus' }] } }).message,
     'unknown patch type: bogus in map: map[$patch:bogus port:80]',
   );
-  t.is(why({ spec: { '$setElementOrder/ports': [{ port: 80 }], ports: [{ port: 443 }] } }).code, 500);
+  t.is(
+    why({ spec: { '$setElementOrder/ports': [{ port: 80 }], ports: [{ port: 443 }] } }).code,
+    500,
+  );
 });
 
 test('what a patch makes unreadable is 422 with an empty kind', (t) => {
   const json = applyMergePatch(serviceKind, live, toBytes({ spec: { foo: 1 } }));
   const status = refusal(() => decodePatched(serviceKind, json, 'Strict'));
   t.is(status.code, 422);
-  t.regex(status.message, /^ "" is invalid: patch: Invalid value: ".*": strict decoding error: unknown field "spec.foo"$/);
+  t.regex(
+    status.message,
+    /^ "" is invalid: patch: Invalid value: ".*": strict decoding error: unknown field "spec.foo"$/,
+  );
 });

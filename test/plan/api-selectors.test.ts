@@ -32,7 +32,19 @@ for (const [selector, expected] of [
   });
 }
 
-for (const selector of ['=', 'a=b=c', 'a in', 'a in (b', 'a b', ',', 'a,', 'a==!b', 'a>b', '-a', 'a=b c']) {
+for (const selector of [
+  '=',
+  'a=b=c',
+  'a in',
+  'a in (b',
+  'a b',
+  ',',
+  'a,',
+  'a==!b',
+  'a>b',
+  '-a',
+  'a=b c',
+]) {
   test(`L1. label selector '${selector}' is refused`, (t) => {
     const status = refusal(() => parseLabelSelector(selector));
     t.is(status.code, 400);

@@ -3,7 +3,11 @@
 import type { Json, KubeObject } from '../../common/model/kube-object.ts';
 import { federationKinds } from '../../coordinator/api/kinds/all.ts';
 import { decodeObject, type Decoded } from '../../coordinator/api/machinery/decode.ts';
-import type { KindDefinition, WriteContext } from '../../coordinator/api/machinery/kind.ts';
+import type {
+  FieldError,
+  KindDefinition,
+  WriteContext,
+} from '../../coordinator/api/machinery/kind.ts';
 import { ApiError, type StatusBody } from '../../coordinator/api/machinery/status-error.ts';
 
 export const kinds = federationKinds({ caHash: 'ab'.repeat(32) });
@@ -55,4 +59,24 @@ export function contextAt(nowMs: number): WriteContext & { readonly warnings: st
     warn: (text) => void warnings.push(text),
     warnings,
   };
+}
+
+export const nowMs = Date.UTC(2026, 0, 2);
+export const context = contextAt(nowMs);
+
+export function created(object: KubeObject, kind = serviceKind): KubeObject {
+  return kind.prepareForCreate?.(object, context) ?? object;
+}
+
+/** The cells of an object's row, by column. */
+export function rowOf(
+  kind: KindDefinition,
+  object: KubeObject,
+): Readonly<Record<string, string | number>> {
+  return Object.fromEntries(kind.columns.map(({ name, cell }) => [name, cell(object, nowMs)]));
+}
+
+/** Field errors as a message lists them. */
+export function lines(errors: readonly FieldError[]): readonly string[] {
+  return errors.map(({ field, message }) => `${field}: ${message}`);
 }

@@ -14,9 +14,7 @@ import { servicePolicyKind } from './service-policy.ts';
 import { serviceKind } from './service.ts';
 
 /** `caHash`: lower-case hex SHA-256 of the CA certificate's DER, pinned by join tokens. */
-export function federationKinds(options: {
-  readonly caHash: string;
-}): readonly KindDefinition[] {
+export function federationKinds(options: { readonly caHash: string }): readonly KindDefinition[] {
   return [
     serviceKind({ federation: true }),
     namespaceKind,

@@ -2,7 +2,15 @@
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
 import { forbiddenField, invalidValue, tooLong } from '../machinery/field-errors.ts';
-import { jsonEquals, own, ownRecord, ownText, toJsonObject, toKubeObject, withMember } from '../machinery/json-value.ts';
+import {
+  jsonEquals,
+  own,
+  ownRecord,
+  ownText,
+  toJsonObject,
+  toKubeObject,
+  withMember,
+} from '../machinery/json-value.ts';
 import type { FieldError, KindDefinition } from '../machinery/kind.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
@@ -30,7 +38,11 @@ export const configMapKind: KindDefinition = loggedKind({
     binaryData: byteMap('Values that are bytes, in base64.'),
     immutable: kept(flag(immutableNote)),
   }),
-  columns: [nameColumn, column('Data', 'Number of keys.', countKeys, { type: 'integer' }), ageColumn],
+  columns: [
+    nameColumn,
+    column('Data', 'Number of keys.', countKeys, { type: 'integer' }),
+    ageColumn,
+  ],
   validate: (object) => {
     const map = toJsonObject(object);
     const data = ownRecord(map, 'data');
@@ -39,7 +51,9 @@ export const configMapKind: KindDefinition = loggedKind({
     return [
       ...checkKeys(data, 'data'),
       ...checkKeys(binary, 'binaryData'),
-      ...both.map((key) => invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData')),
+      ...both.map((key) =>
+        invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'),
+      ),
       ...checkSize([data, binary], ''),
     ];
   },
@@ -101,7 +115,8 @@ function countKeys(object: JsonObject): number {
 
 function checkKeys(map: JsonObject, field: string): readonly FieldError[] {
   return Object.keys(map).flatMap((key) => {
-    const isLegal = /^[-._a-zA-Z0-9]+$/.test(key) && key.length <= 253 && key !== '.' && !key.startsWith('..');
+    const isLegal =
+      /^[-._a-zA-Z0-9]+$/.test(key) && key.length <= 253 && key !== '.' && !key.startsWith('..');
     if (isLegal) return [];
     const detail =
       "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. " +
@@ -114,7 +129,9 @@ function checkSize(maps: readonly JsonObject[], field: string): readonly FieldEr
   const total = maps
     .flatMap((map) => Object.values(map))
     .reduce<number>((sum, value) => sum + Buffer.byteLength(String(value)), 0);
-  return total > dataBytesMax * (field === 'data' ? 4 / 3 : 1) ? [tooLong(field, dataBytesMax)] : [];
+  return total > dataBytesMax * (field === 'data' ? 4 / 3 : 1)
+    ? [tooLong(field, dataBytesMax)]
+    : [];
 }
 
 function refuseImmutable(

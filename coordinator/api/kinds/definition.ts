@@ -2,21 +2,17 @@
 
 import type { KindDefinition, Verb } from '../machinery/kind.ts';
 
-const writable: readonly Verb[] = [
-  'create',
-  'get',
-  'list',
-  'watch',
-  'update',
-  'patch',
-  'delete',
-];
+const writable: readonly Verb[] = ['create', 'get', 'list', 'watch', 'update', 'patch', 'delete'];
 
-type Own = Pick<KindDefinition, 'version' | 'kind' | 'plural' | 'schema' | 'columns' | 'description'> &
+/** What a kind says itself; the rest has defaults. */
+export type OwnPart = Pick<
+  KindDefinition,
+  'version' | 'kind' | 'plural' | 'schema' | 'columns' | 'description'
+> &
   Partial<KindDefinition>;
 
 /** A kind that clients write; namespaced and of the core group unless it says otherwise. */
-export function loggedKind(own: Own): KindDefinition {
+export function loggedKind(own: OwnPart): KindDefinition {
   return {
     group: '',
     singular: own.kind.toLowerCase(),
@@ -37,7 +33,7 @@ export function loggedKind(own: Own): KindDefinition {
 }
 
 /** A kind of ours: like a custom resource, without strategic merge and with a generation. */
-export function isthmusKind(own: Omit<Own, 'version'>): KindDefinition {
+export function isthmusKind(own: Omit<OwnPart, 'version'>): KindDefinition {
   return loggedKind({
     group: 'isthmus.dev',
     version: 'v1alpha1',
@@ -49,6 +45,6 @@ export function isthmusKind(own: Omit<Own, 'version'>): KindDefinition {
 }
 
 /** A read-only kind that is computed from other state. */
-export function projectedKind(own: Own): KindDefinition {
+export function projectedKind(own: OwnPart): KindDefinition {
   return loggedKind({ storage: 'projected', verbs: ['get', 'list', 'watch'], ...own });
 }

@@ -6,6 +6,7 @@ import { isRecord, own, ownList, ownText } from '../machinery/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import { objectReference, objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
+import type { OwnPart } from './definition.ts';
 import { flag, int32, kept, list, struct, text, textMap, texts } from './schema-parts.ts';
 
 const port = struct('EndpointPort', 'One port that the endpoints serve.', {
@@ -31,7 +32,10 @@ const endpoint = struct(
     nodeName: kept(text('Node that the endpoint runs on.')),
     zone: kept(text('Zone that the endpoint is in.')),
     hints: struct('EndpointHints', 'Which clients should use it.', {
-      forZones: list('Zones whose clients should.', struct('ForZone', 'One zone.', { name: text('Name.') })),
+      forZones: list(
+        'Zones whose clients should.',
+        struct('ForZone', 'One zone.', { name: text('Name.') }),
+      ),
     }),
   },
   { required: ['addresses'] },
@@ -39,7 +43,7 @@ const endpoint = struct(
 
 const sliceDescription = 'Some of the endpoints of a Service.';
 
-type Frame = (own: Parameters<typeof import('./definition.ts').loggedKind>[0]) => KindDefinition;
+type Frame = (own: OwnPart) => KindDefinition;
 
 /** `frame` says whether the kind is logged or projected. */
 export function endpointSliceKind(frame: Frame): KindDefinition {
@@ -145,4 +149,3 @@ function formatSubsets(endpoints: JsonObject): string {
 function joinHostPort(host: string, portNumber: string): string {
   return host.includes(':') ? `[${host}]:${portNumber}` : `${host}:${portNumber}`;
 }
-

@@ -38,11 +38,7 @@ export const namespaceKind: KindDefinition = loggedKind({
     'A scope for names: objects of two namespaces may have the same name.',
     { spec, status },
   ),
-  columns: [
-    nameColumn,
-    column('Status', 'Active or Terminating.', phaseOf),
-    ageColumn,
-  ],
+  columns: [nameColumn, column('Status', 'Active or Terminating.', phaseOf), ageColumn],
   fieldSelectors: { 'status.phase': (namespace) => phaseOf(toJsonObject(namespace)) },
   prepareForCreate: (namespace) => ({
     ...withNameLabel(namespace),

@@ -78,7 +78,10 @@ function formatRoles(node: JsonObject): string {
   const labels = Object.keys(ownRecord(ownRecord(node, 'metadata'), 'labels'));
   const roles = labels.filter((key) => key.startsWith(rolePrefix));
   if (roles.length === 0) return '<none>';
-  return roles.map((key) => key.slice(rolePrefix.length)).sort().join(',');
+  return roles
+    .map((key) => key.slice(rolePrefix.length))
+    .sort()
+    .join(',');
 }
 
 function formatInternalIp(node: JsonObject): string {

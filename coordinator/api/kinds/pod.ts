@@ -36,7 +36,9 @@ import {
 const description = 'Containers that run together on one node.';
 
 function others(names: readonly string[]): Readonly<Record<string, Schema>> {
-  return Object.fromEntries(names.map((name) => [name, anything(`The ${name} of the pod, kept as given.`)]));
+  return Object.fromEntries(
+    names.map((name) => [name, anything(`The ${name} of the pod, kept as given.`)]),
+  );
 }
 
 const containerPort = struct('ContainerPort', 'A port that a container serves.', {
@@ -182,8 +184,7 @@ export const podKind: KindDefinition = loggedKind({
     'spec.nodeName': (pod) => nodeOf(toJsonObject(pod)),
     'status.phase': (pod) => fromStatus(toJsonObject(pod), 'phase'),
     'status.podIP': (pod) => fromStatus(toJsonObject(pod), 'podIP'),
-    'spec.restartPolicy': (pod) =>
-      ownText(ownRecord(toJsonObject(pod), 'spec'), 'restartPolicy'),
+    'spec.restartPolicy': (pod) => ownText(ownRecord(toJsonObject(pod), 'spec'), 'restartPolicy'),
   },
   setDefaults: (pod) => toKubeObject(setPodDefaults(toJsonObject(pod))),
   prepareForCreate: (pod) => ({ ...pod, status: { phase: 'Pending', qosClass: 'BestEffort' } }),

@@ -139,7 +139,9 @@ function followClusterIp(spec: JsonObject, old: JsonObject): JsonObject {
   const clusterIPs = ownList(spec, 'clusterIPs');
   if (clusterIP === '' || clusterIP === ownText(old, 'clusterIP')) return spec;
   if (clusterIPs.length === 0) return { ...spec, clusterIPs: [clusterIP] };
-  return jsonEquals(clusterIPs, own(old, 'clusterIPs')) ? { ...spec, clusterIPs: [clusterIP] } : spec;
+  return jsonEquals(clusterIPs, own(old, 'clusterIPs'))
+    ? { ...spec, clusterIPs: [clusterIP] }
+    : spec;
 }
 
 function inheritAddresses(spec: JsonObject, old: JsonObject): JsonObject {

@@ -2,7 +2,14 @@
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
 import { forbiddenField, invalidValue, notSupported, required } from '../machinery/field-errors.ts';
-import { isRecord, own, ownList, ownRecord, ownText, toJsonObject } from '../machinery/json-value.ts';
+import {
+  isRecord,
+  own,
+  ownList,
+  ownRecord,
+  ownText,
+  toJsonObject,
+} from '../machinery/json-value.ts';
 import type { FieldError, KindDefinition } from '../machinery/kind.ts';
 import { checkLabel1123, checkQualifiedName } from '../machinery/name-rules.ts';
 import { validateLabels } from '../machinery/object-rules.ts';
@@ -119,7 +126,9 @@ function validateDemand(demand: JsonObject, field: string): readonly FieldError[
     case 'In':
     case 'NotIn':
       if (count > 0) break;
-      errors.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+      errors.push(
+        required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"),
+      );
       break;
     case 'Exists':
     case 'DoesNotExist':

@@ -12,11 +12,7 @@ import {
 } from '../machinery/field-errors.ts';
 import { isRecord, jsonEquals, own, ownList, ownRecord, ownText } from '../machinery/json-value.ts';
 import type { FieldError } from '../machinery/kind.ts';
-import {
-  checkLabel1035,
-  checkQualifiedName,
-  checkSubdomain1123,
-} from '../machinery/name-rules.ts';
+import { checkLabel1035, checkQualifiedName, checkSubdomain1123 } from '../machinery/name-rules.ts';
 import { validateLabels } from '../machinery/object-rules.ts';
 import { isExternallyAccessible, isHeadless } from './service-defaults.ts';
 import { validatePorts } from './service-port-rules.ts';
@@ -63,8 +59,10 @@ function validateByType(spec: JsonObject): readonly FieldError[] {
 function validateExternalName(spec: JsonObject): readonly FieldError[] {
   const errors: FieldError[] = [];
   const detail = 'may not be set for ExternalName services';
-  if (ownList(spec, 'clusterIPs').length > 0) errors.push(forbiddenField('spec.clusterIPs', detail));
-  if (ownList(spec, 'ipFamilies').length > 0) errors.push(forbiddenField('spec.ipFamilies', detail));
+  if (ownList(spec, 'clusterIPs').length > 0)
+    errors.push(forbiddenField('spec.clusterIPs', detail));
+  if (ownList(spec, 'ipFamilies').length > 0)
+    errors.push(forbiddenField('spec.ipFamilies', detail));
   if (own(spec, 'ipFamilyPolicy') !== undefined) {
     errors.push(forbiddenField('spec.ipFamilyPolicy', detail));
   }
@@ -139,10 +137,12 @@ function validateFamilies(spec: JsonObject): readonly FieldError[] {
 const notAnIp = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 function checkIp(ip: string): string | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(ip)) {
-    const hasLeadingZero = ip.split('.').some((part) => part.length > 1 && part.startsWith('0'));
-    return hasLeadingZero ? 'must not have leading 0s' : undefined;
+  const parts = ip.split('.');
+  const isDotted = parts.length === 4 && parts.every((part) => /^\d{1,4}$/.test(part));
+  if (isDotted && parts.some((part) => part.length > 1 && part.startsWith('0'))) {
+    return 'must not have leading 0s';
   }
+  if (isDotted) return parts.every((part) => Number(part) <= 255) ? undefined : notAnIp;
   return ipaddr.IPv6.isValid(ip) && !ip.includes('%') ? undefined : notAnIp;
 }
 
@@ -249,7 +249,9 @@ function validateIngressEntry(entry: JsonObject, field: string): readonly FieldE
     return [...errors, invalidValue(`${field}.hostname`, hostname, detail)];
   }
   const wrong = checkSubdomain1123(hostname);
-  return wrong === undefined ? errors : [...errors, invalidValue(`${field}.hostname`, hostname, wrong)];
+  return wrong === undefined
+    ? errors
+    : [...errors, invalidValue(`${field}.hostname`, hostname, wrong)];
 }
 
 function oneOf(spec: JsonObject, field: string, values: readonly string[]): readonly FieldError[] {
@@ -262,7 +264,8 @@ export function validateServiceUpdate(next: JsonObject, old: JsonObject): readon
   const spec = ownRecord(next, 'spec');
   const before = ownRecord(old, 'spec');
   const errors: FieldError[] = [];
-  const hadIp = ownText(before, 'type') !== 'ExternalName' && ownText(spec, 'type') !== 'ExternalName';
+  const hadIp =
+    ownText(before, 'type') !== 'ExternalName' && ownText(spec, 'type') !== 'ExternalName';
   const oldIp = ownList(before, 'clusterIPs')[0];
   if (hadIp && oldIp !== undefined) {
     const newIps = ownList(spec, 'clusterIPs');

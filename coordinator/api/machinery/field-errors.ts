@@ -12,7 +12,11 @@ export function invalidValue(field: string, value: unknown, detail: string): Fie
 }
 
 /** `supported` in the order in which it is printed. */
-export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
+export function notSupported(
+  field: string,
+  value: unknown,
+  supported: readonly string[],
+): FieldError {
   const values = supported.map((text) => JSON.stringify(text)).join(', ');
   return {
     field,

@@ -105,7 +105,12 @@ export function compareFields(schema: Schema, before: JsonObject, after: JsonObj
   const added = new FieldSetBuilder();
   const modified = new FieldSetBuilder();
   const removed = new FieldSetBuilder();
-  const visit = (path: Path, here: Schema | undefined, a: Json | undefined, b: Json | undefined) => {
+  const visit = (
+    path: Path,
+    here: Schema | undefined,
+    a: Json | undefined,
+    b: Json | undefined,
+  ) => {
     const isWhole = here === undefined || !isGranular(here, a) || !isGranular(here, b);
     if (isWhole || (isHollow(a) && isHollow(b))) {
       if (a === undefined) added.insert(path);

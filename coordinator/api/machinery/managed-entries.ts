@@ -112,7 +112,8 @@ export function sameOwners(a: Owners, b: Owners): boolean {
 export function formatOwner(owner: Owner): string {
   const { manager, subresource, operation, apiVersion, time } = owner;
   const where = subresource === '' ? '' : ` with subresource ${JSON.stringify(subresource)}`;
-  const when = operation === 'Apply' ? '' : ` using ${apiVersion}${time === '' ? '' : ` at ${time}`}`;
+  const when =
+    operation === 'Apply' ? '' : ` using ${apiVersion}${time === '' ? '' : ` at ${time}`}`;
   return `${JSON.stringify(manager)}${where}${when}`;
 }
 

@@ -64,7 +64,12 @@ export function applyServerSide(request: ApplyRequest): KubeObject {
   const live = request.live ?? toEmptyObject(kind);
   const before = toJsonObject(withManagedFields(live, []));
   const owners = ownersBeforeApply(request, live);
-  const self = { manager, operation: 'Apply', apiVersion: toApiVersion(kind), subresource } as const;
+  const self = {
+    manager,
+    operation: 'Apply',
+    apiVersion: toApiVersion(kind),
+    subresource,
+  } as const;
   const id = idOf(self);
   const last = owners.get(id)?.fields ?? emptySet;
   const fields = owned(kind, subresource, toFieldSet(kind.schema, config));
@@ -103,7 +108,11 @@ function settleOthers(
 ): readonly (readonly [string, Owner])[] {
   const { added, modified, removed } = compareFields(kind.schema, change.before, change.after);
   const touched = union(added, modified);
-  if (!change.force) refuseConflicts(others.map(([, owner]) => owner), touched);
+  if (!change.force)
+    refuseConflicts(
+      others.map(([, owner]) => owner),
+      touched,
+    );
   return others.map(([id, owner]) => [
     id,
     { ...owner, fields: difference(difference(owner.fields, touched), removed) },
@@ -211,6 +220,8 @@ function owned(kind: KindDefinition, subresource: '' | 'status', fields: FieldSe
   const ours = difference(fields, nobodys);
   if (!kind.hasStatus) return ours;
   if (subresource === '') return differenceBelow(ours, setOf([['f:status']]));
-  const rest = [...ours.children.keys()].filter((key) => key !== 'f:metadata' && key !== 'f:status');
+  const rest = [...ours.children.keys()].filter(
+    (key) => key !== 'f:metadata' && key !== 'f:status',
+  );
   return differenceBelow(ours, setOf(rest.map((key) => [key])));
 }

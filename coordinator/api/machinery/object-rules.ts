@@ -4,21 +4,13 @@
 //   O1. Nothing that passes here can break a log key: names hold no slash.
 
 import type { JsonObject, KubeObject, ObjectMeta } from '../../../common/model/kube-object.ts';
-import {
-  forbiddenField,
-  invalidValue,
-  required,
-  tooLong,
-} from './field-errors.ts';
+import { forbiddenField, invalidValue, required, tooLong } from './field-errors.ts';
 import { jsonEquals } from './json-value.ts';
 import type { FieldError, KindDefinition } from './kind.ts';
 import { checkLabelValue, checkQualifiedName, checkSubdomain1123 } from './name-rules.ts';
 
 /** Kinds with a narrower grammar of names check it in their own validate(). */
-export function validateMetadata(
-  object: KubeObject,
-  kind: KindDefinition,
-): readonly FieldError[] {
+export function validateMetadata(object: KubeObject, kind: KindDefinition): readonly FieldError[] {
   const { metadata } = object;
   return [
     ...validateName(metadata, kind),
@@ -55,7 +47,8 @@ function validateName(metadata: ObjectMeta, kind: KindDefinition): readonly Fiel
     }
     return errors;
   }
-  const wrong = kind.group === 'rbac.authorization.k8s.io' ? checkPathSegment(name) : checkSubdomain1123(name);
+  const wrong =
+    kind.group === 'rbac.authorization.k8s.io' ? checkPathSegment(name) : checkSubdomain1123(name);
   if (wrong !== undefined) errors.push(invalidValue('metadata.name', name, wrong));
   return errors;
 }
@@ -93,9 +86,7 @@ export function validateLabels(
 
 const annotationsBytesMax = 262144;
 
-function validateAnnotations(
-  annotations: Readonly<Record<string, string>>,
-): readonly FieldError[] {
+function validateAnnotations(annotations: Readonly<Record<string, string>>): readonly FieldError[] {
   const field = 'metadata.annotations';
   const errors: FieldError[] = [];
   let total = 0;
@@ -124,8 +115,7 @@ function validateFinalizers(finalizers: readonly string[]): readonly FieldError[
     return [invalidValue(field, finalizer, detail)];
   });
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
-    const detail =
-      'finalizer foregroundDeletion and finalizer orphan cannot be both set';
+    const detail = 'finalizer foregroundDeletion and finalizer orphan cannot be both set';
     return [...errors, invalidValue('metadata.finalizers', finalizers, detail)];
   }
   return errors;
@@ -166,10 +156,7 @@ const immutable = [
 ] as const;
 
 /** For `next` with the server's own fields restored, against the object that it replaces. */
-export function validateMetadataUpdate(
-  next: KubeObject,
-  old: KubeObject,
-): readonly FieldError[] {
+export function validateMetadataUpdate(next: KubeObject, old: KubeObject): readonly FieldError[] {
   const errors: FieldError[] = [];
   if (old.metadata.deletionTimestamp !== undefined) {
     errors.push(...refuseNewFinalizers(next, old));
@@ -208,4 +195,3 @@ export function refuseChange(
 ): readonly FieldError[] {
   return jsonEquals(next, old) ? [] : [invalidValue(field, next, 'field is immutable')];
 }
-

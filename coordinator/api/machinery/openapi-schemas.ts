@@ -150,7 +150,9 @@ export class Components {
   #nameOf(goName: string): string {
     if (metaNames.has(goName)) return toMetaName(goName);
     // The one core type that other groups refer to.
-    return goName === 'ObjectReference' ? 'io.k8s.api.core.v1.ObjectReference' : `${this.#package}.${goName}`;
+    return goName === 'ObjectReference'
+      ? 'io.k8s.api.core.v1.ObjectReference'
+      : `${this.#package}.${goName}`;
   }
 
   #list(schema: Extract<Schema, { readonly type: 'list' }>): JsonObject {
@@ -181,94 +183,4 @@ function described(description: string, ref: JsonObject): JsonObject {
 
 export function toGvk({ group, version, kind }: TypeName): JsonObject {
   return { group, kind, version };
-}
-
-/** Components that every document has: lists' metadata, statuses, options, patches. */
-export function addMetaComponents(components: Components): void {
-  const string = (description: string): JsonObject => ({ type: 'string', description });
-  const object = (description: string, properties: JsonObject): JsonObject => ({
-    type: 'object',
-    description,
-    properties,
-  });
-  const integer = (description: string): JsonObject => ({
-    type: 'integer',
-    format: 'int64',
-    description,
-  });
-  components.add('io.k8s.apimachinery.pkg.util.intstr.IntOrString', {
-    description: 'A number or a name.',
-    format: 'int-or-string',
-    oneOf: [{ type: 'integer' }, { type: 'string' }],
-  });
-  components.add(toMetaName('Patch'), { type: 'object', description: 'A change to an object.' });
-  components.add(
-    toMetaName('ListMeta'),
-    object('What a list as a whole carries.', {
-      continue: string('Token for the next page.'),
-      remainingItemCount: integer('How many objects follow.'),
-      resourceVersion: string('The version that the list shows; watch from here.'),
-      selfLink: string('Unused.'),
-    }),
-  );
-  components.add(
-    toMetaName('StatusCause'),
-    object('One of several reasons.', {
-      field: string('The field that is at fault.'),
-      message: string('The reason, as a sentence.'),
-      reason: string('The reason, as one word.'),
-    }),
-  );
-  components.add(
-    toMetaName('StatusDetails'),
-    object('What a status is about.', {
-      causes: {
-        type: 'array',
-        description: 'All the reasons.',
-        items: toRef(toMetaName('StatusCause')),
-      },
-      group: string('Group of the resource.'),
-      kind: string('The resource or kind.'),
-      name: string('Name of the object.'),
-      retryAfterSeconds: integer('Seconds after which to try again.'),
-      uid: string('UID of the object.'),
-    }),
-  );
-  components.add(toMetaName('Status'), {
-    ...object('The outcome of a request.', {
-      apiVersion: string('Always v1.'),
-      kind: string('Always Status.'),
-      code: integer('The HTTP status.'),
-      details: { allOf: [toRef(toMetaName('StatusDetails'))], description: 'What it is about.' },
-      message: string('The outcome, as a sentence.'),
-      metadata: { allOf: [toRef(toMetaName('ListMeta'))], description: 'As of a list.' },
-      reason: string('The outcome, as one word.'),
-      status: string('Success or Failure.'),
-    }),
-    'x-kubernetes-group-version-kind': [toGvk({ group: '', version: 'v1', kind: 'Status' })],
-  });
-  components.add(
-    toMetaName('Preconditions'),
-    object('What must hold before a delete.', {
-      resourceVersion: string('The version that the object must have.'),
-      uid: string('The UID that the object must have.'),
-    }),
-  );
-  components.add(toMetaName('DeleteOptions'), {
-    ...object('How to delete.', {
-      apiVersion: string('Group and version of the schema of the options.'),
-      kind: string('Always DeleteOptions.'),
-      dryRun: { type: 'array', description: 'All for a rehearsal.', items: { type: 'string' } },
-      gracePeriodSeconds: integer('Seconds that it may take.'),
-      orphanDependents: { type: 'boolean', description: 'The older form of propagationPolicy.' },
-      preconditions: {
-        allOf: [toRef(toMetaName('Preconditions'))],
-        description: 'What must hold.',
-      },
-      propagationPolicy: string('Foreground, Background or Orphan.'),
-    }),
-    'x-kubernetes-group-version-kind': [
-      toGvk({ group: '', version: 'v1', kind: 'DeleteOptions' }),
-    ],
-  });
 }

@@ -7,14 +7,8 @@
 import { createHash } from 'node:crypto';
 import type { Json, JsonObject } from '../../../common/model/kube-object.ts';
 import type { KindDefinition, Verb } from './kind.ts';
-import {
-  addMetaComponents,
-  Components,
-  toComponentName,
-  toGvk,
-  toMetaName,
-  toRef,
-} from './openapi-schemas.ts';
+import { toMetaComponents } from './openapi-meta.ts';
+import { Components, toComponentName, toGvk, toMetaName, toRef } from './openapi-schemas.ts';
 
 export interface OpenApiV3 {
   /** Body of /openapi/v3: path -> serverRelativeURL with the document's hash. */
@@ -57,7 +51,7 @@ function toDocumentName({ group, version }: KindDefinition): string {
 function buildDocument(kinds: readonly KindDefinition[]): JsonObject {
   const [first] = kinds;
   const components = new Components(first?.group ?? '', first?.version ?? 'v1');
-  addMetaComponents(components);
+  for (const [name, schema] of Object.entries(toMetaComponents())) components.add(name, schema);
   for (const kind of kinds) components.addKind(kind);
   return {
     openapi: '3.0.0',

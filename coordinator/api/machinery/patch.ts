@@ -23,7 +23,8 @@ export function applyJsonPatch(_kind: KindDefinition, object: KubeObject, bytes:
   if (!isList(operations)) {
     const found = isRecord(operations) ? 'object' : typeof operations;
     throw badRequest(
-      `error decoding patch: json: cannot unmarshal ${found} into Go value of type []handlers.jsonPatchOp`,
+      `error decoding patch: json: cannot unmarshal ${found} into Go value of type ` +
+        '[]handlers.jsonPatchOp',
     );
   }
   if (operations.length > operationsMax) {
@@ -120,7 +121,11 @@ function sizeAt(target: Json, pointer: string): number {
   return value === undefined ? 0 : JSON.stringify(value).length;
 }
 
-export function applyMergePatch(_kind: KindDefinition, object: KubeObject, bytes: Uint8Array): Json {
+export function applyMergePatch(
+  _kind: KindDefinition,
+  object: KubeObject,
+  bytes: Uint8Array,
+): Json {
   return mergeJson(toJsonObject(object), parseObjectPatch(bytes));
 }
 
@@ -147,7 +152,8 @@ function parseObjectPatch(bytes: Uint8Array): JsonObject {
   if (isRecord(patch)) return patch;
   const found = isList(patch) ? 'array' : typeof patch;
   throw badRequest(
-    `error decoding patch: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+    `error decoding patch: json: cannot unmarshal ${found} into Go value of type ` +
+      'map[string]interface {}',
   );
 }
 

@@ -93,9 +93,7 @@ class LabelParser {
       case '<':
         return { key, operator, values: [this.#number(operator)] };
       default:
-        return refuse(
-          `found '${operator}', expected: in, notin, =, ==, !=, gt, lt`,
-        );
+        return refuse(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
     }
   }
 
@@ -194,7 +192,8 @@ export function parseFieldSelector(text: string, kind: KindDefinition): FieldMat
   const terms = splitTerms(text)
     .filter((term) => term !== '')
     .map((term) => parseTerm(term, kind));
-  return (object) => terms.every(({ read, value, isEqual }) => (read(object) === value) === isEqual);
+  return (object) =>
+    terms.every(({ read, value, isEqual }) => (read(object) === value) === isEqual);
 }
 
 /** The name that a field selector pins, for authorization by name. */

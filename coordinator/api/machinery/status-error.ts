@@ -208,8 +208,7 @@ export function unsupportedMediaType(message: string): ApiError {
 }
 
 export function alreadyExists(at: Named & { readonly isGenerated?: boolean }): ApiError {
-  const tried =
-    ', the server was not able to generate a unique name for the object';
+  const tried = ', the server was not able to generate a unique name for the object';
   return toApiError({
     code: 409,
     reason: 'AlreadyExists',

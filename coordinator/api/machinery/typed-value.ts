@@ -154,8 +154,9 @@ function toTime(text: string): string {
   const ms = utc.test(text) || zoned.test(text) ? parseTimestamp(text) : undefined;
   if (ms === undefined) {
     const layout = '2006-01-02T15:04:05Z07:00';
+    const quoted = JSON.stringify(text);
     throw new TypeMismatch(
-      `parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ${JSON.stringify(text)} as "2006"`,
+      `parsing time ${quoted} as "${layout}": cannot parse ${quoted} as "2006"`,
     );
   }
   return utc.test(text) ? text : toTimestamp(ms);
@@ -170,7 +171,8 @@ function checkBase64(text: string): string {
 }
 
 function mismatch(value: Json, schema: Schema, place: Place): TypeMismatch {
-  const found = typeof value === 'number' && schema.type === 'integer' ? `number ${value}` : kindOf(value);
+  const found =
+    typeof value === 'number' && schema.type === 'integer' ? `number ${value}` : kindOf(value);
   return new TypeMismatch(
     `json: cannot unmarshal ${found} into Go struct field ` +
       `${place.struct}.${place.goPath} of type ${goType(schema)}`,

@@ -26,8 +26,7 @@ export function parseYamlBody(text: string): ParsedJson {
     merge: true,
     customTags: (tags) =>
       tags.filter(
-        (tag) =>
-          typeof tag === 'string' || !(foreignTags.has(tag.tag) || tag.format === 'TIME'),
+        (tag) => typeof tag === 'string' || !(foreignTags.has(tag.tag) || tag.format === 'TIME'),
       ),
   });
   const [document, ...others] = Array.isArray(documents) ? documents : [];
@@ -36,7 +35,8 @@ export function parseYamlBody(text: string): ParsedJson {
   const duplicates: string[] = [];
   for (const error of document.errors) {
     const line = error.linePos?.[0].line ?? 0;
-    if (error.code !== 'DUPLICATE_KEY') throw new YamlSyntaxError(`yaml: line ${line}: ${reason(error.message)}`);
+    if (error.code !== 'DUPLICATE_KEY')
+      throw new YamlSyntaxError(`yaml: line ${line}: ${reason(error.message)}`);
     duplicates.push(`line ${line}: key already set in map`);
   }
   return { value: toPlain(toJs(document)), duplicates };
