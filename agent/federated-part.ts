@@ -31,7 +31,7 @@ export interface FederatedPart {
 
 const codec = { encodeReport, decodeSyncRequest, decodeProbeRequest, encodeProbeReply };
 
-// A certificate is renewed while the session lives on; the bus follows long before the old one ends.
+// A certificate is renewed while the session lives on; the bus follows before the old one ends.
 const certificateCheckMs = 3_600_000;
 
 interface OpenBus {
