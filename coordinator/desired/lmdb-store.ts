@@ -8,8 +8,11 @@
 //   S1. Conditions and effects of a write are in one transaction.
 //   S2. overlappingSync is off: a commit's promise resolves after the flush, not before.
 //   S3. An environment with records but without identity is damaged, never "new".
+//   S4. No write is begun on a disk that is nearly full: LMDB's binding does not survive ENOSPC
+//       (3.5.6: it hangs, or corrupts its heap). After any failed commit the store stays shut,
+//       because what a failed flush left on the disk is known only after reopening.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import {
   open,
   type Database,
@@ -31,6 +34,8 @@ export interface LmdbStoreOptions {
   readonly log: Log;
   /** Records kept for followers that resume. Default 20,000. */
   readonly logRecordsMax?: number;
+  /** Space that writes leave free, in bytes; deletes may use three quarters of it. 64 MiB. */
+  readonly freeBytesMin?: number;
 }
 
 interface Current {
@@ -67,7 +72,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     const isNew = isBlank(tables);
     if (isNew) initialize(tables, chance.uuid());
     hold(tables, path);
-    const store = new LmdbStore(tables, options.logRecordsMax ?? 20_000);
+    const store = new LmdbStore(tables, options);
     const { id, epoch } = store.identity();
     const revision = await store.currentRevision();
     log.info(isNew ? 'store created' : 'store opened', { path, storeId: id, epoch, revision });
@@ -83,21 +88,24 @@ type Follower = (records: readonly StoreRecord[]) => void;
 class LmdbStore implements Store {
   readonly #tables: Tables;
   readonly #logRecordsMax: number;
+  readonly #room: Room;
   readonly #id: string;
   readonly #epoch: number;
   readonly #followers = new Set<Follower>();
   /** Committed, but an earlier commit has not been told yet. */
   readonly #pending: StoreRecord[] = [];
   #revision: Revision;
+  #isBroken = false;
 
-  constructor(tables: Tables, logRecordsMax: number) {
+  constructor(tables: Tables, options: LmdbStoreOptions) {
     const [id, epoch] = [tables.meta.get('id'), tables.meta.get('epoch')];
     const revision = tables.meta.get('revision');
     if (typeof id !== 'string' || typeof epoch !== 'number' || typeof revision !== 'number') {
       throw new MeshError('fatal', 'STORE_CORRUPT', 'the store has lost its identity'); // S3
     }
     this.#tables = tables;
-    this.#logRecordsMax = logRecordsMax;
+    this.#logRecordsMax = options.logRecordsMax ?? 20_000;
+    this.#room = new Room(options.path, options.freeBytesMin ?? 64 * 2 ** 20);
     this.#id = id;
     this.#epoch = epoch;
     this.#revision = toRevision(revision);
@@ -112,16 +120,21 @@ class LmdbStore implements Store {
   }
 
   async write(request: WriteRequest): Promise<WriteOutcome> {
+    if (this.#isBroken) throw unavailable('a commit failed earlier; the store must be reopened');
+    if (!this.#room.allows(request)) {
+      throw new MeshError('retryable', 'STORE_FULL', 'the disk of the store is nearly full');
+    }
     const attempts: Attempt[] = [];
     try {
       await this.#tables.root.transaction(() => {
         attempts.push(attemptWrite(this.#tables, request, this.#logRecordsMax));
       });
     } catch (error) {
-      throw translate(error);
+      this.#isBroken = true; // S4
+      throw unavailable('the store did not commit', error);
     }
     const attempt = attempts.at(-1); // a batch that the driver had to repeat ran it again
-    if (attempt === undefined) throw new MeshError('retryable', 'STORE_UNAVAILABLE', 'no commit');
+    if (attempt === undefined) throw unavailable('the store ran no transaction');
     if (attempt.record !== undefined) this.#deliver(attempt.record);
     return attempt.outcome;
   }
@@ -303,15 +316,35 @@ function readLog(tables: Tables, from: Revision, to: Revision): readonly StoreRe
   return records;
 }
 
-function translate(error: unknown): MeshError {
-  const text = error instanceof Error ? error.message : String(error);
-  if (/MAP_FULL|ENOSPC|No space/i.test(text)) {
-    return new MeshError(
-      'retryable',
-      'STORE_FULL',
-      'the disk or the map of the store is full',
-      error,
-    );
+function unavailable(message: string, cause?: unknown): MeshError {
+  return new MeshError('retryable', 'STORE_UNAVAILABLE', message, cause);
+}
+
+// Copy-on-write touches a handful of pages beside the value's own.
+const overheadBytes = 32 * 1024;
+
+/** Asks the disk for its free space each time that an eighth of the reserve may have been used. */
+class Room {
+  readonly #path: string;
+  readonly #reserve: number;
+  #free = 0;
+  #usedSince = Infinity;
+
+  constructor(path: string, reserve: number) {
+    this.#path = path;
+    this.#reserve = reserve;
   }
-  return new MeshError('retryable', 'STORE_UNAVAILABLE', 'the store did not commit', error);
+
+  allows({ value }: WriteRequest): boolean {
+    this.#usedSince += (value?.length ?? 0) + overheadBytes;
+    // A disk that was too full may have been cleaned, so it is asked each time.
+    if (this.#usedSince > this.#reserve / 8 || this.#free < this.#reserve) this.#measure();
+    return this.#free >= (value === undefined ? this.#reserve / 4 : this.#reserve);
+  }
+
+  #measure(): void {
+    const { bavail, bsize } = statfsSync(this.#path);
+    this.#free = bavail * bsize;
+    this.#usedSince = 0;
+  }
 }

@@ -95,3 +95,17 @@ test('lmdb: the log keeps a window; a follower from before it is told so', async
   await store.close();
   await remove();
 });
+
+test('lmdb: a disk without room refuses writes before LMDB meets its end, and still reads', async (t) => {
+  const { path, remove } = await createFolder();
+  const roomy = await openLmdbStore({ path, ...common });
+  const first = await put(roomy, 'a', '1');
+  await roomy.close();
+  const store = await openLmdbStore({ path, ...common, freeBytesMin: Number.MAX_SAFE_INTEGER });
+  const error = await t.throwsAsync(put(store, 'a', '2', first), { instanceOf: MeshError });
+  t.is(error?.code, 'STORE_FULL');
+  t.is(error?.class, 'retryable');
+  t.deepEqual((await snapshotOf(store)).pages.flat().map(show), ['a=1']);
+  await store.close();
+  await remove();
+});
