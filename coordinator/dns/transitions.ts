@@ -58,7 +58,7 @@ function moves(old: readonly RecordSet[], next: readonly RecordSet[]): readonly 
     transitions.push({
       type: 'Normal',
       reason: 'DNSPublished',
-      message: `healthy shards again at ${list(back)}`,
+      message: `healthy shards at ${list(back)}`,
     });
   }
   return transitions;

@@ -50,9 +50,7 @@ export const serviceShardKind: KindDefinition = isthmusKind({
       ownList(ownRecord(shard, 'status'), 'ingress').map(String).join(','),
     ),
     column('Health', 'healthy, or what is wrong.', (shard) => statusText(shard, 'health')),
-    column('Last-Seen', 'Time since the cluster was last heard of.', (shard, nowMs) =>
-      formatSince(statusText(shard, 'lastProofOfLife') || undefined, nowMs),
-    ),
+    column('Last-Seen', 'Time since the cluster was last heard of.', formatLastSeen),
     ageColumn,
     column('Reason', 'Why, in one word.', (shard) => statusText(shard, 'reason'), { priority: 1 }),
     column('Message', 'Why, as a sentence.', (shard) => statusText(shard, 'message'), {
@@ -130,3 +128,10 @@ export const dnsRecordSetKind: KindDefinition = isthmusKind({
   ],
   fieldSelectors: { 'spec.service': (record) => specText(toJsonObject(record), 'service') },
 });
+
+/** A live cluster is heard every second; the time is kept only once it falls silent. */
+function formatLastSeen(shard: JsonObject, nowMs: number): string {
+  const seen = statusText(shard, 'lastProofOfLife');
+  if (seen !== '') return formatSince(seen, nowMs);
+  return statusText(shard, 'health') === 'pending' ? '<never>' : 'now';
+}
