@@ -6,6 +6,7 @@ import {
   applyStrategicMergePatch,
   decodePatched,
 } from '../../coordinator/api/machinery/patch.ts';
+import { at, jsonEquals, own } from '../../coordinator/api/machinery/json-value.ts';
 import { refusal, service, serviceKind, toBytes } from '../support/api-service.ts';
 
 const live = service(
@@ -192,4 +193,10 @@ test('what a patch makes unreadable is 422 with an empty kind', (t) => {
     status.message,
     /^ "" is invalid: patch: Invalid value: ".*": strict decoding error: unknown field "spec.foo"$/,
   );
+});
+
+test('P1. what JavaScript objects inherit is no member', (t) => {
+  t.is(own({}, 'constructor'), undefined);
+  t.is(at({ metadata: {} }, 'metadata', 'toString'), undefined);
+  t.false(jsonEquals({ valueOf: 'x' }, { a: 'x' }));
 });
