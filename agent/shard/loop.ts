@@ -73,10 +73,6 @@ export function createShardApplier(
     reported.set(result.key, text);
     const isOwed = owed.delete(result.key);
     if (isNews || isOwed) ports.report(result);
-    if (!isNews || result.outcome === 'applied') return;
-    const isBad = result.outcome === 'refused' || result.outcome === 'failed';
-    const { key, reason, message } = result;
-    ports.record({ key, type: isBad ? 'Warning' : 'Normal', reason, message });
   };
 
   const readSituation = (
@@ -219,8 +215,7 @@ export function createShardApplier(
 
   const tell = (key: ServiceKey, cause: string, result: ShardResult): void => {
     log.info('shard applied', { key, cause, hash: result.hash });
-    if (cause === 'adopted')
-      ports.record({ key, type: 'Normal', reason: 'Adopted', message: result.message });
+    // Results tell the rest: the coordinator makes its events of them.
     if (cause !== 'drifted' && !(cause === 'created' && wasApplied(key, result))) return;
     const message = 'the Service was changed in the cluster; it is as wished again';
     ports.record({ key, type: 'Warning', reason: 'DriftRepaired', message });
