@@ -23,6 +23,8 @@ export interface LinkOptions {
 // Peer changes come in bursts, one per shard of a Service; one message carries them all.
 const peersDelayMs = 50;
 const peersPerMessage = 200;
+// Five times the most Services that one federation is made for.
+const heldMax = 100_000;
 
 export class AgentLink {
   readonly #options: LinkOptions;
@@ -31,6 +33,7 @@ export class AgentLink {
   readonly #duePeers = new Set<ServiceKey>();
   readonly #waiting: CoordinatorMessage[] = [];
   #isLive = false;
+  #isClosed = false;
   #isBusy = false;
   #isFlushDue = false;
   #arePeersDue = false;
@@ -47,14 +50,15 @@ export class AgentLink {
     return this.#options.stream;
   }
 
-  /** Adds a page of what the agent says it holds. */
-  hold(entries: Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>): void {
-    for (const { key, hash } of entries) this.#held.set(key, hash);
+  /** The stream is over. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
-  /** The agent gave it up. */
-  release(key: ServiceKey): void {
-    this.#held.delete(key);
+  /** Adds a page of what the agent says it holds; false when that is more than can be true. */
+  hold(entries: Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>): boolean {
+    for (const { key, hash } of entries) this.#held.set(key, hash);
+    return this.#held.size <= heldMax;
   }
 
   unclaimed(): readonly ServiceKey[] {
@@ -94,7 +98,12 @@ export class AgentLink {
     });
   }
 
-  /** Small and out of order with batches: ping, certificate, drain, welcome. */
+  /** An agent that takes no messages needs no pings on top. */
+  ping(nonce: number): void {
+    if (!this.#isBusy) this.sendNow({ kind: 'ping', nonce });
+  }
+
+  /** Small and out of order with batches: certificate, drain, welcome. */
   sendNow(message: CoordinatorMessage): void {
     this.#isBusy = !this.#options.stream.send(message) || this.#isBusy;
   }
@@ -113,6 +122,7 @@ export class AgentLink {
 
   close(): void {
     this.#isLive = false;
+    this.#isClosed = true;
     this.#due.clear();
     this.#duePeers.clear();
     this.#waiting.length = 0;
@@ -154,6 +164,8 @@ export class AgentLink {
     this.#due.clear();
     return plans.map((plan) => {
       for (const { key, hash } of plan.upserts) this.#held.set(key, hash);
+      // What is ordered away is not held: wanted again, it must be sent again.
+      for (const { key } of plan.removals) this.#held.delete(key);
       // As good as gone: if it is wanted again before the agent obeys, it must be sent again.
       for (const { key } of plan.removals) this.#held.delete(key);
       return this.#toBatch(plan);

@@ -21,7 +21,7 @@ import type {
   SessionState,
   SessionView,
 } from '../../common/model/views.ts';
-import { assertNever, MeshError } from '../../common/pure/errors.ts';
+import { MeshError } from '../../common/pure/errors.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
@@ -32,6 +32,7 @@ import { awaitView, checkPeer, claimSession, removedRefusal, supersededRefusal }
 import { join } from './join.ts';
 import { AgentLink } from './link.ts';
 import type { MeshListener, Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
+import { onMessage } from './messages.ts';
 import { digestOf } from './plan.ts';
 import { checkReceipt, type ReceiptKey } from './receipts.ts';
 
@@ -84,13 +85,13 @@ const helloMs = 10_000;
 
 type Hello = Extract<AgentMessage, { kind: 'hello' }>;
 
-interface ClusterRecord {
+export interface ClusterRecord {
   link: AgentLink | undefined;
   state: SessionState | undefined;
   readonly results: Map<ServiceKey, ShardResult>;
 }
 
-interface Stage extends SessionsOptions {
+export interface Stage extends SessionsOptions {
   readonly clusters: Map<ClusterName, ClusterRecord>;
   readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
 }
@@ -174,7 +175,7 @@ function pingAll({ clusters, clock }: Stage): () => void {
   let nonce = 0;
   const ping = (): void => {
     nonce += 1;
-    for (const { link } of clusters.values()) link?.sendNow({ kind: 'ping', nonce });
+    for (const { link } of clusters.values()) link?.ping(nonce);
     timer = clock.after(pingMs, ping);
   };
   timer = clock.after(pingMs, ping);
@@ -263,6 +264,10 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
   if (receipt.kind === 'fine') await awaitView(stage, receipt.revision); // L3
   const session = await claimSession(desired, cluster);
   await telemetryUsers.allow(cluster, stream.peer.clusterUid);
+  // Much may have happened meanwhile.
+  if (link.isClosed) return;
+  const refusal = checkPeer(desired, stream.peer) ?? findNewer(stage, cluster, session);
+  if (refusal !== undefined) return stream.end(refusal);
   endLink(stage, cluster, supersededRefusal(cluster, stream.remoteAddress)); // L2
   const record = clusters.get(cluster) ?? { link: undefined, state: undefined, results: new Map() };
   clusters.set(cluster, record);
@@ -302,85 +307,14 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
   stage.tell(cluster);
 }
 
-function onMessage(
-  stage: Stage,
-  record: ClusterRecord,
-  link: AgentLink,
-  message: AgentMessage,
-): void {
-  const { state } = record;
-  if (state === undefined) return;
-  record.state = { ...state, lastMessageMonotonicMs: stage.clock.monotonicMs() };
-  switch (message.kind) {
-    case 'hello':
-      return link.stream.end({ reason: 'HelloTwice', message: 'Hello comes once', retry: true });
-    case 'pong':
-      return;
-    case 'inventory':
-      link.hold(message.entries);
-      if (message.isLast) link.open();
-      return;
-    case 'ack':
-      for (const result of message.results)
-        noteResult(stage, record, link, message.revision, result);
-      return;
-    case 'topology':
-      record.state = {
-        ...record.state,
-        topology: message.topology,
-        kubernetesVersion: message.kubernetesVersion,
-      };
-      return stage.tell(link.cluster);
-    case 'renew':
-      void renew(stage, link, message.csrDer);
-      return;
-    default:
-      return assertNever(message);
-  }
-}
-
-function noteResult(
-  { placement, acknowledgeRemoval, tell, log }: Stage,
-  record: ClusterRecord,
-  link: AgentLink,
-  revision: Revision,
-  result: ShardResult,
-): void {
-  const { cluster } = link;
-  if (result.outcome === 'removed' || result.outcome === 'released') {
-    record.results.delete(result.key);
-    link.release(result.key);
-    const order = [...placement.removalsOf(cluster)].find(({ key }) => key === result.key);
-    // An order newer than the batch that was obeyed is another order.
-    if (order !== undefined && order.revision <= revision) {
-      acknowledgeRemoval(order).catch((error: unknown) => {
-        log.warn('a removal could not be acknowledged', { cluster, error: describeError(error) });
-      });
-    }
-  } else {
-    record.results.set(result.key, result);
-  }
-  tell(cluster, result.key);
-}
-
-async function renew(stage: Stage, link: AgentLink, csrDer: Uint8Array): Promise<void> {
-  const { authority, log } = stage;
-  const { cluster, stream } = link;
-  try {
-    if ((await authority.hashOfRequest(csrDer)) !== stream.peer.publicKeyHash) {
-      return stream.end({
-        reason: 'WrongKey',
-        message: 'a renewal keeps its key; join again',
-        retry: false,
-      });
-    }
-    const { clusterUid } = stream.peer;
-    link.sendNow({
-      kind: 'certificate',
-      chainPem: await authority.sign({ csrDer, cluster, clusterUid }),
-    });
-    log.info('certificate renewed', { cluster });
-  } catch (error) {
-    log.warn('certificate not renewed', { cluster, error: describeError(error) });
-  }
+/** L2: of two that greet at once, the one with the higher number is the newer. */
+function findNewer(
+  { clusters }: Stage,
+  cluster: ClusterName,
+  session: number,
+): Refusal | undefined {
+  const record = clusters.get(cluster);
+  if (record?.link === undefined || record.state === undefined) return undefined;
+  const { incarnation, remoteAddress } = record.state;
+  return incarnation.session > session ? supersededRefusal(cluster, remoteAddress) : undefined;
 }

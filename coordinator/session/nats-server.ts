@@ -239,13 +239,13 @@ class Supervisor implements NatsServer {
       child.once('error', (error) => resolve(error.message));
       child.once('exit', (code, by) => resolve(by ?? `exit code ${code ?? 0}`));
     });
-    let end: string | undefined;
+    const life: { end?: string } = {};
     void ended.then((how) => {
-      end = how;
+      life.end = how;
     });
     this.#child = child;
     const deadline = clock.monotonicMs() + startWaitMs;
-    while (end === undefined && clock.monotonicMs() < deadline) {
+    while (life.end === undefined && clock.monotonicMs() < deadline) {
       const port = await readPort(folder, child.pid);
       if (port !== undefined) {
         this.#port = port;
@@ -257,7 +257,7 @@ class Supervisor implements NatsServer {
     }
     child.kill('SIGKILL');
     this.#child = undefined;
-    const why = end ?? 'it did not listen in time';
+    const why = life.end ?? 'it did not listen in time';
     const text = await lastLogLine(this.#files.logFile);
     await rm(pidFile, { force: true });
     throw new MeshError(

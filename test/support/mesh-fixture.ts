@@ -177,7 +177,6 @@ export interface WorldOptions {
   readonly ca?: KeyPairPem;
   readonly disk?: MemoryDisk;
   readonly port?: number;
-  readonly certificateDays?: number;
 }
 
 const receiptKey = new Uint8Array(32).fill(7);
@@ -189,13 +188,7 @@ export async function openMesh(
   const ca = options.ca ?? (await createCa({ commonName: 'test', clock, validDays: 1 }));
   const disk = options.disk ?? createMemoryDisk('store-1');
   const counts = new Map<string, number>();
-  const metrics: Metrics = {
-    ...silentMetrics,
-    count: (name, labels = {}, by = 1) => {
-      const key = [name, ...Object.values(labels)].join(' ');
-      counts.set(key, (counts.get(key) ?? 0) + by);
-    },
-  };
+  const metrics = toMetrics(counts);
   const complaints: string[] = [];
   const common = { clock, chance: systemChance, log: toLog(complaints), metrics };
   const desired = await createDesired({ ...common, store: createMemoryStore({ disk }) });
@@ -274,6 +267,18 @@ export function clusterKey(name: string) {
   return toLogKey({ group: isthmusGroup, resource: 'clusters', name });
 }
 
+/** With an agent of the cluster `one` that has joined and is connected. */
+export async function openMeshWithAgent(
+  t: ExecutionContext,
+): Promise<{ world: MeshWorld; agent: TestAgent; token: string }> {
+  const world = await openMesh(t);
+  const token = await world.makeToken();
+  const agent = await startAgent(t, { port: world.port, cluster: 'one', token });
+  const one = toClusterName('one');
+  await until(() => world.sessions.session(one)?.isConnected === true && agent.session.isOpen());
+  return { world, agent, token };
+}
+
 let tokens = 0;
 
 async function makeToken(
@@ -349,6 +354,16 @@ export async function startAgent(t: ExecutionContext, options: AgentOptions): Pr
   });
   session.start();
   return { session, record, folder, complaints, stop };
+}
+
+function toMetrics(counts: Map<string, number>): Metrics {
+  return {
+    ...silentMetrics,
+    count: (name, labels = {}, by = 1) => {
+      const key = [name, ...Object.values(labels)].join(' ');
+      counts.set(key, (counts.get(key) ?? 0) + by);
+    },
+  };
 }
 
 function toLog(complaints: string[]): Log {

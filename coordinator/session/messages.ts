@@ -1,0 +1,99 @@
+// What a connected agent says after its Hello, and what follows from it. Next file: ./loop.ts.
+
+import type { Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { AgentMessage } from '../../common/model/session.ts';
+import type { RemovalOrder, ShardResult } from '../../common/model/shard.ts';
+import { assertNever } from '../../common/pure/errors.ts';
+import { describeError } from '../../common/runtime/log.ts';
+import type { AgentLink } from './link.ts';
+import type { ClusterRecord, Stage } from './loop.ts';
+
+export function onMessage(
+  stage: Stage,
+  record: ClusterRecord,
+  link: AgentLink,
+  message: AgentMessage,
+): void {
+  const { state } = record;
+  if (state === undefined) return;
+  record.state = { ...state, lastMessageMonotonicMs: stage.clock.monotonicMs() };
+  switch (message.kind) {
+    case 'hello':
+      return link.stream.end({ reason: 'HelloTwice', message: 'Hello comes once', retry: true });
+    case 'pong':
+      return;
+    case 'inventory':
+      if (!link.hold(message.entries)) {
+        const text = 'the agent says it holds more shards than a cluster can have';
+        return link.stream.end({ reason: 'InventoryTooLarge', message: text, retry: false });
+      }
+      if (message.isLast) link.open();
+      return;
+    case 'ack':
+      for (const result of message.results)
+        noteResult(stage, record, link, message.revision, result);
+      return;
+    case 'topology':
+      record.state = {
+        ...record.state,
+        topology: message.topology,
+        kubernetesVersion: message.kubernetesVersion,
+      };
+      return stage.tell(link.cluster);
+    case 'renew':
+      void renew(stage, link, message.csrDer);
+      return;
+    default:
+      return assertNever(message);
+  }
+}
+
+function noteResult(
+  { placement, acknowledgeRemoval, tell, log }: Stage,
+  record: ClusterRecord,
+  link: AgentLink,
+  revision: Revision,
+  result: ShardResult,
+): void {
+  const { cluster } = link;
+  const order = findOrder(placement.removalsOf(cluster), result.key);
+  if (result.outcome === 'removed' || result.outcome === 'released') {
+    record.results.delete(result.key);
+    // An order newer than the batch that was obeyed is another order.
+    if (order !== undefined && order.revision <= revision) {
+      acknowledgeRemoval(order).catch((error: unknown) => {
+        log.warn('a removal could not be acknowledged', { cluster, error: describeError(error) });
+      });
+    }
+  } else if (order !== undefined || placement.shard(cluster, result.key) !== undefined) {
+    record.results.set(result.key, result); // nobody asked for others: they would have no bound
+  }
+  tell(cluster, result.key);
+}
+
+function findOrder(orders: Iterable<RemovalOrder>, key: ServiceKey): RemovalOrder | undefined {
+  for (const order of orders) if (order.key === key) return order;
+  return undefined;
+}
+
+async function renew(stage: Stage, link: AgentLink, csrDer: Uint8Array): Promise<void> {
+  const { authority, log } = stage;
+  const { cluster, stream } = link;
+  try {
+    if ((await authority.hashOfRequest(csrDer)) !== stream.peer.publicKeyHash) {
+      return stream.end({
+        reason: 'WrongKey',
+        message: 'a renewal keeps its key; join again',
+        retry: false,
+      });
+    }
+    const { clusterUid } = stream.peer;
+    link.sendNow({
+      kind: 'certificate',
+      chainPem: await authority.sign({ csrDer, cluster, clusterUid }),
+    });
+    log.info('certificate renewed', { cluster });
+  } catch (error) {
+    log.warn('certificate not renewed', { cluster, error: describeError(error) });
+  }
+}
