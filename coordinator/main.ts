@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogPrefix } from '../common/model/ids.ts';
 import { coordinatorInboxPrefix } from '../common/pure/inbox.ts';
@@ -85,7 +85,7 @@ async function run(settings: SettingValues, lifecycle: Lifecycle, log: Log): Pro
   const addressRules = { allowLoopback: settings.isOn('allow-loopback') };
   const tokens = readApiTokens(settings.text('api-tokens'));
   const dir = await openDataDir({
-    path: settings.text('data-dir') ?? '',
+    path: resolve(settings.text('data-dir') ?? ''),
     federation,
     hosts: hostsOf(settings),
     clock,

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { parseTimestamp, toTimestamp } from '../../../common/runtime/clock.ts';
-import { invalidValue, required } from '../machinery/field-errors.ts';
+import { invalidValue } from '../machinery/field-errors.ts';
 import {
   own,
   ownRecord,
@@ -36,10 +36,12 @@ const spec = struct(
   'JoinTokenSpec',
   'Who may use the token.',
   {
-    cluster: text('Name of the cluster that may join with the token.'),
+    cluster: text(
+      'Only this cluster may join with the token, which may then also replace its lost key. ' +
+        'Default: any cluster whose name is free.',
+    ),
     expirationSeconds: int64('Seconds that the token is good for, 60 to 31536000. Default: 3600.'),
   },
-  { required: ['cluster'] },
 );
 
 const status = struct('JoinTokenStatus', 'What became of the token.', {
@@ -60,7 +62,7 @@ export function joinTokenKind(options: { readonly caHash: string }): KindDefinit
     isNamespaced: false,
     hasStatus: true,
     description,
-    schema: objectSchema('JoinToken', description, { spec, status }, ['spec']),
+    schema: objectSchema('JoinToken', description, { spec, status }),
     columns: [
       nameColumn,
       column('Cluster', 'Cluster that may use the token.', (token) =>
@@ -128,9 +130,8 @@ function validateToken(token: JsonObject): readonly FieldError[] {
   // The name is a part of the token, whose parts are divided by dots.
   const wrongName = name === '' ? undefined : checkLabel1123(name);
   if (wrongName !== undefined) errors.push(invalidValue('metadata.name', name, wrongName));
-  const wrongCluster = checkLabel1123(cluster);
-  if (cluster === '') errors.push(required('spec.cluster'));
-  else if (wrongCluster !== undefined) {
+  const wrongCluster = cluster === '' ? undefined : checkLabel1123(cluster);
+  if (wrongCluster !== undefined) {
     errors.push(invalidValue('spec.cluster', cluster, wrongCluster));
   }
   const isLegal =
