@@ -82,7 +82,7 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
   });
   return {
     listen: (handlers) => {
-      server.addService(meshService, {
+      server.addService(countGarbage(options), {
         join: (
           call: ServerUnaryCall<JoinRequest, JoinResponse>,
           reply: sendUnaryData<JoinResponse>,
@@ -106,6 +106,26 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
           resolve();
         });
       }),
+  };
+}
+
+/** grpc-js refuses what cannot be decoded by itself; here it is counted. */
+function countGarbage({ log, metrics }: GrpcListenerOptions): typeof meshService {
+  const counting =
+    <T>(decode: (bytes: Buffer) => T) =>
+    (bytes: Buffer): T => {
+      try {
+        return decode(bytes);
+      } catch (error) {
+        metrics.count('mesh_session_failures_total', { kind: 'garbage' });
+        log.debug('an agent sent garbage', { error: describeError(error) });
+        throw error;
+      }
+    };
+  const { join, session } = meshService;
+  return {
+    join: { ...join, requestDeserialize: counting(join.requestDeserialize) },
+    session: { ...session, requestDeserialize: counting(session.requestDeserialize) },
   };
 }
 

@@ -3,6 +3,7 @@
 
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import test from 'ava';
 import { toClusterName, toRevision, type ServiceKey } from '../../common/model/ids.ts';
 import { createCsr, createCsrForKey, readCertificate } from '../../common/runtime/pki.ts';
@@ -283,4 +284,32 @@ test('garbage on the port harms nobody', async (t) => {
   world.placement.place(one, nginx, toShard(nginx, '{}'));
   await until(() => agent.session.assignment.shard(nginx) !== undefined);
   t.true(agent.session.isOpen());
+});
+
+test('a message that is none ends its session, is counted, and harms nobody else', async (t) => {
+  const { world, agent } = await openMeshWithAgent(t);
+  const { certPem = '', keyPem = '', caPem = '' } = agent.record.identity() ?? {};
+  const other = await startAgent(t, {
+    port: world.port,
+    cluster: 'two',
+    token: await world.makeToken(),
+  });
+  await until(() => other.session.isOpen());
+  await agent.stop();
+  const client = new Client(
+    `127.0.0.1:${world.port}`,
+    credentials.createSsl(Buffer.from(caPem), Buffer.from(keyPem), Buffer.from(certPem)),
+  );
+  t.teardown(() => client.close());
+  const raw = (bytes: Buffer): Buffer => bytes;
+  const call = client.makeBidiStreamRequest('/isthmus.v1.Mesh/Session', raw, raw);
+  const ended = new Promise<number>((resolve) => {
+    call.on('error', (error: ServiceError) => resolve(error.code));
+  });
+  call.resume();
+  call.write(Buffer.from([0xff, 0xff, 0xff]));
+  t.is(await ended, status.INTERNAL);
+  t.is(world.counts.get('mesh_session_failures_total garbage'), 1);
+  t.true(other.session.isOpen());
+  t.not(world.sessions.session(one)?.isConnected, true);
 });
