@@ -82,7 +82,7 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
   });
   return {
     listen: (handlers) => {
-      server.addService(countGarbage(options), {
+      server.addService(toService(options), {
         join: (
           call: ServerUnaryCall<JoinRequest, JoinResponse>,
           reply: sendUnaryData<JoinResponse>,
@@ -110,7 +110,7 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
 }
 
 /** grpc-js refuses what cannot be decoded by itself; here it is counted. */
-function countGarbage({ log, metrics }: GrpcListenerOptions): typeof meshService {
+function toService({ log, metrics }: GrpcListenerOptions): typeof meshService {
   const counting =
     <T>(decode: (bytes: Buffer) => T) =>
     (bytes: Buffer): T => {
@@ -123,9 +123,20 @@ function countGarbage({ log, metrics }: GrpcListenerOptions): typeof meshService
       }
     };
   const { join, session } = meshService;
+  // The same message object goes to many streams (shared-messages.ts): its bytes are made once.
+  const encoded = new WeakMap<CoordinatorMessage, Buffer>();
+  const responseSerialize = (message: CoordinatorMessage): Buffer => {
+    const bytes = encoded.get(message) ?? session.responseSerialize(message);
+    encoded.set(message, bytes);
+    return bytes;
+  };
   return {
     join: { ...join, requestDeserialize: counting(join.requestDeserialize) },
-    session: { ...session, requestDeserialize: counting(session.requestDeserialize) },
+    session: {
+      ...session,
+      requestDeserialize: counting(session.requestDeserialize),
+      responseSerialize,
+    },
   };
 }
 

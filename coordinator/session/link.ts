@@ -10,12 +10,14 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { SessionStream } from './mesh-port.ts';
 import { findUnclaimed, planBatches, type Wanted } from './plan.ts';
 import { signReceipt, type ReceiptKey } from './receipts.ts';
+import type { SharedMessages } from './shared-messages.ts';
 
 export interface LinkOptions {
   readonly cluster: ClusterName;
   readonly stream: SessionStream;
   readonly placement: PlacementView;
   readonly peers: PeerSource;
+  readonly shared: SharedMessages;
   readonly receiptKey: ReceiptKey;
   readonly clock: Clock;
 }
@@ -135,18 +137,11 @@ export class AgentLink {
 
   #flushPeers(): void {
     if (!this.#isLive || this.#isBusy) return;
-    const { peers } = this.#options;
     const keys = [...this.#duePeers].sort();
     this.#duePeers.clear();
     for (let start = 0; start < keys.length; start += peersPerMessage) {
       const page = keys.slice(start, start + peersPerMessage);
-      const known = page.map((key) => ({ key, service: peers.peers(key) }));
-      this.#queue({
-        kind: 'peers',
-        upserts: known.flatMap(({ service }) => service ?? []),
-        removals: known.filter(({ service }) => service === undefined).map(({ key }) => key),
-        isFull: false,
-      });
+      this.#queue(this.#options.shared.peersOf(page, false));
     }
   }
 
@@ -154,8 +149,7 @@ export class AgentLink {
     this.#duePeers.clear();
     for (let start = 0; start === 0 || start < keys.length; start += peersPerMessage) {
       const page = keys.slice(start, start + peersPerMessage);
-      const upserts = page.flatMap((key) => this.#options.peers.peers(key) ?? []);
-      this.#queue({ kind: 'peers', upserts, removals: [], isFull: start === 0 });
+      this.#queue(this.#options.shared.peersOf(page, start === 0));
     }
   }
 
@@ -174,6 +168,10 @@ export class AgentLink {
 
   #toBatch({ upserts, removals }: ReturnType<typeof planBatches>[number]) {
     const revision = this.#options.placement.revision();
+    const [only] = upserts;
+    if (only !== undefined && upserts.length === 1 && removals.length === 0) {
+      return this.#options.shared.batchOf(only, revision);
+    }
     const receipt = signReceipt(this.#options.receiptKey, revision);
     return { kind: 'batch' as const, revision, receipt, upserts, removals, isComplete: false };
   }

@@ -35,6 +35,7 @@ import type { MeshListener, Refusal, SessionHandler, SessionStream } from './mes
 import { onMessage } from './messages.ts';
 import { digestOf } from './plan.ts';
 import { checkReceipt, type ReceiptKey } from './receipts.ts';
+import { SharedMessages } from './shared-messages.ts';
 
 /** Who may report over NATS. Adapter: ./nats-server.ts. */
 export interface TelemetryUsers {
@@ -93,6 +94,7 @@ export interface ClusterRecord {
 
 export interface Stage extends SessionsOptions {
   readonly clusters: Map<ClusterName, ClusterRecord>;
+  readonly shared: SharedMessages;
   readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
 }
 
@@ -102,7 +104,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const tell = (cluster: ClusterName, key?: ServiceKey): void => {
     for (const listener of listeners) listener({ cluster, key });
   };
-  const stage: Stage = { ...options, clusters, tell };
+  const stage: Stage = { ...options, clusters, tell, shared: new SharedMessages(options) };
   const stops: (() => void)[] = [];
   return {
     session: (cluster) => clusters.get(cluster)?.state,
@@ -155,6 +157,7 @@ function watchViews(stage: Stage): readonly (() => void)[] {
     () => watch.cancel(),
     placement.subscribe(({ cluster, key }) => clusters.get(cluster)?.link?.mark(key)),
     peers.subscribe((key) => {
+      stage.shared.forgetPeers();
       for (const { link } of clusters.values()) link?.markPeers(key);
     }),
   ];
