@@ -34,7 +34,7 @@ test('a shard is one batch for all at one revision, and another at the next', (t
   const first = shared.batchOf(shard, toRevision(1));
   t.is(shared.batchOf(shard, toRevision(1)), first);
   const next = shared.batchOf(shard, toRevision(2));
-  t.is(next.revision, 2);
-  t.is(next.receipt.revision, 2);
+  t.is(next.revision, toRevision(2));
+  t.is(next.receipt.revision, toRevision(2));
   t.deepEqual(next.upserts, [shard]);
 });

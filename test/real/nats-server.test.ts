@@ -49,6 +49,9 @@ interface World {
 }
 
 async function openWorld(t: ExecutionContext): Promise<World> {
+  // The clock's timers do not keep a process alive; in a program the listeners do.
+  const alive = setInterval(() => undefined, 1_000);
+  t.teardown(() => clearInterval(alive));
   const ca = await createCa({ commonName: 'test', clock, validDays: 1 });
   const dataDir = mkdtempSync(join(tmpdir(), 'isthmus-nats-'));
   const options: NatsServerOptions = {
