@@ -30,6 +30,7 @@ import {
   type NatsServer,
   type NatsServerOptions,
 } from '../../coordinator/session/nats-server.ts';
+import { until } from '../support/mesh-fixture.ts';
 import { testWith } from '../support/programs.ts';
 
 const test = testWith('nats-server');
@@ -291,15 +292,18 @@ test('garbage on the port harms nobody', async (t) => {
 });
 
 test('a coordinator that starts ends the server that its killed predecessor left', async (t) => {
-  const world = await openWorld(t);
-  const { server, options } = world;
-  const orphan = server.pid() ?? 0;
-  const port = server.port();
-  const next = await startNatsServer({ ...options, listen: { host: '127.0.0.1', port } });
-  t.teardown(() => next.stop());
-  t.not(next.pid(), orphan);
-  t.is(next.port(), port);
+  const { server, options } = await openWorld(t);
   await server.stop();
+  const config = join(options.dataDir, 'nats.conf');
+  const orphan = spawn(options.binary, ['-c', config], { stdio: 'ignore' });
+  t.teardown(() => orphan.kill('SIGKILL'));
+  const gone = once(orphan, 'exit');
+  const pidFile = join(options.dataDir, 'nats.pid');
+  await until(() => readFileSync(pidFile, 'utf8').trim() === String(orphan.pid));
+  const next = await startNatsServer(options);
+  t.teardown(() => next.stop());
+  await gone;
+  t.not(next.pid(), orphan.pid);
 });
 
 test('a pid file that names somebody else ends nobody', async (t) => {
