@@ -9,33 +9,39 @@ export function auditRecords(
   steps: readonly RecordStep[],
 ): string | undefined {
   const { wish, recorded, clusters } = input;
-  const ordered = new Set<ClusterName>();
+  const wanted = new Set(wish.kind === 'place' ? wish.clusters : []);
+  const ordered = new Set<ClusterName>(input.orders.map(({ cluster }) => cluster));
   for (const step of steps) {
-    if (step.kind === 'order') ordered.add(step.cluster);
-    if (step.kind === 'order' && wish.kind === 'keep') {
-      return 'a placement that cannot be read orders a removal';
+    if (step.kind === 'order') {
+      const finding = auditOrder(input, wanted, step.cluster);
+      if (finding !== undefined) return finding;
+      ordered.add(step.cluster);
     }
-    if (step.kind === 'order' && wish.kind === 'place' && wish.clusters.includes(step.cluster)) {
-      return `${step.cluster} is wanted and ordered away at once`;
+    if (step.kind === 'cancel') {
+      const { cluster } = step.order;
+      if (clusters.has(cluster) && wish.kind === 'remove')
+        return `the removal order of ${cluster} would be dropped before it was obeyed`;
     }
-    if (step.kind !== 'record') continue;
-    const kept = new Set(step.clusters ?? []);
-    for (const cluster of recorded) {
-      const isOrdered =
-        ordered.has(cluster) || input.orders.some((order) => order.cluster === cluster);
-      if (!kept.has(cluster) && clusters.has(cluster) && !isOrdered) {
-        return `${cluster} would be forgotten without a removal order`;
-      }
+    if (step.kind === 'record') {
+      const kept = new Set(step.clusters ?? []);
+      const forgotten = recorded.find(
+        (cluster) => !kept.has(cluster) && clusters.has(cluster) && !ordered.has(cluster),
+      );
+      if (forgotten !== undefined) return `${forgotten} would be forgotten without a removal order`;
     }
-  }
-  // Every cluster gone at once is what a list that was never filled looks like.
-  if (
-    wish.kind === 'place' &&
-    wish.clusters.length === 0 &&
-    clusters.size === 0 &&
-    ordered.size > 0
-  ) {
-    return 'no cluster is known, which is no wish to remove every shard';
   }
   return undefined;
+}
+
+function auditOrder(
+  { wish, clusters }: RecordsInput,
+  wanted: ReadonlySet<ClusterName>,
+  cluster: ClusterName,
+): string | undefined {
+  if (wish.kind === 'keep') return 'a placement that cannot be read orders a removal';
+  if (wanted.has(cluster)) return `${cluster} is wanted and ordered away at once`;
+  // Every cluster gone at once is what a list that was never filled looks like.
+  return wish.kind === 'place' && clusters.size === 0
+    ? 'no cluster is known, which is no wish to remove a shard'
+    : undefined;
 }

@@ -10,25 +10,25 @@ export interface Requirement {
 }
 
 // v1 took these spellings (kubernetes/federation, clusterselector).
-const spellings: Readonly<Record<string, Operator>> = {
-  '=': 'In',
-  '==': 'In',
-  in: 'In',
-  In: 'In',
-  '!=': 'NotIn',
-  notin: 'NotIn',
-  NotIn: 'NotIn',
-  exists: 'Exists',
-  Exists: 'Exists',
-  '!': 'DoesNotExist',
-  DoesNotExist: 'DoesNotExist',
-  gt: 'Gt',
-  Gt: 'Gt',
-  '>': 'Gt',
-  lt: 'Lt',
-  Lt: 'Lt',
-  '<': 'Lt',
-};
+const spellings: ReadonlyMap<string, Operator> = new Map([
+  ['=', 'In'],
+  ['==', 'In'],
+  ['in', 'In'],
+  ['In', 'In'],
+  ['!=', 'NotIn'],
+  ['notin', 'NotIn'],
+  ['NotIn', 'NotIn'],
+  ['exists', 'Exists'],
+  ['Exists', 'Exists'],
+  ['!', 'DoesNotExist'],
+  ['DoesNotExist', 'DoesNotExist'],
+  ['gt', 'Gt'],
+  ['Gt', 'Gt'],
+  ['>', 'Gt'],
+  ['lt', 'Lt'],
+  ['Lt', 'Lt'],
+  ['<', 'Lt'],
+]);
 
 /** The requirements, or why the annotation cannot be read. */
 export function parseV1Selector(text: string): readonly Requirement[] | string {
@@ -52,8 +52,8 @@ function parseRequirement(item: unknown): Requirement | string {
   if (typeof item !== 'object' || item === null) return 'expected an object';
   const { key, operator, values = [] } = item as Readonly<Record<string, unknown>>;
   if (typeof key !== 'string' || key === '') return 'key: expected a label key';
-  const known = typeof operator === 'string' ? spellings[operator] : undefined;
-  if (known === undefined) return `operator: expected one of ${Object.keys(spellings).join(' ')}`;
+  const known = typeof operator === 'string' ? spellings.get(operator) : undefined;
+  if (known === undefined) return `operator: expected one of ${[...spellings.keys()].join(' ')}`;
   if (
     !Array.isArray(values) ||
     !values.every((value): value is string => typeof value === 'string')
@@ -74,7 +74,11 @@ export function matchesSelector(
   labels: Readonly<Record<string, string>>,
   requirements: readonly Requirement[],
 ): boolean {
-  return requirements.every((requirement) => matchesOne(labels[requirement.key], requirement));
+  // Own members only: a key such as `constructor` is a label like any other.
+  return requirements.every((requirement) => {
+    const { key } = requirement;
+    return matchesOne(Object.hasOwn(labels, key) ? labels[key] : undefined, requirement);
+  });
 }
 
 function matchesOne(value: string | undefined, { operator, values }: Requirement): boolean {

@@ -1,7 +1,7 @@
 // Decides when a Service that is being deleted may go. Pure.
 //
-// Its names are gone first; then each reachable cluster has acknowledged its removal order, or
-// the wait is over: an order is durable, so a cluster that is away obeys it when it returns, and
+// Its names are gone, and each reachable cluster has acknowledged its removal order or the wait
+// is over: an order is durable, so a cluster that is away obeys it when it returns, and
 // `kubectl delete` does not hang on it.
 
 import { shardsFinalizer } from '../../common/model/isthmus-kinds.ts';
@@ -19,12 +19,17 @@ export interface FinalizeInput {
   readonly elapsedMs: number;
 }
 
-/** undefined: now. Else look again after so many milliseconds at the latest. */
-export function planFinalize(input: FinalizeInput): { readonly againAfterMs: number } | undefined {
-  const waiting = input.orders.filter(({ cluster }) => input.isReachable(cluster));
-  if (input.isPublished) return { againAfterMs: 1_000 };
-  if (waiting.length === 0 || input.elapsedMs >= removalWaitMs) return undefined;
-  return { againAfterMs: removalWaitMs - input.elapsedMs };
+export type FinalizeDecision =
+  | { readonly kind: 'now' }
+  /** Until an event, or at the latest after so many milliseconds; undefined: only an event. */
+  | { readonly kind: 'wait'; readonly againAfterMs: number | undefined };
+
+export function planFinalize(input: FinalizeInput): FinalizeDecision {
+  if (input.isPublished) return { kind: 'wait', againAfterMs: undefined };
+  const isWaiting = input.orders.some(({ cluster }) => input.isReachable(cluster));
+  if (!isWaiting || input.elapsedMs >= removalWaitMs) return { kind: 'now' };
+  // A wall clock that was set back must not make the wait longer.
+  return { kind: 'wait', againAfterMs: Math.min(removalWaitMs, removalWaitMs - input.elapsedMs) };
 }
 
 /** Ours, and the one by which the garbage collector's orphaning is asked for. */

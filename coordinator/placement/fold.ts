@@ -1,7 +1,7 @@
 // The placement view: which cluster shall have which shard, and which removal orders stand.
 // Folded by loop.ts from the records that are in the log; read by session, health, dns, status.
 
-import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
 
 export interface Due {
@@ -20,8 +20,6 @@ export class PlacementTable {
   readonly #services = new Map<ServiceKey, Placed>();
   readonly #shards = new Map<ClusterName, Map<ServiceKey, Shard>>();
   readonly #orders = new Map<ClusterName, Map<ServiceKey, RemovalOrder>>();
-  /** Keys whose changes are not in this table yet, with the first revision that it lacks. */
-  readonly #pending = new Map<ServiceKey, Revision>();
 
   shard(cluster: ClusterName, key: ServiceKey): Shard | undefined {
     return this.#shards.get(cluster)?.get(key);
@@ -39,10 +37,6 @@ export class PlacementTable {
     return this.#orders.get(cluster)?.values() ?? [];
   }
 
-  services(): Iterable<ServiceKey> {
-    return this.#services.keys();
-  }
-
   /** Puts one Service's shards; returns what changed. Empty clusters remove it. */
   place(
     key: ServiceKey,
@@ -54,8 +48,9 @@ export class PlacementTable {
     if (after === undefined) this.#services.delete(key);
     else this.#services.set(key, after);
     const due: Due[] = [];
-    for (const cluster of new Set([...(before?.clusters ?? none), ...(after?.clusters ?? none)])) {
-      const next = after?.clusters.includes(cluster) === true ? after.shard : undefined;
+    const kept = new Set(after?.clusters ?? none);
+    for (const cluster of new Set([...(before?.clusters ?? none), ...kept])) {
+      const next = kept.has(cluster) ? after?.shard : undefined;
       if (this.#shards.get(cluster)?.get(key)?.hash === next?.hash) continue;
       setIn(this.#shards, cluster, key, next);
       due.push({ cluster, key });
@@ -66,20 +61,6 @@ export class PlacementTable {
   /** Puts or, with undefined, removes an order. */
   order({ cluster, key }: Due, order: RemovalOrder | undefined): void {
     setIn(this.#orders, cluster, key, order);
-  }
-
-  expect(key: ServiceKey, revision: Revision): void {
-    if (!this.#pending.has(key)) this.#pending.set(key, revision);
-  }
-
-  settle(key: ServiceKey): void {
-    this.#pending.delete(key);
-  }
-
-  /** Marks come in the log's order, so the first pending key lacks the lowest revision. */
-  lowestPending(): Revision | undefined {
-    for (const revision of this.#pending.values()) return revision;
-    return undefined;
   }
 }
 

@@ -36,20 +36,21 @@ export type RecordStep =
 export function planRecords(input: RecordsInput): readonly RecordStep[] {
   const { wish, recorded, orders, clusters } = input;
   const wanted = wish.kind === 'place' ? wish.clusters : wish.kind === 'keep' ? recorded : [];
+  const isWanted = new Set(wanted);
   const mode = wish.kind === 'remove' ? wish.mode : 'delete';
-  const leaving = recorded.filter((cluster) => !wanted.includes(cluster) && clusters.has(cluster));
+  const standing = new Map(orders.map((order) => [order.cluster, order]));
   const steps: RecordStep[] = [];
-  for (const cluster of leaving) {
-    const standing = orders.find((order) => order.cluster === cluster);
-    if (standing?.mode !== mode) steps.push({ kind: 'order', cluster, mode });
+  for (const cluster of recorded) {
+    if (isWanted.has(cluster) || !clusters.has(cluster)) continue;
+    if (standing.get(cluster)?.mode !== mode) steps.push({ kind: 'order', cluster, mode });
   }
   const next = wanted.filter((cluster) => clusters.has(cluster));
   if (next.join() !== recorded.join()) {
     steps.push({ kind: 'record', clusters: next.length === 0 ? undefined : next });
   }
   for (const order of orders) {
-    const isWanted = wish.kind !== 'remove' && wanted.includes(order.cluster);
-    if (isWanted || !clusters.has(order.cluster)) steps.push({ kind: 'cancel', order });
+    if (isWanted.has(order.cluster) || !clusters.has(order.cluster))
+      steps.push({ kind: 'cancel', order });
   }
   return steps;
 }

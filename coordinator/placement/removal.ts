@@ -1,0 +1,78 @@
+// The end of a shard, and of a Service, as writes to the log: an order that was obeyed is deleted,
+// and a Service that is being deleted loses our finalizers once ./finalize.ts says so.
+
+import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
+import {
+  splitServiceKey,
+  toLogPrefix,
+  type ClusterName,
+  type Revision,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
+import type { Service } from '../../common/model/kube-object.ts';
+import type { TermGuard } from '../../common/model/views.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import { parseTimestamp, type Clock } from '../../common/runtime/clock.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { Desired, DesiredOutcome, DesiredWrite, StoredObject } from '../desired/store.ts';
+import { planFinalize, withoutOurFinalizers, type FinalizeDecision } from './finalize.ts';
+import { removalOrderKey, removalOrdersOf, toRemovalOrder } from './records.ts';
+
+export interface WriterPorts {
+  readonly desired: Desired;
+  readonly term: TermGuard;
+}
+
+/** I12: a write under the holder's term. Throws MeshError fatal FENCED when it holds no more. */
+export async function writeGuarded(
+  { desired, term }: WriterPorts,
+  request: Omit<DesiredWrite, 'guard'>,
+): Promise<Exclude<DesiredOutcome, { readonly kind: 'fenced' }>> {
+  const outcome = await desired.write({ ...request, guard: term.guard() });
+  if (outcome.kind !== 'fenced') return outcome;
+  throw new MeshError('fatal', 'FENCED', 'another replica holds the term now');
+}
+
+/** Lets the Service go when nothing holds it any more; 'conflict' when it was edited meanwhile. */
+export async function finalize(
+  ports: WriterPorts & {
+    readonly clock: Clock;
+    readonly isReachable: (cluster: ClusterName) => boolean;
+  },
+  key: ServiceKey,
+  stored: StoredObject,
+): Promise<FinalizeDecision | { readonly kind: 'conflict' }> {
+  const { desired, clock, isReachable } = ports;
+  const service = stored.object as Service; // by its log key
+  const { namespace, name } = splitServiceKey(key);
+  const published = desired.list(`${toLogPrefix(isthmusGroup, 'publications', namespace)}${name}.`);
+  const since = parseTimestamp(service.metadata.deletionTimestamp) ?? clock.now();
+  const decision = planFinalize({
+    orders: [...desired.list(removalOrdersOf(key))].map(toRemovalOrder),
+    isPublished: [...published].length > 0,
+    isReachable,
+    elapsedMs: clock.now() - since,
+  });
+  if (decision.kind === 'wait') return decision;
+  const finalizers = withoutOurFinalizers(service.metadata.finalizers);
+  const isOursGone = finalizers.length === (service.metadata.finalizers ?? []).length;
+  if (isOursGone && finalizers.length > 0) return decision;
+  const object =
+    finalizers.length === 0
+      ? undefined
+      : { ...service, metadata: { ...service.metadata, finalizers } };
+  const outcome = await writeGuarded(ports, { key: stored.key, object, expected: stored.revision });
+  return outcome.kind === 'conflict' ? { kind: 'conflict' } : decision;
+}
+
+/** Deletes the order that was obeyed; a newer one for the same shard stays. */
+export async function acknowledge(
+  ports: WriterPorts & { readonly log: Log },
+  order: { readonly cluster: ClusterName; readonly key: ServiceKey; readonly revision: Revision },
+): Promise<void> {
+  const key = removalOrderKey(order.cluster, order.key);
+  if (ports.desired.get(key)?.revision !== order.revision) return;
+  const outcome = await writeGuarded(ports, { key, object: undefined, expected: order.revision });
+  if (outcome.kind === 'conflict') return;
+  ports.log.info('removal acknowledged', { cluster: order.cluster, service: order.key });
+}

@@ -1,0 +1,186 @@
+// What wakes which Service. A change of one object touches the Services that it names; a Cluster
+// that comes, goes or changes its labels touches all of them once, in turns.
+
+import { isthmusGroup, type ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import {
+  splitLogKey,
+  toClusterName,
+  toLogPrefix,
+  toServiceKey,
+  type LogKey,
+  type Revision,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
+import type { KubeObject } from '../../common/model/kube-object.ts';
+import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { Loop } from '../../common/runtime/loop.ts';
+import type { Desired, ViewEvent } from '../desired/store.ts';
+import { clustersPrefix, type ClusterList } from './cluster-list.ts';
+import type { Due, PlacementTable } from './fold.ts';
+import type { PendingRevisions } from './pending.ts';
+import { placementsPrefix, removalOrdersPrefix, toRemovalOrder } from './records.ts';
+
+const servicesPrefix = toLogPrefix('', 'services');
+const policiesPrefix = toLogPrefix(isthmusGroup, 'servicepolicies');
+const publicationsPrefix = toLogPrefix(isthmusGroup, 'publications');
+
+export interface TriggerOptions {
+  readonly desired: Desired;
+  readonly clock: Clock;
+  readonly clusters: ClusterList;
+  readonly table: PlacementTable;
+  readonly pending: PendingRevisions;
+  readonly loop: Loop<ServiceKey>;
+  readonly tell: (due: readonly Due[]) => void;
+}
+
+/** Marks what is there, then what changes; returns what ends that. */
+export function watchTriggers(options: TriggerOptions): readonly (() => void)[] {
+  const { desired, clusters, table, pending, loop, tell } = options;
+  const mark = (key: ServiceKey, revision: Revision): void => {
+    pending.expect(key, revision);
+    loop.mark(key);
+  };
+  const sweep = new Sweep(options, mark);
+  const onOrder = ({ kind, current }: ViewEvent): void => {
+    const order = toRemovalOrder(current);
+    table.order(order, kind === 'deleted' ? undefined : order);
+    tell([order]);
+    if (kind === 'deleted') loop.mark(order.key); // a delete may have waited for it
+  };
+  const onService = ({ kind, current }: ViewEvent): void => {
+    const key = serviceKeyOf(current.object);
+    if (kind === 'deleted') sweep.services.delete(key);
+    else sweep.services.add(key);
+    mark(key, current.revision);
+  };
+  const onPolicy = ({ current, previous }: ViewEvent): void => {
+    for (const object of [current.object, previous?.object]) {
+      const key = policyTarget(object);
+      if (key !== undefined) mark(key, current.revision);
+    }
+  };
+  const onCluster = ({ kind, current, previous }: ViewEvent): void => {
+    clusters.invalidate();
+    if (kind === 'modified' && hasSameLabels(current.object, previous?.object)) return;
+    const name = toClusterName(current.object.metadata.name);
+    for (const { key } of table.removalsOf(name)) mark(key, current.revision);
+    sweep.request(current.revision);
+  };
+  const onPublication = ({ kind, current }: ViewEvent): void => {
+    if (kind === 'deleted') loop.mark(publishedKey(current.key));
+  };
+  clusters.invalidate();
+  // A Service, or a Cluster, may have gone just before the last life ended: records remember.
+  for (const { object, revision } of desired.list(placementsPrefix))
+    mark(serviceKeyOf(object), revision);
+  for (const stored of desired.list(removalOrdersPrefix))
+    mark(toRemovalOrder(stored).key, stored.revision);
+  return [
+    followAll(desired, removalOrdersPrefix, onOrder),
+    followAll(desired, servicesPrefix, onService),
+    followNew(desired, policiesPrefix, onPolicy),
+    followNew(desired, clustersPrefix, onCluster),
+    followNew(desired, publicationsPrefix, onPublication),
+    () => sweep.stop(),
+  ];
+}
+
+/** What is there now as `added`, then each change. */
+function followAll(
+  desired: Desired,
+  prefix: string,
+  onEvent: (event: ViewEvent) => void,
+): () => void {
+  for (const current of desired.list(prefix))
+    onEvent({ kind: 'added', current, previous: undefined });
+  return followNew(desired, prefix, onEvent);
+}
+
+function followNew(
+  desired: Desired,
+  prefix: string,
+  onEvent: (event: ViewEvent) => void,
+): () => void {
+  const watch = desired.watch(prefix, desired.revision(), (events) => events.forEach(onEvent));
+  if (watch === 'expired') throw new MeshError('retryable', 'WATCH_EXPIRED', `watching ${prefix}`);
+  return () => watch.cancel();
+}
+
+// Enough to make progress, few enough for a turn well under 10 ms (I11).
+const sweepTurn = 500;
+// No Service has this key: its namespace would be empty.
+const sweepKey = '/';
+
+/** Marks every Service, some each turn; the view counts as behind until the last is marked. */
+class Sweep {
+  readonly services = new Set<ServiceKey>();
+  readonly #options: TriggerOptions;
+  readonly #mark: (key: ServiceKey, revision: Revision) => void;
+  /** Lowest revision for which another sweep is due. */
+  #due: Revision | undefined;
+  #isRunning = false;
+  #isStopped = false;
+
+  constructor(options: TriggerOptions, mark: (key: ServiceKey, revision: Revision) => void) {
+    this.#options = options;
+    this.#mark = mark;
+  }
+
+  request(revision: Revision): void {
+    this.#options.pending.expect(sweepKey, revision);
+    this.#due ??= revision;
+    if (!this.#isRunning) this.#begin();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #begin(): void {
+    const revision = this.#due;
+    this.#isRunning = revision !== undefined;
+    if (revision === undefined) return;
+    this.#due = undefined;
+    this.#options.pending.begin(sweepKey);
+    this.#step(this.services.values(), revision);
+  }
+
+  #step(rest: IterableIterator<ServiceKey>, revision: Revision): void {
+    if (this.#isStopped) return;
+    for (let count = 0; count < sweepTurn; count += 1) {
+      const next = rest.next();
+      if (next.done === true) {
+        this.#options.pending.settle(sweepKey);
+        this.#begin();
+        return;
+      }
+      this.#mark(next.value, revision);
+    }
+    this.#options.clock.soon(() => this.#step(rest, revision));
+  }
+}
+
+function serviceKeyOf({ metadata }: KubeObject): ServiceKey {
+  return toServiceKey({ namespace: metadata.namespace ?? '', name: metadata.name });
+}
+
+function policyTarget(policy: KubeObject | undefined): ServiceKey | undefined {
+  const name = (policy as ServicePolicy | undefined)?.spec?.serviceName; // by its log key
+  const namespace = policy?.metadata.namespace;
+  return name === undefined || namespace === undefined
+    ? undefined
+    : toServiceKey({ namespace, name });
+}
+
+/** Publications are named `<service>.<domain>`, and a Service's name has no dot. */
+function publishedKey(at: LogKey): ServiceKey {
+  const { namespace, name } = splitLogKey(at);
+  return toServiceKey({ namespace, name: name.split('.', 1)[0] ?? name });
+}
+
+function hasSameLabels(a: KubeObject, b: KubeObject | undefined): boolean {
+  return toCanonicalJson(a.metadata.labels ?? {}) === toCanonicalJson(b?.metadata.labels ?? {});
+}
