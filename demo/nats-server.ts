@@ -1,7 +1,7 @@
 // nats-server on this machine: found, or installed with the user's knowledge, or asked for.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 export type NatsServer =
@@ -15,6 +15,8 @@ export interface Machine {
   /** Folders of PATH. */
   readonly path: readonly string[];
   exists(path: string): boolean;
+  /** A program that we may run. */
+  isProgram(path: string): boolean;
   /** Exit code of a command whose output the user sees. */
   run(command: string, args: readonly string[]): number;
   /** Keeps package scripts from starting servers until the returned function is called. */
@@ -25,11 +27,11 @@ const systemFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/h
 
 export function findProgram(
   name: string,
-  machine: Pick<Machine, 'path' | 'exists'>,
+  machine: Pick<Machine, 'path' | 'isProgram'>,
 ): string | undefined {
   return [...machine.path, ...systemFolders]
     .map((folder) => join(folder, name))
-    .find((path) => machine.exists(path));
+    .find((path) => machine.isProgram(path));
 }
 
 /** Installs only as root with apt, and says so before. */
@@ -68,7 +70,9 @@ function installWithApt(machine: Machine, apt: string, say: (text: string) => vo
 function commandFor(machine: Machine, apt: string | undefined): string {
   if (apt !== undefined) {
     const sudo = machine.isRoot ? '' : 'sudo ';
-    return `${sudo}apt-get update && ${sudo}apt-get install -y nats-server && ${sudo}systemctl disable --now nats-server`;
+    const install = `${sudo}apt-get update && ${sudo}apt-get install -y nats-server`;
+    const isSystemd = machine.exists('/run/systemd/system');
+    return isSystemd ? `${install} && ${sudo}systemctl disable --now nats-server` : install;
   }
   if (machine.platform === 'darwin') return 'brew install nats-server';
   return 'go install github.com/nats-io/nats-server/v2@latest && export PATH="$PATH:$(go env GOPATH)/bin"';
@@ -80,6 +84,7 @@ export function thisMachine(): Machine {
     isRoot: process.getuid?.() === 0,
     path: (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
     exists: existsSync,
+    isProgram,
     run: (command, args) =>
       spawnSync(command, args, {
         stdio: ['ignore', 'inherit', 'inherit'],
@@ -88,6 +93,15 @@ export function thisMachine(): Machine {
       }).status ?? 1,
     forbidServices: forbidWithPolicy,
   };
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 const policyFile = '/usr/sbin/policy-rc.d';

@@ -5,7 +5,7 @@
 // the parts in order.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { JsonObject } from '../common/model/kube-object.ts';
@@ -116,7 +116,10 @@ function readReadyLine(
       act();
     };
     const fail = (why: string): void =>
-      settle(() => reject(new Error(`${name} did not start: ${why}; its log is ${logPath}`)));
+      settle(() => {
+        const words = [why, lastErrorIn(logPath)].filter((text) => text !== '').join(': ');
+        reject(new Error(`${name} did not start: ${words}; its log is ${logPath}`));
+      });
     const timer = clock.after(readyMs, () => fail(`no ready line after ${readyMs / 1000} s`));
     let text = '';
     child.stdin?.on('error', () => undefined); // it ended: 'exit' says so
@@ -145,4 +148,26 @@ function parseReadyLine(text: string): JsonObject | undefined {
     }
   }
   return undefined;
+}
+
+const tailBytes = 8192;
+
+/** The newest error in a log of JSON lines, as text; empty when there is none. */
+function lastErrorIn(logPath: string): string {
+  const lines = readFileSync(logPath).subarray(-tailBytes).toString('utf8').split('\n');
+  for (const line of lines.reverse()) {
+    const { level, msg, error } = parseLogLine(line);
+    if (typeof level === 'number' && level >= errorLevel) return `${String(msg)}: ${String(error)}`;
+  }
+  return '';
+}
+
+const errorLevel = 50; // pino's
+
+function parseLogLine(line: string): JsonObject {
+  try {
+    return line.startsWith('{') ? (JSON.parse(line) as JsonObject) : {}; // an object by its brace
+  } catch {
+    return {}; // cut off by the limit above
+  }
 }

@@ -5,11 +5,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Clock } from '../../common/runtime/clock.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 import {
   createCa,
   issueClientCertificate,
   issueServerCertificate,
-  type KeyPairPem,
 } from '../../common/runtime/pki.ts';
 
 export interface Credentials {

@@ -36,7 +36,6 @@ async function run(values: SettingValues, log: Log, lifecycle: Lifecycle): Promi
   const octet = values.number('octet') ?? 1;
   const credentials = await openCredentials({ folder: dataDir, cluster: name, clock });
   const store = await openLmdbStore({ path: join(dataDir, 'log'), chance, log });
-  lifecycle.onClose({ name: 'store', close: () => store.close() });
   const desired = await createDesired({ store, clock, log, metrics });
   lifecycle.onClose({ name: 'desired', close: () => desired.close() });
   const loadBalancers = createLoadBalancers({ cluster: name, log });

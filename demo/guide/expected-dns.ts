@@ -24,7 +24,10 @@ export function globalNameOf(scope: DnsScope): string {
   return toGlobalName(nginx, scope);
 }
 
-/** First answer per name: `A 127.11.0.1 127.12.0.1` or `CNAME name`. */
+/**
+ * First answer per name: `A 127.11.0.1 127.12.0.1` or `CNAME name`. With no healthy shard anywhere
+ * the global name still carries all addresses (the fail-open set).
+ */
 export function expectedAnswers(
   clusters: readonly MemberCluster[],
   addresses: ReadonlyMap<string, string>,
@@ -37,7 +40,9 @@ export function expectedAnswers(
       .map(({ name }) => addresses.get(name) ?? '?')
       .sort()
       .join(' ')}`;
-  const answers = new Map([[globalNameOf(scope), addressesOf(clusters)]]);
+  const failOpen = `A ${[...addresses.values()].sort().join(' ')}`;
+  const global = healthy.size === 0 ? failOpen : addressesOf(clusters);
+  const answers = new Map([[globalNameOf(scope), global]]);
   for (const region of new Set(clusters.map((cluster) => cluster.region))) {
     const inRegion = clusters.filter((cluster) => cluster.region === region);
     const hasHealthy = inRegion.some(({ name }) => healthy.has(name));

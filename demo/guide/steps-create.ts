@@ -15,6 +15,7 @@ const earlier = {
 const adopter = 'aws-us-east-1a';
 const shardsMs = 30_000;
 const dnsMs = 20_000;
+const wantedTtlSeconds = 60; // the coordinator's default
 
 export const createSteps: readonly Step[] = [
   {
@@ -107,7 +108,13 @@ export const createSteps: readonly Step[] = [
     title: 'a Pod in each cluster makes A records at zone, region and global',
     run: async (world) => {
       await Promise.all(world.clusters.map(({ name }) => runPod(world, name)));
-      return world.eventually(dnsMs, () => world.dnsShows(world.clusters.map(({ name }) => name)));
+      const saw = await world.eventually(dnsMs, () =>
+        world.dnsShows(world.clusters.map(({ name }) => name)),
+      );
+      const ttlSeconds = await world.ttlSeconds();
+      if (ttlSeconds !== wantedTtlSeconds)
+        throw new StepFailure(`${saw}, TTL ${ttlSeconds ?? '?'}`);
+      return `${saw}, TTL ${ttlSeconds}`;
     },
   },
   {

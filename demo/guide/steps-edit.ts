@@ -1,11 +1,15 @@
 // The guide, fourth part: edits reach every shard, hand-made changes are repaired, the state is
 // shown at a glance, and deletion leaves what it should: nothing, or the shards alone.
 
+import { federationContext } from '../clusters.ts';
 import { everyNameIs, fetchText, oneLine, portsOf } from './steps-create.ts';
+import { recoveryMs } from './steps-health.ts';
 import { seen, StepFailure, type Step } from './step.ts';
 import { publicAddressOf, type ServiceView, type World } from './world.ts';
 
 const handEdited = 'gce-us-central1-f';
+const unplaced = 'openstack-regionone';
+const absent = 'aws-us-east-1a';
 const editMs = 20_000;
 const manifest = 'examples/services/nginx.yaml';
 
@@ -31,7 +35,7 @@ export const editSteps: readonly Step[] = [
       const answer = await world.eventually(editMs, () => answers(`http://${address}:8080/`));
       await patchPort(world, 80);
       await everyShard(world, (shard) => seen(portsOf(shard) === '80', `ports ${portsOf(shard)}`));
-      await world.eventually(editMs, () => world.dnsShows(namesOf(world)));
+      await world.eventually(recoveryMs, () => world.dnsShows(namesOf(world)));
       return `${shards}; ${answer}`;
     },
   },
@@ -57,7 +61,25 @@ export const editSteps: readonly Step[] = [
           shard !== undefined && shard.metadata.uid !== old && publicAddressOf(shard) !== undefined;
         return seen(isNew, `uid ${old ?? '?'} -> ${shard?.metadata.uid ?? 'none'}`);
       });
-      return `${made}; ${await world.eventually(editMs, () => world.dnsShows(namesOf(world)))}`;
+      return `${made}; ${await world.eventually(recoveryMs, () => world.dnsShows(namesOf(world)))}`;
+    },
+  },
+  {
+    title: 'a policy takes one cluster out: its shard goes, and its Pods get the nearest other',
+    run: async (world) => {
+      const rest = namesOf(world).filter((name) => name !== unplaced);
+      await world.member(federationContext, ['create', '-f', '-'], policyFor(rest));
+      await world.eventually(editMs, () => shardIsGone(world, unplaced));
+      const dns = await world.eventually(editMs, () => world.dnsShows(rest));
+      const addresses = await world.addresses();
+      const pods = await world.eventually(editMs, async () => {
+        const answer = await world.resolve(unplaced, `nginx.default.${world.demo.federation}`);
+        const isRemote = rest.some((name) => answer.includes(addresses.get(name) ?? '?'));
+        return seen(isRemote, `a Pod of ${unplaced} gets ${answer}`);
+      });
+      await world.federation('delete', 'servicepolicy', 'nginx');
+      await world.eventually(recoveryMs, () => world.dnsShows(namesOf(world)));
+      return `${dns}; ${pods}`;
     },
   },
   {
@@ -114,24 +136,49 @@ export const editSteps: readonly Step[] = [
     title: 'create again: the orphans are adopted and every record is back',
     run: async (world) => {
       await world.federation('create', '-f', manifest);
-      return world.eventually(editMs, () => world.dnsShows(namesOf(world)));
+      return world.eventually(recoveryMs, () => world.dnsShows(namesOf(world)));
     },
   },
   {
-    title: 'delete removes every shard and every record',
+    title: 'delete removes every shard and every record, at an absent cluster when it returns',
     run: async (world) => {
-      await world.federation('delete', 'service', 'nginx', '--timeout=20s');
-      const gone = await everyShard(world, (shard) =>
-        seen(shard === undefined, shard === undefined ? 'gone' : 'still there'),
-      );
-      const dns = await world.eventually(editMs, () => everyNameIs(world, 'NXDOMAIN'));
-      return `${gone}; ${dns}; ${await world.eventually(editMs, () => noneLeft(world))}`;
+      await world.ctl('kill', `${absent}/agent`);
+      try {
+        await world.federation('delete', 'service', 'nginx', '--timeout=20s');
+        const dns = await world.eventually(editMs, () => everyNameIs(world, 'NXDOMAIN'));
+        const present = namesOf(world).filter((name) => name !== absent);
+        for (const name of present) await world.eventually(editMs, () => shardIsGone(world, name));
+        await world.ctl('start', `${absent}/agent`);
+        const late = await world.eventually(editMs, () => shardIsGone(world, absent));
+        return `${dns}; gone in ${present.join(', ')}; ${late}`;
+      } finally {
+        // It runs already unless something above went wrong.
+        await world.ctl('start', `${absent}/agent`).catch(() => undefined);
+      }
     },
+  },
+  {
+    title: 'nothing is left',
+    run: async (world) => world.eventually(editMs, () => noneLeft(world)),
   },
 ];
 
 function namesOf(world: World): readonly string[] {
   return world.clusters.map(({ name }) => name);
+}
+
+async function shardIsGone(world: World, cluster: string): Promise<ReturnType<typeof seen>> {
+  const isGone = (await world.nginxIn(cluster)) === undefined;
+  return seen(isGone, `shard in ${cluster}: ${isGone ? 'gone' : 'still there'}`);
+}
+
+function policyFor(clusters: readonly string[]): string {
+  return JSON.stringify({
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'ServicePolicy',
+    metadata: { name: 'nginx' },
+    spec: { serviceName: 'nginx', placement: { clusters } },
+  });
 }
 
 async function everyShard(

@@ -1,7 +1,7 @@
 // The guide, third part: agents, API servers, whole clusters and our own processes die, hang and
 // come back. Each step undoes its own damage, also when it fails.
 
-import { annotateReady, resolvesTo, resolvesToCluster } from './steps-health.ts';
+import { annotateReady, recoveryMs, resolvesTo, resolvesToCluster } from './steps-health.ts';
 import { seen, StepFailure, type Step } from './step.ts';
 import type { World } from './world.ts';
 
@@ -39,14 +39,36 @@ export const failureSteps: readonly Step[] = [
     run: (world) => world.eventually(verdictMs, () => readyConditionIs(world, aws, 'True')),
   },
   {
-    title: 'an API server hangs: DNS does not change',
+    title: 'an API server hangs: the cluster is shown as stale, and DNS does not change',
     run: (world) =>
       between(
         world,
         () => world.ctl('stop', f),
         () => world.ctl('cont', f),
-        () => world.steadily(watchMs, () => world.dnsShows(all)),
+        async () => {
+          const [dns, condition] = await Promise.all([
+            world.steadily(watchMs, () => world.dnsShows(all)),
+            world.eventually(verdictMs, () => readyConditionIs(world, f, 'Unknown')),
+          ]);
+          return `${condition}; ${dns}`;
+        },
       ),
+  },
+  {
+    title:
+      'one hung cluster delays no other: an edit reaches the rest at once, and it when it wakes',
+    run: async (world) => {
+      const others = await between(
+        world,
+        () => world.ctl('stop', openstack),
+        () => world.ctl('cont', openstack),
+        async () => {
+          await labelService(world, 'hung', 'one');
+          return labelReaches(world, [a, f, aws], 'hung', 'one', 5_000);
+        },
+      );
+      return `${others}; then ${await labelReaches(world, [openstack], 'hung', 'one', verdictMs)}`;
+    },
   },
   {
     title: 'a whole cluster dies: withdrawn from DNS',
@@ -61,7 +83,7 @@ export const failureSteps: readonly Step[] = [
     run: async (world) => {
       await world.ctl('start', aws);
       await world.ctl('start', `${aws}/agent`);
-      return world.eventually(verdictMs, () => world.dnsShows(all));
+      return world.eventually(recoveryMs, () => world.dnsShows(all));
     },
   },
   {
@@ -84,33 +106,19 @@ export const failureSteps: readonly Step[] = [
   },
   {
     title: 'the coordinator is back: DNS answers for all that is healthy',
-    run: (world) => world.eventually(dnsMs, () => world.dnsShows(all)),
+    run: (world) => world.eventually(recoveryMs, () => world.dnsShows(all)),
   },
   {
     title: 'an acknowledged write survives kill -9 of the coordinator, and DNS does not change',
     run: async (world) => {
-      await world.federation(
-        'label',
-        '--overwrite',
-        'service',
-        'nginx',
-        'written-before=the-crash',
-      );
+      await labelService(world, 'written-before', 'the-crash');
       await world.ctl('kill', 'coordinator');
       await world.ctl('start', 'coordinator');
       const dns = await world.steadily(3_000, () => world.dnsShows(all));
-      const text = await world.federation(
-        'get',
-        'service',
-        'nginx',
-        '-o',
-        'jsonpath={.metadata.labels}',
-      );
+      const path = 'jsonpath={.metadata.labels}';
+      const text = await world.federation('get', 'service', 'nginx', '-o', path);
       if (!text.includes('the-crash')) throw new StepFailure(`labels after the restart: ${text}`);
-      const shard = await world.eventually(dnsMs, async () => {
-        const label = (await world.nginxIn(f))?.metadata.labels?.['written-before'];
-        return seen(label === 'the-crash', `shard in ${f}: written-before=${label ?? 'absent'}`);
-      });
+      const shard = await labelReaches(world, all, 'written-before', 'the-crash', dnsMs);
       return `${shard}; ${dns}`;
     },
   },
@@ -124,11 +132,62 @@ export const failureSteps: readonly Step[] = [
       const gone = await world
         .eventually(dnsMs, () => world.dnsShows([a, f, aws]))
         .finally(() => annotateReady(world, openstack, 'true'));
-      await world.eventually(dnsMs, () => world.dnsShows(all));
+      await world.eventually(recoveryMs, () => world.dnsShows(all));
       return `${dns}; ${back}; ${gone}`;
     },
   },
+  {
+    title: 'every process is killed and started again in turn: the state is the same in the end',
+    run: async (world) => {
+      const before = await identities(world);
+      const parts = [...all.flatMap((name) => [name, `${name}/agent`]), 'coordinator', 'nats'];
+      for (const part of parts) {
+        await world.ctl('kill', part);
+        await world.ctl('start', part);
+      }
+      for (const name of all) {
+        await world.eventually(verdictMs, () => readyConditionIs(world, name, 'True'));
+      }
+      const dns = await world.eventually(recoveryMs, () => world.dnsShows(all));
+      const after = await identities(world);
+      if (after !== before) throw new StepFailure(`shards before: ${before}, after: ${after}`);
+      return `${parts.length} processes; ${dns}; the same shards`;
+    },
+  },
 ];
+
+async function labelService(world: World, name: string, value: string): Promise<void> {
+  await world.federation('label', '--overwrite', 'service', 'nginx', `${name}=${value}`);
+}
+
+async function labelReaches(
+  world: World,
+  clusters: readonly string[],
+  name: string,
+  value: string,
+  withinMs: number,
+): Promise<string> {
+  await Promise.all(
+    clusters.map((cluster) =>
+      world.eventually(withinMs, async () => {
+        const label = (await world.nginxIn(cluster))?.metadata.labels?.[name];
+        return seen(label === value, `${cluster}: ${name}=${label ?? 'absent'}`);
+      }),
+    ),
+  );
+  return `${name}=${value} in ${clusters.join(', ')}`;
+}
+
+/** Which objects the shards are, and what they say. */
+async function identities(world: World): Promise<string> {
+  const shards = await Promise.all(
+    all.map(async (name) => {
+      const { metadata, spec } = (await world.nginxIn(name)) ?? {};
+      return `${name} ${metadata?.uid ?? 'none'} ${JSON.stringify(spec)}`;
+    }),
+  );
+  return shards.join('; ');
+}
 
 async function between(
   world: World,

@@ -52,6 +52,8 @@ export interface World {
   answers(): Promise<ReadonlyMap<string, string>>;
   /** Whether DNS says exactly that these clusters have healthy shards. */
   dnsShows(healthy: readonly string[]): Promise<Seen>;
+  /** TTL of the global name's answer, in seconds. */
+  ttlSeconds(): Promise<number | undefined>;
   /** What the resolver of a cluster answers to its Pods. */
   resolve(cluster: string, name: string): Promise<string>;
   /** Looks again and again until it is as wanted; throws StepFailure when the time is up. */
@@ -131,6 +133,8 @@ export function createWorld(options: {
       if (faults.length > 0) return seen(false, faults.join('; '));
       return seen(true, `${globalNameOf(demo)} -> ${answered.get(globalNameOf(demo)) ?? ''}`);
     },
+    ttlSeconds: async () =>
+      (await askDns(demo.dns, globalNameOf(demo), clock))?.answers[0]?.ttlSeconds,
     resolve: async (cluster, name) =>
       toAnswer(await askDns(demo.clusters[cluster]?.resolver ?? '', name, clock)),
     eventually: (withinMs, look) => lookUntil(clock, withinMs, look),

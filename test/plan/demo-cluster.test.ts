@@ -186,7 +186,7 @@ test('nodes carry zone and region labels only where the cluster has them', (t) =
   t.false(Object.keys(bare?.metadata.labels ?? {}).some((label) => label.startsWith('topology.')));
   const [labelled] = planNodes({ ...place, zone: 'z', region: 'r', provider: 'aws' }, facts.now);
   t.is(labelled?.metadata.labels?.['topology.kubernetes.io/zone'], 'z');
-  t.regex((labelled?.spec as { providerID: string }).providerID, /^aws:\/\/\/z\//);
+  t.like(labelled?.spec, { providerID: `aws:///z/i-${labelled?.metadata.name ?? ''}` });
   t.true(
     planNodes(place, facts.now).some(
       ({ metadata }) => metadata.name === chooseNode(place, 'nginx').name,

@@ -57,6 +57,7 @@ function machine(given: Partial<Machine> & { readonly files: readonly string[] }
       isRoot: false,
       path: ['/usr/bin'],
       exists: (path) => files.has(path),
+      isProgram: (path) => files.has(path),
       run: (command, args) => {
         commands.push([command, ...args].join(' '));
         if (args.includes('install')) files.add('/usr/sbin/nats-server');
