@@ -1,0 +1,84 @@
+// The coordinator as a process of the bench, on free ports, with its own nats-server, and what it
+// uses of the machine. Adapter (child process, HTTP).
+
+import { join } from 'node:path';
+import type { JsonObject } from '../common/model/kube-object.ts';
+import { systemChance } from '../common/runtime/chance.ts';
+import { systemClock } from '../common/runtime/clock.ts';
+import type { KubeClient } from '../common/runtime/kube-client.ts';
+import { connectFederation } from '../demo/federation-api.ts';
+import { isAlive, signalIfThere } from '../demo/leftovers.ts';
+import { natsPid } from '../demo/nats-process.ts';
+import { createPart } from '../demo/part.ts';
+import type { BenchContext } from './main.ts';
+
+export interface CoordinatorProcess {
+  /** host:port for agents. */
+  readonly mesh: string;
+  /** URL of its metrics and health. */
+  readonly admin: string;
+  readonly kube: KubeClient;
+}
+
+export interface Usage {
+  readonly cpuMs: number;
+  readonly rssMiB: number;
+}
+
+const endMs = 4_000;
+
+/** Ends with the lifecycle of `context`. */
+export async function startCoordinator(context: BenchContext): Promise<CoordinatorProcess> {
+  const { dir, natsServer, lifecycle, say } = context;
+  const dataDir = join(dir, 'coordinator');
+  const any = '127.0.0.1:0';
+  const listens = ['api', 'mesh', 'nats', 'dns', 'admin'].flatMap((name) => [
+    `--${name}-listen`,
+    any,
+  ]);
+  const part = createPart(
+    {
+      name: 'coordinator',
+      script: 'coordinator/main.js',
+      logPath: join(dir, 'coordinator.log'),
+      args: ['--data-dir', dataDir, '--nats-server', natsServer, '--allow-loopback', ...listens],
+    },
+    { clock: systemClock, onUnexpectedEnd: (how) => say(`the coordinator ended (${how})`) },
+  );
+  lifecycle.onClose({
+    name: 'coordinator',
+    close: async () => {
+      const nats = natsPid(join(dataDir, 'nats', 'nats.pid'));
+      await part.end(endMs);
+      // The coordinator ends its nats-server itself, unless it was killed and could not.
+      if (nats !== undefined && isAlive(nats)) signalIfThere(nats, 'SIGKILL');
+    },
+  });
+  const ready = await part.start();
+  const kube = await connectFederation({
+    kubeconfig: textOf(ready, 'kubeconfig'),
+    clock: systemClock,
+    chance: systemChance,
+  });
+  lifecycle.onClose({ name: 'client', close: async () => kube.close() });
+  return { mesh: textOf(ready, 'mesh'), admin: textOf(ready, 'admin'), kube };
+}
+
+const usageMs = 5_000;
+
+/** CPU time since its start and resident memory, as its metrics say. */
+export async function readUsage(admin: string): Promise<Usage> {
+  const response = await fetch(`${admin}/metrics`, { signal: AbortSignal.timeout(usageMs) });
+  const text = await response.text();
+  const valueOf = (metric: string): number =>
+    Number(new RegExp(`^${metric} (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+  return {
+    cpuMs: Math.round(valueOf('process_cpu_seconds_total') * 1000),
+    rssMiB: Math.round(valueOf('process_resident_memory_bytes') / 2 ** 20),
+  };
+}
+
+function textOf(object: JsonObject, field: string): string {
+  const value = object[field];
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,151 @@
+// From the acknowledged creation of a Service at the coordinator to the Service in every cluster's
+// store: one after another, then a burst. Each cluster's own process says when its store had it.
+
+import { join } from 'node:path';
+import type { KubeObject } from '../common/model/kube-object.ts';
+import { systemClock } from '../common/runtime/clock.ts';
+import type { KubeClient } from '../common/runtime/kube-client.ts';
+import { makeJoinToken, waitForClusters } from '../demo/federation-api.ts';
+import { readUsage, startCoordinator } from './coordinator-process.ts';
+import type { BenchContext } from './main.ts';
+import { noteConditions, type Report } from './report.ts';
+import type { BenchCommand } from './settings.ts';
+import { sharedMs } from './shared-clock.ts';
+import { summarize } from './statistics.ts';
+import type { Applied, WorkerCluster } from './worker-messages.ts';
+import { createWorkerPool, type WorkerPool } from './worker-pool.ts';
+
+type Command = Extract<BenchCommand, { readonly kind: 'create-to-applied' }>;
+
+interface Creation {
+  readonly sentMs: number;
+  readonly acknowledgedMs: number;
+  readonly applied: readonly Applied[];
+}
+
+const workers = 4;
+const readyMs = 60_000;
+const appliedMs = 30_000;
+const tokensAtOnce = 8;
+// Create acknowledged -> applied in 100 clusters, p99.
+const goal = { of: 'p99', ms: 500 } as const;
+
+export async function measureCreateToApplied(
+  command: Command,
+  context: BenchContext,
+): Promise<Report> {
+  const { agents, services, burst } = command;
+  const { say, lifecycle, dir } = context;
+  const conditions = noteConditions(systemClock);
+  say('starting the coordinator');
+  const { kube, mesh, admin } = await startCoordinator(context);
+  const pool = createWorkerPool({
+    workers,
+    dataDir: join(dir, 'agents'),
+    clock: systemClock,
+    say,
+  });
+  lifecycle.onClose({ name: 'workers', close: async () => void (await pool.end()) });
+  say(`joining ${agents} clusters`);
+  const joinStart = sharedMs();
+  const clusters = await makeClusters(kube, agents);
+  await pool.start(mesh, clusters);
+  const names = clusters.map(({ name }) => name);
+  const missing = await waitForClusters(kube, names, { clock: systemClock, withinMs: readyMs });
+  if (missing.length > 0) throw new Error(`not Ready: ${missing.join(', ')}`);
+  const joinedMs = sharedMs() - joinStart;
+
+  const before = await readUsage(admin);
+  say(`creating ${services} Services one after another`);
+  const single: Creation[] = [];
+  for (let index = 0; index < services; index += 1)
+    single.push(await create(kube, pool, `single-${index}`));
+  const between = await readUsage(admin);
+  say(`creating ${burst} Services at once`);
+  const together = await Promise.all(
+    Array.from({ length: burst }, (_, index) => create(kube, pool, `burst-${index}`)),
+  );
+  const after = await readUsage(admin);
+  const used = await pool.end();
+  return {
+    bench: command.kind,
+    settings: { agents, workers, services, burst },
+    conditions: conditions(),
+    measures: [
+      { name: 'create sent -> acknowledged', summary: summarize(single.map(answerMs)) },
+      { name: 'acknowledged -> each cluster', summary: summarize(single.flatMap(eachMs)) },
+      { name: 'acknowledged -> last cluster', summary: summarize(single.map(lastMs)), goal },
+      { name: 'burst: sent -> acknowledged', summary: summarize(together.map(answerMs)) },
+      { name: 'burst: acknowledged -> each', summary: summarize(together.flatMap(eachMs)) },
+      { name: 'burst: acknowledged -> last', summary: summarize(together.map(lastMs)) },
+    ],
+    facts: {
+      'all clusters joined and Ready, ms': Math.round(joinedMs),
+      'coordinator CPU per Service one by one, ms': Math.round(
+        (between.cpuMs - before.cpuMs) / services,
+      ),
+      'coordinator memory after, MiB': after.rssMiB,
+      'workers CPU in all, ms': used.cpuMs,
+      'workers memory together, MiB': used.rssMiB,
+    },
+  };
+}
+
+/** Each cluster gets a join token through the API, as a user would make it. */
+async function makeClusters(kube: KubeClient, count: number): Promise<readonly WorkerCluster[]> {
+  const clusters: WorkerCluster[] = [];
+  for (let from = 0; from < count; from += tokensAtOnce) {
+    const indexes = Array.from(
+      { length: Math.min(tokensAtOnce, count - from) },
+      (_, offset) => from + offset,
+    );
+    const made = await Promise.all(
+      indexes.map(async (index) => {
+        const name = `bench-${index}`;
+        return { name, index, token: await makeJoinToken(kube, name) };
+      }),
+    );
+    clusters.push(...made);
+  }
+  return clusters;
+}
+
+async function create(kube: KubeClient, pool: WorkerPool, name: string): Promise<Creation> {
+  const sentMs = sharedMs();
+  await kube.create({ apiVersion: 'v1', plural: 'services', namespace }, toService(name));
+  const acknowledgedMs = sharedMs();
+  return {
+    sentMs,
+    acknowledgedMs,
+    applied: await pool.applied(`${namespace}/${name}`, appliedMs),
+  };
+}
+
+const namespace = 'default';
+
+/** The guide's nginx. */
+function toService(name: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, labels: { run: name } },
+    spec: {
+      type: 'LoadBalancer',
+      selector: { run: name },
+      ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 80 }],
+    },
+  };
+}
+
+function answerMs({ sentMs, acknowledgedMs }: Creation): number {
+  return acknowledgedMs - sentMs;
+}
+
+/** Below zero where a cluster had it before the user had his answer. */
+function eachMs({ acknowledgedMs, applied }: Creation): readonly number[] {
+  return applied.map(({ atMs }) => atMs - acknowledgedMs);
+}
+
+function lastMs(creation: Creation): number {
+  return Math.max(...eachMs(creation));
+}

@@ -1,0 +1,106 @@
+// Benchmarks of the whole mesh on one machine: `npm run bench -- NAME`. Results go to stdout,
+// progress to stderr; everything that was started is ended, also on Ctrl-C.
+//
+// Next files to read: create-to-applied.ts, failover.ts.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { keepProcessAlive, systemClock } from '../common/runtime/clock.ts';
+import { createLifecycle, type Lifecycle } from '../common/runtime/lifecycle.ts';
+import { createLog, describeError } from '../common/runtime/log.ts';
+import { findProgram, thisMachine } from '../demo/nats-server.ts';
+import { measureCreateToApplied } from './create-to-applied.ts';
+import { measureFailover } from './failover.ts';
+import { toJson, toTable, type Report } from './report.ts';
+import { parseBenchCommand, type BenchCommand } from './settings.ts';
+
+const exitCodes = { ok: 0, failed: 1, usage: 2, natsMissing: 3, interrupted: 130 } as const;
+
+type Run = Extract<BenchCommand, { readonly kind: 'create-to-applied' | 'failover' }>;
+
+export interface BenchContext {
+  /** A temporary folder, removed at the end. */
+  readonly dir: string;
+  readonly natsServer: string;
+  readonly lifecycle: Lifecycle;
+  /** One line of progress. */
+  readonly say: (text: string) => void;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function main(): Promise<number> {
+  const command = parseBenchCommand(process.argv.slice(2), readVersion());
+  switch (command.kind) {
+    case 'print':
+      process.stdout.write(command.text);
+      return exitCodes.ok;
+    case 'error':
+      say(command.message);
+      return exitCodes.usage;
+    default:
+      return runBench(command);
+  }
+}
+
+async function runBench(command: Run): Promise<number> {
+  const natsServer = findProgram('nats-server', thisMachine());
+  if (natsServer === undefined) {
+    say('The bench needs nats-server, which is not on PATH. `npm run demo` says how to get it.');
+    return exitCodes.natsMissing;
+  }
+  const alive = keepProcessAlive();
+  const log = createLog({ level: 'warn', format: 'pretty', name: 'bench' });
+  const lifecycle = createLifecycle({ clock: systemClock, log });
+  endOnSignals(lifecycle);
+  try {
+    const dir = makeTemporaryDir(lifecycle);
+    const report = await measure(command, { dir, natsServer, lifecycle, say });
+    process.stdout.write(`${command.isJson ? toJson(report) : toTable(report)}\n`);
+    return exitCodes.ok;
+  } catch (error) {
+    say(describeError(error));
+    return exitCodes.failed;
+  } finally {
+    await lifecycle.close();
+    alive.cancel();
+  }
+}
+
+function measure(command: Run, context: BenchContext): Promise<Report> {
+  return command.kind === 'failover'
+    ? measureFailover(command, context)
+    : measureCreateToApplied(command, context);
+}
+
+function makeTemporaryDir(lifecycle: Lifecycle): string {
+  const dir = mkdtempSync(join(tmpdir(), 'isthmus-bench-'));
+  // Closed last, since it was opened first.
+  lifecycle.onClose({
+    name: 'temporary folder',
+    close: async () => rmSync(dir, { recursive: true, force: true }),
+  });
+  return dir;
+}
+
+/** A second signal ends the bench at once; its processes then end by themselves. */
+function endOnSignals(lifecycle: Lifecycle): void {
+  let isEnding = false;
+  const end = (): void => {
+    if (isEnding) process.exit(exitCodes.interrupted);
+    isEnding = true;
+    say('stopping everything');
+    void lifecycle.close().finally(() => process.exit(exitCodes.interrupted));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version; // our own file
+}
+
+process.exitCode = await main();

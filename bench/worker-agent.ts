@@ -1,0 +1,131 @@
+// One agent of a worker process: the real agent with its real adapters (gRPC, NATS, LMDB), wired as
+// agent/main.ts does, against a simulated cluster.
+
+import { join } from 'node:path';
+import { createAgent, type Agent } from '../agent/agent.ts';
+import type { BusConnector } from '../agent/agent-ports.ts';
+import { createNodeHostLookup } from '../agent/resolver/node-host-lookup.ts';
+import { openAgentRecord } from '../agent/session/agent-record.ts';
+import { createGrpcDialer } from '../agent/session/grpc-dialer.ts';
+import { openLmdbRecord } from '../agent/session/lmdb-record.ts';
+import { createAgentSession } from '../agent/session/loop.ts';
+import type { AgentRecord } from '../agent/session/record.ts';
+import { toClusterName, type ClusterName, type ServiceKey } from '../common/model/ids.ts';
+import { clusterInboxPrefix } from '../common/pure/inbox.ts';
+import type { Chance } from '../common/runtime/chance.ts';
+import type { Clock } from '../common/runtime/clock.ts';
+import { createLog, describeError, type Log } from '../common/runtime/log.ts';
+import { silentMetrics } from '../common/runtime/metrics.ts';
+import { connectNats } from '../common/runtime/nats-bus.ts';
+import type { Address } from '../common/runtime/settings.ts';
+import { createTcpProber } from '../common/runtime/tcp-prober.ts';
+import { createSimulatedCluster } from './simulated-cluster.ts';
+import type { WorkerCluster } from './worker-messages.ts';
+
+export interface BenchAgent {
+  /** Resolves when the session is open. */
+  joined(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Runtime {
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
+const metrics = silentMetrics;
+
+export async function startBenchAgent(options: {
+  readonly cluster: WorkerCluster;
+  readonly coordinator: Address;
+  readonly dataDir: string;
+  readonly onService: (key: ServiceKey) => void;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}): Promise<BenchAgent> {
+  const { clock, chance } = options;
+  const cluster = toClusterName(options.cluster.name);
+  const log = createLog({ level: 'error', format: 'json', name: 'bench-agent' }).with({ cluster });
+  const simulated = await createSimulatedCluster({ ...options.cluster, ...options });
+  const record = await openAgentRecord(openLmdbRecord(join(options.dataDir, cluster)));
+  const started: { agent?: Agent } = {}; // the session describes the agent that is made with it
+  const session = createAgentSession({
+    dialer: createGrpcDialer({ coordinator: options.coordinator, clock }),
+    record,
+    cluster,
+    token: () => options.cluster.token,
+    agentVersion: 'bench',
+    topology: () =>
+      started.agent?.topology() ?? { zones: [], region: undefined, provider: undefined },
+    kubernetesVersion: () => started.agent?.kubernetesVersion() ?? '',
+    clock,
+    chance,
+    log,
+    metrics,
+  });
+  const agent = createAgent(
+    {
+      kube: simulated.kube,
+      session,
+      busConnector: toBusConnector(cluster, record, { clock, chance }, log),
+      prober: createTcpProber({ clock }),
+      hostLookup: createNodeHostLookup(),
+      recordedTopology: {
+        read: record.topology,
+        write: (topology) => {
+          record.writeTopology(topology).catch((error: unknown) => {
+            log.error('cannot record the topology', { error: describeError(error) });
+          });
+        },
+      },
+      clock,
+      chance,
+      log,
+      metrics,
+    },
+    {
+      cluster,
+      declared: { zone: undefined, region: undefined, provider: undefined },
+      guard: { allowedNamespaces: [], removalsPerMinute: 60 },
+      allowLoopback: true,
+    },
+  );
+  started.agent = agent;
+  const welcomed = new Promise<void>((resolve) => session.onWelcome(() => resolve()));
+  await agent.start();
+  return {
+    joined: () => welcomed,
+    stop: async () => {
+      await agent.stop();
+      await simulated.close();
+      await record.close();
+    },
+  };
+}
+
+function toBusConnector(
+  cluster: ClusterName,
+  record: AgentRecord,
+  { clock, chance }: Runtime,
+  log: Log,
+): BusConnector {
+  return {
+    identity: (urls) => [...urls, record.identity()?.certPem].join(),
+    connect: (urls) => {
+      const identity = record.identity();
+      if (identity?.certPem === undefined || identity.caPem === undefined)
+        throw new Error('no certificate for the bus yet');
+      const { caPem, certPem, keyPem } = identity;
+      return connectNats({
+        urls,
+        name: `isthmus-agent ${cluster}`,
+        tls: { caPem, certPem, keyPem },
+        inboxPrefix: clusterInboxPrefix(cluster),
+        clock,
+        chance,
+        log,
+        metrics,
+      });
+    },
+  };
+}

@@ -1,0 +1,31 @@
+// What the bench and its worker processes say to each other, over Node's IPC channel.
+
+export interface WorkerCluster {
+  readonly name: string;
+  /** From 0, over all workers: gives the cluster its addresses and its place. */
+  readonly index: number;
+  readonly token: string;
+}
+
+export type ToWorker =
+  | {
+      readonly kind: 'start';
+      /** host:port for agents. */
+      readonly coordinator: string;
+      readonly dataDir: string;
+      readonly clusters: readonly WorkerCluster[];
+    }
+  | { readonly kind: 'stop' };
+
+export interface Applied {
+  readonly cluster: string;
+  readonly service: string;
+  /** sharedMs() when the cluster's store had it. */
+  readonly atMs: number;
+}
+
+export type FromWorker =
+  | { readonly kind: 'joined'; readonly clusters: readonly string[] }
+  | { readonly kind: 'applied'; readonly applied: readonly Applied[] }
+  | { readonly kind: 'usage'; readonly cpuMs: number; readonly rssMiB: number }
+  | { readonly kind: 'failed'; readonly why: string };
