@@ -20,8 +20,13 @@ export async function connectFederation(options: {
   return connectKube({ config, clock, chance });
 }
 
+export interface MadeToken {
+  readonly name: string;
+  readonly token: string;
+}
+
 /** A token with which only `cluster` can join, within the hour. */
-export async function makeJoinToken(kube: KubeClient, cluster: string): Promise<string> {
+export async function makeJoinToken(kube: KubeClient, cluster: string): Promise<MadeToken> {
   const created = (await kube.create(
     { apiVersion, plural: 'jointokens' },
     {
@@ -33,7 +38,12 @@ export async function makeJoinToken(kube: KubeClient, cluster: string): Promise<
   )) as JoinToken; // the API answers with the kind that was created
   const token = created.status?.token;
   if (token === undefined) throw new Error(`the API made no join token for ${cluster}`);
-  return token;
+  return { name: created.metadata.name, token };
+}
+
+/** Once its cluster has joined, nobody needs a token any more. */
+export async function removeJoinToken(kube: KubeClient, { name }: MadeToken): Promise<void> {
+  await kube.delete({ apiVersion, plural: 'jointokens' }, name, {});
 }
 
 /** Resolves with the names that are not Ready when all are, or when the time is up. */

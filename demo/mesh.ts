@@ -21,7 +21,12 @@ import {
 import { helpFor } from './cluster/load-balancers.ts';
 import type { ControlAnswer } from './control-socket.ts';
 import { mergeKubeconfigs, writeDemoFile, writeWhole, type DemoFile } from './demo-file.ts';
-import { connectFederation, makeJoinToken, waitForClusters } from './federation-api.ts';
+import {
+  connectFederation,
+  makeJoinToken,
+  removeJoinToken,
+  waitForClusters,
+} from './federation-api.ts';
 import { toLayout, type Layout } from './layout.ts';
 import { endLeftovers, isAlive, loadState, saveState, signalIfThere } from './leftovers.ts';
 import { actOnNats, natsPid, watchNatsPid } from './nats-process.ts';
@@ -159,18 +164,21 @@ function createMesh(options: MeshOptions, choices: Choices): Mesh {
     const kube = await connectFederation({ ...options, kubeconfig: kubeconfigOf(coordinatorName) });
     try {
       say('joining each cluster with a token of its own and starting its agent');
-      await Promise.all(
+      const tokens = await Promise.all(
         memberClusters.map(async (cluster) => {
           const tokenFile = `${layout.clusterDir(cluster.name)}/join-token`;
-          writeWhole(tokenFile, await makeJoinToken(kube, cluster.name));
+          const made = await makeJoinToken(kube, cluster.name);
+          writeWhole(tokenFile, made.token);
           const kubeconfig = kubeconfigOf(cluster.name);
           await startPart(agentPart(cluster, choices, { kubeconfig, tokenFile }));
+          return made;
         }),
       );
       say('waiting until every cluster is Ready');
       const names = memberClusters.map(({ name }) => name);
       const missing = await waitForClusters(kube, names, { clock, withinMs: joinMs });
       if (missing.length > 0) say(`not Ready yet: ${missing.join(', ')}; see ${layout.logs}`);
+      else await Promise.all(tokens.map((made) => removeJoinToken(kube, made)));
     } finally {
       kube.close();
     }
