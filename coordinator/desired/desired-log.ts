@@ -97,7 +97,7 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
   };
 }
 
-/** The object as written, also when a later write has replaced it already; the last one if deleted. */
+/** The object as written, also when a later write has replaced it; the last one if deleted. */
 function toWritten(
   view: MemoryView,
   request: DesiredWrite,
@@ -124,7 +124,11 @@ async function settle(
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'STORE_UNAVAILABLE') throw error;
     log.warn('a write was not answered; reading back', { key, error: describeError(error) });
-    const settled = readBack(store, { key, value, after: toRevision(Math.max(expected, seenBefore)) });
+    const settled = readBack(store, {
+      key,
+      value,
+      after: toRevision(Math.max(expected, seenBefore)),
+    });
     if (settled === undefined) throw error;
     return settled;
   }

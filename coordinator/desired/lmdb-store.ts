@@ -177,7 +177,9 @@ class LmdbStore implements Store {
     const last = ready.at(-1);
     if (last === undefined) return;
     this.#revision = last.revision;
-    for (const follow of [...this.#followers]) follow(ready);
+    // A copy: one that begins to follow meanwhile has these already.
+    const followers = [...this.#followers];
+    for (const follow of followers) follow(ready);
   }
 }
 
@@ -207,7 +209,12 @@ function openRoot(options: RootDatabaseOptionsWithPath): RootDatabase {
   try {
     return open(options);
   } catch (error) {
-    throw new MeshError('fatal', 'STORE_CORRUPT', `cannot open the store in ${options.path}`, error);
+    throw new MeshError(
+      'fatal',
+      'STORE_CORRUPT',
+      `cannot open the store in ${options.path}`,
+      error,
+    );
   }
 }
 

@@ -40,7 +40,8 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     await (options.flush?.() ?? Promise.resolve());
     if (isClosed) throw refuse();
     const { outcome, record } = writeTo(disk, request);
-    if (record !== undefined) for (const follow of [...followers]) follow([record]);
+    const told = record === undefined ? [] : [...followers];
+    if (record !== undefined) for (const follow of told) follow([record]);
     if (fault === 'lost-answer') throw refuse();
     return outcome;
   };

@@ -104,7 +104,7 @@ export class MemoryView implements ObjectView {
     this.#bucket(stored.key).add(stored.key);
   }
 
-  /** Folds events in revision order, then tells watchers and waiters. `sizes` in bytes, per event. */
+  /** Folds events in revision order, then tells watchers and waiters. `sizes`: bytes of each. */
   fold(events: readonly ViewEvent[], sizes: readonly number[] = []): void {
     events.forEach((event, index) => this.#foldOne(event, sizes[index] ?? eventBytes));
     const last = events.at(-1);
@@ -194,10 +194,10 @@ export class MemoryView implements ObjectView {
     const names = new Set(['', ...events.map(({ current }) => bucketName(current.key) ?? '')]);
     for (const name of names) {
       const watchers = this.#watchers.get(name);
-      for (const watcher of [...(watchers ?? [])]) {
-        // One that another watcher cancelled just now is told nothing more.
-        if (watchers?.has(watcher) === true) this.#tellOne(watcher, events);
-      }
+      if (watchers === undefined) continue;
+      // A copy: one that begins now was given these already. One that ends now gets no more.
+      const now = [...watchers];
+      for (const watcher of now) if (watchers.has(watcher)) this.#tellOne(watcher, events);
     }
   }
 

@@ -32,7 +32,11 @@ export async function acquireTerm(options: {
       metadata: { name: 'coordinator' },
       spec: { holder, number },
     };
-    const outcome = await desired.write({ key, object, expected: stored?.revision ?? toRevision(0) });
+    const outcome = await desired.write({
+      key,
+      object,
+      expected: stored?.revision ?? toRevision(0),
+    });
     if (outcome.kind === 'written') {
       const guard = { key, revision: outcome.stored.revision };
       return { number, guard: () => guard };

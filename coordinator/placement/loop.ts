@@ -145,7 +145,9 @@ function toViewRevision(pending: Revision | undefined, current: Revision): Revis
 async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResult> {
   const { desired, table, tell, announcer, clusters } = stage;
   // All reads that decide come before the first await, so they are of one revision.
-  const stored = desired.get(toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }));
+  const stored = desired.get(
+    toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }),
+  );
   const service = stored?.object as Service | undefined; // by its log key
   const plan = service === undefined || isGoing(service) ? undefined : planFor(stage, service);
   const input = {

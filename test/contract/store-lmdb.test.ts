@@ -51,7 +51,7 @@ async function writeAndKill(path: string, count: number): Promise<readonly strin
   return acknowledged;
 }
 
-test('lmdb: I1 S2 killed in the middle of writing, it has every write that it acknowledged', async (t) => {
+test('lmdb: I1 S2 a kill in mid-write loses no acknowledged write', async (t) => {
   const { path, remove } = await createFolder();
   const acknowledged: string[] = [];
   for (const count of [1, 200, 700]) acknowledged.push(...(await writeAndKill(path, count)));
@@ -70,7 +70,7 @@ test('lmdb: I1 S2 killed in the middle of writing, it has every write that it ac
   await remove();
 });
 
-test('lmdb: a second opening of the same folder is refused, until the first is closed', async (t) => {
+test('lmdb: a folder that is open is not opened again until it is closed', async (t) => {
   const { path, remove } = await createFolder();
   const store = await openLmdbStore({ path, ...common });
   const error = await t.throwsAsync(openLmdbStore({ path, ...common }), { instanceOf: MeshError });
@@ -96,7 +96,7 @@ test('lmdb: the log keeps a window; a follower from before it is told so', async
   await remove();
 });
 
-test('lmdb: a disk without room refuses writes before LMDB meets its end, and still reads', async (t) => {
+test('lmdb: a disk that is nearly full refuses writes and still reads', async (t) => {
   const { path, remove } = await createFolder();
   const roomy = await openLmdbStore({ path, ...common });
   const first = await put(roomy, 'a', '1');

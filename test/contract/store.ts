@@ -164,31 +164,37 @@ function declareReads(declare: Declare): void {
     );
   });
 
-  declare('I1 snapshot and follow have neither gap nor overlap while writers go on', async (t, bench) => {
-    const store = await bench.open();
-    await Promise.all(Array.from({ length: 600 }, (_, at) => put(store, `old${at}`, 'x')));
-    const writers = Promise.all(Array.from({ length: 300 }, (_, at) => put(store, `new${at}`, 'x')));
-    const { revision, pages } = await store.snapshot();
-    const names = new Set<string>();
-    for await (const page of pages) for (const record of page) {
-      t.true(record.revision <= revision);
-      names.add(record.key);
-    }
-    const revisions: number[] = [];
-    store.follow(revision, (records) => {
-      for (const record of records) {
-        revisions.push(record.revision);
-        t.true(!names.has(record.key));
-        names.add(record.key);
-      }
-    });
-    await writers;
-    t.is(names.size, 900);
-    t.deepEqual(
-      revisions,
-      revisions.map((_, index) => revision + 1 + index),
-    );
-  });
+  declare(
+    'I1 snapshot and follow have neither gap nor overlap while writers go on',
+    async (t, bench) => {
+      const store = await bench.open();
+      await Promise.all(Array.from({ length: 600 }, (_, at) => put(store, `old${at}`, 'x')));
+      const writers = Promise.all(
+        Array.from({ length: 300 }, (_, at) => put(store, `new${at}`, 'x')),
+      );
+      const { revision, pages } = await store.snapshot();
+      const names = new Set<string>();
+      for await (const page of pages)
+        for (const record of page) {
+          t.true(record.revision <= revision);
+          names.add(record.key);
+        }
+      const revisions: number[] = [];
+      store.follow(revision, (records) => {
+        for (const record of records) {
+          revisions.push(record.revision);
+          t.true(!names.has(record.key));
+          names.add(record.key);
+        }
+      });
+      await writers;
+      t.is(names.size, 900);
+      t.deepEqual(
+        revisions,
+        revisions.map((_, index) => revision + 1 + index),
+      );
+    },
+  );
 
   declare('I1 a follower that comes later gets the records that it missed', async (t, bench) => {
     const store = await bench.open();
@@ -204,23 +210,26 @@ function declareReads(declare: Declare): void {
 }
 
 function declareLives(declare: Declare): void {
-  declare('I1 S2 a store that was closed opens with identity, records, revision', async (t, bench) => {
-    const store = await bench.open();
-    const identity = store.identity();
-    const first = await put(store, 'a', '1');
-    const last = written(
-      await store.write({ key: serviceKey('a'), value: undefined, expected: first }),
-    );
-    await store.close();
-    const reopened = await bench.open();
-    t.deepEqual(reopened.identity(), identity);
-    t.is(await reopened.currentRevision(), last);
-    const seen: string[] = [];
-    reopened.follow(first, (records) => seen.push(...records.map(show)));
-    const next = await put(reopened, 'a', '2');
-    t.is(next, last + 1);
-    t.deepEqual(seen, ['a=gone(1)', 'a=2']);
-  });
+  declare(
+    'I1 S2 a store that was closed opens with identity, records, revision',
+    async (t, bench) => {
+      const store = await bench.open();
+      const identity = store.identity();
+      const first = await put(store, 'a', '1');
+      const last = written(
+        await store.write({ key: serviceKey('a'), value: undefined, expected: first }),
+      );
+      await store.close();
+      const reopened = await bench.open();
+      t.deepEqual(reopened.identity(), identity);
+      t.is(await reopened.currentRevision(), last);
+      const seen: string[] = [];
+      reopened.follow(first, (records) => seen.push(...records.map(show)));
+      const next = await put(reopened, 'a', '2');
+      t.is(next, last + 1);
+      t.deepEqual(seen, ['a=gone(1)', 'a=2']);
+    },
+  );
 
   declare('the revision is epoch times 2^40 plus a counter', async (t, bench) => {
     const store = await bench.open();

@@ -107,7 +107,10 @@ test('a watch from before the window is expired, by events and by bytes', async 
     const desired = await open({}, window);
     const first = await put(desired, 'a', '1');
     for (const name of ['b', 'c', 'd', 'e', 'f', 'g', 'h']) await put(desired, name, '1');
-    t.is(desired.watch(configMaps, first, () => undefined), 'expired');
+    t.is(
+      desired.watch(configMaps, first, () => undefined),
+      'expired',
+    );
     const seen: string[] = [];
     desired.watch(configMaps, desired.oldestRevision(), (events) => seen.push(...events.map(show)));
     t.true(seen.length > 0 && seen.length <= 3);
@@ -123,8 +126,14 @@ test('after a restart the window begins at the snapshot', async (t) => {
   await first.close();
   const second = await open({ disk });
   t.is(second.revision(), late);
-  t.is(second.watch(configMaps, early, () => undefined), 'expired');
-  t.not(second.watch(configMaps, late, () => undefined), 'expired');
+  t.is(
+    second.watch(configMaps, early, () => undefined),
+    'expired',
+  );
+  t.not(
+    second.watch(configMaps, late, () => undefined),
+    'expired',
+  );
   t.deepEqual(
     [...second.list(configMaps)].map(({ object }) => object.metadata.name),
     ['a', 'b'],
@@ -252,7 +261,10 @@ test('a projection makes an event only for what differs, with revisions of its o
   projection.put(configMap('a', '2'));
   t.deepEqual(seen, ['added a ->1', 'modified a 1>2', 'deleted a 2>2', 'added a ->2']);
   t.is(projection.revision(), toRevision(7 * 2 ** 40 + 4));
-  t.is(projection.watch(configMaps, toRevision(6 * 2 ** 40 + 9), () => undefined), 'expired');
+  t.is(
+    projection.watch(configMaps, toRevision(6 * 2 ** 40 + 9), () => undefined),
+    'expired',
+  );
 });
 
 test('sorted keys stay sorted over many chunks', (t) => {

@@ -72,7 +72,7 @@ test('the view counts as behind until a change is worked off', async (t) => {
   t.is(world.placement().revision(), world.desired().revision());
 });
 
-test('I2 a cluster that leaves the plan is given an order, which ends when it is obeyed', async (t) => {
+test('I2 a cluster that leaves the plan gets an order, which ends when obeyed', async (t) => {
   const world = await createPlacementWorld(['a', 'b']);
   await world.put(serviceAt('nginx'), service('nginx'));
   await world.obey();
@@ -87,7 +87,7 @@ test('I2 a cluster that leaves the plan is given an order, which ends when it is
   t.deepEqual(heldBy(world), ['a: web/nginx']);
 });
 
-test('an order is withdrawn when its shard is wanted again, and a late answer to it is ignored', async (t) => {
+test('a shard wanted again ends its order, and a late answer to it is ignored', async (t) => {
   const world = await createPlacementWorld(['a', 'b']);
   await world.put(serviceAt('nginx'), service('nginx'));
   await world.put(policyAt('nginx'), policy('nginx', { clusters: ['a'] }));

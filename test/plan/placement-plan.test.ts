@@ -14,10 +14,7 @@ const clusters = [
   cluster('nyc', { region: 'us', tier: 'tin', size: 'many' }),
 ] as readonly Cluster[];
 
-function placed(
-  policies: readonly object[],
-  annotation?: string,
-): readonly string[] | string {
+function placed(policies: readonly object[], annotation?: string): readonly string[] | string {
   const annotations = annotation === undefined ? {} : { [v1SelectorAnnotation]: annotation };
   const plan = planPlacement({
     service: service('nginx', undefined, { annotations }),

@@ -171,7 +171,10 @@ export async function createPlacementWorld(clusters: readonly string[]): Promise
     deleteService: async (name, isOrphaning = false) => {
       const object = life.desired.get(serviceAt(name))?.object;
       if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
-      const finalizers = [...(object.metadata.finalizers ?? []), ...(isOrphaning ? ['orphan'] : [])];
+      const finalizers = [
+        ...(object.metadata.finalizers ?? []),
+        ...(isOrphaning ? ['orphan'] : []),
+      ];
       const deletionTimestamp = toTimestamp(clock.now());
       const metadata = { ...object.metadata, finalizers, deletionTimestamp };
       await world.put(serviceAt(name), finalizers.length > 0 ? { ...object, metadata } : undefined);
@@ -211,7 +214,8 @@ async function obeyIn(world: PlacementWorld, name: ClusterName): Promise<boolean
     isChanged ||= held.get(key) !== hash;
     held.set(key, hash);
   }
-  for (const order of [...placement.removalsOf(name)]) {
+  const orders = [...placement.removalsOf(name)];
+  for (const order of orders) {
     if (placement.shard(name, order.key) !== undefined) continue;
     held.delete(order.key);
     await placement.acknowledgeRemoval(order);
