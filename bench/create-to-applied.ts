@@ -102,7 +102,8 @@ async function makeClusters(kube: KubeClient, count: number): Promise<readonly W
     const made = await Promise.all(
       indexes.map(async (index) => {
         const name = `bench-${index}`;
-        return { name, index, token: await makeJoinToken(kube, name) };
+        const { token } = await makeJoinToken(kube, name);
+        return { name, index, token };
       }),
     );
     clusters.push(...made);

@@ -63,6 +63,7 @@ async function runBench(command: Run): Promise<number> {
     return exitCodes.ok;
   } catch (error) {
     say(describeError(error));
+    process.exitCode = exitCodes.failed; // already now: it decides whether logs are kept
     return exitCodes.failed;
   } finally {
     await lifecycle.close();
@@ -78,10 +79,13 @@ function measure(command: Run, context: BenchContext): Promise<Report> {
 
 function makeTemporaryDir(lifecycle: Lifecycle): string {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-bench-'));
-  // Closed last, since it was opened first.
+  // Closed last, since it was opened first. After a failure the logs are worth keeping.
   lifecycle.onClose({
     name: 'temporary folder',
-    close: async () => rmSync(dir, { recursive: true, force: true }),
+    close: async () => {
+      if (process.exitCode === exitCodes.failed) say(`what is left of it is in ${dir}`);
+      else rmSync(dir, { recursive: true, force: true });
+    },
   });
   return dir;
 }
