@@ -25,13 +25,8 @@ export interface MadeToken {
   readonly token: string;
 }
 
-/** The text of a new token, as createJoinToken makes it. */
-export async function makeJoinToken(kube: KubeClient, cluster: string): Promise<string> {
-  return (await createJoinToken(kube, cluster)).token;
-}
-
 /** A token with which only `cluster` can join, within the hour. */
-export async function createJoinToken(kube: KubeClient, cluster: string): Promise<MadeToken> {
+export async function makeJoinToken(kube: KubeClient, cluster: string): Promise<MadeToken> {
   const created = (await kube.create(
     { apiVersion, plural: 'jointokens' },
     {

@@ -23,7 +23,7 @@ import type { ControlAnswer } from './control-socket.ts';
 import { mergeKubeconfigs, writeDemoFile, writeWhole, type DemoFile } from './demo-file.ts';
 import {
   connectFederation,
-  createJoinToken,
+  makeJoinToken,
   removeJoinToken,
   waitForClusters,
 } from './federation-api.ts';
@@ -167,7 +167,7 @@ function createMesh(options: MeshOptions, choices: Choices): Mesh {
       const tokens = await Promise.all(
         memberClusters.map(async (cluster) => {
           const tokenFile = `${layout.clusterDir(cluster.name)}/join-token`;
-          const made = await createJoinToken(kube, cluster.name);
+          const made = await makeJoinToken(kube, cluster.name);
           writeWhole(tokenFile, made.token);
           const kubeconfig = kubeconfigOf(cluster.name);
           await startPart(agentPart(cluster, choices, { kubeconfig, tokenFile }));
