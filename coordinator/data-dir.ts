@@ -11,12 +11,8 @@ import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { Chance } from '../common/runtime/chance.ts';
-import {
-  createCa,
-  issueClientCertificate,
-  issueServerCertificate,
-  type KeyPairPem,
-} from '../common/runtime/pki.ts';
+import type { KeyPairPem } from '../common/runtime/certificates.ts';
+import { createCa, issueClientCertificate, issueServerCertificate } from '../common/runtime/pki.ts';
 import { toAdminKubeconfig } from './admin-kubeconfig.ts';
 
 export interface DataDir {

@@ -16,7 +16,7 @@ import { createLifecycle, endOnSignals, type Lifecycle } from '../common/runtime
 import { createLog, describeError, type Log, type LogLevel } from '../common/runtime/log.ts';
 import { createMetrics, type MetricsRegistry } from '../common/runtime/metrics.ts';
 import { connectNats } from '../common/runtime/nats-bus.ts';
-import { certificateHash } from '../common/runtime/pki.ts';
+import { certificateHash } from '../common/runtime/certificates.ts';
 import {
   formatAddress,
   readSettings,

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { MeshError } from '../../common/pure/errors.ts';
-import { certificateHash, createCsr, createCsrForKey } from '../../common/runtime/pki.ts';
+import { certificateHash } from '../../common/runtime/certificates.ts';
 import type { MeshDialer } from './mesh-port.ts';
 import type { AgentRecord, Identity } from './record.ts';
 
@@ -16,6 +16,20 @@ export interface JoinInput {
 }
 
 const deadlineMs = 10_000;
+
+// Making requests needs the X.509 library, at the join and every two months; it would cost 16 MiB
+// of every agent for all of its life.
+function loadPki() {
+  return import('../../common/runtime/pki.ts');
+}
+
+/** A request for a renewed certificate of a key that we have, in DER. */
+export async function requestRenewal(of: {
+  readonly commonName: string;
+  readonly keyPem: string;
+}): Promise<Uint8Array> {
+  return (await loadPki()).createCsrForKey(of);
+}
 
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token).digest('hex');
@@ -32,6 +46,7 @@ export async function join(input: JoinInput): Promise<Identity> {
       'the join token is not of the form isthmus.v1.NAME.SECRET.HASH',
     );
   }
+  const { createCsr, createCsrForKey } = await loadPki();
   const caPem = await dialer.fetchCa(deadlineMs);
   if (!certificateHash(caPem).startsWith(pin)) {
     throw new MeshError(

@@ -23,8 +23,8 @@ import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import { createCsrForKey, readCertificate } from '../../common/runtime/pki.ts';
-import { join, tokenHash } from './join.ts';
+import { readCertificate } from '../../common/runtime/certificates.ts';
+import { join, requestRenewal, tokenHash } from './join.ts';
 import type { AgentStream, MeshDialer, StreamEnd } from './mesh-port.ts';
 import type { AgentRecord, Batch, Identity, PeersMessage, Welcome } from './record.ts';
 import { planIdentity, planRetry, renewalDelayMs } from './step.ts';
@@ -369,7 +369,7 @@ class Session {
     this.#renewal?.cancel();
     this.#renewal = clock.after(delayMs, () => {
       if (delayMs === timerMaxMs) return this.#scheduleRenewal();
-      createCsrForKey({ commonName: cluster, keyPem: identity.keyPem })
+      requestRenewal({ commonName: cluster, keyPem: identity.keyPem })
         .then((csrDer) => this.#stream?.send({ kind: 'renew', csrDer }))
         .catch((error: unknown) =>
           log.error('cannot ask for a renewal', { error: describeError(error) }),

@@ -55,6 +55,7 @@ export function startWatch(options: {
   let interrupt: (() => void) | undefined;
   let resourceVersion: string | undefined;
   let failures = 0;
+  let hasBrought = false;
 
   const followOnce = async (): Promise<End> => {
     try {
@@ -112,6 +113,7 @@ export function startWatch(options: {
       const error = toStatusError('WATCH', 500, JSON.stringify(event.object));
       return error.code === 'KUBE_EXPIRED' ? { kind: 'expired' } : { kind: 'failed', error };
     }
+    hasBrought = true;
     resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
     if (event.type !== 'BOOKMARK') sink.onEvent(event.type, event.object);
     return undefined;
@@ -131,6 +133,7 @@ export function startWatch(options: {
   const run = async (): Promise<void> => {
     for (;;) {
       const startedMs = clock.monotonicMs();
+      hasBrought = false;
       const end = await followOnce();
       if (isCancelled) return;
       if (end.kind === 'failed') sink.onError(end.error);
@@ -140,7 +143,7 @@ export function startWatch(options: {
         failures = 0;
         continue;
       }
-      failures += 1;
+      failures = hasBrought ? 1 : failures + 1; // W2
       const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(failures - 1, 10));
       await pause(Math.round(ceiling * (0.5 + chance.fraction() / 2)));
     }

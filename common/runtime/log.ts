@@ -1,7 +1,8 @@
 // Structured logs: a constant message, facts as fields. Written to stderr by pino.
 
-import { pino } from 'pino';
-import pretty from 'pino-pretty';
+import { createRequire } from 'node:module';
+import { pino, type DestinationStream } from 'pino';
+import type { PrettyOptions } from 'pino-pretty';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -25,9 +26,15 @@ export function createLog(options: {
 }): Log {
   const stream =
     options.format === 'pretty'
-      ? pretty({ destination: 2, sync: true, colorize: process.stderr.isTTY })
+      ? openPretty({ destination: 2, sync: true, colorize: process.stderr.isTTY })
       : pino.destination({ fd: 2, sync: true });
   return wrap(pino({ level: options.level, base: { component: options.name } }, stream));
+}
+
+/** Loaded when asked for: programs that log JSON do not pay for it. */
+function openPretty(options: PrettyOptions): DestinationStream {
+  const load = createRequire(import.meta.url);
+  return (load('pino-pretty') as (given: PrettyOptions) => DestinationStream)(options);
 }
 
 interface Sink {

@@ -4,21 +4,11 @@
 // Certificates are backdated an hour, because clusters' clocks are not ours.
 
 import 'reflect-metadata';
-import {
-  createHash,
-  createPrivateKey,
-  webcrypto,
-  X509Certificate as NodeCertificate,
-} from 'node:crypto';
+import { createHash, createPrivateKey, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { parseTimestamp, toDate, type Clock } from './clock.ts';
+import { toDate, type Clock } from './clock.ts';
 import { MeshError } from '../pure/errors.ts';
-
-export interface KeyPairPem {
-  readonly certPem: string;
-  /** PKCS #8. */
-  readonly keyPem: string;
-}
+import type { KeyPairPem } from './certificates.ts';
 
 interface Lifetime {
   readonly validDays: number;
@@ -152,70 +142,11 @@ export async function verifyCsr(csrDer: Uint8Array): Promise<x509.Pkcs10Certific
   );
 }
 
-/** Lower-case hex SHA-256 over the public key (SPKI) of a request in DER or a certificate in PEM. */
-export function publicKeyHash(of: Uint8Array | string): string {
-  const spki =
-    typeof of === 'string'
-      ? new NodeCertificate(of).publicKey.export({ type: 'spki', format: 'der' })
-      : Buffer.from(readCsr(of).publicKey.rawData);
-  return createHash('sha256').update(spki).digest('hex');
-}
-
-/** Lower-case hex SHA-256 over the certificate's DER: what a join token pins. */
-export function certificateHash(certPem: string): string {
-  return createHash('sha256').update(new NodeCertificate(certPem).raw).digest('hex');
-}
-
-export interface CertificateFacts {
-  readonly commonName: string;
-  readonly organizations: readonly string[];
-  readonly uris: readonly string[];
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-  readonly publicKeyHash: string;
-}
-
-/** What a certificate says, from PEM or DER. Throws MeshError fatal CERTIFICATE_INVALID. */
-export function readCertificate(of: string | Uint8Array): CertificateFacts {
-  try {
-    const certificate = new x509.X509Certificate(typeof of === 'string' ? of : new Uint8Array(of));
-    const subject = certificate.subjectName;
-    const names = certificate.getExtension(x509.SubjectAlternativeNameExtension);
-    return {
-      commonName: subject.getField('CN')[0] ?? '',
-      organizations: subject.getField('O'),
-      uris: (names?.names.toJSON() ?? []).flatMap(({ type, value }) =>
-        type === 'url' ? [value] : [],
-      ),
-      notBeforeMs: certificate.notBefore.getTime(),
-      notAfterMs: certificate.notAfter.getTime(),
-      publicKeyHash: createHash('sha256')
-        .update(Buffer.from(certificate.publicKey.rawData))
-        .digest('hex'),
-    };
-  } catch (error) {
-    throw new MeshError('fatal', 'CERTIFICATE_INVALID', 'not a certificate', error);
-  }
-}
-
-/** True when `der` was signed by this CA and its dates include `nowMs`. */
-export function isIssuedBy(options: {
-  readonly der: Uint8Array;
-  readonly caPem: string;
-  readonly nowMs: number;
-}): boolean {
-  try {
-    const certificate = new NodeCertificate(options.der);
-    const ca = new NodeCertificate(options.caPem);
-    return (
-      certificate.checkIssued(ca) &&
-      certificate.verify(ca.publicKey) &&
-      (parseTimestamp(certificate.validFrom) ?? Infinity) <= options.nowMs &&
-      options.nowMs < (parseTimestamp(certificate.validTo) ?? -Infinity)
-    );
-  } catch {
-    return false;
-  }
+/** Lower-case hex SHA-256 over the public key (SPKI) of a request in DER. Throws CSR_INVALID. */
+export function requestKeyHash(csrDer: Uint8Array): string {
+  return createHash('sha256')
+    .update(Buffer.from(readCsr(csrDer).publicKey.rawData))
+    .digest('hex');
 }
 
 interface SignOptions extends Lifetime {

@@ -1,7 +1,8 @@
 // The CA as joining and renewal need it. Adapter over common/runtime/pki.ts.
 
 import type { Clock } from '../../common/runtime/clock.ts';
-import { publicKeyHash, signCsr, verifyCsr, type KeyPairPem } from '../../common/runtime/pki.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
+import { requestKeyHash, signCsr, verifyCsr } from '../../common/runtime/pki.ts';
 
 export interface CertificateAuthority {
   readonly caPem: string;
@@ -48,7 +49,7 @@ export function createAuthority(options: {
     caPem: ca.certPem,
     hashOfRequest: async (csrDer) => {
       await verifyCsr(csrDer);
-      return publicKeyHash(csrDer);
+      return requestKeyHash(csrDer);
     },
     sign: ({ csrDer, cluster, clusterUid }) =>
       signCsr({

@@ -16,7 +16,7 @@ import { parseClusterName } from '../../common/model/ids.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import { isIssuedBy, readCertificate, type KeyPairPem } from '../../common/runtime/pki.ts';
+import { isIssuedBy, readCertificate, type KeyPairPem } from '../../common/runtime/certificates.ts';
 import { formatAddress, type Address } from '../../common/runtime/settings.ts';
 import type { JoinRequest, JoinResponse } from '../../common/wire/mesh-codec.ts';
 import {

@@ -25,6 +25,11 @@ export interface LinkOptions {
 // Peer changes come in bursts, one per shard of a Service; one message carries them all.
 const peersDelayMs = 50;
 const peersPerMessage = 200;
+// A Service's peers are told whole, to every cluster: as its shards change one after another, what
+// is sent grows with the square of the clusters. So the next telling waits longer after a large
+// one, and carries more. Four clusters never notice; a hundred are told twice a second.
+const peersPausePerShardMs = 5;
+const peersPauseMaxMs = 500;
 // Five times the most Services that one federation is made for.
 const heldMax = 100_000;
 
@@ -39,6 +44,8 @@ export class AgentLink {
   #isBusy = false;
   #isFlushDue = false;
   #arePeersDue = false;
+  /** Monotonic. */
+  #peersNotBeforeMs = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -94,7 +101,8 @@ export class AgentLink {
     this.#duePeers.add(key);
     if (!this.#isLive || this.#arePeersDue) return;
     this.#arePeersDue = true;
-    this.#options.clock.after(peersDelayMs, () => {
+    const pauseMs = this.#peersNotBeforeMs - this.#options.clock.monotonicMs();
+    this.#options.clock.after(Math.max(peersDelayMs, pauseMs), () => {
       this.#arePeersDue = false;
       this.#flushPeers();
     });
@@ -119,7 +127,7 @@ export class AgentLink {
     }
     if (this.#isBusy || !this.#isLive) return;
     if (this.#due.size > 0) this.#flush();
-    if (this.#duePeers.size > 0) this.#flushPeers();
+    if (this.#duePeers.size > 0 && !this.#arePeersDue) this.#flushPeers();
   }
 
   close(): void {
@@ -139,10 +147,15 @@ export class AgentLink {
     if (!this.#isLive || this.#isBusy) return;
     const keys = [...this.#duePeers].sort();
     this.#duePeers.clear();
+    let shards = 0;
     for (let start = 0; start < keys.length; start += peersPerMessage) {
       const page = keys.slice(start, start + peersPerMessage);
-      this.#queue(this.#options.shared.peersOf(page, false));
+      const message = this.#options.shared.peersOf(page, false);
+      for (const service of message.upserts) shards += service.shards.length;
+      this.#queue(message);
     }
+    const pauseMs = Math.min(peersPauseMaxMs, shards * peersPausePerShardMs);
+    this.#peersNotBeforeMs = this.#options.clock.monotonicMs() + pauseMs;
   }
 
   #queueFullPeers(keys: readonly ServiceKey[]): void {

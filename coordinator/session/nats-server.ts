@@ -13,7 +13,7 @@ import type { ClusterName } from '../../common/model/ids.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { sleep, type Clock, type Timer } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import type { KeyPairPem } from '../../common/runtime/pki.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 import { formatAddress, type Address } from '../../common/runtime/settings.ts';
 import { toClusterUri } from './certificate-authority.ts';
 import { toNatsConfig, type NatsUser } from './nats-config.ts';

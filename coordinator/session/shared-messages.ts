@@ -8,6 +8,7 @@ import type { PeerSource } from '../../common/model/views.ts';
 import { signReceipt, type ReceiptKey } from './receipts.ts';
 
 type Batch = Extract<CoordinatorMessage, { kind: 'batch' }>;
+type PeersMessage = Extract<CoordinatorMessage, { kind: 'peers' }>;
 
 // A burst of edits is sent at one revision; older messages are not asked for again.
 const batchesMax = 1_000;
@@ -16,7 +17,7 @@ export class SharedMessages {
   readonly #source: PeerSource;
   readonly #receiptKey: ReceiptKey;
   readonly #batches = new Map<Shard, Batch>();
-  readonly #peers = new Map<string, CoordinatorMessage>();
+  readonly #peers = new Map<string, PeersMessage>();
   #revision: Revision | undefined;
 
   constructor(options: { readonly peers: PeerSource; readonly receiptKey: ReceiptKey }) {
@@ -39,7 +40,7 @@ export class SharedMessages {
   }
 
   /** What is known now of these Services' shards. */
-  peersOf(keys: readonly ServiceKey[], isFull: boolean): CoordinatorMessage {
+  peersOf(keys: readonly ServiceKey[], isFull: boolean): PeersMessage {
     const name = `${isFull} ${keys.join()}`;
     let message = this.#peers.get(name);
     if (message === undefined) {

@@ -2,12 +2,8 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { toClusterName } from '../../common/model/ids.ts';
-import {
-  createCa,
-  createCsr,
-  issueClientCertificate,
-  readCertificate,
-} from '../../common/runtime/pki.ts';
+import { readCertificate } from '../../common/runtime/certificates.ts';
+import { createCa, createCsr, issueClientCertificate } from '../../common/runtime/pki.ts';
 import { systemClock as clock } from '../../common/runtime/clock.ts';
 import { createGrpcDialer } from '../../agent/session/grpc-dialer.ts';
 import type { StreamEnd } from '../../agent/session/mesh-port.ts';

@@ -16,11 +16,11 @@ import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics, type Metrics } from '../../common/runtime/metrics.ts';
 import { connectNats } from '../../common/runtime/nats-bus.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 import {
   createCa,
   issueClientCertificate,
   issueServerCertificate,
-  type KeyPairPem,
 } from '../../common/runtime/pki.ts';
 import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
 import { toClusterUri } from '../../coordinator/session/certificate-authority.ts';

@@ -8,11 +8,11 @@ import {
 import { Agent, request as httpsRequest } from 'node:https';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 import {
   createCa,
   issueClientCertificate,
   issueServerCertificate,
-  type KeyPairPem,
 } from '../../common/runtime/pki.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import {

@@ -27,12 +27,8 @@ import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock, toTimestamp } from '../../common/runtime/clock.ts';
 import { silentLog, type Log } from '../../common/runtime/log.ts';
 import { silentMetrics, type Metrics } from '../../common/runtime/metrics.ts';
-import {
-  certificateHash,
-  createCa,
-  issueServerCertificate,
-  type KeyPairPem,
-} from '../../common/runtime/pki.ts';
+import { certificateHash, type KeyPairPem } from '../../common/runtime/certificates.ts';
+import { createCa, issueServerCertificate } from '../../common/runtime/pki.ts';
 import { openAgentRecord } from '../../agent/session/agent-record.ts';
 import { createGrpcDialer } from '../../agent/session/grpc-dialer.ts';
 import { openLmdbRecord } from '../../agent/session/lmdb-record.ts';

@@ -1,0 +1,77 @@
+// Reading certificates, with Node's own X.509 parser: whoever only checks or shows one does not
+// load the library that makes them (./pki.ts; it costs 16 MiB).
+
+import { createHash, X509Certificate } from 'node:crypto';
+import { MeshError } from '../pure/errors.ts';
+import { parseTimestamp } from './clock.ts';
+
+export interface KeyPairPem {
+  readonly certPem: string;
+  /** PKCS #8. */
+  readonly keyPem: string;
+}
+
+export interface CertificateFacts {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  readonly uris: readonly string[];
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** Lower-case hex SHA-256 over the public key (SPKI). */
+  readonly publicKeyHash: string;
+}
+
+/** What a certificate says, from PEM or DER. Throws MeshError fatal CERTIFICATE_INVALID. */
+export function readCertificate(of: string | Uint8Array): CertificateFacts {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(of);
+  } catch (error) {
+    throw new MeshError('fatal', 'CERTIFICATE_INVALID', 'not a certificate', error);
+  }
+  const subject = certificate.subject.split('\n').map((line) => line.split(/=(.*)/s));
+  const fields = (name: string): readonly string[] =>
+    subject.flatMap(([key, value]) => (key === name && value !== undefined ? [value] : []));
+  return {
+    commonName: fields('CN')[0] ?? '',
+    organizations: fields('O'),
+    uris: readUris(certificate.subjectAltName),
+    notBeforeMs: parseTimestamp(certificate.validFrom) ?? 0,
+    notAfterMs: parseTimestamp(certificate.validTo) ?? 0,
+    publicKeyHash: createHash('sha256')
+      .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('hex'),
+  };
+}
+
+/** Ours hold no character that Node would quote; a quoted one is somebody else's and left out. */
+function readUris(names: string | undefined): readonly string[] {
+  return (names ?? '')
+    .split(', ')
+    .flatMap((name) => (name.startsWith('URI:') && !name.includes('"') ? [name.slice(4)] : []));
+}
+
+/** Lower-case hex SHA-256 over the certificate's DER: what a join token pins. */
+export function certificateHash(certPem: string): string {
+  return createHash('sha256').update(new X509Certificate(certPem).raw).digest('hex');
+}
+
+/** True when `der` was signed by this CA and its dates include `nowMs`. */
+export function isIssuedBy(options: {
+  readonly der: Uint8Array;
+  readonly caPem: string;
+  readonly nowMs: number;
+}): boolean {
+  try {
+    const certificate = new X509Certificate(options.der);
+    const ca = new X509Certificate(options.caPem);
+    return (
+      certificate.checkIssued(ca) &&
+      certificate.verify(ca.publicKey) &&
+      (parseTimestamp(certificate.validFrom) ?? Infinity) <= options.nowMs &&
+      options.nowMs < (parseTimestamp(certificate.validTo) ?? -Infinity)
+    );
+  } catch {
+    return false;
+  }
+}
