@@ -135,20 +135,7 @@ export async function createCoordinator(
     recorder,
     config: { addressRules },
   });
-  const api = createApi({
-    ...ports,
-    kinds: federationKinds({ caHash: options.caHash }),
-    projections: new Map<string, Projection>([
-      [`${isthmusGroup}/serviceshards`, projections.serviceShards],
-      [`${isthmusGroup}/dnsrecordsets`, projections.dnsRecordSets],
-      ['/endpoints', projections.endpoints],
-      ['discovery.k8s.io/endpointslices', projections.endpointSlices],
-    ]),
-    authorize: authorizeMasters,
-    version: { gitVersion: options.apiVersion },
-    admit: admitService,
-    ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
-  });
+  const api = openApi(ports, options, projections);
   const unsubscribe = sessions.subscribe(({ cluster, key }) => {
     if (key === undefined) placement.markReachability(toClusterName(cluster));
   });
@@ -183,6 +170,27 @@ export async function createCoordinator(
       await recorder.stop();
     },
   };
+}
+
+function openApi(
+  ports: CoordinatorPorts,
+  options: CoordinatorOptions,
+  projections: ReturnType<typeof createProjections>,
+): Api {
+  return createApi({
+    ...ports,
+    kinds: federationKinds({ caHash: options.caHash }),
+    projections: new Map<string, Projection>([
+      [`${isthmusGroup}/serviceshards`, projections.serviceShards],
+      [`${isthmusGroup}/dnsrecordsets`, projections.dnsRecordSets],
+      ['/endpoints', projections.endpoints],
+      ['discovery.k8s.io/endpointslices', projections.endpointSlices],
+    ]),
+    authorize: authorizeMasters,
+    version: { gitVersion: options.apiVersion },
+    admit: admitService,
+    ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
+  });
 }
 
 function createProjections({ clock, log }: CoordinatorPorts, epoch: number) {

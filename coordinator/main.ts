@@ -23,11 +23,12 @@ import {
   type Address,
   type SettingValues,
 } from '../common/runtime/settings.ts';
+import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import { listenHttps } from './api/https.ts';
 import { createAuthenticator, type StaticToken } from './api/machinery/authenticate.ts';
 import { parseApiTokens } from './api-tokens.ts';
-import { createCoordinator } from './coordinator.ts';
+import { createCoordinator, type Coordinator } from './coordinator.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { createDesired } from './desired/desired-log.ts';
 import { openLmdbStore } from './desired/lmdb-store.ts';
@@ -78,67 +79,129 @@ async function main(): Promise<void> {
   }
 }
 
+/** What every adapter of this process is given. */
+interface Base {
+  readonly settings: SettingValues;
+  readonly lifecycle: Lifecycle;
+  readonly log: Log;
+  readonly metrics: MetricsRegistry;
+  readonly federation: string;
+  readonly domain: string;
+}
+
 async function run(settings: SettingValues, lifecycle: Lifecycle, log: Log): Promise<void> {
-  const metrics = createMetrics({ withProcess: true });
-  const federation = settings.text('federation') ?? '';
-  const domain = settings.text('domain') ?? '';
-  const addressRules = { allowLoopback: settings.isOn('allow-loopback') };
+  const base: Base = {
+    settings,
+    lifecycle,
+    log,
+    metrics: createMetrics({ withProcess: true }),
+    federation: settings.text('federation') ?? '',
+    domain: settings.text('domain') ?? '',
+  };
   const tokens = readApiTokens(settings.text('api-tokens'));
   const dir = await openDataDir({
     path: resolve(settings.text('data-dir') ?? ''),
-    federation,
+    federation: base.federation,
     hosts: hostsOf(settings),
     clock,
     chance,
   });
-  const store = await openLmdbStore({ path: join(dir.path, 'log'), chance, log });
-  const desired = await createDesired({ store, clock, log, metrics });
-  lifecycle.onClose({ name: 'desired', close: () => desired.close() });
+  const desired = await openDesired(base, dir);
+  const nats = await openNats(base, dir, desired);
+  const bus = openBus(base, dir, nats);
+  const started = { isReady: false };
+  const readiness = (): Readonly<Record<string, string | undefined>> => ({
+    stages: started.isReady ? undefined : 'the stages are starting',
+    bus: bus.isConnected() ? undefined : 'NATS is not connected',
+  });
+  const coordinator = await openCoordinator(base, { dir, desired, bus, nats, readiness });
+  const listen = addressOf(settings, 'dns-listen');
+  const zone = await createZone({ ...base, desired, listen, clock });
+  lifecycle.onClose({ name: 'zone', close: () => zone.close() });
+  const meshPort = await coordinator.start();
+  lifecycle.onClose({ name: 'coordinator', close: () => coordinator.stop() });
+  const apiListen = addressOf(settings, 'api-listen');
+  const api = await listenHttps({
+    ...base,
+    api: coordinator.api,
+    ...apiListen,
+    tls: { ...dir.server, clientCaPem: dir.ca.certPem },
+    authenticate: createAuthenticator(tokens),
+    clock,
+  });
+  lifecycle.onClose({ name: 'api', close: () => api.close() });
+  const adminPort = await openAdmin(base, readiness);
+  const apiUrl = `https://${formatAddress({ host: reachable(apiListen.host), port: api.port })}`;
+  const kubeconfig = await dir.writeAdminKubeconfig(apiUrl);
+  started.isReady = true;
+  sayReady({
+    api: apiUrl,
+    mesh: at(settings, 'mesh-listen', meshPort),
+    nats: nats.urls()[0] ?? '',
+    dns: at(settings, 'dns-listen', zone.port),
+    admin: `http://${at(settings, 'admin-listen', adminPort)}`,
+    kubeconfig,
+    pids: { nats: nats.pid() },
+  });
+}
 
-  const nats = await openNats(settings, { dir, desired, federation, lifecycle, log });
+async function openDesired(base: Base, dir: DataDir): Promise<Desired> {
+  const store = await openLmdbStore({ ...base, path: join(dir.path, 'log'), chance });
+  const desired = await createDesired({ ...base, store, clock });
+  base.lifecycle.onClose({ name: 'desired', close: () => desired.close() });
+  return desired;
+}
+
+function openBus(base: Base, dir: DataDir, nats: Nats): TelemetryBus {
   const bus = connectNats({
+    ...base,
     urls: nats.urls(),
     name: 'isthmus-coordinator',
     tls: { caPem: dir.ca.certPem, ...dir.natsClient },
     inboxPrefix: coordinatorInboxPrefix,
     clock,
     chance,
-    log,
-    metrics,
   });
-  lifecycle.onClose({ name: 'bus', close: () => bus.close() });
+  base.lifecycle.onClose({ name: 'bus', close: () => bus.close() });
+  return bus;
+}
 
-  let ready = false;
-  const readiness = (): Readonly<Record<string, string | undefined>> => ({
-    stages: ready ? undefined : 'the stages are starting',
-    bus: bus.isConnected() ? undefined : 'NATS is not connected',
-  });
-  const coordinator = await createCoordinator(
+function openCoordinator(
+  base: Base,
+  parts: {
+    readonly dir: DataDir;
+    readonly desired: Desired;
+    readonly bus: TelemetryBus;
+    readonly nats: Nats;
+    readonly readiness: () => Readonly<Record<string, string | undefined>>;
+  },
+): Promise<Coordinator> {
+  const { settings, federation, domain } = base;
+  const { dir, desired, bus, nats, readiness } = parts;
+  const listen = addressOf(settings, 'mesh-listen');
+  return createCoordinator(
     {
+      ...base,
       desired,
       bus,
       prober: createTcpProber({ clock }),
       listener: createGrpcListener({
-        listen: addressOf(settings, 'mesh-listen'),
+        ...base,
+        listen,
         server: dir.server,
         caPem: dir.ca.certPem,
-        federation,
         clock,
-        log,
-        metrics,
       }),
       authority: createAuthority({ ca: dir.ca, federation, clock }),
       telemetryUsers: nats,
       clock,
       chance,
-      log,
-      metrics,
     },
     {
       federation,
       domain,
       ttlSeconds: settings.number('ttl-seconds') ?? 60,
-      addressRules,
+      addressRules: { allowLoopback: settings.isOn('allow-loopback') },
       receiptKey: dir.receiptKey,
       caHash: certificateHash(dir.ca.certPem),
       holder: `${hostname()}-${process.pid}`,
@@ -146,42 +209,6 @@ async function run(settings: SettingValues, lifecycle: Lifecycle, log: Log): Pro
       readiness,
     },
   );
-  const zone = await createZone({
-    desired,
-    domain,
-    federation,
-    listen: addressOf(settings, 'dns-listen'),
-    clock,
-    log,
-    metrics,
-  });
-  lifecycle.onClose({ name: 'zone', close: () => zone.close() });
-  const meshPort = await coordinator.start();
-  lifecycle.onClose({ name: 'coordinator', close: () => coordinator.stop() });
-  const apiListen = addressOf(settings, 'api-listen');
-  const api = await listenHttps({
-    api: coordinator.api,
-    ...apiListen,
-    tls: { ...dir.server, clientCaPem: dir.ca.certPem },
-    authenticate: createAuthenticator(tokens),
-    clock,
-    log,
-    metrics,
-  });
-  lifecycle.onClose({ name: 'api', close: () => api.close() });
-  const admin = await openAdmin(settings, lifecycle, metrics, readiness);
-  const apiUrl = `https://${formatAddress({ host: reachable(apiListen.host), port: api.port })}`;
-  const kubeconfig = await dir.writeAdminKubeconfig(apiUrl);
-  ready = true;
-  sayReady({
-    api: apiUrl,
-    mesh: at(settings, 'mesh-listen', meshPort),
-    nats: nats.urls()[0] ?? '',
-    dns: at(settings, 'dns-listen', zone.port),
-    admin: `http://${at(settings, 'admin-listen', admin)}`,
-    kubeconfig,
-    pids: { nats: nats.pid() },
-  });
 }
 
 interface Nats extends TelemetryUsers {
@@ -189,23 +216,15 @@ interface Nats extends TelemetryUsers {
 }
 
 /** Our own nats-server, whose users are the clusters, or one that somebody else runs. */
-async function openNats(
-  settings: SettingValues,
-  at: {
-    readonly dir: DataDir;
-    readonly desired: Desired;
-    readonly federation: string;
-    readonly lifecycle: Lifecycle;
-    readonly log: Log;
-  },
-): Promise<Nats> {
+async function openNats(base: Base, dir: DataDir, desired: Desired): Promise<Nats> {
+  const { settings, federation, lifecycle, log } = base;
   const url = settings.text('nats-url');
   if (url !== undefined) {
     return {
       urls: () => [url],
       allow: () => Promise.resolve(),
       revoke: (cluster) => {
-        at.log.warn('remove the cluster’s user from your NATS too', { cluster });
+        log.warn('remove the cluster’s user from your NATS too', { cluster });
         return Promise.resolve();
       },
       pid: () => undefined,
@@ -219,33 +238,29 @@ async function openNats(
       'nats-server is not on PATH; install it (apt-get install -y nats-server), or name it with --nats-server, or use a NATS of your own with --nats-url',
     );
   }
-  const clusters = [...at.desired.list(toLogPrefix(isthmusGroup, 'clusters'))].map(
-    ({ object }) => ({
-      name: toClusterName(object.metadata.name),
-      uid: object.metadata.uid ?? '',
-    }),
-  );
+  const clusters = [...desired.list(toLogPrefix(isthmusGroup, 'clusters'))].map(({ object }) => ({
+    name: toClusterName(object.metadata.name),
+    uid: object.metadata.uid ?? '',
+  }));
   const server = await startNatsServer({
     binary,
-    dataDir: join(at.dir.path, 'nats'),
+    dataDir: join(dir.path, 'nats'),
     listen: addressOf(settings, 'nats-listen'),
     advertiseHost: settings.list('advertise')[0],
-    server: at.dir.server,
-    caPem: at.dir.ca.certPem,
-    federation: at.federation,
-    coordinatorUri: at.dir.coordinatorUri,
+    server: dir.server,
+    caPem: dir.ca.certPem,
+    federation,
+    coordinatorUri: dir.coordinatorUri,
     clusters,
     clock,
-    log: at.log,
+    log,
   });
-  at.lifecycle.onClose({ name: 'nats-server', close: () => server.stop() });
+  lifecycle.onClose({ name: 'nats-server', close: () => server.stop() });
   return server;
 }
 
 async function openAdmin(
-  settings: SettingValues,
-  lifecycle: Lifecycle,
-  metrics: MetricsRegistry,
+  { settings, lifecycle, metrics }: Base,
   readiness: () => Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
   const admin = await startAdminServer({
