@@ -15,6 +15,7 @@ export type ToWorker =
       readonly dataDir: string;
       readonly clusters: readonly WorkerCluster[];
     }
+  | { readonly kind: 'tell-usage' }
   | { readonly kind: 'stop' };
 
 export interface Applied {
@@ -27,5 +28,6 @@ export interface Applied {
 export type FromWorker =
   | { readonly kind: 'joined'; readonly clusters: readonly string[] }
   | { readonly kind: 'applied'; readonly applied: readonly Applied[] }
+  /** CPU time since its start. */
   | { readonly kind: 'usage'; readonly cpuMs: number; readonly rssMiB: number }
   | { readonly kind: 'failed'; readonly why: string };

@@ -12,8 +12,9 @@ export interface WorkerPool {
   start(coordinator: string, clusters: readonly WorkerCluster[]): Promise<void>;
   /** Resolves with what each cluster reported of `service`, when all clusters did. */
   applied(service: string, withinMs: number): Promise<readonly Applied[]>;
-  /** Ends the workers; resolves with what they used together. */
-  end(): Promise<Usage>;
+  /** What they use together; CPU time since their start. */
+  usage(): Promise<Usage>;
+  end(): Promise<void>;
 }
 
 interface Waiting {
@@ -21,7 +22,10 @@ interface Waiting {
   onChange: () => void;
 }
 
+// A process stands for 25 that would have 16 MiB of young generation each.
+const execArgv = ['--max-semi-space-size=64'];
 const joinMs = 90_000;
+const usageMs = 10_000;
 const endMs = 4_000;
 
 export function createWorkerPool(options: {
@@ -32,11 +36,12 @@ export function createWorkerPool(options: {
 }): WorkerPool {
   const { workers, dataDir, clock, say } = options;
   const byService = new Map<string, Waiting>();
-  const usages: Usage[] = [];
+  let usages: Usage[] = [];
   const joined = new Set<string>();
   let clusterCount = 0;
   let isEnding = false;
   let onJoined = (): void => undefined;
+  let onUsage = (): void => undefined;
   let onFailed = (_error: Error): void => undefined;
 
   const waitingFor = (service: string): Waiting => {
@@ -60,7 +65,7 @@ export function createWorkerPool(options: {
         return undefined;
       case 'usage':
         usages.push(message);
-        return undefined;
+        return onUsage();
       case 'failed':
         return onFailed(new Error(`a worker failed: ${message.why}`));
     }
@@ -68,7 +73,7 @@ export function createWorkerPool(options: {
 
   const script = fileURLToPath(new URL('./worker.js', import.meta.url));
   const children = Array.from({ length: workers }, () => {
-    const child = fork(script, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(script, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv });
     child.on('message', hear);
     child.on('error', (error) => onFailed(error));
     child.once('exit', (code, signal) => {
@@ -103,13 +108,21 @@ export function createWorkerPool(options: {
         waiting.onChange();
       });
     },
-    end: async () => {
-      isEnding = true;
-      await Promise.all(children.map((child) => endChild(child, clock, tell)));
+    usage: async () => {
+      usages = [];
+      await within<undefined>(clock, usageMs, 'no usage of the workers', (resolve, reject) => {
+        onFailed = reject;
+        onUsage = () => (usages.length === workers ? resolve(undefined) : undefined);
+        for (const child of children) tell(child, { kind: 'tell-usage' });
+      });
       return {
         cpuMs: usages.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
         rssMiB: usages.reduce((sum, { rssMiB }) => sum + rssMiB, 0),
       };
+    },
+    end: async () => {
+      isEnding = true;
+      await Promise.all(children.map((child) => endChild(child, clock, tell)));
     },
   };
 }

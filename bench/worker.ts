@@ -49,10 +49,13 @@ async function start({
   tell({ kind: 'joined', clusters: clusters.map(({ name }) => name) });
 }
 
-async function stop(): Promise<void> {
+function tellUsage(): void {
   const { user, system } = process.cpuUsage();
   const rssMiB = Math.round(process.memoryUsage.rss() / 2 ** 20);
   tell({ kind: 'usage', cpuMs: Math.round((user + system) / 1000), rssMiB });
+}
+
+async function stop(): Promise<void> {
   await Promise.all(agents.map((agent) => agent.stop()));
 }
 
@@ -61,11 +64,16 @@ function fail(error: unknown): void {
 }
 
 process.on('message', (message: ToWorker) => {
-  if (message.kind === 'start') start(message).catch(fail);
-  else
-    stop()
-      .catch(fail)
-      .finally(() => process.exit(0));
+  switch (message.kind) {
+    case 'start':
+      return void start(message).catch(fail);
+    case 'tell-usage':
+      return tellUsage();
+    case 'stop':
+      return void stop()
+        .catch(fail)
+        .finally(() => process.exit(0));
+  }
 });
 process.on('disconnect', () => process.exit(0)); // the bench is gone
 process.on('SIGINT', () => undefined); // Ctrl-C reaches the whole group; the bench decides
