@@ -1,7 +1,8 @@
 // Keeps the placement view and its durable records true. Woken per Service; each run reads the
 // Service, its record and its orders, plans, audits, writes, then shows the result in the view.
 //
-//   L1. The view shows a shard only after the record that names its cluster is in the log.
+//   L1. The view shows a shard from when the record that names its cluster is in the log until the
+//       record forgets it: between the two it has an owner.
 //   L2. Every write is guarded by the lease holder's term (I12).
 //   L3. A refused plan, or one that the audit doubts, leaves clusters and orders as they are.
 //
@@ -149,7 +150,8 @@ async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResult> {
     toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }),
   );
   const service = stored?.object as Service | undefined; // by its log key
-  const plan = service === undefined || isGoing(service) ? undefined : planFor(stage, service);
+  const plan = service === undefined ? undefined : planFor(stage, service);
+  const shard = plan === undefined ? undefined : toShard(key, plan.manifest);
   const input = {
     wish: toWish(service, plan),
     recorded: clustersIn(desired.get(placementKey(key))),
@@ -158,12 +160,14 @@ async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResult> {
   };
   const steps = planRecords(input);
   const finding = auditRecords(input, steps);
-  announcer.refusal(key, service, toRefusal(plan, finding));
+  announcer.refusal(key, service, toRefusal(input.wish, plan, finding));
+  // L1 holds for these already; when the store takes no writes, they must not vanish (I3).
+  if (shard !== undefined) tell(table.place(key, input.recorded, shard));
   for (const step of finding === undefined ? steps : []) {
     if (!(await take(stage, key, step))) return { kind: 'conflict' };
   }
   const shown = clustersIn(desired.get(placementKey(key)));
-  tell(table.place(key, shown, plan === undefined ? undefined : toShard(key, plan.manifest)));
+  tell(table.place(key, shown, shard));
   announcer.moves(key, service, { before: input.recorded, after: shown });
   const isEnding = stored !== undefined && service !== undefined && isGoing(service);
   return isEnding && finding === undefined
@@ -193,7 +197,7 @@ function isGoing(service: Service): boolean {
 }
 
 function toWish(service: Service | undefined, plan: PlacementPlan | undefined): Wish {
-  if (plan === undefined) {
+  if (plan === undefined || service === undefined || isGoing(service)) {
     const isReleased = service?.metadata.finalizers?.includes('orphan') === true;
     return { kind: 'remove', mode: isReleased ? 'release' : 'delete' };
   }
@@ -201,11 +205,12 @@ function toWish(service: Service | undefined, plan: PlacementPlan | undefined): 
 }
 
 function toRefusal(
+  wish: Wish,
   plan: PlacementPlan | undefined,
   finding: string | undefined,
 ): { readonly reason: string; readonly message: string } | undefined {
   if (finding !== undefined) return { reason: 'PlacementAuditFailed', message: finding };
-  return plan?.kind === 'refused' ? plan : undefined;
+  return plan?.kind === 'refused' && wish.kind === 'keep' ? plan : undefined;
 }
 
 function toShard(key: ServiceKey, manifest: ShardManifest): Shard {

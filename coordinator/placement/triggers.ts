@@ -16,7 +16,7 @@ import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Loop } from '../../common/runtime/loop.ts';
-import type { Desired, ViewEvent } from '../desired/store.ts';
+import { follow, followNew, type Desired, type ViewEvent } from '../desired/store.ts';
 import { clustersPrefix, type ClusterList } from './cluster-list.ts';
 import type { Due, PlacementTable } from './fold.ts';
 import type { PendingRevisions } from './pending.ts';
@@ -78,35 +78,17 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
     mark(serviceKeyOf(object), revision);
   for (const stored of desired.list(removalOrdersPrefix))
     mark(toRemovalOrder(stored).key, stored.revision);
-  return [
-    followAll(desired, removalOrdersPrefix, onOrder),
-    followAll(desired, servicesPrefix, onService),
+  const watches = [
+    follow(desired, removalOrdersPrefix, onOrder),
+    follow(desired, servicesPrefix, onService),
     followNew(desired, policiesPrefix, onPolicy),
     followNew(desired, clustersPrefix, onCluster),
     followNew(desired, publicationsPrefix, onPublication),
+  ];
+  return [
+    ...watches.map((watch) => () => watch.cancel()),
     () => sweep.stop(),
   ];
-}
-
-/** What is there now as `added`, then each change. */
-function followAll(
-  desired: Desired,
-  prefix: string,
-  onEvent: (event: ViewEvent) => void,
-): () => void {
-  for (const current of desired.list(prefix))
-    onEvent({ kind: 'added', current, previous: undefined });
-  return followNew(desired, prefix, onEvent);
-}
-
-function followNew(
-  desired: Desired,
-  prefix: string,
-  onEvent: (event: ViewEvent) => void,
-): () => void {
-  const watch = desired.watch(prefix, desired.revision(), (events) => events.forEach(onEvent));
-  if (watch === 'expired') throw new MeshError('retryable', 'WATCH_EXPIRED', `watching ${prefix}`);
-  return () => watch.cancel();
 }
 
 // Enough to make progress, few enough for a turn well under 10 ms (I11).

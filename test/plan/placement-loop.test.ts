@@ -241,6 +241,25 @@ test('orders and records of a cluster end with its Cluster', async (t) => {
   t.deepEqual(world.placement().clustersOf(nginx), [toClusterName('a')]);
 });
 
+test('I3 a store that takes no writes after a restart hides no shard', async (t) => {
+  const world = await createPlacementWorld(['a', 'b']);
+  await world.put(serviceAt('nginx'), service('nginx'));
+  await world.put(serviceAt('going'), service('going'));
+  await world.obey();
+  world.faults.next = () => 'none';
+  await world.put(clusterAt('c'), cluster('c'));
+  await world.deleteService('going');
+  let writes = 0;
+  world.faults.next = () => ((writes += 1) === 1 ? 'none' : 'unavailable'); // the term only
+  await world.restart();
+  t.deepEqual(world.placement().clustersOf(nginx), [toClusterName('a'), toClusterName('b')]);
+  t.is([...world.placement().shardsOf(toClusterName('a'))].length, 2);
+  world.faults.next = () => 'none';
+  await world.clock.advance(60_000);
+  await world.obey();
+  t.deepEqual(heldBy(world), ['a: web/nginx', 'b: web/nginx', 'c: web/nginx']);
+});
+
 test('I12 a deposed holder writes no record', async (t) => {
   const world = await createPlacementWorld(['a']);
   await acquireTerm({ desired: world.desired(), holder: 'successor' });

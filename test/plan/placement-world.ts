@@ -86,6 +86,8 @@ export interface PlacementWorld {
   readonly held: Map<ClusterName, Map<ServiceKey, ContentHash>>;
   /** Asked before each write. */
   readonly faults: { next: () => Fault };
+  /** False from a crash to the restart. */
+  isStoreOpen(): boolean;
   desired(): Desired;
   placement(): Placement;
   /** Writes over what is there; undefined deletes. */
@@ -112,17 +114,20 @@ type Shared = Pick<
 >;
 
 interface Life {
+  readonly isStoreOpen: () => boolean;
   readonly desired: Desired;
   readonly placement: Placement;
 }
 
 async function begin(shared: Shared): Promise<Life> {
   const { clock, disk, events, announced, away, faults } = shared;
+  let isOpen = true;
   const store = createMemoryStore({
     disk,
     fault: () => {
       const fault = faults.next();
       if (fault !== 'crash') return fault;
+      isOpen = false;
       void store.close();
       return 'unavailable';
     },
@@ -143,7 +148,7 @@ async function begin(shared: Shared): Promise<Life> {
     metrics: silentMetrics,
   });
   placement.subscribe(({ cluster: name, key }) => announced.push(`${name} ${key}`));
-  return { desired, placement };
+  return { isStoreOpen: () => isOpen, desired, placement };
 }
 
 export async function createPlacementWorld(clusters: readonly string[]): Promise<PlacementWorld> {
@@ -160,6 +165,7 @@ export async function createPlacementWorld(clusters: readonly string[]): Promise
   let life = await begin(shared);
   const world: PlacementWorld = {
     ...shared,
+    isStoreOpen: () => life.isStoreOpen(),
     desired: () => life.desired,
     placement: () => life.placement,
     put: async (key, object) => {
@@ -196,7 +202,9 @@ export async function createPlacementWorld(clusters: readonly string[]): Promise
 }
 
 async function obey(world: PlacementWorld): Promise<void> {
-  for (let isChanged = true; isChanged; ) {
+  let rounds = 0;
+  for (let isChanged = true; isChanged; rounds += 1) {
+    if (rounds > 100) throw new Error('the agents do not come to rest');
     await world.settle();
     isChanged = false;
     for (const name of clustersOf(world)) {
