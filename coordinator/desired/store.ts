@@ -9,6 +9,7 @@
 
 import type { LogKey, Revision } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
+import { invariant } from '../../common/pure/errors.ts';
 
 export interface StoreIdentity {
   readonly id: string;
@@ -121,4 +122,28 @@ export interface Desired extends ObjectView {
   /** No write is accepted any more (the store went backwards); `why` is shown to users. */
   refuseWrites(why: string): void;
   close(): Promise<void>;
+}
+
+/**
+ * What is under `prefix` now, as `added`, then each change, without a gap. `onEvent` must only
+ * note what is due. From its own newest revision a view can always be watched.
+ */
+export function follow(
+  view: ObjectView,
+  prefix: string,
+  onEvent: (event: ViewEvent) => void,
+): WatchHandle {
+  for (const current of view.list(prefix)) onEvent({ kind: 'added', current, previous: undefined });
+  return followNew(view, prefix, onEvent);
+}
+
+/** As `follow`, without what is there already. */
+export function followNew(
+  view: ObjectView,
+  prefix: string,
+  onEvent: (event: ViewEvent) => void,
+): WatchHandle {
+  const watch = view.watch(prefix, view.revision(), (events) => events.forEach(onEvent));
+  invariant(watch !== 'expired', `a view cannot be watched from its newest revision: ${prefix}`);
+  return watch;
 }

@@ -31,7 +31,6 @@ import type { Topology } from '../../common/model/topology.ts';
 import type { AddressRules } from '../../common/pure/address-rules.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
-import { MeshError } from '../../common/pure/errors.ts';
 import {
   readPublication,
   toPublicationKey,
@@ -42,7 +41,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import { createLoop, type Loop } from '../../common/runtime/loop.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import type { Desired, StoredObject, ViewEvent } from '../desired/store.ts';
+import { follow, type Desired, type StoredObject, type ViewEvent } from '../desired/store.ts';
 import { auditPublication, type Finding } from './audit.ts';
 import { planPublication, type PublicationInput, type ShardInput } from './plan.ts';
 import { transitionsBetween, type Transition } from './transitions.ts';
@@ -116,21 +115,31 @@ function startLoop(options: DnsOptions) {
   const markCluster = (cluster: ClusterName): void => {
     for (const shard of placement.shardsOf(cluster)) loop.mark(shard.key);
   };
+  const watch = (
+    group: string,
+    resource: string,
+    note: (event: ViewEvent) => void,
+  ): (() => void) => {
+    const handle = follow(desired, toLogPrefix(group, resource), note);
+    return () => handle.cancel();
+  };
   const stops = [
     placement.subscribe(({ key }) => loop.mark(key)),
     health.subscribe(({ cluster, key }) =>
       key === undefined ? markCluster(cluster) : loop.mark(key),
     ),
-    follow(desired, toLogPrefix('', 'services'), (at) => loop.mark(serviceKeyOf(at))),
-    follow(desired, toLogPrefix(isthmusGroup, 'clusters'), (at, before) => {
-      if (!hasSameTopology(at.object, before?.object))
-        markCluster(toClusterName(at.object.metadata.name));
+    watch('', 'services', ({ current }) => loop.mark(serviceKeyOf(current))),
+    watch(isthmusGroup, 'clusters', ({ current, previous }) => {
+      if (!hasSameTopology(current.object, previous?.object))
+        markCluster(toClusterName(current.object.metadata.name));
     }),
     // Also publications without a Service: it may have gone while nobody held the lease.
-    follow(desired, toLogPrefix(isthmusGroup, 'publications'), (at) => {
-      const published = readPublication(at.object);
+    watch(isthmusGroup, 'publications', ({ current }) => {
+      const published = readPublication(current.object);
       if (published === undefined) return;
-      if (published.zone !== options.config.domain) memory.otherZones.set(at.key, published.key);
+      if (published.zone !== options.config.domain) {
+        memory.otherZones.set(current.key, published.key);
+      }
       loop.mark(published.key);
     }),
   ];
@@ -163,20 +172,6 @@ async function dropOtherZones(
     otherZones.delete(at);
   }
   return undefined;
-}
-
-type OnObject = (current: StoredObject, previous: StoredObject | undefined) => void;
-
-/** Every object under `prefix` now, then each change. */
-function follow(desired: Desired, prefix: string, onObject: OnObject): () => void {
-  const onEvents = (events: readonly ViewEvent[]): void => {
-    for (const { current, previous } of events) onObject(current, previous);
-  };
-  for (const stored of desired.list(prefix)) onObject(stored, undefined);
-  const watch = desired.watch(prefix, desired.revision(), onEvents);
-  // From its own newest revision a view can always be watched.
-  if (watch === 'expired') throw new MeshError('fatal', 'WATCH_EXPIRED', `watching ${prefix}`);
-  return () => watch.cancel();
 }
 
 function serviceKeyOf({ object: { metadata } }: StoredObject): ServiceKey {

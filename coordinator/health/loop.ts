@@ -26,9 +26,8 @@ import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Prober } from '../../common/runtime/prober.ts';
 import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
-import type { Desired, StoredObject } from '../desired/store.ts';
+import { follow, type Desired, type StoredObject } from '../desired/store.ts';
 import type { TelemetryCodec } from './codec.ts';
-import { followPrefix } from './follow.ts';
 import { tickMs } from './lag.ts';
 import { buildParts } from './parts.ts';
 import { recordedShards } from './recorded.ts';
@@ -112,7 +111,9 @@ export function createHealth(options: HealthOptions): Health {
   };
 
   const start = (): void => {
-    const clusters = followPrefix(desired, toLogPrefix(isthmusGroup, 'clusters'), onCluster);
+    const clusters = follow(desired, toLogPrefix(isthmusGroup, 'clusters'), ({ current, kind }) =>
+      onCluster(current, kind === 'deleted'),
+    );
     cancels.push(() => clusters.cancel());
     for (const { verdict, damping } of recordedShards(desired, clock.monotonicMs())) {
       if (table.entry(verdict.cluster) !== undefined) shards.restore(verdict, damping);

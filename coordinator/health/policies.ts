@@ -5,8 +5,7 @@ import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
 import { splitServiceKey, toLogPrefix, toServiceKey } from '../../common/model/ids.ts';
 import { isthmusGroup, type ServicePolicy } from '../../common/model/isthmus-kinds.ts';
 import type { PlacementView } from '../../common/model/views.ts';
-import type { Desired, StoredObject, WatchHandle } from '../desired/store.ts';
-import { followPrefix } from './follow.ts';
+import { follow, type Desired, type StoredObject, type WatchHandle } from '../desired/store.ts';
 
 export interface Policies {
   minReady(key: ServiceKey): number;
@@ -49,7 +48,9 @@ export function createPolicies(options: {
   return {
     minReady: (key) => minReadyOf.get(key) ?? 1,
     start: () => {
-      watch = followPrefix(desired, toLogPrefix(isthmusGroup, 'servicepolicies'), look);
+      watch = follow(desired, toLogPrefix(isthmusGroup, 'servicepolicies'), ({ current, kind }) =>
+        look(current, kind === 'deleted'),
+      );
     },
     stop: () => watch?.cancel(),
   };

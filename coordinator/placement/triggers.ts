@@ -13,7 +13,6 @@ import {
 } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
-import { MeshError } from '../../common/pure/errors.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Loop } from '../../common/runtime/loop.ts';
 import { follow, followNew, type Desired, type ViewEvent } from '../desired/store.ts';
@@ -85,10 +84,7 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
     followNew(desired, clustersPrefix, onCluster),
     followNew(desired, publicationsPrefix, onPublication),
   ];
-  return [
-    ...watches.map((watch) => () => watch.cancel()),
-    () => sweep.stop(),
-  ];
+  return [...watches.map((watch) => () => watch.cancel()), () => sweep.stop()];
 }
 
 // Enough to make progress, few enough for a turn well under 10 ms (I11).

@@ -23,8 +23,7 @@ import { parseTimestamp, toTimestamp, type Clock, type Timer } from '../../commo
 import type { Log } from '../../common/runtime/log.ts';
 import { createLoop } from '../../common/runtime/loop.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import type { Desired, StoredObject, WatchHandle } from '../desired/store.ts';
-import { followPrefix } from './follow.ts';
+import { follow, type Desired, type StoredObject, type WatchHandle } from '../desired/store.ts';
 
 const seriesMs = 600_000;
 const expiryMs = 3_600_000;
@@ -157,7 +156,9 @@ export function createEventRecorder(options: {
   return {
     record,
     start: () => {
-      watch = followPrefix(desired, toLogPrefix('', 'events'), note);
+      watch = follow(desired, toLogPrefix('', 'events'), ({ current, kind }) =>
+        note(current, kind === 'deleted'),
+      );
     },
     idle: () => loop.idle(),
     stop: async () => {

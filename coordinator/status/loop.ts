@@ -32,9 +32,8 @@ import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import type { Desired, StoredObject } from '../desired/store.ts';
+import { follow, type Desired, type StoredObject } from '../desired/store.ts';
 import { createClusterStatus } from './clusters.ts';
-import { followPrefix } from './follow.ts';
 import type { StatusProjections } from './projections.ts';
 import { createServiceStatus } from './services.ts';
 import { createStatusWriter } from './writer.ts';
@@ -78,8 +77,13 @@ export function createStatus(options: StatusOptions): Status {
   const services = createServiceStatus({ ...options, publication }, writer);
   const clusters = createClusterStatus(options, writer);
 
-  const follow = (prefix: string, onObject: Parameters<typeof followPrefix>[2]): void => {
-    const watch = followPrefix(desired, prefix, onObject);
+  const followAll = (
+    prefix: string,
+    onObject: (stored: StoredObject, isDeleted: boolean) => void,
+  ): void => {
+    const watch = follow(desired, prefix, ({ current, kind }) =>
+      onObject(current, kind === 'deleted'),
+    );
     cancels.push(() => watch.cancel());
   };
 
@@ -110,9 +114,9 @@ export function createStatus(options: StatusOptions): Status {
   };
 
   const start = (): void => {
-    follow(toLogPrefix(isthmusGroup, 'publications'), onPublication);
-    follow(toLogPrefix('', 'services'), onService);
-    follow(toLogPrefix(isthmusGroup, 'clusters'), onCluster);
+    followAll(toLogPrefix(isthmusGroup, 'publications'), onPublication);
+    followAll(toLogPrefix('', 'services'), onService);
+    followAll(toLogPrefix(isthmusGroup, 'clusters'), onCluster);
     cancels.push(
       placement.subscribe(({ key }) => services.mark(key)),
       sessions.subscribe(({ cluster, key }) => {
