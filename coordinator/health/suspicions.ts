@@ -5,6 +5,9 @@
 //   I10. At most `roundsMax` rounds at once; the others wait for a tick.
 //   P5. A withdrawal is concluded no earlier than `settleMs` after the suspicion began, so that
 //       clusters that fall silent together are seen together first.
+//   P6. One moment proves no death: a round that failed at once (refused, reset) is probed again
+//       `settleMs` later before it withdraws anything, since a load balancer that is being
+//       reconfigured refuses for a moment too. Probes that ran into their deadline waited already.
 
 import type { ClusterName } from '../../common/model/ids.ts';
 import type { ProbeTarget } from '../../common/model/telemetry.ts';
@@ -32,12 +35,18 @@ export const settleMs = 1000;
 /** Every vantage point has answered by then, or never will. */
 const roundMaxMs = answerDeadlineMs + 100;
 
+/** A round that failed faster than this has seen one moment only. */
+const momentMs = 500;
+
 invariant(roundMaxMs < roundEveryMs, 'one round at a time');
+invariant(momentMs < settleMs, 'a round that needs no confirmation has spanned some time');
 
 interface Suspicion {
   readonly sinceMs: number;
   finding: Finding;
   round: Round | undefined;
+  /** The round that failed at once is probed again (P6). */
+  isConfirming: boolean;
   number: number;
   nextRoundMs: number;
   timer: Timer | undefined;
@@ -78,6 +87,7 @@ export function createSuspicions(options: {
       sinceMs: nowMs,
       finding: { kind: 'undecided' },
       round: undefined,
+      isConfirming: false,
       number: 0,
       nextRoundMs: nowMs,
       timer: undefined,
@@ -131,19 +141,41 @@ export function createSuspicions(options: {
     if (round === undefined || suspicions.get(cluster) !== suspicion) return;
     const isReached = findSuccess(round) !== undefined;
     if (!isReached && !isOver && !isAnswered(round)) return;
+    if (isMoment(suspicion, round)) {
+      suspicion.isConfirming = true;
+      close(suspicion);
+      suspicion.nextRoundMs = round.startedMs + settleMs;
+      suspicion.timer = clock.after(suspicion.nextRoundMs - clock.monotonicMs(), () =>
+        openDue(cluster),
+      );
+      return;
+    }
     const settlesInMs = suspicion.sinceMs + settleMs - clock.monotonicMs();
     if (!isReached && settlesInMs > 0) {
       suspicion.timer?.cancel();
       suspicion.timer = clock.after(settlesInMs, () => conclude(cluster, suspicion, isOver)); // P5
       return;
     }
+    suspicion.isConfirming = false;
+    close(suspicion);
+    const finding = believe(round);
+    remember(round);
+    report(cluster, suspicion, finding);
+  };
+
+  const close = (suspicion: Suspicion): void => {
     suspicion.timer?.cancel();
     suspicion.timer = undefined;
     suspicion.round = undefined;
     rounds -= 1;
-    const finding = believe(round);
-    remember(round);
-    report(cluster, suspicion, finding);
+  };
+
+  /** P6. A cluster that is known to be dead needs no second look. */
+  const isMoment = (suspicion: Suspicion, round: Round): boolean => {
+    if (suspicion.isConfirming || suspicion.finding.kind === 'failed') return false;
+    if (clock.monotonicMs() - round.startedMs >= momentMs) return false;
+    const rules = { suspectsItself: suspectsItself(round.cluster) };
+    return concludeRound(round, reach, rules).kind === 'failed';
   };
 
   /** The round's finding, unless the audit objects. */

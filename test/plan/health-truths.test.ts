@@ -56,6 +56,26 @@ test('cluster dead: withdrawn within 4.5 s of its last heartbeat', async (t) => 
   t.is(world.state('gce-a'), 'healthy');
 });
 
+test('P6: a load balancer that refuses for a moment, just when it is probed, proves no death', async (t) => {
+  const world = await warm();
+  const aws = world.member('aws');
+  aws.isAgentUp = false;
+  const refuseWhenProbed = async (): Promise<void> => {
+    aws.doesRefuse = true;
+    await world.clock.advance(700);
+    aws.doesRefuse = false;
+  };
+  await world.clock.advanceUntil(() => world.life('aws') === 'silent', 5000);
+  for (let moment = 0; moment < 40; moment += 1) {
+    await refuseWhenProbed();
+    t.is(world.state('aws'), 'healthy');
+    await world.clock.advance(1600);
+    t.is(world.state('aws'), 'healthy');
+  }
+  aws.doesRefuse = true;
+  t.true(await world.clock.advanceUntil(() => world.state('aws') === 'dead', 7000));
+});
+
 test('a dead cluster that reports anew is live at once, and so are its shards', async (t) => {
   const world = await warm();
   world.kill(world.member('aws'));

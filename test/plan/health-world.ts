@@ -53,6 +53,8 @@ export interface Member {
   isApiFresh: boolean;
   /** Its load balancer answers. */
   doesAnswer: boolean;
+  /** Its load balancer refuses connections, which a probe learns at once. */
+  doesRefuse: boolean;
   ready: number;
   remoteAddress: string;
   readonly zone: string;
@@ -107,6 +109,7 @@ export async function createWorld(
       hasSession: true,
       isApiFresh: true,
       doesAnswer: true,
+      doesRefuse: false,
       ready: 1,
       remoteAddress: `198.51.100.${index + 1}`,
       zone: `zone-${index}`,
@@ -319,10 +322,14 @@ async function probe(
   target: ProbeTarget,
 ): Promise<ProbeResult> {
   const member = members.find(({ address }) => address === target.address);
+  const doesRefuse = member?.doesRefuse === true;
   const ok =
-    member?.doesAnswer === true && !blind.has(from) && !blind.has(`${from}>${member.name}`);
-  await sleep(clock, ok ? 10 : 900);
-  return { target, ok, roundTripMs: 10, reason: ok ? '' : 'TimedOut' };
+    member?.doesAnswer === true &&
+    !doesRefuse &&
+    !blind.has(from) &&
+    !blind.has(`${from}>${member.name}`);
+  await sleep(clock, ok || doesRefuse ? 10 : 900);
+  return { target, ok, roundTripMs: 10, reason: ok ? '' : doesRefuse ? 'Refused' : 'TimedOut' };
 }
 
 function sender(member: Member) {
