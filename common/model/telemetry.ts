@@ -1,6 +1,6 @@
 // What agents report over NATS, and probes. proto/telemetry.proto is the wire form.
 
-import type { ClusterName, ContentHash, Revision, ServiceKey } from './ids.ts';
+import type { ClusterName, Revision, ServiceKey } from './ids.ts';
 import type { Incarnation } from './session.ts';
 import type { ServicePort } from './kube-object.ts';
 
@@ -125,10 +125,4 @@ export interface ProbeResult {
 
 export interface ProbeReply {
   readonly results: readonly ProbeResult[];
-}
-
-/** A shard's content hash as the agent holds it; kept here so both sides agree on the digest. */
-export interface HeldShard {
-  readonly key: ServiceKey;
-  readonly hash: ContentHash;
 }

@@ -80,11 +80,3 @@ function withoutVersion(object: KubeObject): KubeObject {
   const { resourceVersion: _own, ...metadata } = object.metadata;
   return { ...object, metadata };
 }
-
-/** Names of everything that a projection holds, for pruning. */
-export function namesIn(
-  projection: Projection,
-  prefix: string,
-): readonly { readonly namespace: string; readonly name: string }[] {
-  return [...projection.list(prefix)].map(({ key }) => splitLogKey(key));
-}
