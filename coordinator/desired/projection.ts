@@ -1,13 +1,7 @@
 // A view of projected objects: computed by this replica, never stored. Its revisions are its own
 // (replica epoch, then a local counter), so that a watch from another life gets 410.
 
-import {
-  splitLogKey,
-  toLogKey,
-  toRevision,
-  type ContentHash,
-  type LogKey,
-} from '../../common/model/ids.ts';
+import { toLogKey, toRevision, type ContentHash, type LogKey } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { contentHash } from '../../common/pure/digest.ts';
