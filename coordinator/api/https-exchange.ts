@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { constants as zlibConstants, gzip } from 'node:zlib';
+import type { Clock } from '../../common/runtime/clock.ts';
 import type { ApiResponse, BodySink } from './machinery/api.ts';
 import type { Credentials } from './machinery/authenticate.ts';
 
@@ -80,6 +81,29 @@ export function readBody(request: Request, bytesMax: number): Promise<Buffer | '
 }
 
 const emptyBody = Buffer.alloc(0);
+
+// As Go's server: a socket that is closed with unread bytes is reset, and the reset overtakes the
+// answer. So the rest is read for a moment, within bounds.
+const discardMs = 500;
+const discardBytesMax = 16 << 20;
+
+/** Resolves when the rest of an unwanted body is read, or enough of it. */
+export function discardRest(request: Request, clock: Clock): Promise<void> {
+  if (request.readableEnded || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    let length = 0;
+    const done = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    const timer = clock.after(discardMs, done);
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > discardBytesMax) done();
+    });
+    for (const event of ['end', 'close', 'error']) request.once(event, done);
+  });
+}
 
 // As kube-apiserver: below this, compressing costs more than it saves.
 const gzipBytesMin = 128 * 1024;

@@ -12,6 +12,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import {
+  discardRest,
   flushHead,
   pack,
   Presence,
@@ -207,7 +208,10 @@ class Front {
       const body = await Promise.race([readBody(request, this.#limits.bodyBytesMax), late.fired]);
       if (body === 'late') return answerError(timeout('the request body did not arrive in time'));
       if (body === 'gone') return undefined;
-      if (body === 'large') return answerError(tooLarge(this.#limits.bodyBytesMax));
+      if (body === 'large') {
+        await discardRest(request, this.#options.clock);
+        return answerError(tooLarge(this.#limits.bodyBytesMax));
+      }
       const answer = await Promise.race([
         this.#options.api.handle({
           method: request.method ?? '',
