@@ -43,6 +43,8 @@ export interface SimKube {
   readonly desired: Desired;
   /** As the named user with all rights; `agent` unless told otherwise. */
   client(user?: string): KubeClient;
+  /** Below such a client, for who wraps it; deadlines run on `clock`. */
+  exchange(user: string, clock: Clock): Exchange;
   set(state: SimKubeState): void;
   state(): SimKubeState;
   /** Write requests that reached the API server: `PATCH /api/v1/...`. */
@@ -87,6 +89,7 @@ export async function createSimKube(options: SimKubeOptions): Promise<SimKube> {
     desired,
     client: (user = 'agent') =>
       createKubeClient({ exchange: connect(handle, network, clock, user), clock, chance }),
+    exchange: (user, itsClock) => connect(handle, network, itsClock, user),
     set: (state) => network.set(state),
     state: () => network.state,
     writes,

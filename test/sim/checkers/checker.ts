@@ -1,0 +1,26 @@
+// What a checker sees of the world, and how it says what is wrong. A checker holds one invariant;
+// it is told of every change at the moment at which it becomes true.
+
+import type { RecordChange } from '../../../agent/session/record.ts';
+import type { ViewEvent } from '../../../coordinator/desired/store.ts';
+import type { Acknowledged, Seen } from '../user.ts';
+import type { Written } from '../sim-store.ts';
+
+export interface Checker {
+  /** Of ARCHITECTURE.md. */
+  readonly invariant: string;
+  /** The coordinator's log. */
+  onWritten?(written: Written): void;
+  /** A member cluster's log. */
+  onMember?(cluster: string, event: ViewEvent): void;
+  /** An agent's disk. */
+  onCommit?(cluster: string, changes: readonly RecordChange[]): void;
+  onAcknowledged?(acknowledged: Acknowledged): void;
+  onSeen?(seen: Seen): void;
+  /** After each step of the run. */
+  onStep?(): void;
+  /** Faults are over and everything has converged. */
+  onConverged?(): void;
+}
+
+export type Blame = (message: string) => void;

@@ -1,0 +1,174 @@
+// What must be true when nothing is in the way: shards, names and statuses equal the wish and the
+// truth. Says the first thing that is not (yet) so.
+
+import { decode } from 'dns-packet';
+import { toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import type { Cluster } from '../../common/model/isthmus-kinds.ts';
+import type { KubeObject, Service } from '../../common/model/kube-object.ts';
+import { toGlobalName, toRegionName, toZoneName } from '../../common/pure/level-names.ts';
+import { readPublication } from '../../common/pure/publication-object.ts';
+import { federationOf } from '../../common/pure/shard-marks.ts';
+import type { SimCluster } from './sim-cluster.ts';
+import { domain, federation, type Serving } from './sim-coordinator.ts';
+import { namespace } from './user.ts';
+import type { World } from './world.ts';
+
+/** Undefined when all is as it shall be. */
+export function findDifference(world: World): string | undefined {
+  const { serving } = world.coordinator;
+  if (serving === undefined) return 'no coordinator serves';
+  for (const [name, agent] of world.agents) {
+    const status = agent.agent?.status();
+    if (status?.isSessionOpen !== true) return `the session of ${name} is not open`;
+    if (!status.isBusConnected) return `the agent of ${name} is not on the bus`;
+    if (!status.isApiFresh) return `the agent of ${name} does not hear its API server`;
+  }
+  for (const object of world.disk.objects('clusters')) {
+    const ready = conditionOf(object, 'Ready');
+    if (ready !== 'True') return `cluster ${object.metadata.name} is Ready=${ready}`;
+    const telemetry = conditionOf(object, 'Telemetry');
+    if (telemetry !== 'True') return `cluster ${object.metadata.name} is Telemetry=${telemetry}`;
+  }
+  const [order] = world.disk.objects('removalorders');
+  if (order !== undefined) return `the order ${order.metadata.name} is not obeyed`;
+  for (const object of world.disk.objects('services')) {
+    const difference = findInService(world, serving, object as Service);
+    if (difference !== undefined) return `Service ${object.metadata.name}: ${difference}`;
+  }
+  return findInMembers(world);
+}
+
+/** Shards of Services that are not there. */
+function findInMembers(world: World): string | undefined {
+  const wanted = new Set(world.disk.objects('services').map(({ metadata }) => metadata.name));
+  for (const cluster of world.clusters.values()) {
+    for (const { object } of cluster.kube.desired.list(`core/services/${namespace}/`)) {
+      const isOurs = federationOf(object) === federation;
+      if (isOurs && !wanted.has(object.metadata.name)) {
+        return `${cluster.place.name} still has a shard of ${object.metadata.name}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+function findInService(world: World, serving: Serving, service: Service): string | undefined {
+  if (service.metadata.deletionTimestamp !== undefined) return 'it is still being deleted';
+  const key = toServiceKey({ namespace, name: service.metadata.name });
+  const clusters = [...world.clusters.values()];
+  for (const cluster of clusters) {
+    const difference = findInShard(service, shardIn(cluster, service.metadata.name));
+    if (difference !== undefined) return `shard in ${cluster.place.name} ${difference}`;
+  }
+  const shards = clusters.map((cluster) => toTruth(world, cluster, service.metadata.name));
+  return (
+    findInStatus(service, shards) ?? findInPublication(world, key, shards) ?? findInNames(serving, key, shards)
+  );
+}
+
+interface Truth {
+  readonly cluster: string;
+  readonly zone: string;
+  readonly region: string;
+  readonly addresses: readonly string[];
+  readonly isWell: boolean;
+}
+
+function toTruth(world: World, cluster: SimCluster, name: string): Truth {
+  const { place } = cluster;
+  const ingress = shardIn(cluster, name)?.status?.loadBalancer?.ingress ?? [];
+  const addresses = ingress
+    .flatMap(({ ip }) => ip ?? [])
+    .filter((ip) => ip.startsWith('34.'))
+    .sort();
+  const isWell = addresses.length > 0 && addresses.every((ip) => world.balancers.answers(ip));
+  return {
+    cluster: place.name,
+    zone: place.zone ?? 'hall-1',
+    region: place.region ?? 'home',
+    addresses,
+    isWell,
+  };
+}
+
+function shardIn(cluster: SimCluster, name: string): Service | undefined {
+  const at = `core/services/${namespace}/${name}`;
+  for (const stored of cluster.kube.desired.list(at)) {
+    if (stored.key === at) return stored.object as Service;
+  }
+  return undefined;
+}
+
+function findInShard(service: Service, shard: Service | undefined): string | undefined {
+  if (shard === undefined) return 'is missing';
+  if (federationOf(shard) !== federation) return 'does not bear our mark';
+  const portsOf = ({ spec }: Service): string =>
+    JSON.stringify((spec.ports ?? []).map(({ name, port, protocol }) => [name, port, protocol]));
+  if (portsOf(shard) !== portsOf(service)) return `has the ports ${portsOf(shard)}`;
+  for (const [label, value] of Object.entries(service.metadata.labels ?? {})) {
+    if (shard.metadata.labels?.[label] !== value) return `lacks the label ${label}=${value}`;
+  }
+  return undefined;
+}
+
+function findInStatus(service: Service, shards: readonly Truth[]): string | undefined {
+  const ingress = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  const wanted = shards.flatMap(({ addresses }) => addresses).sort();
+  if ([...ingress].sort().join() !== wanted.join()) {
+    return `status lists ${ingress.join()} instead of ${wanted.join()}`;
+  }
+  const isAnyWell = shards.some(({ isWell }) => isWell);
+  const conditions = { Placed: 'True', Applied: 'True', Healthy: isAnyWell ? 'True' : 'False' };
+  for (const [type, status] of Object.entries(conditions)) {
+    const is = conditionOf(service, type);
+    if (is !== status) return `condition ${type} is ${is} instead of ${status}`;
+  }
+  return undefined;
+}
+
+function findInPublication(
+  world: World,
+  key: ServiceKey,
+  shards: readonly Truth[],
+): string | undefined {
+  const publication = world.disk
+    .objects('publications')
+    .map(readPublication)
+    .find((one) => one?.key === key);
+  if (publication === undefined) return 'there is no publication';
+  for (const { cluster, isWell } of shards) {
+    const state = publication.shards.find((one) => one.cluster === cluster)?.state;
+    if ((state === 'healthy') !== isWell) return `published as ${state} in ${cluster}`;
+  }
+  return undefined;
+}
+
+function findInNames(
+  { zone }: Serving,
+  key: ServiceKey,
+  shards: readonly Truth[],
+): string | undefined {
+  const well = shards.filter(({ isWell }) => isWell);
+  if (well.length === 0) return undefined; // the last known addresses stay, if there were any
+  const scope = { federation, domain };
+  for (const at of shards) {
+    const inZone = well.filter((one) => one.zone === at.zone && one.region === at.region);
+    const inRegion = well.filter(({ region }) => region === at.region);
+    const chain = [inZone, inRegion, well];
+    const names = [toZoneName(key, at, scope), toRegionName(key, at.region, scope), toGlobalName(key, scope)];
+    for (const [level, name] of names.entries()) {
+      const wanted = chain.slice(level).find((some) => some.length > 0) ?? [];
+      const expected = wanted.flatMap(({ addresses }) => addresses).sort();
+      const { reply } = zone.query(name, 'A');
+      const answers = reply === undefined ? [] : (decode(Buffer.from(reply)).answers ?? []);
+      const is = answers.flatMap((one) => (one.type === 'A' ? [one.data] : [])).sort();
+      if (is.join() !== expected.join()) return `${name} answers ${is.join()}, not ${expected.join()}`;
+    }
+  }
+  return undefined;
+}
+
+function conditionOf(object: KubeObject, type: string): string {
+  const { conditions = [] } = (object.status ?? {}) as NonNullable<Cluster['status']>;
+  return conditions.find((condition) => condition.type === type)?.status ?? 'absent';
+}

@@ -1,0 +1,203 @@
+// A simulated cluster's agent, life after life, over a disk that outlives it: what was not
+// committed when it crashed is lost.
+
+import { toClusterName, type ClusterName } from '../../common/model/ids.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import { sleep, type Clock } from '../../common/runtime/clock.ts';
+import { describeError, type Log } from '../../common/runtime/log.ts';
+import type { KubeClient } from '../../common/runtime/kube-client.ts';
+import { createKubeClient } from '../../common/runtime/kube-http.ts';
+import type { Exchange } from '../../common/runtime/kube-http-exchange.ts';
+import { silentMetrics } from '../../common/runtime/metrics.ts';
+import type { AgentSession } from '../../agent/agent-ports.ts';
+import { createAgent, type Agent } from '../../agent/agent.ts';
+import { openAgentRecord } from '../../agent/session/agent-record.ts';
+import { createAgentSession } from '../../agent/session/loop.ts';
+import type { RecordChange, RecordTable, RecordTables } from '../../agent/session/record.ts';
+import type { PeerIdentity } from '../../coordinator/session/mesh-port.ts';
+import type { SeededChance } from './seeded-chance.ts';
+import type { SimBus } from './sim-bus.ts';
+import type { SimCluster } from './sim-cluster.ts';
+import type { SimMesh } from './sim-mesh.ts';
+import { createSimProber, type ProberOptions } from './sim-prober.ts';
+import { SimProcess } from './sim-process.ts';
+import type { Trace } from './trace.ts';
+
+export interface SimAgentOptions {
+  readonly cluster: SimCluster;
+  readonly identity: { readonly certPem: string; readonly keyPem: string; readonly caPem: string };
+  readonly peer: PeerIdentity;
+  readonly remoteAddress: string;
+  readonly mesh: SimMesh;
+  readonly bus: SimBus;
+  readonly prober: ProberOptions;
+  readonly clock: Clock;
+  readonly chance: SeededChance;
+  readonly trace: Trace;
+  readonly log: Log;
+  readonly onCommit: (changes: readonly RecordChange[]) => void;
+  /** A bug that a canary run plants between session and applier. */
+  readonly plant?: (session: AgentSession) => AgentSession;
+}
+
+const restartMs = 1_000;
+const noTopology = { zones: [], region: undefined, provider: undefined };
+
+export class SimAgent {
+  readonly name: ClusterName;
+  readonly disk = new Map<RecordTable, Map<string, unknown>>();
+  readonly #options: SimAgentOptions;
+  #process: SimProcess | undefined;
+  #agent: Agent | undefined;
+  #lives = 0;
+  #lastTroubleMs = -Infinity;
+
+  constructor(options: SimAgentOptions) {
+    this.#options = options;
+    this.name = toClusterName(options.cluster.place.name);
+    const { identity } = options;
+    this.disk.set('facts', new Map([['identity', { ...identity, tokenHash: undefined }]]));
+  }
+
+  get agent(): Agent | undefined {
+    return this.#agent;
+  }
+
+  isRunning(): boolean {
+    return this.#process?.isAlive === true;
+  }
+
+  /** Monotonic: now while it is stopped or gone, else when it last was. */
+  lastTroubleMs(): number {
+    const isFine = this.isRunning() && this.#process?.isPaused === false;
+    return isFine ? this.#lastTroubleMs : this.#options.clock.monotonicMs();
+  }
+
+  start(): void {
+    if (this.isRunning()) return;
+    const { clock, chance, trace } = this.#options;
+    this.#lives += 1;
+    this.#lastTroubleMs = clock.monotonicMs();
+    const skewMs = chance.between(-120_000, 120_000);
+    const process = new SimProcess(`${this.name}/agent-${this.#lives}`, clock, skewMs);
+    this.#process = process;
+    trace.note(`start ${process.name}`);
+    this.#run(process).catch((error: unknown) => {
+      trace.note(`${process.name} cannot start: ${describeError(error)}`);
+      this.kill();
+      clock.after(restartMs, () => this.start());
+    });
+  }
+
+  kill(): void {
+    const process = this.#process;
+    if (process?.isAlive !== true) return;
+    this.#options.trace.note(`kill ${process.name}`);
+    process.kill();
+    this.#agent = undefined;
+    this.#options.mesh.killed(process);
+    this.#options.bus.killed(process);
+  }
+
+  pause(): void {
+    this.#options.trace.note(`stop ${this.name}/agent`);
+    this.#process?.pause();
+  }
+
+  resume(): void {
+    this.#options.trace.note(`continue ${this.name}/agent`);
+    this.#lastTroubleMs = this.#options.clock.monotonicMs();
+    this.#process?.resume();
+  }
+
+  async #run(process: SimProcess): Promise<void> {
+    const { cluster, mesh, bus, peer, remoteAddress, chance, log } = this.#options;
+    const { clock } = process;
+    const site = cluster.place.name;
+    const common = { clock, chance, log: log.with({ process: process.name }), metrics: silentMetrics };
+    const record = await openAgentRecord(this.#openTables(process));
+    const started: { agent?: Agent } = {};
+    const session = createAgentSession({
+      ...common,
+      dialer: mesh.dialer({ process, site, peer, remoteAddress }),
+      record,
+      cluster: this.name,
+      token: () => undefined,
+      agentVersion: '0.1.0',
+      topology: () => started.agent?.topology() ?? noTopology,
+      kubernetesVersion: () => started.agent?.kubernetesVersion() ?? '',
+    });
+    const agent = createAgent(
+      {
+        ...common,
+        kube: this.#connectKube(process),
+        session: this.#options.plant?.(session) ?? session,
+        busConnector: {
+          identity: (urls) => urls.join(),
+          connect: () => bus.client(process, site),
+        },
+        prober: createSimProber(this.#options.prober, process, site),
+        hostLookup: {
+          lookup: (hostname) =>
+            Promise.reject(new MeshError('retryable', 'HOST_LOOKUP', `no address of ${hostname}`)),
+        },
+        recordedTopology: {
+          read: record.topology,
+          write: (topology) => void record.writeTopology(topology).catch(() => undefined),
+        },
+      },
+      {
+        cluster: this.name,
+        declared: { zone: undefined, region: undefined, provider: undefined },
+        guard: { allowedNamespaces: [], removalsPerMinute: 60 },
+        allowLoopback: false,
+      },
+    );
+    started.agent = agent;
+    this.#agent = agent;
+    await agent.start();
+  }
+
+  #connectKube(process: SimProcess): KubeClient {
+    const { cluster, chance } = this.#options;
+    const exchange = cluster.kube.exchange('agent', process.clock);
+    return createKubeClient({ exchange: guardExchange(process, exchange), clock: process.clock, chance });
+  }
+
+  #openTables(process: SimProcess): RecordTables {
+    const { chance, onCommit } = this.#options;
+    const table = (name: RecordTable): Map<string, unknown> => {
+      const known = this.disk.get(name) ?? new Map<string, unknown>();
+      this.disk.set(name, known);
+      return known;
+    };
+    return {
+      load: (name) => structuredClone([...table(name)]),
+      commit: async (changes) => {
+        const kept = structuredClone(changes);
+        await sleep(process.clock, 0.2 + 2 * chance.fraction());
+        for (const { table: name, key, value } of kept) {
+          if (value === undefined) table(name).delete(key);
+          else table(name).set(key, value);
+        }
+        onCommit(kept);
+        await sleep(process.clock, chance.fraction());
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+}
+
+/** A dead process hears no answer any more. */
+function guardExchange(process: SimProcess, exchange: Exchange): Exchange {
+  return {
+    send: (call) => process.guard(exchange.send(call)),
+    stream: (path, sink) =>
+      exchange.stream(path, {
+        onBytes: () => process.run(() => sink.onBytes()),
+        onLine: (line) => process.run(() => sink.onLine(line)),
+        onEnd: (error) => process.run(() => sink.onEnd(error)),
+      }),
+    close: () => exchange.close(),
+  };
+}

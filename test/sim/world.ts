@@ -1,0 +1,253 @@
+// The whole mesh in one process under virtual time: a coordinator, three member clusters with an
+// agent each, the bus, the network between them, people at work, and the checkers that watch.
+//
+// Next file to read: simulation.ts (the two phases), then checkers/.
+
+import type { ClusterName } from '../../common/model/ids.ts';
+import { toClusterName, toLogKey, toRevision } from '../../common/model/ids.ts';
+import { isthmusApiVersion, isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import { toTimestamp } from '../../common/runtime/clock.ts';
+import { silentLog, type Log } from '../../common/runtime/log.ts';
+import { silentMetrics } from '../../common/runtime/metrics.ts';
+import type { AgentSession } from '../../agent/agent-ports.ts';
+import { createDesired } from '../../coordinator/desired/desired-log.ts';
+import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
+import type { Checker } from './checkers/checker.ts';
+import { createWritesChecker } from './checkers/i1-writes.ts';
+import { createOrdersChecker } from './checkers/i2-orders.ts';
+import { createSilenceChecker } from './checkers/i3-silence.ts';
+import { createForeignChecker } from './checkers/i4-foreign.ts';
+import { createAliasChecker } from './checkers/i5-aliases.ts';
+import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
+import { createTermsChecker } from './checkers/i12-terms.ts';
+import { Network } from './network.ts';
+import { createSeededChance, type SeededChance } from './seeded-chance.ts';
+import { SimAgent } from './sim-agent.ts';
+import { SimBus } from './sim-bus.ts';
+import { createSimCluster, type SimCluster, type SimClusterPlace } from './sim-cluster.ts';
+import { SimCoordinator } from './sim-coordinator.ts';
+import { SimMesh } from './sim-mesh.ts';
+import { Balancers, type ProberOptions } from './sim-prober.ts';
+import { SimProcess } from './sim-process.ts';
+import { SimDisk } from './sim-store.ts';
+import { createTrace, type Trace } from './trace.ts';
+import { User } from './user.ts';
+import { Watcher } from './watcher.ts';
+
+/** Planted bugs; a run with one must be caught. */
+export type Bug = 'absence-deletes' | 'silence-withdraws' | 'guards-ignored' | 'writes-lost';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly identity: { readonly certPem: string; readonly keyPem: string; readonly caPem: string };
+  readonly bug?: Bug | undefined;
+  readonly onLine?: ((line: string) => void) | undefined;
+  readonly log?: Log | undefined;
+}
+
+export interface World {
+  readonly clock: VirtualClock;
+  readonly chance: SeededChance;
+  readonly trace: Trace;
+  readonly network: Network;
+  readonly disk: SimDisk;
+  readonly bus: SimBus;
+  readonly balancers: Balancers;
+  readonly coordinator: SimCoordinator;
+  readonly clusters: ReadonlyMap<string, SimCluster>;
+  readonly agents: ReadonlyMap<string, SimAgent>;
+  readonly user: User;
+  readonly checkers: readonly Checker[];
+  /** What the checkers found, oldest first. */
+  readonly violations: readonly string[];
+}
+
+const places: readonly (SimClusterPlace & { readonly declared?: Cluster['spec'] })[] = [
+  { name: 'alpha', octet: 1, zone: 'alpha-a', region: 'west', provider: 'gce' },
+  { name: 'beta', octet: 2, zone: 'beta-a', region: 'west', provider: 'gce' },
+  {
+    name: 'gamma',
+    octet: 3,
+    zone: undefined,
+    region: undefined,
+    provider: 'openstack',
+    declared: { zone: 'hall-1', region: 'home' },
+  },
+];
+
+const publicKeyHash = 'ab'.repeat(32);
+
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const { bug, log = silentLog } = options;
+  const clock = createVirtualClock();
+  const chance = createSeededChance(`isthmus ${options.seed}`);
+  const trace = createTrace(clock, options.onLine);
+  const network = new Network(clock, chance.fork('network'));
+  const disk = new SimDisk(clock, chance.fork('disk'), {
+    ignoresGuards: bug === 'guards-ignored',
+    losesOnCrash: bug === 'writes-lost',
+  });
+  const paths = { network, clock, trace };
+  const mesh = new SimMesh({ ...paths, chance: chance.fork('mesh') });
+  const bus = new SimBus({ ...paths, chance: chance.fork('bus') });
+  const balancers = new Balancers(clock);
+  const agents = new Map<string, SimAgent>();
+  const clusters = new Map<string, SimCluster>();
+  const prober: ProberOptions = {
+    balancers,
+    network,
+    trace,
+    ...(bug === 'silence-withdraws'
+      ? { lies: (cluster: string) => agents.get(cluster)?.isRunning() === false }
+      : {}),
+  };
+  const common = { clock, trace, mesh, bus, prober, log };
+  const coordinator = new SimCoordinator({ ...common, disk, chance: chance.fork('coordinator') });
+  const watching = watch({ clock, trace, disk, network, bus, balancers, coordinator, clusters, agents });
+  for (const place of places) {
+    const { name } = place;
+    const cluster = await makeNow(
+      clock,
+      createSimCluster({
+        place,
+        clock,
+        chance: chance.fork(name),
+        trace,
+        balancers,
+        onEvent: (event) => watching.tell((checker) => checker.onMember?.(name, event)),
+      }),
+    );
+    clusters.set(name, cluster);
+    const uid = await makeNow(clock, addCluster(disk, clock, place));
+    agents.set(
+      name,
+      new SimAgent({
+        ...common,
+        cluster,
+        identity: options.identity,
+        peer: { cluster: toClusterName(name), clusterUid: uid, publicKeyHash },
+        remoteAddress: `35.0.0.${place.octet}`,
+        chance: chance.fork(`${name}/agent`),
+        onCommit: (changes) => watching.tell((checker) => checker.onCommit?.(name, changes)),
+        ...(bug === 'absence-deletes' ? { plant: plantAbsenceDeletes } : {}),
+      }),
+    );
+  }
+  const user = new User({
+    coordinator,
+    clusters: [...clusters.values()],
+    clock,
+    chance: chance.fork('user'),
+    trace,
+    onAcknowledged: (write) => watching.tell((checker) => checker.onAcknowledged?.(write)),
+    onSeen: (seen) => watching.tell((checker) => checker.onSeen?.(seen)),
+    onHandDelete: watching.noteHandDelete,
+  });
+  const watcher = new Watcher({
+    coordinator,
+    clock,
+    onSeen: (seen) => watching.tell((checker) => checker.onSeen?.(seen)),
+  });
+  await makeNow(clock, user.prepare());
+  coordinator.start();
+  for (const agent of agents.values()) agent.start();
+  watcher.start();
+  const { checkers, violations } = watching;
+  return {
+    clock,
+    chance,
+    trace,
+    network,
+    disk,
+    bus,
+    balancers,
+    coordinator,
+    clusters,
+    agents,
+    user,
+    checkers,
+    violations,
+  };
+}
+
+type Watched = Parameters<typeof createSilenceChecker>[0] & { readonly trace: Trace };
+
+function watch(options: Watched) {
+  const { trace, disk, clock } = options;
+  const violations: string[] = [];
+  const blameFor =
+    (invariant: string) =>
+    (message: string): void => {
+      trace.note(`VIOLATION ${invariant}: ${message}`);
+      violations.push(`${invariant}: ${message}`);
+    };
+  const orders = createOrdersChecker(clock, blameFor('I2'));
+  const checkers: readonly Checker[] = [
+    createWritesChecker(disk, blameFor('I1')),
+    orders,
+    createSilenceChecker(options, blameFor('I3/I6')),
+    createForeignChecker(blameFor('I4')),
+    createAliasChecker(options, blameFor('I5')),
+    createLeftoverChecker(options, blameFor('I7')),
+    createTermsChecker(blameFor('I12')),
+  ];
+  const tell = (act: (checker: Checker) => void): void => checkers.forEach(act);
+  disk.onWritten((written) => {
+    trace.note(`log ${written.revision} ${written.isDelete ? '-' : '+'}${written.key} ${written.by}`);
+    tell((checker) => checker.onWritten?.(written));
+  });
+  return { violations, checkers, tell, noteHandDelete: orders.noteHandDelete };
+}
+
+/** Lets time pass until it is made. */
+async function makeNow<T>(clock: VirtualClock, making: Promise<T>): Promise<T> {
+  let isMade = false;
+  const made = making.finally(() => {
+    isMade = true;
+  });
+  await clock.advanceUntil(() => isMade, 60_000);
+  return made;
+}
+
+/** As a join would have left it. */
+async function addCluster(
+  disk: SimDisk,
+  clock: VirtualClock,
+  { name, declared }: (typeof places)[number],
+): Promise<string> {
+  const setup = new SimProcess('setup', clock);
+  const desired = await createDesired({
+    store: disk.open(setup),
+    clock,
+    log: silentLog,
+    metrics: silentMetrics,
+  });
+  const now = toTimestamp(clock.now());
+  const object: Cluster = {
+    apiVersion: isthmusApiVersion,
+    kind: 'Cluster',
+    metadata: { name, uid: `uid-of-${name}`, creationTimestamp: now, generation: 1 },
+    spec: declared ?? {},
+    status: { publicKeyHash, joinedAt: now, agentVersion: '0.1.0' },
+  };
+  const key = toLogKey({ group: isthmusGroup, resource: 'clusters', name });
+  await desired.write({ key, object, expected: toRevision(0) });
+  await desired.close();
+  return `uid-of-${name}`;
+}
+
+/** A planted bug: what the coordinator cannot be asked about is taken for unwanted. */
+function plantAbsenceDeletes(session: AgentSession): AgentSession {
+  const { assignment } = session;
+  return {
+    ...session,
+    assignment: {
+      ...assignment,
+      shard: (key) => (session.isOpen() ? assignment.shard(key) : undefined),
+      order: (key) =>
+        session.isOpen()
+          ? assignment.order(key)
+          : { cluster: 'none' as ClusterName, key, mode: 'delete', revision: toRevision(1) },
+    },
+  };
+}
