@@ -4,6 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
+import { parseShell, shells, toCompletion, type Shell } from './completion.ts';
 
 export interface Setting {
   /** Flag name without dashes, kebab-case; the YAML key; ISTHMUS_UPPER_SNAKE in the environment. */
@@ -65,6 +66,7 @@ export function readSettings(
     const flags = readFlags(program, known, input.argv);
     if (flags === 'help') return { kind: 'print', text: toHelp(program) };
     if (flags === 'version') return { kind: 'print', text: `${program.name} ${program.version}\n` };
+    if ('shell' in flags) return { kind: 'print', text: toCompletion(program, flags.shell) };
     const environment = readEnvironment(known, input.env);
     const path = flags.get('config')?.text ?? environment.get('config')?.text;
     const file =
@@ -80,12 +82,17 @@ function readFlags(
   program: Program,
   known: ReadonlyMap<string, Setting>,
   argv: readonly string[],
-): Map<string, Given> | 'help' | 'version' {
+): Map<string, Given> | 'help' | 'version' | { readonly shell: Shell } {
   const given = new Map<string, Given>();
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index] ?? '';
     if (argument === '--help' || argument === '-h') return 'help';
     if (argument === '--version') return 'version';
+    if (argument === '--completion') {
+      const shell = parseShell(argv[index + 1]);
+      if (shell !== undefined) return { shell };
+      throw new SettingsError(`--completion needs ${shells.join(', ')}`);
+    }
     if (!argument.startsWith('--')) {
       throw new SettingsError(
         `unexpected argument "${argument}": ${program.name} takes only --options`,
@@ -245,6 +252,7 @@ function toHelp(program: Program): string {
   const fixed = [
     { flag: '--help', text: 'Prints this and exits.' },
     { flag: '--version', text: 'Prints the version and exits.' },
+    { flag: `--completion ${shells.join('|')}`, text: 'Prints a completion script and exits.' },
   ];
   const all = [...rows, ...fixed];
   const width = Math.max(...all.map(({ flag }) => flag.length)) + 2;
