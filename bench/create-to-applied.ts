@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import type { KubeObject } from '../common/model/kube-object.ts';
-import { systemClock } from '../common/runtime/clock.ts';
+import { sleep, systemClock } from '../common/runtime/clock.ts';
 import type { KubeClient } from '../common/runtime/kube-client.ts';
 import { makeJoinToken, waitForClusters } from '../demo/federation-api.ts';
 import { readUsage, startCoordinator, type Usage } from './coordinator-process.ts';
@@ -26,6 +26,9 @@ interface Creation {
 const workers = 4;
 // Code that runs for the first time is compiled first: the very first one is told as a fact.
 const warmUps = 5;
+// What follows an applied Service (addresses, reports, status) mostly ends within this time, so
+// that one after another measures how long it takes, and the burst how many there can be.
+const restMs = 900;
 const readyMs = 60_000;
 const appliedMs = 30_000;
 const tokensAtOnce = 8;
@@ -66,8 +69,10 @@ export async function measureCreateToApplied(
   const before = await usage();
   say(`creating ${services} Services one after another`);
   const single: Creation[] = [];
-  for (let index = 0; index < services; index += 1)
+  for (let index = 0; index < services; index += 1) {
+    await sleep(systemClock, restMs);
     single.push(await create(kube, pool, `single-${index}`));
+  }
   const between = await usage();
   say(`creating ${burst} Services at once`);
   const together = await Promise.all(
@@ -80,15 +85,19 @@ export async function measureCreateToApplied(
     conditions: conditions(),
     measures: [
       { name: 'create sent -> acknowledged', summary: summarize(single.map(answerMs)) },
-      { name: 'acknowledged -> each cluster', summary: summarize(single.flatMap(eachMs)) },
-      { name: 'acknowledged -> last cluster', summary: summarize(single.map(lastMs)), goal },
+      { name: 'acknowledged -> last agent has it', summary: summarize(single.map(lastAssignedMs)) },
+      { name: 'acknowledged -> applied, each', summary: summarize(single.flatMap(eachMs)) },
+      { name: 'acknowledged -> applied, last', summary: summarize(single.map(lastMs)), goal },
       { name: 'burst: sent -> acknowledged', summary: summarize(together.map(answerMs)) },
-      { name: 'burst: acknowledged -> each', summary: summarize(together.flatMap(eachMs)) },
-      { name: 'burst: acknowledged -> last', summary: summarize(together.map(lastMs)) },
+      {
+        name: 'burst: acknowledged -> applied, each',
+        summary: summarize(together.flatMap(eachMs)),
+      },
+      { name: 'burst: acknowledged -> applied, last', summary: summarize(together.map(lastMs)) },
     ],
     facts: {
       'all clusters joined and Ready, ms': Math.round(joinedMs),
-      'acknowledged -> last cluster, first Service ever, ms': Math.round(
+      'acknowledged -> applied, last, first Service ever, ms': Math.round(
         Math.max(...warmUp.slice(0, 1).map(lastMs)),
       ),
       'coordinator CPU per Service one by one, ms': Math.round(
@@ -156,6 +165,10 @@ function answerMs({ sentMs, acknowledgedMs }: Creation): number {
 /** Below zero where a cluster had it before the user had his answer. */
 function eachMs({ acknowledgedMs, applied }: Creation): readonly number[] {
   return applied.map(({ atMs }) => atMs - acknowledgedMs);
+}
+
+function lastAssignedMs({ acknowledgedMs, applied }: Creation): number {
+  return Math.max(...applied.map(({ assignedMs }) => assignedMs - acknowledgedMs));
 }
 
 function lastMs(creation: Creation): number {

@@ -29,8 +29,8 @@ const json: Setting = {
 // A simulated cluster has 250 load-balancer addresses; 127.11 to 127.250 leave 240 prefixes.
 const createToApplied: readonly Setting[] = [
   toNumber('agents', 100, [1, 240], 'Agents, each with a cluster of its own.'),
-  toNumber('services', 50, [1, 150], 'Services created one after another.'),
-  toNumber('burst', 20, [0, 100], 'Services then created at once.'),
+  toNumber('services', 50, [1, 150], 'Services created one after another, with a rest of 0.9 s.'),
+  toNumber('burst', 10, [0, 100], 'Services then created at once.'),
   json,
 ];
 

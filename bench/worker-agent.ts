@@ -39,6 +39,9 @@ export async function startBenchAgent(options: {
   readonly cluster: WorkerCluster;
   readonly coordinator: Address;
   readonly dataDir: string;
+  /** The agent has the shard on its disk; again for each change. */
+  readonly onAssigned: (key: ServiceKey) => void;
+  /** The cluster's store has the Service. */
   readonly onService: (key: ServiceKey) => void;
   readonly clock: Clock;
   readonly chance: Chance;
@@ -91,6 +94,7 @@ export async function startBenchAgent(options: {
     },
   );
   started.agent = agent;
+  session.assignment.subscribe(options.onAssigned);
   const welcomed = new Promise<void>((resolve) => session.onWelcome(() => resolve()));
   await agent.start();
   return {

@@ -21,6 +21,8 @@ export type ToWorker =
 export interface Applied {
   readonly cluster: string;
   readonly service: string;
+  /** sharedMs() when the agent had it on its disk. */
+  readonly assignedMs: number;
   /** sharedMs() when the cluster's store had it. */
   readonly atMs: number;
 }

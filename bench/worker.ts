@@ -35,11 +35,19 @@ async function start({
   const address = parseListenAddress(coordinator);
   if (address === undefined) throw new Error(`no address: ${coordinator}`);
   for (const cluster of clusters) {
+    const assigned = new Map<string, number>();
     const agent = await startBenchAgent({
       cluster,
       coordinator: address,
       dataDir,
-      onService: (key) => note({ cluster: cluster.name, service: key, atMs: sharedMs() }),
+      onAssigned: (key) => {
+        if (!assigned.has(key)) assigned.set(key, sharedMs());
+      },
+      onService: (key) => {
+        const atMs = sharedMs();
+        const assignedMs = assigned.get(key) ?? atMs;
+        note({ cluster: cluster.name, service: key, assignedMs, atMs });
+      },
       clock: systemClock,
       chance: systemChance,
     });
