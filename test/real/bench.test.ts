@@ -1,0 +1,91 @@
+// The benches as a user starts them, with numbers too small to mean anything.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { parseBenchCommand } from '../../bench/settings.ts';
+import { summarize } from '../../bench/statistics.ts';
+import { testWith } from '../support/programs.ts';
+
+const small = ['create-to-applied', '--agents', '3', '--services', '2', '--burst', '2', '--json'];
+
+interface Outcome {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+  /** What is left in the folder for temporary files. */
+  readonly left: readonly string[];
+}
+
+/** Runs a bench to its end; `onErrors` sees all that came on stderr so far. */
+async function runBench(
+  t: ExecutionContext,
+  args: readonly string[],
+  onErrors: (errors: string, interrupt: () => void) => void = () => undefined,
+): Promise<Outcome> {
+  const dir = mkdtempSync(join(tmpdir(), 'isthmus-bench-test-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const child = spawn(process.execPath, ['dist/bench/main.js', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: dir },
+  });
+  t.teardown(() => void child.kill('SIGKILL'));
+  const texts = { output: '', errors: '' };
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (texts.output += chunk));
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    texts.errors += chunk;
+    onErrors(texts.errors, () => void child.kill('SIGINT'));
+  });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...texts, left: readdirSync(dir) };
+}
+
+const withNats = testWith('nats-server');
+
+withNats('a bench prints one JSON object and leaves nothing behind', async (t) => {
+  const { code, output, errors, left } = await runBench(t, small);
+  t.is(code, 0, errors);
+  t.deepEqual(left, []);
+  const report = JSON.parse(output) as {
+    readonly bench: string;
+    readonly measures: readonly { readonly name: string; readonly count: number }[];
+  };
+  t.is(report.bench, 'create-to-applied');
+  const counts = new Map(report.measures.map(({ name, count }) => [name, count]));
+  t.is(counts.get('acknowledged -> applied, each'), 6); // three clusters, two Services
+  t.is(counts.get('burst: acknowledged -> applied, last'), 2);
+});
+
+withNats('an interrupted bench ends what it started, and says 130', async (t) => {
+  let isInterrupted = false;
+  const { code, left } = await runBench(t, small, (errors, interrupt) => {
+    if (isInterrupted || !errors.includes('have joined')) return;
+    isInterrupted = true;
+    interrupt();
+  });
+  t.is(code, 130);
+  t.deepEqual(left, []);
+});
+
+test('the command line is explained, and a wrong one refused', (t) => {
+  t.is(parseBenchCommand([], '1').kind, 'print');
+  t.is(parseBenchCommand(['failover', '--help'], '1').kind, 'print');
+  t.is(parseBenchCommand(['fail-over'], '1').kind, 'error');
+  t.is(parseBenchCommand(['failover', '--agents', '3'], '1').kind, 'error');
+  t.is(parseBenchCommand(['create-to-applied', '--agents', '0'], '1').kind, 'error');
+  t.deepEqual(parseBenchCommand(['failover', '--kills', '1'], '1'), {
+    kind: 'failover',
+    isJson: false,
+    rounds: 10,
+    kills: 1,
+  });
+});
+
+test('each percentile is a value that was measured', (t) => {
+  t.is(summarize([]), undefined);
+  t.deepEqual(summarize([7]), { count: 1, min: 7, p50: 7, p90: 7, p99: 7, max: 7 });
+  const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
+  t.deepEqual(summarize(hundred), { count: 100, min: 1, p50: 50, p90: 90, p99: 99, max: 100 });
+});
