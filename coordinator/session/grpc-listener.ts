@@ -2,6 +2,7 @@
 // sessions, which must have one: the TLS layer asks for a certificate without demanding it, and
 // this adapter checks what came against the federation's CA. TLS itself proves possession.
 
+import type { EventEmitter } from 'node:events';
 import {
   Metadata,
   Server,
@@ -50,12 +51,14 @@ type SessionCall = ServerDuplexStream<AgentMessage, CoordinatorMessage>;
 
 // An orderly stop waits this long for streams to end, then cuts them.
 const drainMs = 1_000;
+// As for the API's port: who says nothing keeps a socket no longer than this.
+const handshakeMs = 10_000;
 
 /** Asks for a client certificate and accepts a connection without one. */
 class OptionalClientCertificate extends ServerCredentials {
   constructor(options: GrpcListenerOptions) {
     super(
-      { requestCert: true, rejectUnauthorized: false },
+      { requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeMs },
       {
         ca: options.caPem,
         // Leaf and CA: an agent that joins finds the CA in the chain and compares it with its pin.
@@ -92,8 +95,10 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
       return new Promise((resolve, reject) => {
         const at = formatAddress(options.listen);
         server.bindAsync(at, new OptionalClientCertificate(options), (error, port) => {
-          if (error === null) resolve(port);
-          else reject(new Error(`cannot listen for agents on ${at}`, { cause: error }));
+          if (error === null) {
+            countStrangers(server, options);
+            resolve(port);
+          } else reject(new Error(`cannot listen for agents on ${at}`, { cause: error }));
         });
       });
     },
@@ -107,6 +112,25 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
         });
       }),
   };
+}
+
+/**
+ * Counts connections that end before they are gRPC: port scanners, wrong ports, other protocols.
+ * grpc-js ends them without a word and keeps its HTTP/2 servers to itself; should a later version
+ * keep them elsewhere, only the count is lost.
+ */
+function countStrangers(server: Server, { metrics, log }: GrpcListenerOptions): void {
+  const { http2Servers } = server as unknown as {
+    http2Servers?: ReadonlyMap<EventEmitter, unknown>;
+  };
+  const count = (error: unknown): void => {
+    metrics.count('mesh_session_failures_total', { kind: 'connection' });
+    log.debug('a connection was no agent', { error: describeError(error) });
+  };
+  for (const http2Server of http2Servers?.keys() ?? []) {
+    http2Server.on('tlsClientError', count);
+    http2Server.on('sessionError', count);
+  }
 }
 
 /** grpc-js refuses what cannot be decoded by itself; here it is counted. */

@@ -31,7 +31,11 @@ export async function askRaw(kubeconfig: string, asked: RawRequest): Promise<Raw
       `${endpoint.server}${asked.path}`,
       {
         method: asked.method ?? 'GET',
-        headers: asked.headers ?? {},
+        headers: {
+          ...asked.headers,
+          // Else node sends none with a GET, and its body is read as the next request.
+          ...(asked.body === undefined ? {} : { 'content-length': Buffer.byteLength(asked.body) }),
+        },
         ca: endpoint.caPem,
         cert: certificate.certPem,
         key: certificate.keyPem,
