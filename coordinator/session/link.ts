@@ -27,9 +27,10 @@ const peersDelayMs = 50;
 const peersPerMessage = 200;
 // A Service's peers are told whole, to every cluster: as its shards change one after another, what
 // is sent grows with the square of the clusters. So the next telling waits longer after a large
-// one, and carries more. Four clusters never notice; a hundred are told twice a second.
+// one, and carries more. Four clusters never notice; a hundred hear of one Service twice a second.
 const peersPausePerShardMs = 5;
-const peersPauseMaxMs = 500;
+// Below the time in which a cluster's own probes would find a dead peer.
+const peersPauseMaxMs = 2_000;
 // Five times the most Services that one federation is made for.
 const heldMax = 100_000;
 
