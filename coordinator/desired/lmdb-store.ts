@@ -20,7 +20,8 @@ import {
   type RootDatabaseOptionsWithPath,
   type Transaction,
 } from 'lmdb';
-import { toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
+import { toLogPrefix, toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
+import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -34,7 +35,10 @@ export interface LmdbStoreOptions {
   readonly log: Log;
   /** Records kept for followers that resume. Default 20,000. */
   readonly logRecordsMax?: number;
-  /** Space that writes leave free, in bytes; deletes may use three quarters of it. 64 MiB. */
+  /**
+   * Space that writes leave free, in bytes. Deletes and the coordinator's own records may use
+   * three quarters of it. Default 64 MiB.
+   */
   readonly freeBytesMin?: number;
 }
 
@@ -327,31 +331,28 @@ function unavailable(message: string, cause?: unknown): MeshError {
   return new MeshError('retryable', 'STORE_UNAVAILABLE', message, cause);
 }
 
-// Copy-on-write touches a handful of pages beside the value's own.
-const overheadBytes = 32 * 1024;
+/**
+ * What the coordinator itself keeps in the log: who leads, what DNS says, what is to be removed.
+ * Small, bounded by what users have written, and needed most when a disk is full: without its
+ * term a coordinator cannot even start and answer reads.
+ */
+const ownRecords = ['terms', 'publications', 'placements', 'removalorders', 'sessions'].map(
+  (resource) => toLogPrefix(isthmusGroup, resource),
+);
 
-/** Asks the disk for its free space each time that an eighth of the reserve may have been used. */
+/** Asks the disk before each write, since others fill it too; that costs two microseconds. */
 class Room {
   readonly #path: string;
   readonly #reserve: number;
-  #free = 0;
-  #usedSince = Infinity;
 
   constructor(path: string, reserve: number) {
     this.#path = path;
     this.#reserve = reserve;
   }
 
-  allows({ value }: WriteRequest): boolean {
-    this.#usedSince += (value?.length ?? 0) + overheadBytes;
-    // A disk that was too full may have been cleaned, so it is asked each time.
-    if (this.#usedSince > this.#reserve / 8 || this.#free < this.#reserve) this.#measure();
-    return this.#free >= (value === undefined ? this.#reserve / 4 : this.#reserve);
-  }
-
-  #measure(): void {
+  allows({ key, value }: WriteRequest): boolean {
+    const isVital = value === undefined || ownRecords.some((prefix) => key.startsWith(prefix));
     const { bavail, bsize } = statfsSync(this.#path);
-    this.#free = bavail * bsize;
-    this.#usedSince = 0;
+    return bavail * bsize >= (isVital ? this.#reserve / 4 : this.#reserve);
   }
 }

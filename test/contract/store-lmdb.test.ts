@@ -1,15 +1,18 @@
 import test from 'ava';
 import { spawn } from 'node:child_process';
+import { statfsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { toLogKey, toRevision } from '../../common/model/ids.ts';
+import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { openLmdbStore } from '../../coordinator/desired/lmdb-store.ts';
 import type { Store } from '../../coordinator/desired/store.ts';
-import { declareStoreContract, put, show, snapshotOf } from './store.ts';
+import { declareStoreContract, put, serviceKey, show, snapshotOf } from './store.ts';
 
 const common = { chance: systemChance, log: silentLog };
 
@@ -106,6 +109,32 @@ test('lmdb: a disk that is nearly full refuses writes and still reads', async (t
   t.is(error?.code, 'STORE_FULL');
   t.is(error?.class, 'retryable');
   t.deepEqual((await snapshotOf(store)).pages.flat().map(show), ['a=1']);
+  await store.close();
+  await remove();
+});
+
+test('lmdb: of a filling disk the last is for deletes and the coordinator itself', async (t) => {
+  const { path, remove } = await createFolder();
+  const roomy = await openLmdbStore({ path, ...common });
+  const first = await put(roomy, 'a', '1');
+  await roomy.close();
+  const { bavail, bsize } = statfsSync(path);
+  const store = await openLmdbStore({ path, ...common, freeBytesMin: bavail * bsize * 2 });
+  await t.throwsAsync(put(store, 'a', '2', first), { instanceOf: MeshError });
+  const writes = [
+    {
+      key: toLogKey({ group: isthmusGroup, resource: 'terms', name: 'coordinator' }),
+      value: Buffer.from('1'),
+      expected: toRevision(0),
+    },
+    {
+      key: toLogKey({ group: isthmusGroup, resource: 'publications', name: 'web' }),
+      value: Buffer.from('1'),
+      expected: toRevision(0),
+    },
+    { key: serviceKey('a'), value: undefined, expected: first },
+  ];
+  for (const write of writes) t.is((await store.write(write)).kind, 'written');
   await store.close();
   await remove();
 });

@@ -24,7 +24,7 @@ test.before(async () => {
   mesh = await openRealMesh({
     coordinatorFlags: [`--advertise=${natsProxyHost}`],
     meshOf: (cluster) => (cluster === aws ? `127.0.0.1:${link.port}` : undefined),
-    onPorts: async (portOf) => {
+    prepare: async ({ portOf }) => {
       const to = (name: string) => ({ host: '127.0.0.1', port: portOf(name) });
       link = await openTcpProxy({ target: to('mesh') });
       nats = await openTcpProxy({

@@ -82,8 +82,13 @@ export interface RealMeshOptions {
   readonly coordinatorFlags?: readonly string[];
   /** Where an agent dials the coordinator, when not directly. */
   readonly meshOf?: (cluster: string) => string | undefined;
-  /** Called once the ports are known and before anything starts. */
-  readonly onPorts?: (portOf: (name: string) => number) => Promise<void>;
+  /** Called once folders and ports are known and before anything starts. */
+  readonly prepare?: (at: {
+    readonly layout: Layout;
+    portOf(name: string): number;
+  }) => Promise<void>;
+  /** Called when every process has ended and before the folder goes. */
+  readonly release?: () => Promise<void>;
 }
 
 const graceMs = 3_000;
@@ -94,8 +99,8 @@ export async function openRealMesh(options: RealMeshOptions = {}): Promise<RealM
   mkdirSync(layout.logs, { recursive: true });
   const clusters = memberClusters.slice(0, options.clusters ?? 3);
   const choices = await choose(layout, clusters);
-  await options.onPorts?.((name) => choices.ports.get(name) ?? 0);
-  const mesh = new Mesh(choices, clusters);
+  await options.prepare?.({ layout, portOf: (name) => choices.ports.get(name) ?? 0 });
+  const mesh = new Mesh(choices, clusters, options.release);
   try {
     await mesh.open(options);
   } catch (error) {
@@ -129,12 +134,18 @@ class Mesh implements RealMesh {
   readonly clusters: readonly MemberCluster[];
   readonly crashes: string[] = [];
   readonly #choices: Choices;
+  readonly #release: RealMeshOptions['release'];
   readonly #parts = new Map<string, Part>();
   readonly #kubeconfigs = new Map<string, string>();
   readonly #kubes = new Map<string, KubeClient>();
   readonly #addresses = new Map<string, string>();
 
-  constructor(choices: Choices, clusters: readonly MemberCluster[]) {
+  constructor(
+    choices: Choices,
+    clusters: readonly MemberCluster[],
+    release: RealMeshOptions['release'],
+  ) {
+    this.#release = release;
     this.#choices = choices;
     this.layout = choices.layout;
     this.clusters = clusters;
@@ -339,6 +350,7 @@ class Mesh implements RealMesh {
     await end(parts.filter(({ name }) => !isAgent(name)));
     // Only one that a killed coordinator left behind is still there.
     if (nats !== undefined && isAlive(nats)) signalIfThere(nats, 'SIGKILL');
+    await this.#release?.();
     rmSync(this.layout.dir, { recursive: true, force: true, maxRetries: 3 });
   }
 }
