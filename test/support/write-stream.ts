@@ -26,8 +26,13 @@ export interface WriteStream {
 
 const pauseMs = 50;
 
-/** `writers` clients create ConfigMaps `<prefix>-N` one after the other. */
-export function startWrites(kube: KubeClient, prefix: string, writers: number): WriteStream {
+/** `writers` clients create ConfigMaps `<prefix>-N` one after the other, with some filling. */
+export function startWrites(
+  kube: KubeClient,
+  prefix: string,
+  writers: number,
+  fillingBytes = 0,
+): WriteStream {
   const acknowledged = new Map<string, string>();
   const life = { isStopped: false };
   let failed = 0;
@@ -40,7 +45,7 @@ export function startWrites(kube: KubeClient, prefix: string, writers: number): 
         apiVersion: 'v1',
         kind: 'ConfigMap',
         metadata: { name, namespace: 'default' },
-        data: { name },
+        data: { name, ...(fillingBytes > 0 ? { filling: 'x'.repeat(fillingBytes) } : {}) },
       };
       try {
         const { metadata } = await kube.create(configMaps, object);

@@ -56,9 +56,14 @@ export function startWatch(
   sink: BodySink,
   running: Set<EndWatch>,
 ): void {
-  const watch = new Watch(plan, ports, sink, () => void running.delete(end));
+  const tell = (): void => ports.metrics.gauge('mesh_api_watches', running.size);
+  const watch = new Watch(plan, ports, sink, () => {
+    running.delete(end);
+    tell();
+  });
   const end: EndWatch = () => watch.finish();
   running.add(end);
+  tell();
   watch.start();
 }
 

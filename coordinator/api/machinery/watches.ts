@@ -51,7 +51,6 @@ export function createWatchHandler(options: ApiOptions): WatchHandler {
       const body: StreamBody = {
         start: (sink) => {
           startWatch(plan, { clock, log, metrics, signal }, sink, running);
-          metrics.gauge('mesh_api_watches', running.size);
         },
       };
       const headers = { ...commonHeaders, 'content-type': 'application/json' };
