@@ -53,6 +53,8 @@ export function createApiFreshness(ports: {
     const answer = await withDeadline(clock, kube.version());
     if (isStopped) return;
     if (answer !== undefined) {
+      // It may have grown stale since the last look: who asked then waits to be told of the end.
+      note();
       lastGoodMs = clock.monotonicMs();
       const isNews = version !== answer;
       version = answer;

@@ -62,7 +62,9 @@ function findInService(world: World, serving: Serving, service: Service): string
   }
   const shards = clusters.map((cluster) => toTruth(world, cluster, service.metadata.name));
   return (
-    findInStatus(service, shards) ?? findInPublication(world, key, shards) ?? findInNames(serving, key, shards)
+    findInStatus(service, shards) ??
+    findInPublication(world, key, shards) ??
+    findInNames(serving, key, shards)
   );
 }
 
@@ -155,14 +157,19 @@ function findInNames(
     const inZone = well.filter((one) => one.zone === at.zone && one.region === at.region);
     const inRegion = well.filter(({ region }) => region === at.region);
     const chain = [inZone, inRegion, well];
-    const names = [toZoneName(key, at, scope), toRegionName(key, at.region, scope), toGlobalName(key, scope)];
+    const names = [
+      toZoneName(key, at, scope),
+      toRegionName(key, at.region, scope),
+      toGlobalName(key, scope),
+    ];
     for (const [level, name] of names.entries()) {
       const wanted = chain.slice(level).find((some) => some.length > 0) ?? [];
       const expected = wanted.flatMap(({ addresses }) => addresses).sort();
       const { reply } = zone.query(name, 'A');
       const answers = reply === undefined ? [] : (decode(Buffer.from(reply)).answers ?? []);
       const is = answers.flatMap((one) => (one.type === 'A' ? [one.data] : [])).sort();
-      if (is.join() !== expected.join()) return `${name} answers ${is.join()}, not ${expected.join()}`;
+      if (is.join() !== expected.join())
+        return `${name} answers ${is.join()}, not ${expected.join()}`;
     }
   }
   return undefined;

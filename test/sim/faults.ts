@@ -33,7 +33,7 @@ const cutBetween =
     return () => heals.forEach((heal) => heal());
   };
 
-const faults: readonly Fault[] = [
+const faults = [
   {
     name: 'agent crash',
     lastsMs: [10, 40_000],
@@ -149,23 +149,31 @@ const faults: readonly Fault[] = [
     name: 'store in trouble',
     lastsMs: [100, 10_000],
     begin: ({ disk }, chance) => {
-      disk.setFaults({ unavailable: chance.pick([0, 0.2, 1]), lostAnswer: chance.pick([0, 0.2, 0.5]) });
+      disk.setFaults({
+        unavailable: chance.pick([0, 0.2, 1]),
+        lostAnswer: chance.pick([0, 0.2, 0.5]),
+      });
       return () => disk.setFaults({ unavailable: 0, lostAnswer: 0 });
     },
   },
-];
+] as const satisfies readonly Fault[];
 
-export function startFaults(world: World): Faults {
+export type FaultName = (typeof faults)[number]['name'];
+
+/** `only`: just these kinds, and often. */
+export function startFaults(world: World, only?: readonly FaultName[]): Faults {
   const { clock, trace, bus, network } = world;
   const chance = world.chance.fork('faults');
   const lasting = new Set<() => void>();
   let isOver = false;
-  Object.assign(bus.faults, {
-    loss: chance.pick([0, 0.02, 0.2]),
-    duplication: chance.pick([0, 0.05, 0.3]),
-    delay: chance.pick([0, 0.05, 0.3]),
-  });
-  network.slowPart = chance.pick([0, 0.05, 0.2]);
+  if (only === undefined) {
+    Object.assign(bus.faults, {
+      loss: chance.pick([0, 0.02, 0.2]),
+      duplication: chance.pick([0, 0.05, 0.3]),
+      delay: chance.pick([0, 0.05, 0.3]),
+    });
+  }
+  network.slowPart = only === undefined ? chance.pick([0, 0.05, 0.2]) : 0;
 
   const strike = (fault: Fault): void => {
     trace.note(`FAULT ${fault.name}`);
@@ -182,12 +190,17 @@ export function startFaults(world: World): Faults {
   };
 
   for (const fault of faults) {
-    if (!chance.isTrue(0.5)) continue;
-    const everyMs = chance.between(8_000, 80_000);
-    repeat(clock, () => everyMs * 2 * chance.fraction(), () => {
-      if (!isOver) strike(fault);
-      return !isOver;
-    });
+    const isChosen = only === undefined ? chance.isTrue(0.5) : only.includes(fault.name);
+    if (!isChosen) continue;
+    const everyMs = only === undefined ? chance.between(8_000, 80_000) : 20_000;
+    repeat(
+      clock,
+      () => everyMs * 2 * chance.fraction(),
+      () => {
+        if (!isOver) strike(fault);
+        return !isOver;
+      },
+    );
   }
   return {
     stop: () => {

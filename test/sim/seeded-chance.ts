@@ -60,7 +60,11 @@ function toUuid(bytes: Uint8Array): string {
     return index === 8 ? (octet & 0x3f) | 0x80 : octet;
   });
   const hex = Buffer.from(octets).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
-    '-',
-  );
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
 }

@@ -114,7 +114,12 @@ export class SimAgent {
     const { cluster, mesh, bus, peer, remoteAddress, chance, log } = this.#options;
     const { clock } = process;
     const site = cluster.place.name;
-    const common = { clock, chance, log: log.with({ process: process.name }), metrics: silentMetrics };
+    const common = {
+      clock,
+      chance,
+      log: log.with({ process: process.name }),
+      metrics: silentMetrics,
+    };
     const record = await openAgentRecord(this.#openTables(process));
     const started: { agent?: Agent } = {};
     const session = createAgentSession({
@@ -161,7 +166,11 @@ export class SimAgent {
   #connectKube(process: SimProcess): KubeClient {
     const { cluster, chance } = this.#options;
     const exchange = cluster.kube.exchange('agent', process.clock);
-    return createKubeClient({ exchange: guardExchange(process, exchange), clock: process.clock, chance });
+    return createKubeClient({
+      exchange: guardExchange(process, exchange),
+      clock: process.clock,
+      chance,
+    });
   }
 
   #openTables(process: SimProcess): RecordTables {

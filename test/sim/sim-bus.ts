@@ -93,7 +93,8 @@ export class SimBus {
     let servers = 0;
     for (const client of this.#clients) {
       for (const interest of client.interests) {
-        if (client === from || !client.isConnected() || !matches(interest.pattern, subject)) continue;
+        if (client === from || !client.isConnected() || !matches(interest.pattern, subject))
+          continue;
         if (interest.isServer) servers += 1;
         this.hop(sites.bus, client, message.subject, () =>
           interest.handle(message, interest.isServer ? reply : undefined),
@@ -197,7 +198,8 @@ class Client implements TelemetryBus {
 
   request(subject: string, payload: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const { clock } = this.process;
-    const fail = (code: string): MeshError => new MeshError('retryable', code, `request on ${subject}`);
+    const fail = (code: string): MeshError =>
+      new MeshError('retryable', code, `request on ${subject}`);
     if (!this.#isConnected) return Promise.reject(fail('BUS_DISCONNECTED'));
     return new Promise<Uint8Array>((resolve, reject) => {
       const timer = clock.after(timeoutMs, () => reject(fail('BUS_TIMEOUT')));

@@ -116,7 +116,11 @@ export async function createSimCluster(options: SimClusterOptions): Promise<SimC
   };
 }
 
-function toPod(name: string, app: string, annotations: Readonly<Record<string, string>>): KubeObject {
+function toPod(
+  name: string,
+  app: string,
+  annotations: Readonly<Record<string, string>>,
+): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',

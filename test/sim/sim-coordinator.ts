@@ -155,7 +155,12 @@ export class SimCoordinator {
   async #run(process: SimProcess): Promise<void> {
     const { disk, mesh, bus, prober, chance, log } = this.#options;
     const { clock } = process;
-    const common = { clock, chance, log: log.with({ process: process.name }), metrics: silentMetrics };
+    const common = {
+      clock,
+      chance,
+      log: log.with({ process: process.name }),
+      metrics: silentMetrics,
+    };
     const desired = await createDesired({ ...common, store: disk.open(process) });
     const coordinator = await createCoordinator(
       {

@@ -77,7 +77,9 @@ export class SimMesh {
 
   dialer(place: AgentPlace): MeshDialer {
     const refuse = (): Promise<never> =>
-      Promise.reject(new MeshError('retryable', 'COORDINATOR_UNREACHABLE', 'joins are not simulated'));
+      Promise.reject(
+        new MeshError('retryable', 'COORDINATOR_UNREACHABLE', 'joins are not simulated'),
+      );
     return {
       fetchCa: refuse,
       join: refuse,

@@ -14,8 +14,8 @@ export class Balancers {
   readonly #clock: Clock;
   readonly #wishes = new Map<string, Map<LogKey, LoadBalancerWish>>();
   readonly #dark = new Set<string>();
-  readonly #lastBadMs = new Map<string, number>();
-  readonly #good = new Set<string>();
+  /** By address: the ports that answer, and since when just these do. */
+  readonly #served = new Map<string, { readonly ports: string; readonly sinceMs: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -26,6 +26,7 @@ export class Balancers {
     this.#wishes.set(cluster, wishes);
     return {
       settle: (service, wish) => {
+        for (const address of wishes.get(service)?.addresses ?? []) this.#served.delete(address);
         if (wish === undefined) wishes.delete(service);
         else wishes.set(service, wish);
         this.#look();
@@ -64,26 +65,26 @@ export class Balancers {
     return false;
   }
 
-  /** Monotonic: now while it does not answer, else when it last did not. */
-  lastBadMs(address: string): number {
-    if (!this.#good.has(address)) return this.#clock.monotonicMs();
-    return this.#lastBadMs.get(address) ?? -Infinity;
+  /** How long exactly what answers now at this address has answered; 0 when a port does not. */
+  steadyMs(address: string, ports: readonly number[]): number {
+    const isWhole = ports.length > 0 && ports.every((port) => this.answers(address, port));
+    const sinceMs = this.#served.get(address)?.sinceMs;
+    return isWhole && sinceMs !== undefined ? this.#clock.monotonicMs() - sinceMs : 0;
   }
 
   #look(): void {
-    const now = new Set<string>();
-    for (const wishes of this.#wishes.values()) {
-      for (const { addresses } of wishes.values()) {
-        for (const address of addresses) if (this.answers(address)) now.add(address);
+    const sinceMs = this.#clock.monotonicMs();
+    for (const [cluster, wishes] of this.#wishes) {
+      for (const { addresses, ports, pods } of wishes.values()) {
+        const isUp = pods.length > 0 && !this.#dark.has(cluster);
+        const served = isUp ? ports.join() : '';
+        for (const address of addresses) {
+          if (this.#served.get(address)?.ports !== served) {
+            this.#served.set(address, { ports: served, sinceMs });
+          }
+        }
       }
     }
-    const nowMs = this.#clock.monotonicMs();
-    for (const address of now) {
-      if (this.#good.has(address)) continue;
-      this.#good.add(address);
-      this.#lastBadMs.set(address, nowMs);
-    }
-    for (const address of this.#good) if (!now.has(address)) this.#good.delete(address);
   }
 }
 
@@ -95,11 +96,7 @@ export interface ProberOptions {
   readonly lies?: (cluster: string) => boolean;
 }
 
-export function createSimProber(
-  options: ProberOptions,
-  process: SimProcess,
-  site: string,
-): Prober {
+export function createSimProber(options: ProberOptions, process: SimProcess, site: string): Prober {
   const { balancers, network, trace } = options;
   const probe = async (target: ProbeTarget, deadlineMs: number): Promise<ProbeResult> => {
     const cluster = balancers.clusterOf(target.address);

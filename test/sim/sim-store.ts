@@ -75,6 +75,10 @@ export class SimDisk {
     return isFine ? this.#lastTroubleMs : this.#clock.monotonicMs();
   }
 
+  get(key: LogKey): KubeObject | undefined {
+    return this.#latest.get(key);
+  }
+
   /** Every object that is there, by key. */
   objects(resource: string): readonly KubeObject[] {
     return [...this.#latest]

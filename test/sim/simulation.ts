@@ -6,7 +6,7 @@ import { systemClock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import { createCa, issueClientCertificate } from '../../common/runtime/pki.ts';
 import { findDifference } from './convergence.ts';
-import { startFaults } from './faults.ts';
+import { startFaults, type FaultName } from './faults.ts';
 import { createWorld, type Bug, type World } from './world.ts';
 
 export interface RunOptions {
@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly log?: Log;
   /** Virtual time with faults. */
   readonly safetyMs?: number;
+  /** Just these faults, and often; else the seed chooses. */
+  readonly only?: readonly FaultName[];
 }
 
 export interface Outcome {
@@ -44,7 +46,7 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
   const { clock, trace, user } = world;
   const chance = world.chance.fork('run');
   user.start(chance.between(300, 2_500));
-  const faults = startFaults(world);
+  const faults = startFaults(world, options.only);
   const safetyMs = options.safetyMs ?? safetyDefaultMs;
   await stepUntil(world, () => false, safetyMs);
   let failure = violationOf(world);
@@ -53,7 +55,11 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
   if (failure === undefined) {
     user.stop();
     faults.stop();
-    const isConverged = await stepUntil(world, () => findDifference(world) === undefined, convergenceMs);
+    const isConverged = await stepUntil(
+      world,
+      () => findDifference(world) === undefined,
+      convergenceMs,
+    );
     toMs = clock.monotonicMs();
     failure =
       violationOf(world) ??

@@ -20,7 +20,7 @@ import { createForeignChecker } from './checkers/i4-foreign.ts';
 import { createAliasChecker } from './checkers/i5-aliases.ts';
 import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
 import { createTermsChecker } from './checkers/i12-terms.ts';
-import { Network } from './network.ts';
+import { Network, sites } from './network.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimBus } from './sim-bus.ts';
@@ -98,12 +98,26 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     network,
     trace,
     ...(bug === 'silence-withdraws'
-      ? { lies: (cluster: string) => agents.get(cluster)?.isRunning() === false }
+      ? {
+          lies: (cluster: string) =>
+            agents.get(cluster)?.isRunning() === false ||
+            network.isBroken(cluster, sites.coordinator),
+        }
       : {}),
   };
   const common = { clock, trace, mesh, bus, prober, log };
   const coordinator = new SimCoordinator({ ...common, disk, chance: chance.fork('coordinator') });
-  const watching = watch({ clock, trace, disk, network, bus, balancers, coordinator, clusters, agents });
+  const watching = watch({
+    clock,
+    trace,
+    disk,
+    network,
+    bus,
+    balancers,
+    coordinator,
+    clusters,
+    agents,
+  });
   for (const place of places) {
     const { name } = place;
     const cluster = await makeNow(
@@ -193,7 +207,9 @@ function watch(options: Watched) {
   ];
   const tell = (act: (checker: Checker) => void): void => checkers.forEach(act);
   disk.onWritten((written) => {
-    trace.note(`log ${written.revision} ${written.isDelete ? '-' : '+'}${written.key} ${written.by}`);
+    trace.note(
+      `log ${written.revision} ${written.isDelete ? '-' : '+'}${written.key} ${written.by}`,
+    );
     tell((checker) => checker.onWritten?.(written));
   });
   return { violations, checkers, tell, noteHandDelete: orders.noteHandDelete };

@@ -52,7 +52,8 @@ export function createWritesChecker(disk: SimDisk, blame: Blame): Checker {
 
   const onConverged = (): void => {
     for (const write of acknowledged) {
-      if (!isInLog(write)) blame(`the acknowledged write ${write.revision} of ${write.key} is lost`);
+      if (!isInLog(write))
+        blame(`the acknowledged write ${write.revision} of ${write.key} is lost`);
     }
     const prefix = `core/services/${namespace}/`;
     for (const { key, revision } of disk.memory.log) {

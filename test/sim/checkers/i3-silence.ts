@@ -2,6 +2,8 @@
 // telemetry, sessions or agents are gone; and a name does not go without a target that has been
 // well and seen for longer than detection and damping take.
 
+import { splitServiceKey, toLogKey, type ServiceKey } from '../../../common/model/ids.ts';
+import type { Service } from '../../../common/model/kube-object.ts';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import { readPublication } from '../../../common/pure/publication-object.ts';
 import type { Publication, PublishedShard } from '../../../common/model/publication.ts';
@@ -35,11 +37,18 @@ export interface SilenceOptions {
 
 export function createSilenceChecker(options: SilenceOptions, blame: Blame): Checker {
   const { disk, clock, network, balancers, coordinator, clusters, agents } = options;
-  const publications = new Map<string, Publication>();
+  const publications = new Map<ServiceKey, Publication>();
 
-  const isGoodSince = (shard: PublishedShard, ms: number): boolean =>
+  const wantedPorts = (key: ServiceKey): readonly number[] => {
+    const service = disk.get(
+      toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }),
+    );
+    return ((service as Service | undefined)?.spec.ports ?? []).map(({ port }) => port);
+  };
+
+  const isGoodSince = (key: ServiceKey, shard: PublishedShard, ms: number): boolean =>
     shard.addresses.length > 0 &&
-    shard.addresses.every((address) => clock.monotonicMs() - balancers.lastBadMs(address) > ms);
+    shard.addresses.every((address) => balancers.steadyMs(address, wantedPorts(key)) > ms);
 
   /** Sites that could not always reach the cluster lately. */
   const troubledVantages = (cluster: string): number =>
@@ -71,18 +80,18 @@ export function createSilenceChecker(options: SilenceOptions, blame: Blame): Che
     }
   };
 
-  const checkLeave = (key: string, shard: PublishedShard, state: string): void => {
+  const checkLeave = (key: ServiceKey, shard: PublishedShard, state: string): void => {
     const { cluster } = shard;
     const what = `${key} in ${cluster} went from healthy to ${state}`;
     if (state === 'dead') {
-      if (isGoodSince(shard, evidenceMs) && troubledVantages(cluster) < 2) {
+      if (isGoodSince(key, shard, evidenceMs) && troubledVantages(cluster) < 2) {
         blame(`${what}, though it answers wherever it is asked from`);
       }
       return;
     }
     const damping = state === 'heldDown' ? holdMaxMs : 0;
     const boundMs = damping + detectionMs;
-    if (isGoodSince(shard, boundMs) && isAgentFine(cluster, boundMs)) {
+    if (isGoodSince(key, shard, boundMs) && isAgentFine(cluster, boundMs)) {
       blame(`${what}, though it has been well for ${boundMs} ms`);
     }
   };
@@ -107,7 +116,9 @@ export function createSilenceChecker(options: SilenceOptions, blame: Blame): Che
   const onStep = (): void => {
     for (const publication of publications.values()) {
       const good = publication.shards.filter(
-        (shard) => isGoodSince(shard, lastTargetMs) && isObservedSince(shard.cluster, lastTargetMs),
+        (shard) =>
+          isGoodSince(publication.key, shard, lastTargetMs) &&
+          isObservedSince(shard.cluster, lastTargetMs),
       );
       if (good.length === 0) continue;
       const published = publication.recordSets

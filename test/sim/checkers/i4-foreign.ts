@@ -12,8 +12,7 @@ export function createForeignChecker(blame: Blame): Checker {
 
   const checkForeign = (cluster: string, { kind, current, previous }: ViewEvent): void => {
     if (previous === undefined) return;
-    const isKept =
-      kind === 'modified' && toContent(current.object) === toContent(previous.object);
+    const isKept = kind === 'modified' && toContent(current.object) === toContent(previous.object);
     if (!isKept) blame(`the Service ${foreignName} of others was changed in ${cluster}`);
   };
 
