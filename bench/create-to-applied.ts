@@ -8,7 +8,7 @@ import type { KubeClient } from '../common/runtime/kube-client.ts';
 import { makeJoinToken, waitForClusters } from '../demo/federation-api.ts';
 import { readUsage, startCoordinator, type Usage } from './coordinator-process.ts';
 import type { BenchContext } from './main.ts';
-import { noteConditions, type Report } from './report.ts';
+import { noteConditions, type Conditions, type Report } from './report.ts';
 import type { BenchCommand } from './settings.ts';
 import { sharedMs } from './shared-clock.ts';
 import { summarize } from './statistics.ts';
@@ -64,8 +64,7 @@ export async function measureCreateToApplied(
   const warmUp: Creation[] = [];
   for (let index = 0; index < warmUps; index += 1)
     warmUp.push(await create(kube, pool, `warm-up-${index}`));
-  const usage = (): Promise<readonly [Usage, Usage]> =>
-    Promise.all([readUsage(admin), pool.usage()]);
+  const usage = (): Promise<Usages> => Promise.all([readUsage(admin), pool.usage()]);
   const before = await usage();
   say(`creating ${services} Services one after another`);
   const single: Creation[] = [];
@@ -78,11 +77,39 @@ export async function measureCreateToApplied(
   const together = await Promise.all(
     Array.from({ length: burst }, (_, index) => create(kube, pool, `burst-${index}`)),
   );
-  const [coordinatorAfter, workersAfter] = await usage();
+  const after = await usage();
+  return toReport(command, conditions(), {
+    joinedMs,
+    warmUp,
+    single,
+    together,
+    before,
+    between,
+    after,
+  });
+}
+
+interface Measured {
+  readonly joinedMs: number;
+  readonly warmUp: readonly Creation[];
+  readonly single: readonly Creation[];
+  readonly together: readonly Creation[];
+  /** Of coordinator and workers: before the single ones, between them and the burst, at the end. */
+  readonly before: Usages;
+  readonly between: Usages;
+  readonly after: Usages;
+}
+
+type Usages = readonly [Usage, Usage];
+
+function toReport(command: Command, conditions: Conditions, measured: Measured): Report {
+  const { agents, services, burst } = command;
+  const { joinedMs, warmUp, single, together, before, between, after } = measured;
+  const [coordinatorAfter, workersAfter] = after;
   return {
     bench: command.kind,
     settings: { agents, workers, warmUps, services, burst },
-    conditions: conditions(),
+    conditions,
     measures: [
       { name: 'create sent -> acknowledged', summary: summarize(single.map(answerMs)) },
       { name: 'acknowledged -> last agent has it', summary: summarize(single.map(lastAssignedMs)) },
