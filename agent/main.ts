@@ -2,7 +2,7 @@
 // isthmus-agent: reads its settings, constructs the adapters, starts the agent, and says on stdout
 // when it is ready. Everything else it has to say goes to stderr.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../common/pure/errors.ts';
 import { clusterInboxPrefix } from '../common/pure/inbox.ts';
@@ -16,6 +16,7 @@ import { createLog, describeError, type Log } from '../common/runtime/log.ts';
 import { createMetrics, type Metrics } from '../common/runtime/metrics.ts';
 import { connectNats } from '../common/runtime/nats-bus.ts';
 import { formatAddress, readSettings } from '../common/runtime/settings.ts';
+import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import type { AgentSession, BusConnector } from './agent-ports.ts';
 import { createAgent, type Agent } from './agent.ts';
@@ -63,7 +64,7 @@ async function main(): Promise<void> {
 }
 
 async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promise<void> {
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 }); // it holds the agent's key
+  makePrivateFolder(options.dataDir); // it holds the agent's key
   const metrics = createMetrics({ withProcess: true });
   const kube = connectKube({
     config: await loadKubeEndpoint(options.kubeconfig, process.env),

@@ -7,7 +7,7 @@
 //   pki/receipt.key      32 bytes; signs the receipts of batches
 //   admin.kubeconfig     for kubectl, context federation-cluster
 
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { Chance } from '../common/runtime/chance.ts';
@@ -44,8 +44,7 @@ export async function openDataDir(options: {
 }): Promise<DataDir> {
   const { path, clock, chance, federation } = options;
   const pki = join(path, 'pki');
-  await mkdir(pki, { recursive: true, mode: 0o700 });
-  await chmod(pki, 0o700);
+  makePrivateFolder(pki);
   const ca = await loadOrMake(pki, 'ca', () =>
     createCa({ commonName: `isthmus ${federation}`, clock, validDays: caDays }),
   );
