@@ -13,6 +13,7 @@ import type { Clock } from '../common/runtime/clock.ts';
 import type { Chance } from '../common/runtime/chance.ts';
 import type { KeyPairPem } from '../common/runtime/certificates.ts';
 import { createCa, issueClientCertificate, issueServerCertificate } from '../common/runtime/pki.ts';
+import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import { toAdminKubeconfig } from './admin-kubeconfig.ts';
 
 export interface DataDir {
