@@ -2,7 +2,7 @@
 // heard. Due keys are a set, so that a slow agent costs memory by key and not by change: the
 // latest wish wins.
 
-import type { ClusterName, ContentHash, ServiceKey } from '../../common/model/ids.ts';
+import type { ClusterName, ContentHash, Revision, ServiceKey } from '../../common/model/ids.ts';
 import type { CoordinatorMessage } from '../../common/model/session.ts';
 import type { PeerSource, PlacementView } from '../../common/model/views.ts';
 import type { RemovalOrder } from '../../common/model/shard.ts';
@@ -34,9 +34,16 @@ const peersPauseMaxMs = 2_000;
 // Five times the most Services that one federation is made for.
 const heldMax = 100_000;
 
+/** The last order sent for a key, and the view of the batch that carried it. */
+interface Ordered {
+  readonly order: Revision;
+  readonly view: Revision;
+}
+
 export class AgentLink {
   readonly #options: LinkOptions;
   readonly #held = new Map<ServiceKey, ContentHash>();
+  readonly #ordered = new Map<ServiceKey, Ordered>();
   readonly #due = new Set<ServiceKey>();
   readonly #duePeers = new Set<ServiceKey>();
   readonly #waiting: CoordinatorMessage[] = [];
@@ -73,6 +80,20 @@ export class AgentLink {
 
   unclaimed(): readonly ServiceKey[] {
     return this.#isLive ? findUnclaimed(this.#held, this.#wanted()) : [];
+  }
+
+  /**
+   * True when an agent that has applied `view` speaks of this very order. The order may be newer
+   * than the view of its batch: a view says from when on it is whole, not what it lacks.
+   */
+  isAnswerTo({ key, revision }: RemovalOrder, view: Revision): boolean {
+    const sent = this.#ordered.get(key);
+    return sent !== undefined && sent.order === revision && sent.view <= view;
+  }
+
+  /** The order is over and done with. */
+  forget({ key, revision }: RemovalOrder): void {
+    if (this.#ordered.get(key)?.order === revision) this.#ordered.delete(key);
   }
 
   /** What it holds is known: sends every difference, the marker, and the whole peer table. */
@@ -170,12 +191,17 @@ export class AgentLink {
   #takeBatches() {
     const plans = planBatches(this.#due, this.#held, this.#wanted());
     this.#due.clear();
+    const view = this.#options.placement.revision();
     return plans.map((plan) => {
-      for (const { key, hash } of plan.upserts) this.#held.set(key, hash);
-      // What is ordered away is not held: wanted again, it must be sent again.
-      for (const { key } of plan.removals) this.#held.delete(key);
-      // As good as gone: if it is wanted again before the agent obeys, it must be sent again.
-      for (const { key } of plan.removals) this.#held.delete(key);
+      for (const { key, hash } of plan.upserts) {
+        this.#held.set(key, hash);
+        this.#ordered.delete(key);
+      }
+      for (const { key, revision } of plan.removals) {
+        // As good as gone: if it is wanted again before the agent obeys, it must be sent again.
+        this.#held.delete(key);
+        this.#ordered.set(key, { order: revision, view });
+      }
       return this.#toBatch(plan);
     });
   }

@@ -48,8 +48,12 @@ export function onMessage(
   }
 }
 
+// The store was away when an agent said that it had obeyed: the order still stands, so it is sent
+// again, and obeyed again, which costs nothing.
+const unacknowledgedMs = 1_000;
+
 function noteResult(
-  { placement, acknowledgeRemoval, tell, log }: Stage,
+  { placement, acknowledgeRemoval, tell, clock, log }: Stage,
   record: ClusterRecord,
   link: AgentLink,
   revision: Revision,
@@ -59,11 +63,14 @@ function noteResult(
   const order = findOrder(placement.removalsOf(cluster), result.key);
   if (result.outcome === 'removed' || result.outcome === 'released') {
     record.results.delete(result.key);
-    // An order newer than the batch that was obeyed is another order.
-    if (order !== undefined && order.revision <= revision) {
-      acknowledgeRemoval(order).catch((error: unknown) => {
-        log.warn('a removal could not be acknowledged', { cluster, error: describeError(error) });
-      });
+    if (order !== undefined && link.isAnswerTo(order, revision)) {
+      acknowledgeRemoval(order).then(
+        () => link.forget(order),
+        (error: unknown) => {
+          log.warn('a removal could not be acknowledged', { cluster, error: describeError(error) });
+          clock.after(unacknowledgedMs, () => link.mark(result.key));
+        },
+      );
     }
   } else if (order !== undefined || placement.shard(cluster, result.key) !== undefined) {
     record.results.set(result.key, result); // nobody asked for others: they would have no bound

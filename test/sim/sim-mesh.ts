@@ -200,7 +200,7 @@ class Stream {
 
   #atCoordinator(bytes: Uint8Array): void {
     const message = decodeAgentMessage(bytes);
-    this.#options.trace.note(`mesh ${this.#place.site} -> coordinator ${message.kind}`);
+    this.#options.trace.note(`mesh ${this.#place.site} -> coordinator ${describe(message)}`);
     this.#coordinator?.process.run(() => {
       if (!this.#isCoordinatorOver) this.#coordinator?.handler?.onMessage(message);
     });
@@ -208,7 +208,7 @@ class Stream {
 
   #atAgent(bytes: Uint8Array): void {
     const message = decodeCoordinatorMessage(bytes);
-    this.#options.trace.note(`mesh coordinator -> ${this.#place.site} ${message.kind}`);
+    this.#options.trace.note(`mesh coordinator -> ${this.#place.site} ${describe(message)}`);
     this.#place.process.run(() => {
       if (!this.#isAgentOver) this.#agent.onMessage(message);
     });
@@ -282,6 +282,24 @@ class Stream {
     if (this.#isTold || handler === undefined) return;
     this.#isTold = true;
     handler.onEnd();
+  }
+}
+
+function describe(message: AgentMessage | CoordinatorMessage): string {
+  switch (message.kind) {
+    case 'batch': {
+      const upserts = message.upserts.map(({ key }) => `+${key}`);
+      const removals = message.removals.map(
+        ({ key, mode, revision }) => `-${key} ${mode} ${revision}`,
+      );
+      return ['batch of', message.revision, ...upserts, ...removals].join(' ');
+    }
+    case 'ack': {
+      const results = message.results.map(({ key, outcome }) => `${key} ${outcome}`);
+      return ['ack of', message.revision, ...results].join(' ');
+    }
+    default:
+      return message.kind;
   }
 }
 
