@@ -14,6 +14,7 @@ import {
 import type { AgentPorts, AgentSettings, ClusterCaches } from './agent.ts';
 import { startReporter, type Reporter } from './health/loop.ts';
 import { serveProbes } from './health/probe-responder.ts';
+import { ReachedTargets } from './health/reached.ts';
 import type { ProbeRules } from './health/plan-probe.ts';
 import { observeShards } from './health/shard-observations.ts';
 import { createShardApplier } from './shard/loop.ts';
@@ -73,6 +74,8 @@ export function startFederatedPart(
     { federation, guard: settings.guard },
   );
 
+  // Outlives each bus: coordinators and connections change, and what was reached stays true.
+  const reached = new ReachedTargets();
   const rules = (): ProbeRules => ({
     allowLoopback: settings.allowLoopback,
     ownRanges: [...caches.nodes.values()].flatMap(({ podRanges }) => podRanges),
@@ -112,7 +115,7 @@ export function startFederatedPart(
         names,
       );
       const probes = serveProbes(
-        { ...ports, bus, codec, rules, onResult: options.onProbeResult },
+        { ...ports, bus, codec, rules, reached, onResult: options.onProbeResult },
         names,
       );
       open = { bus, identity, reporter, probes };

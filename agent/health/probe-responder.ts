@@ -4,11 +4,13 @@
 import type { ClusterName } from '../../common/model/ids.ts';
 import type { ProbeResult } from '../../common/model/telemetry.ts';
 import { requestSubject } from '../../common/pure/partition.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Prober } from '../../common/runtime/prober.ts';
 import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
 import type { TelemetryCodec } from './codec.ts';
 import { planProbes, type ProbePlan, type ProbeRules } from './plan-probe.ts';
+import type { ReachedTargets } from './reached.ts';
 
 const concurrencyMax = 16;
 // Several coordinators may ask at once; more than this together is refused as Busy.
@@ -22,11 +24,13 @@ export function serveProbes(
     /** Round trips, for whoever ranks by them. */
     readonly onResult: (result: ProbeResult) => void;
     readonly rules: () => ProbeRules;
+    readonly reached: ReachedTargets;
+    readonly clock: Clock;
     readonly metrics: Metrics;
   },
   names: { readonly federation: string; readonly cluster: ClusterName },
 ): { stop(): void } {
-  const { bus, codec, prober, metrics } = ports;
+  const { bus, codec, prober, reached, clock, metrics } = ports;
   let requests = 0;
   const server = bus.serve(
     requestSubject(names.federation, 'probe', names.cluster),
@@ -36,7 +40,8 @@ export function serveProbes(
         return codec.encodeProbeReply({ results: plan.steps.map(toBusy) });
       requests += 1;
       try {
-        const results = await takeSteps(plan, prober);
+        const probed = await takeSteps(plan, prober);
+        const results = probed.map((result) => reached.note(result, clock.monotonicMs()));
         metrics.count('mesh_health_probes_total', {}, results.length);
         for (const result of results) ports.onResult(result);
         return codec.encodeProbeReply({ results });

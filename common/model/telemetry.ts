@@ -121,6 +121,8 @@ export interface ProbeResult {
   readonly roundTripMs: number;
   /** Refused, TimedOut, Unreachable, ClosedEarly, NotAllowed, TlsFailed; empty when ok. */
   readonly reason: string;
+  /** Of a failure: how long ago this vantage point reached the target; undefined: not lately. */
+  readonly reachedAgoMs?: number;
 }
 
 export interface ProbeReply {

@@ -238,6 +238,8 @@ export function encodeProbeReply(reply: ProbeReply): Uint8Array {
     results: reply.results.map((result) => ({
       ...result,
       roundTripMs: Math.round(result.roundTripMs),
+      reachedAgoMs:
+        result.reachedAgoMs === undefined ? 0 : Math.max(1, Math.round(result.reachedAgoMs)),
     })),
   });
 }
@@ -249,10 +251,12 @@ export function decodeProbeReply(bytes: Uint8Array): ProbeReply {
 }
 
 function readProbeResult(plain: Plain): ProbeResult {
+  const reachedAgoMs = readNumber(plain, 'reachedAgoMs');
   return {
     target: readTarget(readMessage(plain, 'target')),
     ok: readFlag(plain, 'ok'),
     roundTripMs: readNumber(plain, 'roundTripMs'),
     reason: readText(plain, 'reason', 256),
+    ...(reachedAgoMs === 0 ? {} : { reachedAgoMs }),
   };
 }

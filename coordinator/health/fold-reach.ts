@@ -44,16 +44,36 @@ export class Reach {
     result: { readonly vantageId: string; readonly ok: boolean; readonly nowMs: number },
   ): void {
     const { vantageId, ok, nowMs } = result;
-    const targets = this.#clusters.get(cluster) ?? new Map<string, Map<string, ReachEntry>>();
-    this.#clusters.set(cluster, targets);
-    const vantages = targets.get(targetKey) ?? new Map<string, ReachEntry>();
-    targets.set(targetKey, vantages);
+    const vantages = this.#vantagesOf(cluster, targetKey);
     const before = vantages.get(vantageId);
     vantages.set(vantageId, {
       lastOkMs: ok ? nowMs : before?.lastOkMs,
       lastTryMs: nowMs,
       failures: ok ? 0 : (before?.failures ?? 0) + 1,
     });
+  }
+
+  /** What a vantage point itself remembers; it outlives the coordinator that asked it before. */
+  learn(
+    cluster: ClusterName,
+    targetKey: string,
+    known: { readonly vantageId: string; readonly lastOkMs: number },
+  ): void {
+    const before = this.entry(cluster, targetKey, known.vantageId);
+    if (before?.lastOkMs !== undefined && before.lastOkMs >= known.lastOkMs) return;
+    this.#vantagesOf(cluster, targetKey).set(known.vantageId, {
+      lastOkMs: known.lastOkMs,
+      lastTryMs: before?.lastTryMs ?? known.lastOkMs,
+      failures: before?.failures ?? 0,
+    });
+  }
+
+  #vantagesOf(cluster: ClusterName, targetKey: string): Map<string, ReachEntry> {
+    const targets = this.#clusters.get(cluster) ?? new Map<string, Map<string, ReachEntry>>();
+    this.#clusters.set(cluster, targets);
+    const vantages = targets.get(targetKey) ?? new Map<string, ReachEntry>();
+    targets.set(targetKey, vantages);
+    return vantages;
   }
 
   /** R1. Forgets what is older than counts and stands for no target in `targetKeys` any more. */

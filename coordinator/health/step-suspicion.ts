@@ -3,7 +3,8 @@
 // Output: the finding that step-cluster.ts acts on.
 //
 //   P1. Any success, from anywhere, keeps the cluster.
-//   P2. A failure counts only from a vantage point that reached that same ingress lately.
+//   P2. A failure counts only from a vantage point that reached that same ingress lately, as we
+//       saw it or as it remembers itself (we may have started a moment ago).
 //   P3. `failed` needs at least one provable ingress, and for each provable one counting failures
 //       from two independent vantage points; under self-suspicion from two surviving agents in
 //       different failure domains.

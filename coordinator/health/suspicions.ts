@@ -10,7 +10,7 @@
 //       reconfigured refuses for a moment too. Probes that ran into their deadline waited already.
 
 import type { ClusterName } from '../../common/model/ids.ts';
-import type { ProbeTarget } from '../../common/model/telemetry.ts';
+import type { ProbeResult, ProbeTarget } from '../../common/model/telemetry.ts';
 import { invariant } from '../../common/pure/errors.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -131,9 +131,18 @@ export function createSuspicions(options: {
   ): Promise<void> => {
     const results = await probing.run({ cluster, vantage, targets: targetsOf(suspicion) });
     if (suspicions.get(cluster) !== suspicion || suspicion.round?.number !== number) return;
+    learnFrom(suspicion.round, vantage, results ?? []);
     suspicion.round = foldAnswer(suspicion.round, vantage.id, results);
     const isOver = clock.monotonicMs() - suspicion.round.startedMs >= roundMaxMs;
     conclude(cluster, suspicion, isOver);
+  };
+
+  const learnFrom = (round: Round, { id }: Vantage, results: readonly ProbeResult[]): void => {
+    for (const { target, reachedAgoMs } of results) {
+      if (reachedAgoMs === undefined) continue;
+      const known = { vantageId: id, lastOkMs: round.startedMs - reachedAgoMs };
+      reach.learn(round.cluster, toTargetKey(target), known);
+    }
   };
 
   const conclude = (cluster: ClusterName, suspicion: Suspicion, isOver: boolean): void => {

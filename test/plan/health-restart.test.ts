@@ -85,6 +85,19 @@ test('silence after a restart is counted from the warm start and its grace', asy
   t.is(world.state('a'), 'healthy');
 });
 
+test('a cluster that died while the coordinator was away is withdrawn on the word of others', async (t) => {
+  const world = await createWorld(['a', 'b', 'c', 'd']);
+  await world.warmUp();
+  await publish(world, {});
+  for (const name of ['a', 'b', 'c', 'd']) await declare(world, name, live);
+  world.kill(world.member('a'));
+  await world.restart();
+  t.is(world.state('a'), 'healthy');
+  t.true(await world.clock.advanceUntil(() => world.state('a') === 'dead', 20_000));
+  t.is(world.life('a'), 'dead');
+  t.is(world.state('b'), 'healthy');
+});
+
 test('a restart with every agent back changes no verdict', async (t) => {
   const world = await createWorld(['a', 'b', 'c', 'd']);
   await world.warmUp();

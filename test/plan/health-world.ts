@@ -33,6 +33,7 @@ import {
   encodeProbeReply,
   encodeReport,
 } from '../../common/wire/telemetry-codec.ts';
+import { ReachedTargets } from '../../agent/health/reached.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
@@ -277,6 +278,8 @@ interface TestBus extends TelemetryBus {
 
 function createBus(clock: VirtualClock, members: readonly Member[], blind: Set<string>): TestBus {
   const handlers = new Set<{ readonly prefix: string; readonly handle: Handler }>();
+  // Agents remember what they reached, whichever coordinator asked.
+  const memories = new Map<string, ReachedTargets>();
   const bus: TestBus = {
     deliver: (message) => {
       for (const { prefix, handle } of handlers) {
@@ -304,8 +307,13 @@ function createBus(clock: VirtualClock, members: readonly Member[], blind: Set<s
         return new Uint8Array();
       }
       const { targets } = decodeProbeRequest(payload);
-      const results = targets.map((target) => probe(clock, members, blind, member.name, target));
-      const reply: ProbeReply = { results: await Promise.all(results) };
+      const probes = targets.map((target) => probe(clock, members, blind, member.name, target));
+      const memory = memories.get(member.name) ?? new ReachedTargets();
+      memories.set(member.name, memory);
+      const results = await Promise.all(probes);
+      const reply: ProbeReply = {
+        results: results.map((result) => memory.note(result, clock.monotonicMs())),
+      };
       return encodeProbeReply(reply);
     },
     onConnection: () => () => undefined,

@@ -85,6 +85,8 @@ export interface RealMeshOptions {
   /** Called once folders and ports are known and before anything starts. */
   readonly prepare?: (at: {
     readonly layout: Layout;
+    /** As it will be started. */
+    readonly coordinator: PartProgram;
     portOf(name: string): number;
   }) => Promise<void>;
   /** Called when every process has ended and before the folder goes. */
@@ -99,7 +101,9 @@ export async function openRealMesh(options: RealMeshOptions = {}): Promise<RealM
   mkdirSync(layout.logs, { recursive: true });
   const clusters = memberClusters.slice(0, options.clusters ?? 3);
   const choices = await choose(layout, clusters);
-  await options.prepare?.({ layout, portOf: (name) => choices.ports.get(name) ?? 0 });
+  const coordinator = coordinatorPart(choices);
+  const portOf = (name: string): number => choices.ports.get(name) ?? 0;
+  await options.prepare?.({ layout, coordinator, portOf });
   const mesh = new Mesh(choices, clusters, options.release);
   try {
     await mesh.open(options);
