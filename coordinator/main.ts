@@ -155,7 +155,7 @@ async function openDesired(base: Base, dir: DataDir): Promise<Desired> {
 function openBus(base: Base, dir: DataDir, nats: Nats): TelemetryBus {
   const bus = connectNats({
     ...base,
-    urls: nats.urls(),
+    urls: nats.ownUrls(),
     name: 'isthmus-coordinator',
     tls: { caPem: dir.ca.certPem, ...dir.natsClient },
     inboxPrefix: coordinatorInboxPrefix,
@@ -212,6 +212,7 @@ function openCoordinator(
 }
 
 interface Nats extends TelemetryUsers {
+  ownUrls(): readonly string[];
   pid(): number | undefined;
 }
 
@@ -222,6 +223,7 @@ async function openNats(base: Base, dir: DataDir, desired: Desired): Promise<Nat
   if (url !== undefined) {
     return {
       urls: () => [url],
+      ownUrls: () => [url],
       allow: () => Promise.resolve(),
       revoke: (cluster) => {
         log.warn('remove the cluster’s user from your NATS too', { cluster });

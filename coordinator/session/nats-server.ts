@@ -39,7 +39,10 @@ export interface NatsServerOptions {
 }
 
 export interface NatsServer {
+  /** Told to agents. */
   urls(): readonly string[];
+  /** For the coordinator itself: what agents dial may lead through a NAT or a load balancer. */
+  ownUrls(): readonly string[];
   port(): number;
   pid(): number | undefined;
   /** Resolves when the server has been told. Its reload takes some milliseconds more. */
@@ -186,10 +189,16 @@ class Supervisor implements NatsServer {
   }
 
   urls(): readonly string[] {
-    const { advertiseHost, listen } = this.#options;
-    const isWildcard = listen.host === '0.0.0.0' || listen.host === '::';
-    const host = advertiseHost ?? (isWildcard ? '127.0.0.1' : listen.host);
-    return [`tls://${formatAddress({ host, port: this.#port })}`];
+    const { advertiseHost } = this.#options;
+    if (advertiseHost === undefined) return this.ownUrls();
+    return [`tls://${formatAddress({ host: advertiseHost, port: this.#port })}`];
+  }
+
+  ownUrls(): readonly string[] {
+    const { host } = this.#options.listen;
+    const isWildcard = host === '0.0.0.0' || host === '::';
+    const own = { host: isWildcard ? '127.0.0.1' : host, port: this.#port };
+    return [`tls://${formatAddress(own)}`];
   }
 
   port(): number {
