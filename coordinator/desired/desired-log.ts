@@ -27,11 +27,15 @@ export interface DesiredOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** How far back a watch can start. Defaults 20,000 events and 64 MiB. */
+  /** How far back a watch can start. Defaults 10,000 events and 16 MiB. */
   readonly windowEvents?: number;
   readonly windowBytes?: number;
 }
 
+// In bytes of JSON; as objects in memory they are about five times that, and large publications
+// would fill it first.
+const windowEventsMax = 10_000;
+const windowBytesMax = 16 * 2 ** 20;
 // A commit takes milliseconds; a store that has not delivered its own commit by then is broken.
 const foldTimeoutMs = 10_000;
 
@@ -42,8 +46,8 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
     start: snapshot.revision,
     clock,
     log,
-    windowEvents: options.windowEvents ?? 20_000,
-    windowBytes: options.windowBytes ?? 64 * 2 ** 20,
+    windowEvents: options.windowEvents ?? windowEventsMax,
+    windowBytes: options.windowBytes ?? windowBytesMax,
   });
   for await (const page of snapshot.pages) for (const record of page) seed(view, record);
   const following = store.follow(snapshot.revision, (records) => {
