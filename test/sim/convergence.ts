@@ -1,8 +1,8 @@
 // What must be true when nothing is in the way: shards, names and statuses equal the wish and the
 // truth. Says the first thing that is not (yet) so.
 
-import { decode } from 'dns-packet';
-import { toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import { decode, encode } from 'dns-packet';
+import { splitServiceKey, toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
 import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
 import { toGlobalName, toRegionName, toZoneName } from '../../common/pure/level-names.ts';
@@ -64,7 +64,8 @@ function findInService(world: World, serving: Serving, service: Service): string
   return (
     findInStatus(service, shards) ??
     findInPublication(world, key, shards) ??
-    findInNames(serving, key, shards)
+    findInNames(serving, key, shards) ??
+    findInResolvers(world, key, shards)
   );
 }
 
@@ -170,6 +171,32 @@ function findInNames(
       const is = answers.flatMap((one) => (one.type === 'A' ? [one.data] : [])).sort();
       if (is.join() !== expected.join())
         return `${name} answers ${is.join()}, not ${expected.join()}`;
+    }
+  }
+  return undefined;
+}
+
+/** Pods get the shard of their own cluster, else one that is well. */
+function findInResolvers(
+  world: World,
+  key: ServiceKey,
+  shards: readonly Truth[],
+): string | undefined {
+  const well = shards.filter(({ isWell }) => isWell);
+  if (well.length === 0) return undefined;
+  const { namespace: itsNamespace, name } = splitServiceKey(key);
+  const question = { type: 'A', name: `${name}.${itsNamespace}.${federation}` } as const;
+  const request = encode({ type: 'query', id: 1, questions: [question] });
+  for (const [cluster, { agent }] of world.agents) {
+    const reply = agent?.resolver.answer(request, 'udp');
+    const answers = reply instanceof Uint8Array ? (decode(Buffer.from(reply)).answers ?? []) : [];
+    const is = answers.flatMap((one) => (one.type === 'A' ? [one.data] : []));
+    const member = world.clusters.get(cluster);
+    const isLocal = well.some((one) => one.cluster === cluster);
+    const local = member === undefined ? undefined : shardIn(member, name)?.spec.clusterIP;
+    const wanted = isLocal ? [local] : well.flatMap(({ addresses }) => addresses);
+    if (is.length === 0 || !is.every((address) => wanted.includes(address))) {
+      return `pods in ${cluster} are told ${is.join()}, not of ${wanted.join()}`;
     }
   }
   return undefined;

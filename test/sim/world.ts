@@ -31,7 +31,7 @@ import { Balancers, type ProberOptions } from './sim-prober.ts';
 import { SimProcess } from './sim-process.ts';
 import { SimDisk } from './sim-store.ts';
 import { createTrace, type Trace } from './trace.ts';
-import { User } from './user.ts';
+import { User, type Seen } from './user.ts';
 import { Watcher } from './watcher.ts';
 
 /** Planted bugs; a run with one must be caught. */
@@ -78,10 +78,40 @@ const places: readonly (SimClusterPlace & { readonly declared?: Cluster['spec'] 
 const publicKeyHash = 'ab'.repeat(32);
 
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const { bug, log = silentLog } = options;
+  const ground = layGround(options);
+  const { clock, chance, trace, disk, coordinator, agents, clusters, watching } = ground;
+  for (const place of places) {
+    const cluster = await makeNow(clock, raiseCluster(ground, place));
+    clusters.set(place.name, cluster);
+    const uid = await makeNow(clock, addCluster(disk, clock, place));
+    agents.set(place.name, makeAgent(ground, { cluster, uid, options }));
+  }
+  const onSeen = (seen: Seen): void => watching.tell((checker) => checker.onSeen?.(seen));
+  const user = new User({
+    coordinator,
+    clusters: [...clusters.values()],
+    clock,
+    chance: chance.fork('user'),
+    trace,
+    onAcknowledged: (write) => watching.tell((checker) => checker.onAcknowledged?.(write)),
+    onSeen,
+    onHandDelete: watching.noteHandDelete,
+  });
+  await makeNow(clock, user.prepare());
+  coordinator.start();
+  for (const agent of agents.values()) agent.start();
+  new Watcher({ coordinator, clock, onSeen }).start();
+  const { checkers, violations } = watching;
+  return { ...ground, user, checkers, violations };
+}
+
+type Ground = ReturnType<typeof layGround>;
+
+/** Everything but the member clusters and the people. */
+function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
   const clock = createVirtualClock();
-  const chance = createSeededChance(`isthmus ${options.seed}`);
-  const trace = createTrace(clock, options.onLine);
+  const chance = createSeededChance(`isthmus ${seed}`);
+  const trace = createTrace(clock, onLine);
   const network = new Network(clock, chance.fork('network'));
   const disk = new SimDisk(clock, chance.fork('disk'), {
     ignoresGuards: bug === 'guards-ignored',
@@ -93,95 +123,48 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const balancers = new Balancers(clock);
   const agents = new Map<string, SimAgent>();
   const clusters = new Map<string, SimCluster>();
+  const isSilent = (cluster: string): boolean =>
+    agents.get(cluster)?.isRunning() === false || network.isBroken(cluster, sites.coordinator);
   const prober: ProberOptions = {
     balancers,
     network,
     trace,
-    ...(bug === 'silence-withdraws'
-      ? {
-          lies: (cluster: string) =>
-            agents.get(cluster)?.isRunning() === false ||
-            network.isBroken(cluster, sites.coordinator),
-        }
-      : {}),
+    ...(bug === 'silence-withdraws' ? { lies: isSilent } : {}),
   };
   const common = { clock, trace, mesh, bus, prober, log };
   const coordinator = new SimCoordinator({ ...common, disk, chance: chance.fork('coordinator') });
-  const watching = watch({
+  const ground = { ...common, chance, network, disk, balancers, coordinator, clusters, agents };
+  return { ...ground, watching: watch(ground) };
+}
+
+function raiseCluster(ground: Ground, place: (typeof places)[number]): Promise<SimCluster> {
+  const { clock, chance, trace, balancers, watching } = ground;
+  return createSimCluster({
+    place,
     clock,
+    chance: chance.fork(place.name),
     trace,
-    disk,
-    network,
-    bus,
     balancers,
-    coordinator,
-    clusters,
-    agents,
+    onEvent: (event) => watching.tell((checker) => checker.onMember?.(place.name, event)),
   });
-  for (const place of places) {
-    const { name } = place;
-    const cluster = await makeNow(
-      clock,
-      createSimCluster({
-        place,
-        clock,
-        chance: chance.fork(name),
-        trace,
-        balancers,
-        onEvent: (event) => watching.tell((checker) => checker.onMember?.(name, event)),
-      }),
-    );
-    clusters.set(name, cluster);
-    const uid = await makeNow(clock, addCluster(disk, clock, place));
-    agents.set(
-      name,
-      new SimAgent({
-        ...common,
-        cluster,
-        identity: options.identity,
-        peer: { cluster: toClusterName(name), clusterUid: uid, publicKeyHash },
-        remoteAddress: `35.0.0.${place.octet}`,
-        chance: chance.fork(`${name}/agent`),
-        onCommit: (changes) => watching.tell((checker) => checker.onCommit?.(name, changes)),
-        ...(bug === 'absence-deletes' ? { plant: plantAbsenceDeletes } : {}),
-      }),
-    );
-  }
-  const user = new User({
-    coordinator,
-    clusters: [...clusters.values()],
-    clock,
-    chance: chance.fork('user'),
-    trace,
-    onAcknowledged: (write) => watching.tell((checker) => checker.onAcknowledged?.(write)),
-    onSeen: (seen) => watching.tell((checker) => checker.onSeen?.(seen)),
-    onHandDelete: watching.noteHandDelete,
+}
+
+function makeAgent(
+  ground: Ground,
+  of: { readonly cluster: SimCluster; readonly uid: string; readonly options: WorldOptions },
+): SimAgent {
+  const { cluster, uid, options } = of;
+  const { name, octet } = cluster.place;
+  return new SimAgent({
+    ...ground,
+    cluster,
+    identity: options.identity,
+    peer: { cluster: toClusterName(name), clusterUid: uid, publicKeyHash },
+    remoteAddress: `35.0.0.${octet}`,
+    chance: ground.chance.fork(`${name}/agent`),
+    onCommit: (changes) => ground.watching.tell((checker) => checker.onCommit?.(name, changes)),
+    ...(options.bug === 'absence-deletes' ? { plant: plantAbsenceDeletes } : {}),
   });
-  const watcher = new Watcher({
-    coordinator,
-    clock,
-    onSeen: (seen) => watching.tell((checker) => checker.onSeen?.(seen)),
-  });
-  await makeNow(clock, user.prepare());
-  coordinator.start();
-  for (const agent of agents.values()) agent.start();
-  watcher.start();
-  const { checkers, violations } = watching;
-  return {
-    clock,
-    chance,
-    trace,
-    network,
-    disk,
-    bus,
-    balancers,
-    coordinator,
-    clusters,
-    agents,
-    user,
-    checkers,
-    violations,
-  };
 }
 
 type Watched = Parameters<typeof createSilenceChecker>[0] & { readonly trace: Trace };
