@@ -103,9 +103,9 @@ export async function openRealMesh(options: RealMeshOptions = {}): Promise<RealM
   const choices = await choose(layout, clusters);
   const coordinator = coordinatorPart(choices);
   const portOf = (name: string): number => choices.ports.get(name) ?? 0;
-  await options.prepare?.({ layout, coordinator, portOf });
   const mesh = new Mesh(choices, clusters, options.release);
   try {
+    await options.prepare?.({ layout, coordinator, portOf });
     await mesh.open(options);
   } catch (error) {
     const logs = ['coordinator', ...clusters.map(({ name }) => `${name}/agent`)];
