@@ -6,6 +6,7 @@
 //   L1. An audit finding leaves the old publication as it is, and an Event says why.
 //   L2. A Service that is gone, or going, has no publication.
 //   L3. A placement that has not yet seen this Service is no wish to withdraw it (I3).
+//   L4. A change that no name shows is written at most twice a second and Service.
 
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import {
@@ -82,6 +83,8 @@ const conflictWaitMs = 50;
 // each gets a turn of its own. A change in between marks the key again, and the write names the
 // revision that was read.
 const shardsPerTurn = 200;
+// As long as a load balancer takes to come at least, and below what a person waits for.
+const quietMs = 500;
 
 export function createDns(options: DnsOptions): Dns {
   let running:
@@ -103,11 +106,11 @@ export function createDns(options: DnsOptions): Dns {
 
 function startLoop(options: DnsOptions) {
   const { desired, placement, health } = options;
-  const memory: Memory = { complaints: new Map(), otherZones: new Map() };
+  const memory: Memory = { complaints: new Map(), otherZones: new Map(), quietSince: new Map() };
   const loop = createLoop<ServiceKey>({
     name: 'dns',
     run: async (key) =>
-      (await dropOtherZones(options, memory, key)) ?? publish(options, memory.complaints, key),
+      (await dropOtherZones(options, memory, key)) ?? publish(options, memory, key),
     clock: options.clock,
     chance: options.chance,
     log: options.log,
@@ -151,6 +154,8 @@ interface Memory {
   readonly complaints: Map<ServiceKey, string>;
   /** Publications in zones that are no longer ours, from before the domain was changed. */
   readonly otherZones: Map<LogKey, ServiceKey>;
+  /** Since when a change that no name shows waits to be written; monotonic. */
+  readonly quietSince: Map<ServiceKey, number>;
 }
 
 /** I7: names under a former domain go. Says when to come back if one would not. */
@@ -186,10 +191,11 @@ function hasSameTopology(a: KubeObject, b: KubeObject | undefined): boolean {
 
 async function publish(
   options: DnsOptions,
-  complaints: Map<ServiceKey, string>,
+  memory: Memory,
   key: ServiceKey,
 ): Promise<{ readonly againAfterMs: number } | undefined> {
   const { desired, placement } = options;
+  const { complaints, quietSince } = memory;
   const at = toPublicationKey(key, options.config.domain);
   const stored = desired.get(at);
   const previous = readPublication(stored?.object);
@@ -199,6 +205,7 @@ async function publish(
   const isGone = service === undefined || service.object.metadata.deletionTimestamp !== undefined;
   if (isGone) {
     complaints.delete(key);
+    quietSince.delete(key);
     return stored === undefined
       ? undefined
       : write(options, { key, at, stored, service, next: undefined });
@@ -214,9 +221,26 @@ async function publish(
   }
   complaints.delete(key);
   if (input.shards.length > shardsPerTurn) await nextTurn(options.clock);
-  if (previous !== undefined && toCanonicalJson(previous) === toCanonicalJson(next))
-    return undefined;
-  return write(options, { key, at, stored, service, next });
+  const isSame = previous !== undefined && toCanonicalJson(previous) === toCanonicalJson(next);
+  if (!isSame && previous !== undefined && isQuiet(previous, next)) {
+    const nowMs = options.clock.monotonicMs();
+    const sinceMs = quietSince.get(key) ?? nowMs;
+    quietSince.set(key, sinceMs);
+    if (nowMs < sinceMs + quietMs) return { againAfterMs: sinceMs + quietMs - nowMs }; // L4
+  }
+  quietSince.delete(key);
+  return isSame ? undefined : write(options, { key, at, stored, service, next });
+}
+
+/** Only details of shards that are in no name: they come one by one while a Service begins. */
+function isQuiet(previous: Publication, next: Publication): boolean {
+  return (
+    previous.recordSets.length === 0 &&
+    next.recordSets.length === 0 &&
+    previous.serviceUid === next.serviceUid &&
+    previous.reason === next.reason &&
+    previous.shards.length === next.shards.length
+  );
 }
 
 function nextTurn(clock: Clock): Promise<void> {

@@ -11,7 +11,7 @@ import type { Publication } from '../../common/model/publication.ts';
 import type { HealthView, PlacementView } from '../../common/model/views.ts';
 import { toPublicationKey, toPublicationObject } from '../../common/pure/publication-object.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
-import { systemClock } from '../../common/runtime/clock.ts';
+import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { createDns, type Dns } from '../../coordinator/dns/loop.ts';
@@ -27,6 +27,7 @@ import {
   shard,
   type ShardSketch,
 } from '../support/dns-fixtures.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 
 const serviceKey = toLogKey({ group: '', resource: 'services', namespace: 'web', name: 'nginx' });
 const publicationKey = toLogKey({
@@ -62,7 +63,7 @@ function cluster(name: string, zone: string, region: string): KubeObject {
 }
 
 /** Two clusters and one Service, with verdicts that the test sets. */
-async function createWorld(given?: LogFixture) {
+async function createWorld(given?: LogFixture, clock: Clock = systemClock) {
   const log = given ?? (await openLog());
   const { desired, put } = log;
   const verdicts = new Map<ClusterName, ShardVerdict>();
@@ -114,7 +115,7 @@ async function createWorld(given?: LogFixture) {
       ttlSeconds: 60,
       addressRules: { allowLoopback: false },
     },
-    clock: systemClock,
+    clock,
     chance: systemChance,
     log: silentLog,
     metrics: silentMetrics,
@@ -272,4 +273,35 @@ test('I7 what was published under a former domain goes', async (t) => {
   await world.dns.idle();
   t.is(world.desired.get(at), undefined);
   t.deepEqual(world.published(), published);
+});
+
+test('shards of a Service that has no names yet are written together; its first name at once', async (t) => {
+  const clock = createManualClock();
+  const world = await createWorld(undefined, clock);
+  const told = (): number | undefined =>
+    world.published()?.shards.filter(({ addresses }) => addresses.length > 0).length;
+  const settle = async (ms = 0): Promise<void> => {
+    await clock.advance(ms);
+    await world.dns.idle();
+  };
+  await world.put(serviceKey, service());
+  world.dns.start();
+  await settle();
+  t.is(world.published()?.reason, 'NeverHealthy');
+  world.judge({ ...a, state: 'notReady' });
+  await settle(499);
+  world.judge({ ...b, state: 'notReady' });
+  await settle();
+  t.is(told(), 0);
+  await settle(1);
+  t.is(told(), 2);
+  world.judge({ ...b, state: 'notReady', ips: ['8.8.0.9'] });
+  await settle();
+  world.judge(a);
+  await settle();
+  t.deepEqual(world.values(nginxGlobal), ['8.8.0.1']);
+  t.deepEqual(world.published()?.shards[1]?.addresses, ['8.8.0.9']);
+  world.judge({ ...b, state: 'notReady' });
+  await settle();
+  t.deepEqual(world.published()?.shards[1]?.addresses, ['8.8.0.2']);
 });
