@@ -9,10 +9,10 @@ import type { Assignment } from './shard/assignment.ts';
 
 export type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;
 
-export interface PeerDelta {
+/** Services of which something changed, whole, and those that are gone. */
+export interface PeerUpdate {
   readonly upserts: readonly PeerService[];
   readonly removals: readonly ServiceKey[];
-  readonly isFull: boolean;
 }
 
 export interface AgentSession {
@@ -21,7 +21,7 @@ export interface AgentSession {
   onWelcome(listener: (welcome: Welcome) => void): () => void;
   /** Peer table of the last run, from disk. */
   peers(): readonly PeerService[];
-  onPeers(listener: (delta: PeerDelta) => void): () => void;
+  onPeers(listener: (update: PeerUpdate) => void): () => void;
   isOpen(): boolean;
   incarnation(): Incarnation;
   viewRevision(): Revision;

@@ -122,7 +122,7 @@ export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
   };
   const unsubscribes = [
     session.onWelcome(({ federation }) => join(federation)),
-    session.onPeers(resolver.applyPeers),
+    session.onPeers((update) => resolver.applyPeers({ ...update, isFull: false })),
   ];
 
   return {

@@ -98,6 +98,7 @@ export async function createCoordinator(
   const peers: PeerSource = {
     services: () => health.peers.services(),
     peers: (key: ServiceKey) => health.peers.peers(key),
+    peer: (cluster, key) => health.peers.peer(cluster, key),
     subscribe: (listener) => health.peers.subscribe(listener),
   };
   const identity = desired.identity();

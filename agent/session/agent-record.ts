@@ -4,15 +4,14 @@
 //   R2. A removal order replaces its shard: what is ordered away is not held.
 
 import { toRevision, type Revision, type ServiceKey } from '../../common/model/ids.ts';
-import type { PeerService } from '../../common/model/peer-table.ts';
 import type { Receipt } from '../../common/model/session.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
+import { PeerTable } from './peer-table.ts';
 import type {
   AgentRecord,
   Batch,
   Identity,
-  PeersMessage,
   RecordChange,
   RecordTables,
   Welcome,
@@ -33,7 +32,7 @@ export async function openAgentRecord(tables: RecordTables): Promise<AgentRecord
   const facts = Object.fromEntries(tables.load('facts')) as Facts;
   const shards = new Map(tables.load('shards') as Iterable<[ServiceKey, Shard]>);
   const orders = new Map(tables.load('orders') as Iterable<[ServiceKey, RemovalOrder]>);
-  const peers = new Map(tables.load('peers') as Iterable<[ServiceKey, PeerService]>);
+  const peers = new PeerTable(tables);
 
   const writeFact = async <K extends keyof Facts>(key: K, value: Facts[K] & {}): Promise<void> => {
     await tables.commit([{ table: 'facts', key, value }]);
@@ -71,15 +70,8 @@ export async function openAgentRecord(tables: RecordTables): Promise<AgentRecord
       await tables.commit([{ table: 'orders', key, value: undefined }]);
       orders.delete(key);
     },
-    peers: () => [...peers.values()],
-    applyPeers: async (message) => {
-      const changes = toPeerChanges(message, peers.keys());
-      await tables.commit(changes);
-      for (const { key, value } of changes) {
-        if (value === undefined) peers.delete(key as ServiceKey);
-        else peers.set(key as ServiceKey, value as PeerService);
-      }
-    },
+    peers: () => peers.services(),
+    applyPeers: (message) => peers.apply(message),
     topology: () => facts.topology,
     writeTopology: (topology) => writeFact('topology', topology),
     close: () => tables.close(),
@@ -98,19 +90,5 @@ function toBatchChanges(batch: Batch): readonly RecordChange[] {
     ]),
     { table: 'facts', key: 'viewRevision', value: batch.revision },
     { table: 'facts', key: 'receipt', value: batch.receipt },
-  ];
-}
-
-function toPeerChanges(
-  message: PeersMessage,
-  known: Iterable<ServiceKey>,
-): readonly RecordChange[] {
-  const named = new Set(message.upserts.map(({ key }) => key));
-  const gone = message.isFull ? [...known].filter((key) => !named.has(key)) : message.removals;
-  return [
-    ...gone.map((key): RecordChange => ({ table: 'peers', key, value: undefined })),
-    ...message.upserts.map(
-      (peer): RecordChange => ({ table: 'peers', key: peer.key, value: peer }),
-    ),
   ];
 }

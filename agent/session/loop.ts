@@ -26,7 +26,7 @@ import type { Metrics } from '../../common/runtime/metrics.ts';
 import { readCertificate } from '../../common/runtime/certificates.ts';
 import { join, requestRenewal, tokenHash } from './join.ts';
 import type { AgentStream, MeshDialer, StreamEnd } from './mesh-port.ts';
-import type { AgentRecord, Batch, Identity, PeersMessage, Welcome } from './record.ts';
+import type { AgentRecord, Batch, Identity, PeerUpdate, Welcome } from './record.ts';
 import { planIdentity, planRetry, renewalDelayMs } from './step.ts';
 
 export interface AgentSessionOptions {
@@ -48,7 +48,7 @@ export interface AgentSession {
   welcome(): Welcome | undefined;
   onWelcome(listener: (welcome: Welcome) => void): () => void;
   peers(): readonly PeerService[];
-  onPeers(listener: (delta: Omit<PeersMessage, 'kind'>) => void): () => void;
+  onPeers(listener: (update: PeerUpdate) => void): () => void;
   isOpen(): boolean;
   incarnation(): Incarnation;
   viewRevision(): Revision;
@@ -99,7 +99,7 @@ function subscribeTo<L>(listeners: Set<L>, listener: L): () => void {
 
 class Session {
   readonly welcomeListeners = new Set<(welcome: Welcome) => void>();
-  readonly peerListeners = new Set<(delta: Omit<PeersMessage, 'kind'>) => void>();
+  readonly peerListeners = new Set<(update: PeerUpdate) => void>();
   readonly keyListeners = new Set<(key: ServiceKey) => void>();
   readonly #options: AgentSessionOptions;
   readonly #results = new Map<ServiceKey, ShardResult>();
@@ -288,10 +288,11 @@ class Session {
         return this.#onWelcome(message);
       case 'batch':
         return this.#onBatch(message);
-      case 'peers':
-        await this.#options.record.applyPeers(message);
-        for (const listener of this.peerListeners) listener(message);
+      case 'peers': {
+        const update = await this.#options.record.applyPeers(message);
+        for (const listener of this.peerListeners) listener(update);
         return;
+      }
       case 'certificate':
         return this.#onCertificate(message.chainPem);
       case 'ping':

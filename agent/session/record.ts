@@ -11,6 +11,13 @@ export type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;
 export type Batch = Extract<CoordinatorMessage, { kind: 'batch' }>;
 export type PeersMessage = Extract<CoordinatorMessage, { kind: 'peers' }>;
 
+/** What a message of peers made of the table. */
+export interface PeerUpdate {
+  /** Services of which something changed, whole. */
+  readonly upserts: readonly PeerService[];
+  readonly removals: readonly ServiceKey[];
+}
+
 export interface Identity {
   /** PKCS #8; made before the join, so that a lost answer can be asked for again. */
   readonly keyPem: string;
@@ -39,7 +46,8 @@ export interface AgentRecord {
   /** The order was obeyed. */
   dropOrder(key: ServiceKey): Promise<void>;
   peers(): readonly PeerService[];
-  applyPeers(message: PeersMessage): Promise<void>;
+  /** Folds a message into the table, all or nothing. */
+  applyPeers(message: PeersMessage): Promise<PeerUpdate>;
   topology(): Topology | undefined;
   writeTopology(topology: Topology): Promise<void>;
   close(): Promise<void>;

@@ -3,7 +3,7 @@
 import type { ClusterName, ContentHash, Revision, ServiceKey } from './ids.ts';
 import type { RemovalOrder, Shard, ShardResult } from './shard.ts';
 import type { Topology } from './topology.ts';
-import type { PeerService } from './peer-table.ts';
+import type { PeerChange } from './peer-table.ts';
 
 /** One life of an agent: session number issued by the store, then a persisted boot counter. */
 export interface Incarnation {
@@ -79,10 +79,12 @@ export type CoordinatorMessage =
     }
   | {
       readonly kind: 'peers';
-      readonly upserts: readonly PeerService[];
+      readonly upserts: readonly PeerChange[];
       readonly removals: readonly ServiceKey[];
-      /** True: replaces the whole table. */
+      /** True: a whole table begins; Services that it does not name are gone when it ends. */
       readonly isFull: boolean;
+      /** True: more messages of this whole table follow. */
+      readonly hasMore: boolean;
     }
   | { readonly kind: 'certificate'; readonly chainPem: string }
   | { readonly kind: 'ping'; readonly nonce: number }

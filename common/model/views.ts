@@ -6,7 +6,7 @@ import type { ClusterName, LogKey, Revision, ServiceKey } from './ids.ts';
 import type { RemovalOrder, Shard, ShardResult } from './shard.ts';
 import type { ClusterVerdict, ShardVerdict } from './health.ts';
 import type { Incarnation } from './session.ts';
-import type { PeerService } from './peer-table.ts';
+import type { PeerService, PeerShard } from './peer-table.ts';
 import type { Topology } from './topology.ts';
 
 export type Unsubscribe = () => void;
@@ -89,5 +89,10 @@ export interface PeerSource {
   services(): Iterable<ServiceKey>;
   /** undefined when the Service has no shard any more. */
   peers(key: ServiceKey): PeerService | undefined;
-  subscribe(listener: (key: ServiceKey) => void): Unsubscribe;
+  /** One shard of it; undefined when this cluster has none (any more). */
+  peer(cluster: ClusterName, key: ServiceKey): PeerShard | undefined;
+  /** Told of each shard that came, changed or went: what is sent is made of nothing else. */
+  subscribe(
+    listener: (due: { readonly cluster: ClusterName; readonly key: ServiceKey }) => void,
+  ): Unsubscribe;
 }

@@ -2,7 +2,7 @@
 
 import type { InventoryEntry } from '../model/session.ts';
 import type { AgentMessage, CoordinatorMessage, Incarnation, Receipt } from '../model/session.ts';
-import type { PeerService, PeerShard } from '../model/peer-table.ts';
+import type { PeerChange, PeerShard } from '../model/peer-table.ts';
 import type { RemovalOrder, Shard, ShardResult } from '../model/shard.ts';
 import type { Topology } from '../model/topology.ts';
 import { toClusterName } from '../model/ids.ts';
@@ -13,6 +13,7 @@ import {
   readBytes,
   readChoice,
   readCluster,
+  readClusters,
   readFlag,
   readHash,
   readKey,
@@ -36,6 +37,8 @@ const joinResponseType = messageType('JoinResponse');
 const shardBytesMax = 2 * 2 ** 20;
 const certificateMax = 64 * 1024;
 const addressesMax = 1000;
+// Five times the most clusters that one federation is made for.
+const clustersMax = 10_000;
 
 export interface JoinRequest {
   readonly cluster: string;
@@ -167,7 +170,7 @@ function toCoordinatorPlain(message: CoordinatorMessage): Plain {
     case 'batch':
       return { batch: { ...body, upserts: message.upserts.map(toShardPlain) } };
     case 'peers':
-      return { peers: { ...body, upserts: message.upserts.map(toPeerServicePlain) } };
+      return { peers: { ...body, upserts: message.upserts.map(toPeerChangePlain) } };
     case 'welcome':
     case 'certificate':
     case 'ping':
@@ -207,9 +210,10 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
     case 'peers':
       return {
         kind,
-        upserts: readList(body, 'upserts', readPeerService),
+        upserts: readList(body, 'upserts', readPeerChange),
         removals: readKeys(body, 'removals'),
         isFull: readFlag(body, 'isFull'),
+        hasMore: readFlag(body, 'hasMore'),
       };
     case 'certificate':
       return { kind, chainPem: readText(body, 'chainPem', certificateMax) };
@@ -296,12 +300,18 @@ function readReceipt(plain: Plain): Receipt {
   };
 }
 
-function toPeerServicePlain({ key, shards }: PeerService): Plain {
-  return { key, shards: shards.map((shard) => ({ ...shard, region: shard.region ?? '' })) };
+function toPeerChangePlain(change: PeerChange): Plain {
+  const shards = change.shards.map((shard) => ({ ...shard, region: shard.region ?? '' }));
+  return { ...change, shards };
 }
 
-function readPeerService(plain: Plain): PeerService {
-  return { key: readKey(plain, 'key'), shards: readList(plain, 'shards', readPeerShard, 10_000) };
+function readPeerChange(plain: Plain): PeerChange {
+  return {
+    key: readKey(plain, 'key'),
+    shards: readList(plain, 'shards', readPeerShard, clustersMax),
+    removedClusters: readClusters(plain, 'removedClusters', clustersMax),
+    isDelta: readFlag(plain, 'isDelta'),
+  };
 }
 
 function readPeerShard(plain: Plain): PeerShard {

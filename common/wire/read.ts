@@ -91,6 +91,12 @@ export function readCluster(of: Plain, field: string): ClusterName {
   return isDnsLabel(text) ? toClusterName(text) : fail(field, 'a cluster name (a DNS label)');
 }
 
+export function readClusters(of: Plain, field: string, max: number): ClusterName[] {
+  const texts = readTexts(of, field);
+  if (texts.length > max) return fail(field, `a list of at most ${max}`);
+  return texts.map((text) => readCluster({ [field]: text }, field));
+}
+
 const keyPattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 export function toCheckedKey(text: string, field: string): ServiceKey {

@@ -107,7 +107,7 @@ export function createHealth(options: HealthOptions): Health {
     topologies.set(cluster, topology);
     table.put(cluster, object as Cluster);
     if (!isMoved) return;
-    for (const { key: service } of placement.shardsOf(cluster)) peers.changed(service);
+    for (const { key: service } of placement.shardsOf(cluster)) peers.changed(cluster, service);
   };
 
   const start = (): void => {
@@ -122,7 +122,7 @@ export function createHealth(options: HealthOptions): Health {
     cancels.push(
       placement.subscribe(({ cluster, key }) => {
         shards.mark(cluster, key);
-        peers.changed(key);
+        peers.changed(cluster, key);
       }),
       sessions.subscribe(({ cluster, key }) => {
         if (key === undefined) parts.onSession(cluster);

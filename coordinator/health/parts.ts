@@ -11,7 +11,7 @@ import { wireCodec } from './codec.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { buildJudges, type Judges } from './judges.ts';
 import type { HealthOptions } from './loop.ts';
-import { createPeers, type Peers } from './peers.ts';
+import { createPeers, isSameForPeers, type Peers } from './peers.ts';
 import { createSyncing, type Syncing } from './syncing.ts';
 
 export interface Parts extends Judges {
@@ -58,7 +58,7 @@ export function buildParts(options: HealthOptions): Parts {
     const { cluster, key } = verdict;
     if (after?.state === 'healthy' || before?.state === 'healthy') baseline.mark(cluster);
     notify(cluster, key);
-    peers.changed(key);
+    if (!isSameForPeers(before, after)) peers.changed(cluster, key);
   };
 
   const onMessage = (message: TelemetryMessage): void => {

@@ -11,8 +11,8 @@ import type { AddressRules } from '../../common/pure/address-rules.ts';
 import { hostnamesOf, publishableAddresses, tcpPorts } from './plan-targets.ts';
 
 export interface Peers extends PeerSource {
-  /** Something about this Service's shards changed. */
-  changed(key: ServiceKey): void;
+  /** Something about this shard changed. */
+  changed(cluster: ClusterName, key: ServiceKey): void;
 }
 
 export function createPeers(options: {
@@ -25,7 +25,7 @@ export function createPeers(options: {
   readonly rules: AddressRules;
 }): Peers {
   const { placement, rules } = options;
-  const listeners = new Set<(key: ServiceKey) => void>();
+  const listeners = new Set<Parameters<PeerSource['subscribe']>[0]>();
 
   const toPeer = (
     cluster: ClusterName,
@@ -63,12 +63,23 @@ export function createPeers(options: {
   return {
     services,
     peers,
+    peer: (cluster, key) =>
+      placement.shard(cluster, key) === undefined
+        ? undefined
+        : toPeer(cluster, key, options.wantedPorts(key)),
     subscribe: (listener): Unsubscribe => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    changed: (key) => {
-      for (const listener of listeners) listener(key);
+    changed: (cluster, key) => {
+      for (const listener of listeners) listener({ cluster, key });
     },
   };
+}
+
+/** Whether resolvers are told the same after both verdicts: counts and reasons are not for them. */
+export function isSameForPeers(a: ShardVerdict | undefined, b: ShardVerdict | undefined): boolean {
+  const told = (of: ShardVerdict | undefined): string =>
+    JSON.stringify([of?.addresses ?? [], of?.ports ?? [], of?.state === 'healthy']);
+  return told(a) === told(b);
 }

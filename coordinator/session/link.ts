@@ -4,10 +4,11 @@
 
 import type { ClusterName, ContentHash, Revision, ServiceKey } from '../../common/model/ids.ts';
 import type { CoordinatorMessage } from '../../common/model/session.ts';
-import type { PeerSource, PlacementView } from '../../common/model/views.ts';
+import type { PlacementView } from '../../common/model/views.ts';
 import type { RemovalOrder } from '../../common/model/shard.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { SessionStream } from './mesh-port.ts';
+import type { PeerJournal } from './peer-journal.ts';
 import { findUnclaimed, planBatches, type Wanted } from './plan.ts';
 import { signReceipt, type ReceiptKey } from './receipts.ts';
 import type { SharedMessages } from './shared-messages.ts';
@@ -16,21 +17,12 @@ export interface LinkOptions {
   readonly cluster: ClusterName;
   readonly stream: SessionStream;
   readonly placement: PlacementView;
-  readonly peers: PeerSource;
+  readonly journal: PeerJournal;
   readonly shared: SharedMessages;
   readonly receiptKey: ReceiptKey;
   readonly clock: Clock;
 }
 
-// Peer changes come in bursts, one per shard of a Service; one message carries them all.
-const peersDelayMs = 50;
-const peersPerMessage = 200;
-// A Service's peers are told whole, to every cluster: as its shards change one after another, what
-// is sent grows with the square of the clusters. So the next telling waits longer after a large
-// one, and carries more. Four clusters never notice; a hundred hear of one Service twice a second.
-const peersPausePerShardMs = 5;
-// Below the time in which a cluster's own probes would find a dead peer.
-const peersPauseMaxMs = 2_000;
 // Five times the most Services that one federation is made for.
 const heldMax = 100_000;
 
@@ -45,15 +37,13 @@ export class AgentLink {
   readonly #held = new Map<ServiceKey, ContentHash>();
   readonly #ordered = new Map<ServiceKey, Ordered>();
   readonly #due = new Set<ServiceKey>();
-  readonly #duePeers = new Set<ServiceKey>();
   readonly #waiting: CoordinatorMessage[] = [];
   #isLive = false;
   #isClosed = false;
   #isBusy = false;
   #isFlushDue = false;
-  #arePeersDue = false;
-  /** Monotonic. */
-  #peersNotBeforeMs = 0;
+  #arePeersOwed = false;
+  #toldPeers: number | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -70,6 +60,11 @@ export class AgentLink {
   /** The stream is over. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** How far it was told of peers (PeerJournal); undefined before the whole table. */
+  get toldPeers(): number | undefined {
+    return this.#toldPeers;
   }
 
   /** Adds a page of what the agent says it holds; false when that is more than can be true. */
@@ -98,7 +93,7 @@ export class AgentLink {
 
   /** What it holds is known: sends every difference, the marker, and the whole peer table. */
   open(): void {
-    const { placement, cluster, peers } = this.#options;
+    const { placement, cluster } = this.#options;
     this.#isLive = true;
     for (const { key } of placement.shardsOf(cluster)) this.#due.add(key);
     for (const { key } of placement.removalsOf(cluster)) this.#due.add(key);
@@ -106,7 +101,7 @@ export class AgentLink {
     const last = batches.pop() ?? this.#toBatch({ upserts: [], removals: [] });
     for (const batch of batches) this.#queue(batch);
     this.#queue({ ...last, isComplete: true });
-    this.#queueFullPeers([...peers.services()].sort());
+    this.#queuePeers();
   }
 
   mark(key: ServiceKey): void {
@@ -119,15 +114,11 @@ export class AgentLink {
     });
   }
 
-  markPeers(key: ServiceKey): void {
-    this.#duePeers.add(key);
-    if (!this.#isLive || this.#arePeersDue) return;
-    this.#arePeersDue = true;
-    const pauseMs = this.#peersNotBeforeMs - this.#options.clock.monotonicMs();
-    this.#options.clock.after(Math.max(peersDelayMs, pauseMs), () => {
-      this.#arePeersDue = false;
-      this.#flushPeers();
-    });
+  /** What changed since it was told last. */
+  tellPeers(): void {
+    if (!this.#isLive) return; // open tells all
+    this.#arePeersOwed = this.#isBusy; // onDrain tells: later is less
+    if (!this.#isBusy) this.#queuePeers();
   }
 
   /** An agent that takes no messages needs no pings on top. */
@@ -149,14 +140,13 @@ export class AgentLink {
     }
     if (this.#isBusy || !this.#isLive) return;
     if (this.#due.size > 0) this.#flush();
-    if (this.#duePeers.size > 0 && !this.#arePeersDue) this.#flushPeers();
+    if (this.#arePeersOwed) this.tellPeers();
   }
 
   close(): void {
     this.#isLive = false;
     this.#isClosed = true;
     this.#due.clear();
-    this.#duePeers.clear();
     this.#waiting.length = 0;
   }
 
@@ -165,27 +155,10 @@ export class AgentLink {
     for (const batch of this.#takeBatches()) this.#queue(batch);
   }
 
-  #flushPeers(): void {
-    if (!this.#isLive || this.#isBusy) return;
-    const keys = [...this.#duePeers].sort();
-    this.#duePeers.clear();
-    let shards = 0;
-    for (let start = 0; start < keys.length; start += peersPerMessage) {
-      const page = keys.slice(start, start + peersPerMessage);
-      const message = this.#options.shared.peersOf(page, false);
-      for (const service of message.upserts) shards += service.shards.length;
-      this.#queue(message);
-    }
-    const pauseMs = Math.min(peersPauseMaxMs, shards * peersPausePerShardMs);
-    this.#peersNotBeforeMs = this.#options.clock.monotonicMs() + pauseMs;
-  }
-
-  #queueFullPeers(keys: readonly ServiceKey[]): void {
-    this.#duePeers.clear();
-    for (let start = 0; start === 0 || start < keys.length; start += peersPerMessage) {
-      const page = keys.slice(start, start + peersPerMessage);
-      this.#queue(this.#options.shared.peersOf(page, start === 0));
-    }
+  #queuePeers(): void {
+    const { journal } = this.#options;
+    for (const message of journal.messagesSince(this.#toldPeers)) this.#queue(message);
+    this.#toldPeers = journal.head;
   }
 
   #takeBatches() {

@@ -33,6 +33,8 @@ import { join } from './join.ts';
 import { AgentLink } from './link.ts';
 import type { MeshListener, Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
 import { onMessage } from './messages.ts';
+import { PeerJournal } from './peer-journal.ts';
+import { startPeerTelling } from './peer-telling.ts';
 import { digestOf } from './plan.ts';
 import { checkReceipt, type ReceiptKey } from './receipts.ts';
 import { SharedMessages } from './shared-messages.ts';
@@ -95,6 +97,7 @@ export interface ClusterRecord {
 export interface Stage extends SessionsOptions {
   readonly clusters: Map<ClusterName, ClusterRecord>;
   readonly shared: SharedMessages;
+  readonly journal: PeerJournal;
   readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
 }
 
@@ -104,7 +107,9 @@ export function createSessions(options: SessionsOptions): Sessions {
   const tell = (cluster: ClusterName, key?: ServiceKey): void => {
     for (const listener of listeners) listener({ cluster, key });
   };
-  const stage: Stage = { ...options, clusters, tell, shared: new SharedMessages(options) };
+  const shared = new SharedMessages(options.receiptKey);
+  const journal = new PeerJournal(options.peers);
+  const stage: Stage = { ...options, clusters, tell, shared, journal };
   const stops: (() => void)[] = [];
   return {
     session: (cluster) => clusters.get(cluster)?.state,
@@ -133,7 +138,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 }
 
 function watchViews(stage: Stage): readonly (() => void)[] {
-  const { desired, placement, peers, clusters, telemetryUsers, log } = stage;
+  const { desired, placement, clusters, telemetryUsers, log } = stage;
   const prefix = toLogPrefix(isthmusGroup, 'clusters');
   const watch = desired.watch(prefix, desired.revision(), (events) => {
     for (const { kind, current, previous } of events) {
@@ -156,11 +161,12 @@ function watchViews(stage: Stage): readonly (() => void)[] {
   return [
     () => watch.cancel(),
     placement.subscribe(({ cluster, key }) => clusters.get(cluster)?.link?.mark(key)),
-    peers.subscribe((key) => {
-      stage.shared.forgetPeers();
-      for (const { link } of clusters.values()) link?.markPeers(key);
-    }),
+    startPeerTelling({ ...stage, links: () => linksOf(clusters) }),
   ];
+}
+
+function* linksOf(clusters: Stage['clusters']): Iterable<AgentLink> {
+  for (const { link } of clusters.values()) if (link !== undefined) yield link;
 }
 
 function isSameIdentity(next: Cluster, previous: object | undefined): boolean {

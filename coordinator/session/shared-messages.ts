@@ -1,28 +1,24 @@
-// Messages that many agents get alike: made once, and therefore (the listener keeps the bytes of a
+// Batches that many agents get alike: made once, and therefore (the listener keeps the bytes of a
 // message that it sends again) encoded once. One change of a Service goes to all of its clusters.
+// Peers: peer-journal.ts.
 
-import type { Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { Revision } from '../../common/model/ids.ts';
 import type { CoordinatorMessage } from '../../common/model/session.ts';
 import type { Shard } from '../../common/model/shard.ts';
-import type { PeerSource } from '../../common/model/views.ts';
 import { signReceipt, type ReceiptKey } from './receipts.ts';
 
 type Batch = Extract<CoordinatorMessage, { kind: 'batch' }>;
-type PeersMessage = Extract<CoordinatorMessage, { kind: 'peers' }>;
 
 // A burst of edits is sent at one revision; older messages are not asked for again.
 const batchesMax = 1_000;
 
 export class SharedMessages {
-  readonly #source: PeerSource;
   readonly #receiptKey: ReceiptKey;
   readonly #batches = new Map<Shard, Batch>();
-  readonly #peers = new Map<string, PeersMessage>();
   #revision: Revision | undefined;
 
-  constructor(options: { readonly peers: PeerSource; readonly receiptKey: ReceiptKey }) {
-    this.#source = options.peers;
-    this.#receiptKey = options.receiptKey;
+  constructor(receiptKey: ReceiptKey) {
+    this.#receiptKey = receiptKey;
   }
 
   /** A batch of this one shard. */
@@ -37,27 +33,5 @@ export class SharedMessages {
       this.#batches.set(shard, batch);
     }
     return batch;
-  }
-
-  /** What is known now of these Services' shards. */
-  peersOf(keys: readonly ServiceKey[], isFull: boolean): PeersMessage {
-    const name = `${isFull} ${keys.join()}`;
-    let message = this.#peers.get(name);
-    if (message === undefined) {
-      const known = keys.map((key) => ({ key, service: this.#source.peers(key) }));
-      message = {
-        kind: 'peers',
-        upserts: known.flatMap(({ service }) => service ?? []),
-        removals: known.filter(({ service }) => service === undefined).map(({ key }) => key),
-        isFull,
-      };
-      this.#peers.set(name, message);
-    }
-    return message;
-  }
-
-  /** The peer table changed: nothing made before may be sent any more. */
-  forgetPeers(): void {
-    this.#peers.clear();
   }
 }

@@ -1,6 +1,7 @@
 // The truths of DESIGN 8, one by one, on the whole health stage under a virtual clock.
 
 import test from 'ava';
+import { toClusterName } from '../../common/model/ids.ts';
 import { createWorld, nginx, type World } from './health-world.ts';
 
 const four = ['gce-a', 'gce-f', 'aws', 'openstack'] as const;
@@ -244,4 +245,18 @@ test('peers name every placed shard with its zones, addresses and health', async
   );
   t.deepEqual(peers?.shards[0]?.addresses, ['8.8.4.1']);
   t.deepEqual(peers?.shards[0]?.tcpPorts, [80]);
+});
+
+test('of peers nothing is told while only counts of a shard change', async (t) => {
+  const world = await warm();
+  const told: string[] = [];
+  world.health.peers.subscribe(({ cluster, key }) => void told.push(`${cluster} ${key}`));
+  world.tell(world.member('aws'), 2);
+  await world.clock.advance(10);
+  t.is(world.health.view.shard(toClusterName('aws'), nginx)?.ready, 2);
+  t.deepEqual(told, []);
+  world.tell(world.member('aws'), 0);
+  await world.clock.advance(10);
+  t.deepEqual(told, [`aws ${nginx}`]);
+  t.false(world.health.peers.peer(toClusterName('aws'), nginx)?.isHealthy);
 });

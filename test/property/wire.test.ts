@@ -128,9 +128,17 @@ const coordinatorMessage: fc.Arbitrary<CoordinatorMessage> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('peers' as const),
-    upserts: fc.array(fc.record({ key, shards: fc.array(peerShard, { maxLength: 4 }) })),
+    upserts: fc.array(
+      fc.record({
+        key,
+        shards: fc.array(peerShard, { maxLength: 4 }),
+        removedClusters: fc.array(cluster, { maxLength: 3 }),
+        isDelta: fc.boolean(),
+      }),
+    ),
     removals: fc.array(key),
     isFull: fc.boolean(),
+    hasMore: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('certificate' as const), chainPem: sentence }),
   fc.record({ kind: fc.constant('ping' as const), nonce: big }),

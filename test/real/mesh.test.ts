@@ -20,6 +20,7 @@ import {
   toShard,
   until,
 } from '../support/mesh-fixture.ts';
+import { toPeer } from '../support/table-peers.ts';
 
 const one = toClusterName('one');
 const nginx = 'default/nginx' as ServiceKey;
@@ -71,7 +72,7 @@ test('an agent that starts again goes on from its disk, also without a coordinat
   const { world, agent, token } = await openMeshWithAgent(t);
   const shard = toShard(nginx, '{"kept":true}');
   world.placement.place(one, nginx, shard);
-  const peer = { key: nginx, shards: [] };
+  const peer = { key: nginx, shards: [toPeer('one')] };
   world.peers.put(nginx, peer);
   await until(
     () => agent.session.assignment.shard(nginx) !== undefined && agent.session.peers().length === 1,
@@ -113,27 +114,23 @@ test('a reconnect sends only what differs', async (t) => {
 
 test('peer tables come whole, then as changes', async (t) => {
   const world = await openMesh(t);
-  world.peers.put(nginx, { key: nginx, shards: [] });
+  world.peers.put(nginx, { key: nginx, shards: [toPeer('a'), toPeer('b')] });
   const agent = await startAgent(t, {
     port: world.port,
     cluster: 'one',
     token: await world.makeToken(),
   });
   await until(() => agent.session.peers().length === 1);
+  const sick = toPeer('b', { isHealthy: false });
+  world.peers.putShard(nginx, sick);
+  world.peers.dropShard(nginx, toClusterName('a'));
+  await until(() => agent.session.peers()[0]?.shards.length === 1);
+  t.deepEqual(agent.session.peers(), [{ key: nginx, shards: [sick] }]);
   const other = 'default/other' as ServiceKey;
-  const shard = {
-    cluster: one,
-    zones: ['z'],
-    region: 'r',
-    addresses: ['192.0.2.1'],
-    hostnames: [],
-    tcpPorts: [80],
-    isHealthy: true,
-  };
-  world.peers.put(other, { key: other, shards: [shard] });
+  world.peers.put(other, { key: other, shards: [toPeer('a')] });
   world.peers.put(nginx, undefined);
   await until(() => agent.session.peers()[0]?.key === other);
-  t.deepEqual(agent.session.peers(), [{ key: other, shards: [shard] }]);
+  t.deepEqual(agent.session.peers(), [{ key: other, shards: [toPeer('a')] }]);
 });
 
 test('I8 a removed Cluster ends its stream, its NATS user and its way back', async (t) => {

@@ -19,9 +19,8 @@ import {
   type Cluster,
   type JoinToken,
 } from '../../common/model/isthmus-kinds.ts';
-import type { PeerService } from '../../common/model/peer-table.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
-import type { EventRecorder, PeerSource, PlacementView } from '../../common/model/views.ts';
+import type { EventRecorder, PlacementView } from '../../common/model/views.ts';
 import { contentHash } from '../../common/pure/digest.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock, toTimestamp } from '../../common/runtime/clock.ts';
@@ -44,6 +43,7 @@ import type { Desired } from '../../coordinator/desired/store.ts';
 import { createAuthority } from '../../coordinator/session/certificate-authority.ts';
 import { createGrpcListener } from '../../coordinator/session/grpc-listener.ts';
 import { createSessions, type Sessions } from '../../coordinator/session/loop.ts';
+import { TablePeers } from './table-peers.ts';
 
 export const federation = 'myfederation';
 const clock = systemClock;
@@ -110,31 +110,6 @@ export class TablePlacement implements PlacementView {
 
   #tell(cluster: ClusterName, key: ServiceKey): void {
     for (const listener of this.#listeners) listener({ cluster, key });
-  }
-}
-
-/** Peers as a table. */
-export class TablePeers implements PeerSource {
-  readonly #services = new Map<ServiceKey, PeerService>();
-  readonly #listeners = new Set<(key: ServiceKey) => void>();
-
-  services(): Iterable<ServiceKey> {
-    return this.#services.keys();
-  }
-
-  peers(key: ServiceKey): PeerService | undefined {
-    return this.#services.get(key);
-  }
-
-  subscribe(listener: (key: ServiceKey) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  put(key: ServiceKey, service: PeerService | undefined): void {
-    if (service === undefined) this.#services.delete(key);
-    else this.#services.set(key, service);
-    for (const listener of this.#listeners) listener(key);
   }
 }
 
