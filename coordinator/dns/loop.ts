@@ -18,6 +18,7 @@ import {
   toServiceKey,
   type ClusterName,
   type LogKey,
+  type Revision,
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
@@ -30,7 +31,7 @@ import type {
 } from '../../common/model/views.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import type { AddressRules } from '../../common/pure/address-rules.ts';
-import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import {
   readPublication,
@@ -106,7 +107,7 @@ export function createDns(options: DnsOptions): Dns {
 
 function startLoop(options: DnsOptions) {
   const { desired, placement, health } = options;
-  const memory: Memory = { complaints: new Map(), otherZones: new Map(), quietSince: new Map() };
+  const memory: Memory = { complaints: new Map(), otherZones: new Map(), quiet: new Map() };
   const loop = createLoop<ServiceKey>({
     name: 'dns',
     run: async (key) =>
@@ -154,8 +155,8 @@ interface Memory {
   readonly complaints: Map<ServiceKey, string>;
   /** Publications in zones that are no longer ours, from before the domain was changed. */
   readonly otherZones: Map<LogKey, ServiceKey>;
-  /** Since when a change that no name shows waits to be written; monotonic. */
-  readonly quietSince: Map<ServiceKey, number>;
+  /** Changes that no name shows, of this revision of the Service, wait until then (monotonic). */
+  readonly quiet: Map<ServiceKey, { readonly untilMs: number; readonly revision: Revision }>;
 }
 
 /** I7: names under a former domain go. Says when to come back if one would not. */
@@ -195,7 +196,7 @@ async function publish(
   key: ServiceKey,
 ): Promise<{ readonly againAfterMs: number } | undefined> {
   const { desired, placement } = options;
-  const { complaints, quietSince } = memory;
+  const { complaints, quiet } = memory;
   const at = toPublicationKey(key, options.config.domain);
   const stored = desired.get(at);
   const previous = readPublication(stored?.object);
@@ -205,12 +206,18 @@ async function publish(
   const isGone = service === undefined || service.object.metadata.deletionTimestamp !== undefined;
   if (isGone) {
     complaints.delete(key);
-    quietSince.delete(key);
+    quiet.delete(key);
     return stored === undefined
       ? undefined
       : write(options, { key, at, stored, service, next: undefined });
   }
   if (placement.revision() < service.revision) return { againAfterMs: placementWaitMs }; // L3
+  const nowMs = options.clock.monotonicMs();
+  const waits = quiet.get(key);
+  if (waits?.revision === service.revision && nowMs < waits.untilMs) {
+    // What could not be otherwise in names need not be planned to be put off again.
+    if (isStillNameless(options, key, previous)) return { againAfterMs: waits.untilMs - nowMs };
+  }
   const input = toInput(options, key, service.object as Service, previous);
   const next = planPublication(input);
   if (input.shards.length > shardsPerTurn) await nextTurn(options.clock);
@@ -221,15 +228,31 @@ async function publish(
   }
   complaints.delete(key);
   if (input.shards.length > shardsPerTurn) await nextTurn(options.clock);
-  const isSame = previous !== undefined && toCanonicalJson(previous) === toCanonicalJson(next);
+  const isSame = previous !== undefined && isSameJson(previous, next);
   if (!isSame && previous !== undefined && isQuiet(previous, next)) {
-    const nowMs = options.clock.monotonicMs();
-    const sinceMs = quietSince.get(key) ?? nowMs;
-    quietSince.set(key, sinceMs);
-    if (nowMs < sinceMs + quietMs) return { againAfterMs: sinceMs + quietMs - nowMs }; // L4
+    const wait = quiet.get(key) ?? { untilMs: nowMs + quietMs, revision: service.revision };
+    if (nowMs < wait.untilMs) {
+      quiet.set(key, wait);
+      return { againAfterMs: wait.untilMs - nowMs }; // L4
+    }
   }
-  quietSince.delete(key);
+  quiet.delete(key);
   return isSame ? undefined : write(options, { key, at, stored, service, next });
+}
+
+/** Never healthy before, and no shard is now; placed as it was. */
+function isStillNameless(
+  { placement, health }: DnsOptions,
+  key: ServiceKey,
+  previous: Publication | undefined,
+): boolean {
+  if (previous === undefined || previous.everHealthy || previous.recordSets.length > 0)
+    return false;
+  const clusters = placement.clustersOf(key);
+  return (
+    clusters.length === previous.shards.length &&
+    clusters.every((cluster) => health.shard(cluster, key)?.state !== 'healthy')
+  );
 }
 
 /** Only details of shards that are in no name: they come one by one while a Service begins. */
