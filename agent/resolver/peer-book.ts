@@ -2,7 +2,7 @@
 // Input: deltas from the coordinator. Work is proportional to the delta.
 
 import { splitServiceKey, type ServiceKey } from '../../common/model/ids.ts';
-import type { PeerService } from '../../common/model/peer-table.ts';
+import type { PeerService, PeerShard } from '../../common/model/peer-table.ts';
 import type { LevelPlace } from './names.ts';
 
 export interface PeerDelta {
@@ -47,25 +47,33 @@ export class PeerBook {
       ? [...this.#services.keys()].filter((key) => !kept.has(key))
       : delta.removals;
     for (const key of removed) this.#remove(key);
-    for (const service of delta.upserts) {
-      this.#remove(service.key);
-      this.#services.set(service.key, service);
-      this.#count(service, 1);
-    }
+    for (const service of delta.upserts) this.#put(service);
     return [...removed, ...kept];
+  }
+
+  #put(service: PeerService): void {
+    const known = this.#services.get(service.key);
+    if (known === undefined) add(this.#namespaces, splitServiceKey(service.key).namespace, 1);
+    this.#services.set(service.key, service);
+    // A shard that stayed as it was is the same object (common/pure/peer-fold.ts).
+    const before = new Set(known?.shards);
+    const after = new Set(service.shards);
+    this.#count(service.shards, 1, before);
+    this.#count(known?.shards ?? [], -1, after);
   }
 
   #remove(key: ServiceKey): void {
     const known = this.#services.get(key);
     if (known === undefined) return;
     this.#services.delete(key);
-    this.#count(known, -1);
+    add(this.#namespaces, splitServiceKey(key).namespace, -1);
+    this.#count(known.shards, -1, new Set());
   }
 
-  #count(service: PeerService, by: number): void {
-    add(this.#namespaces, splitServiceKey(service.key).namespace, by);
-    for (const { region, zones } of service.shards) {
-      if (region === undefined) continue;
+  #count(shards: readonly PeerShard[], by: number, besides: ReadonlySet<PeerShard>): void {
+    for (const shard of shards) {
+      const { region, zones } = shard;
+      if (region === undefined || besides.has(shard)) continue;
       add(this.#levels, toLevelKey({ region, zone: undefined }), by);
       for (const zone of zones) add(this.#levels, toLevelKey({ region, zone }), by);
     }

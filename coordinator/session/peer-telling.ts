@@ -10,8 +10,8 @@ import type { PeerJournal } from './peer-journal.ts';
 // Changes come in bursts, one per shard of a Service; one message carries them all.
 const gatherMs = 50;
 // Each telling costs a message per agent, and each agent a commit to its disk. With many of them
-// the next one waits longer and carries more: 100 agents are told five times a second at most.
-const restPerLinkMs = 2;
+// the next one waits longer and carries more: 100 agents are told twice a second at most.
+const restPerLinkMs = 5;
 // Below the time in which a cluster's own probes would find a dead peer.
 const restMaxMs = 1_000;
 // A message per link costs some 20 µs.

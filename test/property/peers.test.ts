@@ -77,12 +77,17 @@ async function openAgent(journal: PeerJournal) {
       const upserts = record.peers();
       if (upserts.length > 0) book.apply({ upserts, removals: [], isFull: true });
     },
+    hasRegions: () => regionsIn(book),
     tablesHeld: async (): Promise<readonly (readonly PeerService[])[]> => [
       sorted(record.peers()),
       book.list(),
       sorted((await openAgentRecord(tables)).peers()),
     ],
   };
+}
+
+function regionsIn(book: PeerBook): readonly boolean[] {
+  return ['r1', 'r2'].map((region) => book.hasLevel({ zone: undefined, region }));
 }
 
 function sorted(services: readonly PeerService[]): readonly PeerService[] {
@@ -107,6 +112,9 @@ test('J1 any changes folded by deltas are the whole table, for agents told at an
       for (const agent of world) {
         await agent.tell();
         for (const held of await agent.tablesHeld()) t.deepEqual(held, wanted);
+        const fresh = new PeerBook();
+        fresh.apply({ upserts: wanted, removals: [], isFull: true });
+        t.deepEqual(agent.hasRegions(), regionsIn(fresh));
       }
     }),
     { seed, numRuns: 150 },
