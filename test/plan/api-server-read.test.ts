@@ -194,7 +194,7 @@ const routes: readonly (readonly [string, string, number])[] = [
   ['DELETE', '/apis/test.dev/v1/namespaces/default/shadows/x', 405],
   ['GET', '/apis/test.dev/v1/namespaces/default/shadows', 200],
   ['GET', '/api/v1/namespaces/default/gadgets/a/status', 404],
-  ['GET', '/openapi/v2', 404],
+  ['GET', '/openapi/v1', 404],
   ['GET', '/%zz', 400],
   ['GET', '/api/v1/namespaces/default/gadgets/a%2Fb', 400],
 ];

@@ -3,7 +3,8 @@
 import type { ApiRequest, ApiResponse, ApiVersion } from './api.ts';
 import { answerError, answerText, commonHeaders, encodeAnswer, wantsPretty } from './answers.ts';
 import type { Discovery, DiscoveryDocument } from './discovery.ts';
-import { plainJson } from './negotiate.ts';
+import { parseAccept, plainJson } from './negotiate.ts';
+import type { OpenApiV2 } from './openapi-v2.ts';
 import type { OpenApiV3 } from './openapi.ts';
 import type { PathRoute } from './routes.ts';
 import { methodNotAllowed } from './status-error.ts';
@@ -11,6 +12,7 @@ import { methodNotAllowed } from './status-error.ts';
 export interface PathSources {
   readonly discovery: Discovery;
   readonly openApi: OpenApiV3;
+  readonly openApiV2: OpenApiV2;
   readonly version: ApiVersion;
   readonly readiness: () => Readonly<Record<string, string | undefined>>;
 }
@@ -40,6 +42,7 @@ function findAnswer(
   if (document !== undefined) return answerDiscovery(request, document);
   if (path === '/') return json({ paths: toPaths(sources) });
   if (path === '/version') return json(toVersionInfo(sources.version));
+  if (path === '/openapi/v2') return answerOpenApiV2(request, sources.openApiV2);
   if (path === '/openapi/v3') return json(sources.openApi.index);
   if (path.startsWith('/openapi/v3/')) return answerOpenApi(request, route, sources.openApi);
   return answerHealth(route, sources);
@@ -47,7 +50,8 @@ function findAnswer(
 
 function toPaths({ discovery, openApi }: PathSources): readonly string[] {
   const documents = [...openApi.bytes.keys()].map((name) => `/openapi/v3/${name}`);
-  return [...discovery.paths, ...healthPaths, '/openapi/v3', ...documents, '/version'].sort();
+  const openApis = ['/openapi/v2', '/openapi/v3', ...documents];
+  return [...discovery.paths, ...healthPaths, ...openApis, '/version'].sort();
 }
 
 const healthPaths = ['/healthz', '/livez', '/readyz'];
@@ -110,6 +114,34 @@ function answerOpenApi(
   if (matchesEtag(request, etag)) return { status: 304, headers, body: nothing };
   return { status: 200, headers, body: bytes };
 }
+
+// The name that was asked for at first is no legal media type, so the answer has the legal one.
+const protobufV2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const formsOfV2: Readonly<Record<string, 'json' | 'protobuf'>> = {
+  '*/*': 'json',
+  'application/*': 'json',
+  'application/json': 'json',
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf': 'protobuf',
+  [protobufV2]: 'protobuf',
+};
+
+function answerOpenApiV2(request: ApiRequest, openApi: OpenApiV2): ApiResponse {
+  const clauses = parseAccept(request.headers['accept']?.slice(0, acceptCharactersMax));
+  const [form] = clauses.flatMap(({ type }) => formsOfV2[type] ?? []);
+  if (form === undefined) return answerText(406, '', { vary: 'Accept' });
+  const { bytes, hash } = openApi[form]();
+  const headers = {
+    ...commonHeaders,
+    'content-type': form === 'json' ? 'application/json' : protobufV2,
+    etag: `"${hash}"`,
+    vary: 'Accept',
+  };
+  if (matchesEtag(request, headers.etag)) return { status: 304, headers, body: nothing };
+  return { status: 200, headers, body: bytes };
+}
+
+// A header names a few types; more is nobody's client.
+const acceptCharactersMax = 4096;
 
 function answerHealth(route: PathRoute, sources: PathSources): ApiResponse | undefined {
   const [, root = '', name, ...more] = route.path.split('/');

@@ -14,8 +14,10 @@ import { describeError } from '../../../common/runtime/log.ts';
 import { authorizeRoute, anonymous } from './authorizer.ts';
 import type { Api, ApiOptions, ApiRequest, ApiResponse } from './api.ts';
 import { answerError, answerText, wantsPretty } from './answers.ts';
+import { answerCustomKinds } from './custom-kinds.ts';
 import { createDiscovery } from './discovery.ts';
 import { startNamespaceGc } from './namespace-gc.ts';
+import { createOpenApiV2 } from './openapi-v2.ts';
 import { buildOpenApiV3 } from './openapi.ts';
 import { answerPath, type PathSources } from './paths.ts';
 import { startPropagationGc } from './propagation-gc.ts';
@@ -30,9 +32,11 @@ export function createApi(options: ApiOptions): Api {
     startNamespaceGc({ ...options, kinds }),
     startPropagationGc({ ...options, kinds }),
   ];
+  const openApi = buildOpenApiV3(options.kinds);
   const paths: PathSources = {
     discovery: createDiscovery(options.kinds),
-    openApi: buildOpenApiV3(options.kinds),
+    openApi,
+    openApiV2: createOpenApiV2(openApi),
     version: options.version,
     readiness: options.readiness ?? (() => ({})),
   };
@@ -99,7 +103,9 @@ async function answer(
   if (route === undefined) throw badRequest('the request target is not a valid path');
   authorizeRoute(route, request.user ?? anonymous, parts.options.authorize);
   if (route.kind === 'path') return answerPath(request, route, parts.paths);
-  if (!route.isKnownVersion) return answerText(404, '404 page not found\n');
+  if (!route.isKnownVersion) {
+    return answerCustomKinds(request, route) ?? answerText(404, '404 page not found\n');
+  }
   return parts.resources.handle(request, route);
 }
 
