@@ -114,10 +114,9 @@ export async function pack(request: Request, headers: ApiResponse['headers'], bo
   const wantsGzip = typeof accepted === 'string' && /\bgzip\b/.test(accepted);
   if (!wantsGzip || body.length < gzipBytesMin) return { headers, body };
   const packed = await gzipAsync(body, { level: zlibConstants.Z_BEST_SPEED });
-  return {
-    headers: { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
-    body: packed,
-  };
+  // What the answer depends on already (its form) stays said, or a cache mixes the forms up.
+  const vary = [headers['vary'] ?? [], 'Accept-Encoding'].flat().join(', ');
+  return { headers: { ...headers, 'content-encoding': 'gzip', vary }, body: packed };
 }
 
 /** Two protocols, one shape: the overloads of the two responses cannot be called as a union. */

@@ -6,6 +6,7 @@ import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { createCa, issueClientCertificate } from '../../common/runtime/pki.ts';
 import { authorizeMasters } from '../../coordinator/api/machinery/authorizer.ts';
+import { startFederationApi } from '../support/federation-api.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { gadgetKind } from '../support/api-kinds.ts';
 import {
@@ -138,6 +139,17 @@ test('a long answer is compressed for who accepts it, a short one is not', async
   t.regex(gunzipSync(long.body).toString('utf8'), /"name":"long"/);
   const short = await askHttp1(https, { path: '/version', headers });
   t.is(short.headers['content-encoding'], undefined);
+});
+
+test('OpenAPI v2 is compressed, and caches keep its forms and encodings apart', async (t) => {
+  const federation = await startFederationApi();
+  t.teardown(() => federation.close());
+  const { https } = federation;
+  const headers = { 'accept-encoding': 'gzip' };
+  const got = await askHttp1(https, { path: '/openapi/v2', headers, client: https.admin });
+  t.is(got.headers['content-encoding'], 'gzip');
+  t.is(got.headers['vary'], 'Accept, Accept-Encoding');
+  t.regex(gunzipSync(got.body).toString('utf8'), /^\{"swagger":"2\.0"/);
 });
 
 test('H3 a watch streams at once, and closing the port ends it cleanly', async (t) => {
