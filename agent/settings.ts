@@ -8,6 +8,7 @@ import {
   type Program,
   type Setting,
   type SettingValues,
+  processSettings,
 } from '../common/runtime/settings.ts';
 import type { AgentSettings } from './agent.ts';
 
@@ -77,21 +78,7 @@ const settings: readonly Setting[] = [
     kind: 'switch',
     description: 'Lets loopback addresses be probed: the demo and tests only.',
   },
-  {
-    name: 'log-level',
-    kind: 'choice',
-    choices: ['error', 'warn', 'info', 'debug'],
-    default: 'info',
-    description: 'Least level that is logged.',
-  },
-  {
-    name: 'log-format',
-    kind: 'choice',
-    choices: ['json', 'pretty'],
-    default: 'json',
-    description: 'Form of the log on stderr.',
-  },
-  { name: 'config', kind: 'text', description: 'YAML file with any of these settings.' },
+  ...processSettings,
 ];
 
 export function agentProgram(version: string): Program {

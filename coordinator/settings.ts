@@ -1,6 +1,11 @@
 // The coordinator's settings: one table for flags, environment, YAML and help.
 
-import type { Program, Setting, SettingValues } from '../common/runtime/settings.ts';
+import {
+  processSettings,
+  type Program,
+  type Setting,
+  type SettingValues,
+} from '../common/runtime/settings.ts';
 import { isDnsLabel } from '../common/model/ids.ts';
 
 const settings: readonly Setting[] = [
@@ -86,21 +91,7 @@ const settings: readonly Setting[] = [
     default: 'false',
     description: 'Publish and probe loopback addresses: demo and tests only.',
   },
-  {
-    name: 'log-level',
-    kind: 'choice',
-    choices: ['error', 'warn', 'info', 'debug'],
-    default: 'info',
-    description: 'Least serious log line.',
-  },
-  {
-    name: 'log-format',
-    kind: 'choice',
-    choices: ['json', 'pretty'],
-    default: 'json',
-    description: 'Form of the log on stderr.',
-  },
-  { name: 'config', kind: 'text', description: 'YAML file with any of these settings.' },
+  ...processSettings,
 ];
 
 export function coordinatorProgram(version: string): Program {

@@ -19,6 +19,25 @@ export interface Setting {
   readonly max?: number;
 }
 
+/** What every program of ours takes. */
+export const processSettings: readonly Setting[] = [
+  {
+    name: 'log-level',
+    kind: 'choice',
+    choices: ['error', 'warn', 'info', 'debug'],
+    default: 'info',
+    description: 'Least serious log line.',
+  },
+  {
+    name: 'log-format',
+    kind: 'choice',
+    choices: ['json', 'pretty'],
+    default: 'json',
+    description: 'Form of the log on stderr.',
+  },
+  { name: 'config', kind: 'text', description: 'YAML file with any of these settings.' },
+];
+
 export interface Program {
   readonly name: string;
   readonly summary: string;

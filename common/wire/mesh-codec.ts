@@ -226,7 +226,7 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
   }
 }
 
-/** Placeholder of the receiver: an order on the wire does not repeat whose stream it is on. */
+/** Stands for the receiver: an order on the wire does not repeat whose stream it is on. */
 const receiver = toClusterName('receiver');
 
 function readRemoval(plain: Plain): RemovalOrder {
