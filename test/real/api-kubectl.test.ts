@@ -261,6 +261,43 @@ async function reviewAndReplace(t: ExecutionContext, kubectl: Kubectl): Promise<
   t.is(await kubectl.ok(['delete', '-f', path, '--wait=false']), 'service "replaced" deleted\n');
 }
 
+/** Up to 1.31 kubectl sends these as JSON, from 1.32 on as protobuf. */
+async function createWithoutFile(t: ExecutionContext, kubectl: Kubectl): Promise<void> {
+  const create = (...args: readonly string[]) => kubectl.ok(['create', ...args]);
+  t.is(
+    await create('ns', 'tried', '--dry-run=server'),
+    'namespace/tried created (server dry run)\n',
+  );
+  t.regex((await kubectl.run(['get', 'ns', 'tried'])).stderr, /namespaces "tried" not found/);
+  t.is(await create('namespace', 'store'), 'namespace/store created\n');
+  t.is((await kubectl.run(['create', 'namespace', 'store'])).code, 1);
+  const inStore = (...args: readonly string[]) => create(...args, '-n', 'store');
+  const read = (what: string, path: string) =>
+    kubectl.ok(['get', what, '-n', 'store', '-o', `jsonpath=${path}`]);
+  await inStore('service', 'clusterip', 'inner', '--tcp=80:8080', '--tcp=443');
+  t.is(
+    await read('svc/inner', '{.spec.type} {.spec.ports[*].port} {.spec.ports[*].targetPort}'),
+    'ClusterIP 80 443 8080 443',
+  );
+  await inStore('service', 'clusterip', 'headless', '--clusterip=None');
+  t.is(await read('svc/headless', '{.spec.clusterIP}'), 'None');
+  await inStore('service', 'nodeport', 'outer', '--tcp=80:http', '--node-port=30080');
+  t.is(
+    await read('svc/outer', '{.spec.type} {.spec.ports[0].targetPort} {.spec.ports[0].nodePort}'),
+    'NodePort http 30080',
+  );
+  await inStore('service', 'loadbalancer', 'edge', '--tcp=5678:8080');
+  t.is(await read('svc/edge', '{.spec.type} {.spec.selector.app}'), 'LoadBalancer edge');
+  await inStore('service', 'externalname', 'db', '--external-name=db.example.com');
+  t.is(await read('svc/db', '{.spec.type} {.spec.externalName}'), 'ExternalName db.example.com');
+  await inStore('configmap', 'settings', '--from-literal=colour=blue', '--from-literal=size=');
+  t.is(await read('cm/settings', '{.data}'), '{"colour":"blue","size":""}');
+  await inStore('secret', 'generic', 'token', '--from-literal=key=s3cret');
+  t.is(await read('secret/token', '{.type} {.data.key}'), 'Opaque czNjcmV0');
+  const twice = await kubectl.run(['create', 'configmap', 'settings', '-n', 'store']);
+  t.regex(twice.stderr, /configmaps "settings" already exists/);
+}
+
 const { found, notFound } = findKubectls(minors);
 const test = testWith('kubectl');
 
@@ -269,6 +306,7 @@ for (const { minor, path } of found) {
     t.timeout(120_000);
     const kubectl = await start(t, path);
     await createAndRead(t, kubectl);
+    await createWithoutFile(t, kubectl);
     await refuseBadInput(t, kubectl);
     await change(t, kubectl);
     await applyBothWays(t, kubectl);

@@ -167,7 +167,7 @@ async function call(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   const bytes =
-    typeof body === 'string'
+    typeof body === 'string' || body instanceof Uint8Array
       ? Buffer.from(body)
       : body === undefined
         ? Buffer.alloc(0)

@@ -28,7 +28,11 @@ const ownerReference = struct(
       flag('True keeps an owner deleted in the foreground until this object is gone.'),
     ),
   },
-  { required: ['apiVersion', 'kind', 'name', 'uid'], isAtomic: true },
+  {
+    required: ['apiVersion', 'kind', 'name', 'uid'],
+    isAtomic: true,
+    protobuf: { kind: 1, name: 3, uid: 4, apiVersion: 5, controller: 6, blockOwnerDeletion: 7 },
+  },
 );
 
 const managedFieldsEntry = struct(
@@ -42,6 +46,17 @@ const managedFieldsEntry = struct(
     fieldsType: text('Format of fieldsV1; always FieldsV1.'),
     fieldsV1: anything('The set of fields, as a tree.'),
     subresource: text('The subresource written to, empty for the object itself.'),
+  },
+  {
+    protobuf: {
+      manager: 1,
+      operation: 2,
+      apiVersion: 3,
+      time: 4,
+      fieldsType: 6,
+      fieldsV1: 7,
+      subresource: 8,
+    },
   },
 );
 
@@ -71,6 +86,25 @@ export const objectMeta: Schema = struct(
     },
     managedFields: kept(list('Which manager owns which field.', managedFieldsEntry)),
   },
+  {
+    protobuf: {
+      name: 1,
+      generateName: 2,
+      namespace: 3,
+      selfLink: 4,
+      uid: 5,
+      resourceVersion: 6,
+      generation: 7,
+      creationTimestamp: 8,
+      deletionTimestamp: 9,
+      deletionGracePeriodSeconds: 10,
+      labels: 11,
+      annotations: 12,
+      ownerReferences: 13,
+      finalizers: 14,
+      managedFields: 17,
+    },
+  },
 );
 
 export const condition: Schema = struct(
@@ -84,7 +118,17 @@ export const condition: Schema = struct(
     reason: kept(text('Why, as one CamelCase word for programs.')),
     message: kept(text('Why, as a sentence for people.')),
   },
-  { required: ['type', 'status', 'lastTransitionTime', 'reason', 'message'] },
+  {
+    required: ['type', 'status', 'lastTransitionTime', 'reason', 'message'],
+    protobuf: {
+      type: 1,
+      status: 2,
+      observedGeneration: 3,
+      lastTransitionTime: 4,
+      reason: 5,
+      message: 6,
+    },
+  },
 );
 
 export const conditions: Schema = keyedList(
@@ -105,7 +149,18 @@ export const objectReference: Schema = struct(
     resourceVersion: text('Version of the object that is meant, if one is.'),
     fieldPath: text('Part of the object that is meant, such as spec.containers{web}.'),
   },
-  { isAtomic: true },
+  {
+    isAtomic: true,
+    protobuf: {
+      kind: 1,
+      namespace: 2,
+      name: 3,
+      uid: 4,
+      apiVersion: 5,
+      resourceVersion: 6,
+      fieldPath: 7,
+    },
+  },
 );
 
 /** The schema of a kind: apiVersion, kind, metadata, then `fields`. */
@@ -113,7 +168,10 @@ export function objectSchema(
   goName: string,
   description: string,
   fields: Readonly<Record<string, Schema>>,
-  required: readonly string[] = [],
+  options: {
+    readonly required?: readonly string[];
+    readonly protobuf?: Readonly<Record<string, number>>;
+  } = {},
 ): Schema {
   return struct(
     goName,
@@ -124,6 +182,6 @@ export function objectSchema(
       metadata: objectMeta,
       ...fields,
     },
-    { required },
+    { required: [], ...options },
   );
 }

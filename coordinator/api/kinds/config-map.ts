@@ -33,11 +33,16 @@ export const configMapKind: KindDefinition = loggedKind({
   plural: 'configmaps',
   shortNames: ['cm'],
   description: configMapDescription,
-  schema: objectSchema('ConfigMap', configMapDescription, {
-    data: textMap('Values that are text.'),
-    binaryData: byteMap('Values that are bytes, in base64.'),
-    immutable: kept(flag(immutableNote)),
-  }),
+  schema: objectSchema(
+    'ConfigMap',
+    configMapDescription,
+    {
+      data: textMap('Values that are text.'),
+      binaryData: byteMap('Values that are bytes, in base64.'),
+      immutable: kept(flag(immutableNote)),
+    },
+    { protobuf: { metadata: 1, data: 2, binaryData: 3, immutable: 4 } },
+  ),
   columns: [
     nameColumn,
     column('Data', 'Number of keys.', countKeys, { type: 'integer' }),
@@ -68,12 +73,17 @@ export const secretKind: KindDefinition = loggedKind({
   kind: 'Secret',
   plural: 'secrets',
   description: secretDescription,
-  schema: objectSchema('Secret', secretDescription, {
-    data: byteMap('The values, in base64.'),
-    stringData: textMap('Values given as plain text; write-only, they end up in data.'),
-    type: text('What the secret is for, such as kubernetes.io/tls. Default: Opaque.'),
-    immutable: kept(flag(immutableNote)),
-  }),
+  schema: objectSchema(
+    'Secret',
+    secretDescription,
+    {
+      data: byteMap('The values, in base64.'),
+      stringData: textMap('Values given as plain text; write-only, they end up in data.'),
+      type: text('What the secret is for, such as kubernetes.io/tls. Default: Opaque.'),
+      immutable: kept(flag(immutableNote)),
+    },
+    { protobuf: { metadata: 1, data: 2, type: 3, stringData: 4, immutable: 5 } },
+  ),
   columns: [
     nameColumn,
     column('Type', 'What the secret is for.', (secret) => ownText(secret, 'type')),

@@ -9,36 +9,63 @@ import { ageColumn, column, nameColumn } from './columns.ts';
 import type { OwnPart } from './definition.ts';
 import { flag, int32, kept, list, struct, text, textMap, texts } from './schema-parts.ts';
 
-const port = struct('EndpointPort', 'One port that the endpoints serve.', {
-  name: kept(text('Name of the port, as in the Service.')),
-  protocol: kept(text('TCP, UDP or SCTP.')),
-  port: kept(int32('Number of the port.')),
-  appProtocol: kept(text('What is spoken on the port.')),
-});
+const port = struct(
+  'EndpointPort',
+  'One port that the endpoints serve.',
+  {
+    name: kept(text('Name of the port, as in the Service.')),
+    protocol: kept(text('TCP, UDP or SCTP.')),
+    port: kept(int32('Number of the port.')),
+    appProtocol: kept(text('What is spoken on the port.')),
+  },
+  { protobuf: { name: 1, protocol: 2, port: 3, appProtocol: 4 } },
+);
 
 const endpoint = struct(
   'Endpoint',
   'One place that serves the Service.',
   {
     addresses: texts('Addresses of the endpoint; they are interchangeable.'),
-    conditions: struct('EndpointConditions', 'Whether the endpoint may be used.', {
-      ready: kept(flag('True when it takes new connections.')),
-      serving: kept(flag('True when it answers, also while terminating.')),
-      terminating: kept(flag('True when it is on its way out.')),
-    }),
+    conditions: struct(
+      'EndpointConditions',
+      'Whether the endpoint may be used.',
+      {
+        ready: kept(flag('True when it takes new connections.')),
+        serving: kept(flag('True when it answers, also while terminating.')),
+        terminating: kept(flag('True when it is on its way out.')),
+      },
+      { protobuf: { ready: 1, serving: 2, terminating: 3 } },
+    ),
     hostname: kept(text('Name of the endpoint within the Service.')),
     targetRef: objectReference,
     deprecatedTopology: textMap('Unused; kept for old clients.'),
     nodeName: kept(text('Node that the endpoint runs on.')),
     zone: kept(text('Zone that the endpoint is in.')),
-    hints: struct('EndpointHints', 'Which clients should use it.', {
-      forZones: list(
-        'Zones whose clients should.',
-        struct('ForZone', 'One zone.', { name: text('Name.') }),
-      ),
-    }),
+    hints: struct(
+      'EndpointHints',
+      'Which clients should use it.',
+      {
+        forZones: list(
+          'Zones whose clients should.',
+          struct('ForZone', 'One zone.', { name: text('Name.') }, { protobuf: { name: 1 } }),
+        ),
+      },
+      { protobuf: { forZones: 1 } },
+    ),
   },
-  { required: ['addresses'] },
+  {
+    required: ['addresses'],
+    protobuf: {
+      addresses: 1,
+      conditions: 2,
+      hostname: 3,
+      targetRef: 4,
+      deprecatedTopology: 5,
+      nodeName: 6,
+      zone: 7,
+      hints: 8,
+    },
+  },
 );
 
 const sliceDescription = 'Some of the endpoints of a Service.';
@@ -61,7 +88,10 @@ export function endpointSliceKind(frame: Frame): KindDefinition {
         endpoints: kept(list('The endpoints.', endpoint)),
         ports: kept(list('The ports that every endpoint serves.', port)),
       },
-      ['addressType', 'endpoints'],
+      {
+        required: ['addressType', 'endpoints'],
+        protobuf: { metadata: 1, endpoints: 2, ports: 3, addressType: 4 },
+      },
     ),
     columns: [
       nameColumn,
@@ -95,19 +125,29 @@ function formatSliceEndpoints(slice: JsonObject): string {
   );
 }
 
-const address = struct('EndpointAddress', 'One address of an endpoint.', {
-  ip: text('The address.'),
-  hostname: text('Name of the endpoint within the Service.'),
-  nodeName: kept(text('Node that the endpoint runs on.')),
-  targetRef: objectReference,
-});
+const address = struct(
+  'EndpointAddress',
+  'One address of an endpoint.',
+  {
+    ip: text('The address.'),
+    hostname: text('Name of the endpoint within the Service.'),
+    nodeName: kept(text('Node that the endpoint runs on.')),
+    targetRef: objectReference,
+  },
+  { protobuf: { ip: 1, targetRef: 2, hostname: 3, nodeName: 4 } },
+);
 
-const subsetPort = struct('EndpointPort', 'One port that the endpoints serve.', {
-  name: text('Name of the port, as in the Service.'),
-  port: int32('Number of the port.'),
-  protocol: text('TCP, UDP or SCTP.'),
-  appProtocol: kept(text('What is spoken on the port.')),
-});
+const subsetPort = struct(
+  'EndpointPort',
+  'One port that the endpoints serve.',
+  {
+    name: text('Name of the port, as in the Service.'),
+    port: int32('Number of the port.'),
+    protocol: text('TCP, UDP or SCTP.'),
+    appProtocol: kept(text('What is spoken on the port.')),
+  },
+  { protobuf: { name: 1, port: 2, protocol: 3, appProtocol: 4 } },
+);
 
 const endpointsDescription = 'All the endpoints of a Service, in the older form.';
 
@@ -119,16 +159,26 @@ export function endpointsKind(frame: Frame): KindDefinition {
     singular: 'endpoints',
     shortNames: ['ep'],
     description: endpointsDescription,
-    schema: objectSchema('Endpoints', endpointsDescription, {
-      subsets: list(
-        'Groups of addresses that serve the same ports.',
-        struct('EndpointSubset', 'Addresses that serve the same ports.', {
-          addresses: list('Addresses that take connections.', address),
-          notReadyAddresses: list('Addresses that do not, yet or any more.', address),
-          ports: list('The ports served.', subsetPort),
-        }),
-      ),
-    }),
+    schema: objectSchema(
+      'Endpoints',
+      endpointsDescription,
+      {
+        subsets: list(
+          'Groups of addresses that serve the same ports.',
+          struct(
+            'EndpointSubset',
+            'Addresses that serve the same ports.',
+            {
+              addresses: list('Addresses that take connections.', address),
+              notReadyAddresses: list('Addresses that do not, yet or any more.', address),
+              ports: list('The ports served.', subsetPort),
+            },
+            { protobuf: { addresses: 1, notReadyAddresses: 2, ports: 3 } },
+          ),
+        ),
+      },
+      { protobuf: { metadata: 1, subsets: 2 } },
+    ),
     columns: [nameColumn, column('Endpoints', 'The first endpoints.', formatSubsets), ageColumn],
   });
 }

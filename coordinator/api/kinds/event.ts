@@ -7,29 +7,57 @@ import type { KindDefinition } from '../machinery/kind.ts';
 import { objectReference, objectSchema } from './common-schema.ts';
 import { column, formatSince } from './columns.ts';
 import { loggedKind } from './definition.ts';
-import { int32, kept, struct, text, time } from './schema-parts.ts';
+import { int32, kept, microTime, struct, text, time } from './schema-parts.ts';
 
 const fields = {
   involvedObject: objectReference,
   reason: text('Why, as one CamelCase word for programs.'),
   message: text('What happened, as a sentence for people.'),
-  source: struct('EventSource', 'Who saw it.', {
-    component: text('The component that reports.'),
-    host: text('The machine that it runs on.'),
-  }),
+  source: struct(
+    'EventSource',
+    'Who saw it.',
+    {
+      component: text('The component that reports.'),
+      host: text('The machine that it runs on.'),
+    },
+    { protobuf: { component: 1, host: 2 } },
+  ),
   firstTimestamp: time('When it first happened.'),
   lastTimestamp: time('When it last happened.'),
   count: int32('How often it happened.'),
   type: text('Normal or Warning.'),
-  eventTime: time('When it happened, in microseconds.'),
-  series: struct('EventSeries', 'The run of equal events that this one stands for.', {
-    count: int32('How many there were.'),
-    lastObservedTime: time('When the last one was seen.'),
-  }),
+  eventTime: microTime('When it happened, in microseconds.'),
+  series: struct(
+    'EventSeries',
+    'The run of equal events that this one stands for.',
+    {
+      count: int32('How many there were.'),
+      lastObservedTime: microTime('When the last one was seen.'),
+    },
+    { protobuf: { count: 1, lastObservedTime: 2 } },
+  ),
   action: text('What was done about it.'),
   related: objectReference,
   reportingComponent: kept(text('Name of the controller that reports.')),
   reportingInstance: kept(text('Which instance of that controller.')),
+};
+
+const protobuf = {
+  metadata: 1,
+  involvedObject: 2,
+  reason: 3,
+  message: 4,
+  source: 5,
+  firstTimestamp: 6,
+  lastTimestamp: 7,
+  count: 8,
+  type: 9,
+  eventTime: 10,
+  series: 11,
+  action: 12,
+  related: 13,
+  reportingComponent: 14,
+  reportingInstance: 15,
 };
 
 const description = 'Something that happened to an object. Kept for an hour.';
@@ -41,7 +69,7 @@ export const eventKind: KindDefinition = loggedKind({
   shortNames: ['ev'],
   allowsCreateOnUpdate: true,
   description,
-  schema: objectSchema('Event', description, fields, ['involvedObject']),
+  schema: objectSchema('Event', description, fields, { required: ['involvedObject'], protobuf }),
   columns: [
     column('Last Seen', 'Time since it last happened.', (event, nowMs) =>
       formatSince(lastSeenOf(event), nowMs),

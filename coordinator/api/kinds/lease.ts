@@ -5,7 +5,7 @@ import type { KindDefinition } from '../machinery/kind.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';
-import { int32, kept, struct, text, time } from './schema-parts.ts';
+import { int32, kept, microTime, struct, text } from './schema-parts.ts';
 
 const description = 'Says who leads, and until when.';
 
@@ -16,17 +16,37 @@ export const leaseKind: KindDefinition = loggedKind({
   plural: 'leases',
   allowsCreateOnUpdate: true,
   description,
-  schema: objectSchema('Lease', description, {
-    spec: struct('LeaseSpec', 'Who holds the lease.', {
-      holderIdentity: kept(text('Identity of the holder.')),
-      leaseDurationSeconds: kept(int32('Seconds after renewTime until others may take it.')),
-      acquireTime: time('When the holder took the lease.'),
-      renewTime: time('When the holder last renewed it.'),
-      leaseTransitions: kept(int32('How often the holder changed.')),
-      strategy: kept(text('How the leader is chosen.')),
-      preferredHolder: kept(text('Who should have the lease next.')),
-    }),
-  }),
+  schema: objectSchema(
+    'Lease',
+    description,
+    {
+      spec: struct(
+        'LeaseSpec',
+        'Who holds the lease.',
+        {
+          holderIdentity: kept(text('Identity of the holder.')),
+          leaseDurationSeconds: kept(int32('Seconds after renewTime until others may take it.')),
+          acquireTime: microTime('When the holder took the lease.'),
+          renewTime: microTime('When the holder last renewed it.'),
+          leaseTransitions: kept(int32('How often the holder changed.')),
+          strategy: kept(text('How the leader is chosen.')),
+          preferredHolder: kept(text('Who should have the lease next.')),
+        },
+        {
+          protobuf: {
+            holderIdentity: 1,
+            leaseDurationSeconds: 2,
+            acquireTime: 3,
+            renewTime: 4,
+            leaseTransitions: 5,
+            strategy: 6,
+            preferredHolder: 7,
+          },
+        },
+      ),
+    },
+    { protobuf: { metadata: 1, spec: 2 } },
+  ),
   columns: [
     nameColumn,
     column('Holder', 'Identity of the holder.', (lease) =>

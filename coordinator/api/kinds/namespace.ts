@@ -5,24 +5,51 @@ import { invalidValue } from '../machinery/field-errors.ts';
 import { ownRecord, ownText, toJsonObject } from '../machinery/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import { checkLabel1123 } from '../machinery/name-rules.ts';
-import { conditions, objectSchema } from './common-schema.ts';
+import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';
-import { struct, text, texts } from './schema-parts.ts';
+import { keyedList, struct, text, texts, time } from './schema-parts.ts';
 
 export const namespaceNameLabel = 'kubernetes.io/metadata.name';
 
 /** Namespaces that every client counts on. */
 const protectedNames: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
 
-const spec = struct('NamespaceSpec', 'What is wanted of the namespace.', {
-  finalizers: texts('Who must finish before the namespace can go.'),
-});
+const spec = struct(
+  'NamespaceSpec',
+  'What is wanted of the namespace.',
+  {
+    finalizers: texts('Who must finish before the namespace can go.'),
+  },
+  { protobuf: { finalizers: 1 } },
+);
 
-const status = struct('NamespaceStatus', 'State of the namespace.', {
-  phase: text('Active, or Terminating while its content is removed.', ['Active', 'Terminating']),
-  conditions,
-});
+// Older than metav1.Condition, and numbered without its observedGeneration.
+const condition = struct(
+  'NamespaceCondition',
+  'One aspect of the state of the namespace.',
+  {
+    type: text('Name of the aspect, in CamelCase.'),
+    status: text('True, False or Unknown.', ['True', 'False', 'Unknown']),
+    lastTransitionTime: time('When status last changed.'),
+    reason: text('Why, as one CamelCase word for programs.'),
+    message: text('Why, as a sentence for people.'),
+  },
+  {
+    required: ['type', 'status'],
+    protobuf: { type: 1, status: 2, lastTransitionTime: 4, reason: 5, message: 6 },
+  },
+);
+
+const status = struct(
+  'NamespaceStatus',
+  'State of the namespace.',
+  {
+    phase: text('Active, or Terminating while its content is removed.', ['Active', 'Terminating']),
+    conditions: keyedList('Aspects of the current state, one entry per type.', condition, ['type']),
+  },
+  { protobuf: { phase: 1, conditions: 2 } },
+);
 
 export const namespaceKind: KindDefinition = loggedKind({
   version: 'v1',
@@ -37,6 +64,7 @@ export const namespaceKind: KindDefinition = loggedKind({
     'Namespace',
     'A scope for names: objects of two namespaces may have the same name.',
     { spec, status },
+    { protobuf: { metadata: 1, spec: 2, status: 3 } },
   ),
   columns: [nameColumn, column('Status', 'Active or Terminating.', phaseOf), ageColumn],
   fieldSelectors: { 'status.phase': (namespace) => phaseOf(toJsonObject(namespace)) },

@@ -12,6 +12,11 @@ export function time(description: string): Schema {
   return { type: 'string', format: 'date-time', description };
 }
 
+/** Like `time`, with six digits of fractions: a MicroTime in Go. */
+export function microTime(description: string): Schema {
+  return { type: 'string', format: 'date-time', precision: 'microseconds', description };
+}
+
 export function bytes(description: string): Schema {
   return { type: 'string', format: 'byte', description };
 }
@@ -41,11 +46,18 @@ export function kept(schema: Schema): Schema {
   return { ...schema, keepsEmpty: true };
 }
 
+interface StructOptions {
+  readonly required?: readonly string[];
+  readonly isAtomic?: boolean;
+  /** Field numbers, when Kubernetes has the struct as a protobuf message. */
+  readonly protobuf?: Readonly<Record<string, number>>;
+}
+
 export function struct(
   goName: string,
   description: string,
   fields: Readonly<Record<string, Schema>>,
-  options: { readonly required?: readonly string[]; readonly isAtomic?: boolean } = {},
+  options: StructOptions = {},
 ): Schema {
   return { type: 'object', goName, description, fields, ...options };
 }

@@ -64,7 +64,7 @@ export const servicePolicyKind: KindDefinition = isthmusKind({
   plural: 'servicepolicies',
   shortNames: ['svcpol'],
   description,
-  schema: objectSchema('ServicePolicy', description, { spec }, ['spec']),
+  schema: objectSchema('ServicePolicy', description, { spec }, { required: ['spec'] }),
   columns: [
     nameColumn,
     column('Service', 'The Service that the policy is for.', (policy) =>

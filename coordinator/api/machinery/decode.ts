@@ -1,4 +1,4 @@
-// A request's body as an object of one kind: JSON or YAML in, checked and defaulted object out.
+// A request's body as an object of one kind: JSON, YAML or protobuf in, checked and defaulted object out.
 //
 // Input: bytes, media type, kind, how strict to be. Output: the object and the warnings.
 //
@@ -6,14 +6,19 @@
 //       (Warn) or dropped (Ignore).
 
 import type { Json, JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
+import { invariant } from '../../../common/pure/errors.ts';
 import { JsonSyntaxError, parseJsonStrict, type ParsedJson } from './json-strict.ts';
 import { isRecord, own, toKubeObject } from './json-value.ts';
 import type { KindDefinition } from './kind.ts';
+import { isNumbered, readEnvelope, readMessage } from './protobuf-body.ts';
+import { ProtobufError } from './protobuf-fields.ts';
 import { badRequest } from './status-error.ts';
 import { toTyped, TypeMismatch } from './typed-value.ts';
 import { parseYamlBody, YamlSyntaxError } from './yaml-body.ts';
 
-export type BodyMediaType = 'application/json' | 'application/yaml';
+export const protobufMediaType = 'application/vnd.kubernetes.protobuf';
+
+export type BodyMediaType = 'application/json' | 'application/yaml' | typeof protobufMediaType;
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
 export interface Decoded {
@@ -29,6 +34,9 @@ export function decodeObject(request: {
   readonly validation: FieldValidation;
 }): Decoded {
   const { bytes, mediaType, kind, validation } = request;
+  if (mediaType === protobufMediaType) {
+    return checkAgainstSchema(kind, withTypeMeta(kind, readProtobuf(bytes, kind)), validation);
+  }
   const { value, duplicates } = parseBody(bytes, mediaType, kind);
   const named = withTypeMeta(kind, value);
   return checkAgainstSchema(kind, named, validation, duplicates);
@@ -96,7 +104,37 @@ export function withTypeMeta(kind: KindDefinition, value: Json): Json {
   };
 }
 
-function parseBody(bytes: Uint8Array, mediaType: BodyMediaType, kind: KindDefinition): ParsedJson {
+/** Unknown fields never arrive: a protobuf decoder skips numbers that it does not know. */
+function readProtobuf(bytes: Uint8Array, kind: KindDefinition): Json {
+  invariant(isNumbered(kind.schema), `${kind.kind} has no protobuf form`);
+  const { typeMeta, raw } = orRefuse(
+    () => readEnvelope(bytes),
+    (problem) => unrecognized(kind, `${problem} (${summarize(bytes)})`),
+  );
+  const foreign = describeForeign(kind, typeMeta);
+  if (foreign !== undefined) throw cannotHandle(kind, typeMeta, foreign);
+  const { schema } = kind;
+  const message = orRefuse(
+    () => readMessage(schema, raw),
+    (problem) => cannotHandle(kind, typeMeta, problem),
+  );
+  return { ...typeMeta, ...message };
+}
+
+function orRefuse<T>(read: () => T, refuse: (problem: string) => Error): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ProtobufError) throw refuse(error.message);
+    throw error;
+  }
+}
+
+function parseBody(
+  bytes: Uint8Array,
+  mediaType: 'application/json' | 'application/yaml',
+  kind: KindDefinition,
+): ParsedJson {
   const text = new TextDecoder().decode(bytes);
   try {
     const parsed = mediaType === 'application/yaml' ? parseYamlBody(text) : parseJsonStrict(text);
@@ -106,11 +144,15 @@ function parseBody(bytes: Uint8Array, mediaType: BodyMediaType, kind: KindDefini
     return parsed;
   } catch (error) {
     if (!(error instanceof JsonSyntaxError || error instanceof YamlSyntaxError)) throw error;
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind.kind}): ` +
-        `couldn't get version/kind; json parse error: ${error.message} (${summarize(bytes)})`,
-    );
+    const problem = `couldn't get version/kind; json parse error: ${error.message}`;
+    throw unrecognized(kind, `${problem} (${summarize(bytes)})`);
   }
+}
+
+function unrecognized(kind: KindDefinition, problem: string): Error {
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${kind.kind}): ${problem}`,
+  );
 }
 
 const summaryBytes = 30;

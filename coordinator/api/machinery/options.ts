@@ -1,7 +1,9 @@
 // Query and body options of requests: parsed and refused as meta.k8s.io's own validation does.
 // Pure. Unknown parameters are ignored, as Kubernetes does.
 
+import { protobufMediaType, type BodyMediaType } from './decode.ts';
 import type { FieldError } from './kind.ts';
+import { readProtobufDeleteOptions } from './protobuf-delete-options.ts';
 import { badRequest, invalid } from './status-error.ts';
 import type { IncludeObject } from './table.ts';
 import { isTrue } from './routes.ts';
@@ -111,8 +113,12 @@ export interface DeleteOptions {
 }
 
 /** Options of a delete: from the body when there is one, else from the query. */
-export function parseDeleteOptions(body: Uint8Array, query: URLSearchParams): DeleteOptions {
-  const given = body.length > 0 ? readDeleteBody(body) : queryDeleteOptions(query);
+export function parseDeleteOptions(
+  body: Uint8Array,
+  query: URLSearchParams,
+  mediaType: BodyMediaType,
+): DeleteOptions {
+  const given = body.length > 0 ? readDeleteBody(body, mediaType) : queryDeleteOptions(query);
   const errors = checkDryRun(given.dryRun);
   const { propagation, orphan } = given;
   if (propagation !== undefined && orphan !== undefined) {
@@ -158,8 +164,9 @@ function queryDeleteOptions(query: URLSearchParams): GivenDelete {
   };
 }
 
-function readDeleteBody(body: Uint8Array): GivenDelete {
-  const options = parseObject(body);
+function readDeleteBody(body: Uint8Array, mediaType: BodyMediaType): GivenDelete {
+  const options =
+    mediaType === protobufMediaType ? readProtobufDeleteOptions(body) : parseObject(body);
   const kind = options['kind'];
   if (kind !== undefined && kind !== 'DeleteOptions') {
     const version = textOf(options['apiVersion']) ?? '';

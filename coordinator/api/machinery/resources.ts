@@ -14,7 +14,7 @@ import {
 } from './answers.ts';
 import { anonymous, authorizeRoute } from './authorizer.ts';
 import { createObject } from './create.ts';
-import { decodeObject, type BodyMediaType } from './decode.ts';
+import { decodeObject, protobufMediaType, type BodyMediaType } from './decode.ts';
 import { deleteObject } from './delete.ts';
 import type { KindDefinition } from './kind.ts';
 import { bodyType, negotiate } from './negotiate.ts';
@@ -25,6 +25,7 @@ import {
   type WriteOptions,
 } from './options.ts';
 import { toPatchWish } from './patch-wish.ts';
+import { isNumbered } from './protobuf-body.ts';
 import { getObject, listObjects, type ReadSource } from './read.ts';
 import type { KindTable, ResourceRoute } from './routes.ts';
 import {
@@ -181,20 +182,26 @@ function readOptions(
 
 function decodeBody(of: WriteRequest, options: WriteOptions, warnings: string[]): KubeObject {
   const { validation } = options;
-  const mediaType = requireBodyType(of.request);
+  const mediaType = requireBodyType(of.request, isNumbered(of.kind.schema));
   const decoded = decodeObject({ bytes: of.request.body, mediaType, kind: of.kind, validation });
   warnings.push(...decoded.warnings);
   return decoded.object;
 }
 
-function requireBodyType(request: ApiRequest): BodyMediaType {
+function requireBodyType(request: ApiRequest, takesProtobuf: boolean): BodyMediaType {
   const type = bodyType(request.headers['content-type']);
-  if (type === 'application/json' || type === 'application/yaml') return type;
+  const accepted: readonly BodyMediaType[] = takesProtobuf
+    ? [...textMediaTypes, protobufMediaType]
+    : textMediaTypes;
+  const found = accepted.find((each) => each === type);
+  if (found !== undefined) return found;
   throw unsupportedMediaType(
     'the body of the request was in an unknown format - ' +
-      'accepted media types include: application/json, application/yaml',
+      `accepted media types include: ${accepted.join(', ')}`,
   );
 }
+
+const textMediaTypes: readonly BodyMediaType[] = ['application/json', 'application/yaml'];
 
 function put(of: WriteRequest, warnings: string[]): Promise<Written> {
   const options = readOptions(of, 'UpdateOptions');
@@ -227,8 +234,10 @@ async function remove(
   warnings: string[],
   answer: AnswerOptions,
 ): Promise<ApiResponse> {
-  if (of.request.body.length > 0) requireBodyType(of.request);
-  const options = parseDeleteOptions(of.request.body, of.route.query);
+  const { body } = of.request;
+  // DeleteOptions have a protobuf form whatever the kind is that they delete.
+  const mediaType = body.length > 0 ? requireBodyType(of.request, true) : 'application/json';
+  const options = parseDeleteOptions(body, of.route.query, mediaType);
   const { isDryRun } = options;
   const call = toCall(of, { isDryRun, manager: '', validation: 'Warn', force: false }, warnings);
   const outcome = await deleteObject(of.tools, call, options);

@@ -1,5 +1,5 @@
 // The schema table: one description per kind from which OpenAPI, the strict decoder, strategic
-// merge, server-side apply and `kubectl explain` are all made.
+// merge, server-side apply, protobuf bodies and `kubectl explain` are all made.
 
 import type { Json } from '../../../common/model/kube-object.ts';
 
@@ -33,6 +33,8 @@ export type Schema = Described &
         /** Go name of the struct, for decode errors such as `ServicePort.spec.ports.port`. */
         readonly goName?: string;
         readonly isAtomic?: boolean;
+        /** Field numbers of the message in Kubernetes' protobuf; without them there is none. */
+        readonly protobuf?: Readonly<Record<string, number>>;
       }
     | { readonly type: 'map'; readonly values: Schema; readonly isAtomic?: boolean }
     | {
@@ -44,6 +46,8 @@ export type Schema = Described &
     | {
         readonly type: 'string';
         readonly format?: 'date-time' | 'byte';
+        /** Of times: seconds (metav1.Time) unless it says otherwise (MicroTime). */
+        readonly precision?: 'seconds' | 'microseconds';
         readonly enum?: readonly string[];
       }
     | { readonly type: 'integer'; readonly format: 'int32' | 'int64' }
