@@ -1,11 +1,25 @@
-// What the wiring needs of the session, and how the bus is reached.
+// The ports that an agent is wired from, and what its parts see of the cluster.
 
-import type { Revision, ServiceKey } from '../common/model/ids.ts';
 import type { PeerService } from '../common/model/peer-table.ts';
 import type { CoordinatorMessage, Incarnation } from '../common/model/session.ts';
 import type { ShardResult } from '../common/model/shard.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import type { Assignment } from './shard/assignment.ts';
+import type { ClusterName, Revision, ServiceKey } from '../common/model/ids.ts';
+import type { Service } from '../common/model/kube-object.ts';
+import type { Topology } from '../common/model/topology.ts';
+import type { Chance } from '../common/runtime/chance.ts';
+import type { Clock } from '../common/runtime/clock.ts';
+import type { Informer } from '../common/runtime/informer.ts';
+import type { KubeClient } from '../common/runtime/kube-client.ts';
+import type { Log } from '../common/runtime/log.ts';
+import type { Metrics } from '../common/runtime/metrics.ts';
+import type { Prober } from '../common/runtime/prober.ts';
+import type { ApiFreshness } from './health/api-freshness.ts';
+import type { PickedSlice } from './health/fold.ts';
+import type { DeclaredTopology, PickedNode } from './health/topology.ts';
+import type { HostLookup } from './resolver/host-lookup.ts';
+import type { LocalGuard } from './shard/plan.ts';
 
 export type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;
 
@@ -39,4 +53,33 @@ export interface BusConnector {
   identity(urls: readonly string[]): string;
   /** Returns at once and connects behind it, again and again. Throws when it cannot begin. */
   connect(urls: readonly string[]): TelemetryBus;
+}
+
+export interface AgentPorts {
+  readonly kube: KubeClient;
+  readonly session: AgentSession;
+  readonly busConnector: BusConnector;
+  readonly prober: Prober;
+  readonly hostLookup: HostLookup;
+  /** Topology of the last run: the cluster's API may be away when the agent starts. */
+  readonly recordedTopology: { read(): Topology | undefined; write(topology: Topology): void };
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface AgentSettings {
+  readonly cluster: ClusterName;
+  readonly declared: DeclaredTopology;
+  readonly guard: LocalGuard;
+  readonly allowLoopback: boolean;
+}
+
+/** What every part of the agent sees of the cluster: one watch each, shared. */
+export interface ClusterCaches {
+  readonly services: Informer<Service>;
+  readonly slices: Informer<PickedSlice>;
+  readonly nodes: Informer<PickedNode>;
+  readonly freshness: ApiFreshness;
 }

@@ -8,51 +8,21 @@
 // for its own source only. The federation's name comes from the session (or from disk); applier,
 // reports and probes begin when it is known.
 
-import type { ClusterName, ServiceKey } from '../common/model/ids.ts';
+import type { AgentPorts, AgentSettings, ClusterCaches } from './agent-ports.ts';
+import type { ServiceKey } from '../common/model/ids.ts';
 import type { KubeObject, Service } from '../common/model/kube-object.ts';
 import type { Topology } from '../common/model/topology.ts';
-import type { Chance } from '../common/runtime/chance.ts';
-import type { Clock } from '../common/runtime/clock.ts';
-import { createInformer, type Informer } from '../common/runtime/informer.ts';
-import type { KubeClient } from '../common/runtime/kube-client.ts';
-import type { Log } from '../common/runtime/log.ts';
-import type { Metrics } from '../common/runtime/metrics.ts';
-import type { Prober } from '../common/runtime/prober.ts';
-import { createApiFreshness, type ApiFreshness } from './health/api-freshness.ts';
-import { pickSlice, type PickedSlice } from './health/fold.ts';
+import { createInformer } from '../common/runtime/informer.ts';
+import { createApiFreshness } from './health/api-freshness.ts';
+import { pickSlice } from './health/fold.ts';
 import {
   detectTopology,
   isSameTopology,
   pickNode,
   type DeclaredTopology,
-  type PickedNode,
 } from './health/topology.ts';
 import { startFederatedPart, type FederatedPart } from './federated-part.ts';
-import type { AgentSession, BusConnector } from './agent-ports.ts';
-import type { HostLookup } from './resolver/host-lookup.ts';
 import { createResolver, type Resolver } from './resolver/resolver.ts';
-import type { LocalGuard } from './shard/plan.ts';
-
-export interface AgentPorts {
-  readonly kube: KubeClient;
-  readonly session: AgentSession;
-  readonly busConnector: BusConnector;
-  readonly prober: Prober;
-  readonly hostLookup: HostLookup;
-  /** Topology of the last run: the cluster's API may be away when the agent starts. */
-  readonly recordedTopology: { read(): Topology | undefined; write(topology: Topology): void };
-  readonly clock: Clock;
-  readonly chance: Chance;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
-
-export interface AgentSettings {
-  readonly cluster: ClusterName;
-  readonly declared: DeclaredTopology;
-  readonly guard: LocalGuard;
-  readonly allowLoopback: boolean;
-}
 
 export interface AgentStatus {
   readonly federation: string | undefined;
@@ -72,14 +42,6 @@ export interface Agent {
   start(): Promise<void>;
   stop(): Promise<void>;
   status(): AgentStatus;
-}
-
-/** What every part of the agent sees of the cluster: one watch each, shared. */
-export interface ClusterCaches {
-  readonly services: Informer<Service>;
-  readonly slices: Informer<PickedSlice>;
-  readonly nodes: Informer<PickedNode>;
-  readonly freshness: ApiFreshness;
 }
 
 // A cluster whose Nodes are not known yet must not be announced as one without zones: wait this

@@ -11,7 +11,7 @@ import {
   encodeProbeReply,
   encodeReport,
 } from '../common/wire/telemetry-codec.ts';
-import type { AgentPorts, AgentSettings, ClusterCaches } from './agent.ts';
+import type { AgentPorts, AgentSettings, ClusterCaches } from './agent-ports.ts';
 import { startReporter, type Reporter } from './health/loop.ts';
 import { serveProbes } from './health/probe-responder.ts';
 import { ReachedTargets } from './health/reached.ts';

@@ -10,7 +10,7 @@ import {
   type SettingValues,
   processSettings,
 } from '../common/runtime/settings.ts';
-import type { AgentSettings } from './agent.ts';
+import type { AgentSettings } from './agent-ports.ts';
 
 const settings: readonly Setting[] = [
   {

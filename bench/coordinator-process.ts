@@ -10,7 +10,7 @@ import { connectFederation } from '../demo/federation-api.ts';
 import { isAlive, signalIfThere } from '../demo/leftovers.ts';
 import { natsPid } from '../demo/nats-process.ts';
 import { createPart } from '../demo/part.ts';
-import type { BenchContext } from './main.ts';
+import type { BenchContext } from './context.ts';
 
 export interface CoordinatorProcess {
   /** host:port for agents. */

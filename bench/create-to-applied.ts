@@ -7,7 +7,7 @@ import { sleep, systemClock } from '../common/runtime/clock.ts';
 import type { KubeClient } from '../common/runtime/kube-client.ts';
 import { makeJoinToken, waitForClusters } from '../demo/federation-api.ts';
 import { readUsage, startCoordinator, type Usage } from './coordinator-process.ts';
-import type { BenchContext } from './main.ts';
+import type { BenchContext } from './context.ts';
 import { noteConditions, type Conditions, type Report } from './report.ts';
 import type { BenchCommand } from './settings.ts';
 import { sharedMs } from './shared-clock.ts';

@@ -22,7 +22,7 @@ import { prepareMesh, type Mesh } from '../demo/mesh.ts';
 import { agentName } from '../demo/programs.ts';
 import { readUsage } from './coordinator-process.ts';
 import { pollDns, type DnsSeen } from './dns-poll.ts';
-import type { BenchContext } from './main.ts';
+import type { BenchContext } from './context.ts';
 import { noteConditions, type Report } from './report.ts';
 import type { BenchCommand } from './settings.ts';
 import { sharedMs } from './shared-clock.ts';

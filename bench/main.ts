@@ -3,6 +3,7 @@
 //
 // Next files to read: create-to-applied.ts, failover.ts.
 
+import type { BenchContext } from './context.ts';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,15 +19,6 @@ import { parseBenchCommand, type BenchCommand } from './settings.ts';
 const exitCodes = { ok: 0, failed: 1, usage: 2, natsMissing: 3, interrupted: 130 } as const;
 
 type Run = Extract<BenchCommand, { readonly kind: 'create-to-applied' | 'failover' }>;
-
-export interface BenchContext {
-  /** A temporary folder, removed at the end. */
-  readonly dir: string;
-  readonly natsServer: string;
-  readonly lifecycle: Lifecycle;
-  /** One line of progress. */
-  readonly say: (text: string) => void;
-}
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);

@@ -35,7 +35,7 @@ import { openLmdbStore } from './desired/lmdb-store.ts';
 import type { Desired } from './desired/store.ts';
 import { createAuthority } from './session/certificate-authority.ts';
 import { createGrpcListener } from './session/grpc-listener.ts';
-import type { TelemetryUsers } from './session/loop.ts';
+import type { TelemetryUsers } from './session/stage.ts';
 import { findNatsServer, startNatsServer } from './session/nats-server.ts';
 import { checkCoordinatorSettings, coordinatorProgram } from './settings.ts';
 import { createZone } from './zone/zone.ts';

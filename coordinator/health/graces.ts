@@ -9,7 +9,7 @@ import type { ClusterVerdict } from '../../common/model/health.ts';
 import type { ClusterName } from '../../common/model/ids.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { ClusterTable } from './cluster-table.ts';
-import type { HealthConfig } from './loop.ts';
+import type { HealthConfig } from './options.ts';
 import type { ShardTable } from './shard-table.ts';
 import type { Suspicions } from './suspicions.ts';
 

@@ -16,7 +16,7 @@ import { createClusterTable, type ClusterTable } from './cluster-table.ts';
 import { Reach } from './fold-reach.ts';
 import { createGraces, type Graces } from './graces.ts';
 import { LagMeter } from './lag.ts';
-import type { HealthOptions } from './loop.ts';
+import type { HealthOptions } from './options.ts';
 import { planTargets, type ProbedShard } from './plan-targets.ts';
 import { createPolicies, type Policies } from './policies.ts';
 import { createProbing, type Probing } from './probing.ts';

@@ -7,60 +7,18 @@
 //   I10. A cluster that floods or hangs costs its own share (intake.ts, suspicions.ts).
 // Read on: fold.ts, step-cluster.ts, step-suspicion.ts, step-shard.ts.
 
+import type { HealthOptions } from './options.ts';
 import { splitLogKey, toClusterName, toLogPrefix } from '../../common/model/ids.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
-import type {
-  EventRecorder,
-  HealthView,
-  PeerSource,
-  PlacementView,
-  SessionView,
-} from '../../common/model/views.ts';
-import type { AddressRules } from '../../common/pure/address-rules.ts';
+import type { HealthView, PeerSource } from '../../common/model/views.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { reportPatterns } from '../../common/pure/partition.ts';
-import type { Chance } from '../../common/runtime/chance.ts';
-import type { Clock, Timer } from '../../common/runtime/clock.ts';
-import type { Log } from '../../common/runtime/log.ts';
-import type { Metrics } from '../../common/runtime/metrics.ts';
-import type { Prober } from '../../common/runtime/prober.ts';
-import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
-import { follow, type Desired, type StoredObject } from '../desired/store.ts';
-import type { TelemetryCodec } from './codec.ts';
+import type { Timer } from '../../common/runtime/clock.ts';
+import { follow, type StoredObject } from '../desired/store.ts';
 import { tickMs } from './lag.ts';
 import { buildParts } from './parts.ts';
 import { recordedShards } from './recorded.ts';
-
-export interface HealthConfig {
-  readonly federation: string;
-  readonly addressRules: AddressRules;
-  /** Default 3,000. */
-  readonly silenceMs?: number;
-  /** Default 10,000. */
-  readonly warmStartMs?: number;
-  /** How long an unprovable silent cluster is kept whatever the policy says. Default 60,000. */
-  readonly silenceGraceMs?: number;
-  /** What follows for an unprovable silent cluster after the grace. Default keep. */
-  readonly silencePolicy?: 'keep' | 'withdraw';
-}
-
-export interface HealthOptions {
-  readonly desired: Desired;
-  readonly placement: PlacementView;
-  readonly sessions: SessionView;
-  readonly bus: TelemetryBus;
-  readonly prober: Prober;
-  /** Default: the wire form of proto/telemetry.proto. */
-  readonly codec?: TelemetryCodec;
-  /** Where what agents tell as events goes. */
-  readonly recorder: EventRecorder;
-  readonly config: HealthConfig;
-  readonly clock: Clock;
-  readonly chance: Chance;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
 
 export interface Health {
   readonly view: HealthView;

@@ -10,7 +10,7 @@ import { createBaseline, type Baseline } from './baseline.ts';
 import { wireCodec } from './codec.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { buildJudges, type Judges } from './judges.ts';
-import type { HealthOptions } from './loop.ts';
+import type { HealthOptions } from './options.ts';
 import { createPeers, isSameForPeers, type Peers } from './peers.ts';
 import { createSyncing, type Syncing } from './syncing.ts';
 

@@ -5,73 +5,24 @@
 //   L2. One stream per cluster: the newer wins, the older is told why.
 //   L3. A batch is never computed from a view older than the agent has applied (I2).
 
+import type { SessionsOptions, ClusterRecord, Stage } from './stage.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
-import {
-  toLogPrefix,
-  type ClusterName,
-  type Revision,
-  type ServiceKey,
-} from '../../common/model/ids.ts';
+import { toLogPrefix, type ClusterName, type ServiceKey } from '../../common/model/ids.ts';
 import type { AgentMessage } from '../../common/model/session.ts';
-import type { ShardResult } from '../../common/model/shard.ts';
-import type {
-  EventRecorder,
-  PeerSource,
-  PlacementView,
-  SessionState,
-  SessionView,
-} from '../../common/model/views.ts';
+import type { SessionView } from '../../common/model/views.ts';
 import { MeshError } from '../../common/pure/errors.ts';
-import type { Chance } from '../../common/runtime/chance.ts';
-import type { Clock, Timer } from '../../common/runtime/clock.ts';
-import { describeError, type Log } from '../../common/runtime/log.ts';
-import type { Metrics } from '../../common/runtime/metrics.ts';
-import type { Desired } from '../desired/store.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
+import type { Timer } from '../../common/runtime/clock.ts';
+import { describeError } from '../../common/runtime/log.ts';
 import { awaitView, checkPeer, claimSession, removedRefusal, supersededRefusal } from './hello.ts';
 import { join } from './join.ts';
 import { AgentLink } from './link.ts';
-import type { MeshListener, Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
+import type { Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
 import { onMessage } from './messages.ts';
 import { PeerJournal } from './peer-journal.ts';
 import { startPeerTelling } from './peer-telling.ts';
 import { digestOf } from './plan.ts';
-import { checkReceipt, type ReceiptKey } from './receipts.ts';
+import { checkReceipt } from './receipts.ts';
 import { SharedMessages } from './shared-messages.ts';
-
-/** Who may report over NATS. Adapter: ./nats-server.ts. */
-export interface TelemetryUsers {
-  /** Resolves when the cluster's certificate is accepted. */
-  allow(cluster: ClusterName, uid: string): Promise<void>;
-  revoke(cluster: ClusterName): Promise<void>;
-  /** Where agents report to. */
-  urls(): readonly string[];
-}
-
-export interface SessionsOptions {
-  readonly desired: Desired;
-  readonly placement: PlacementView;
-  readonly peers: PeerSource;
-  readonly acknowledgeRemoval: (order: {
-    readonly cluster: ClusterName;
-    readonly key: ServiceKey;
-    readonly revision: Revision;
-  }) => Promise<void>;
-  readonly listener: MeshListener;
-  readonly authority: CertificateAuthority;
-  readonly receiptKey: ReceiptKey;
-  readonly telemetryUsers: TelemetryUsers;
-  readonly recorder: EventRecorder;
-  readonly config: {
-    readonly federation: string;
-    readonly domain: string;
-    readonly ttlSeconds: number;
-  };
-  readonly clock: Clock;
-  readonly chance: Chance;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
 
 export interface Sessions extends SessionView {
   /** Resolves with the port that agents dial. */
@@ -87,19 +38,6 @@ const pingMs = 1_000;
 const helloMs = 10_000;
 
 type Hello = Extract<AgentMessage, { kind: 'hello' }>;
-
-export interface ClusterRecord {
-  link: AgentLink | undefined;
-  state: SessionState | undefined;
-  readonly results: Map<ServiceKey, ShardResult>;
-}
-
-export interface Stage extends SessionsOptions {
-  readonly clusters: Map<ClusterName, ClusterRecord>;
-  readonly shared: SharedMessages;
-  readonly journal: PeerJournal;
-  readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
-}
 
 export function createSessions(options: SessionsOptions): Sessions {
   const listeners = new Set<(due: { cluster: ClusterName; key: ServiceKey | undefined }) => void>();

@@ -6,7 +6,7 @@ import type { RemovalOrder, ShardResult } from '../../common/model/shard.ts';
 import { assertNever } from '../../common/pure/errors.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import type { AgentLink } from './link.ts';
-import type { ClusterRecord, Stage } from './loop.ts';
+import type { ClusterRecord, Stage } from './stage.ts';
 
 export function onMessage(
   stage: Stage,

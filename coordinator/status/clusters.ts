@@ -6,7 +6,7 @@ import { toLogKey, type ClusterName } from '../../common/model/ids.ts';
 import { isthmusApiVersion, isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import { toTimestamp } from '../../common/runtime/clock.ts';
 import { createLoop, type Loop } from '../../common/runtime/loop.ts';
-import type { StatusOptions } from './loop.ts';
+import type { StatusOptions } from './options.ts';
 import { planClusterEvent, planClusterStatus, type ClusterStatus } from './plan-cluster.ts';
 import type { StatusWriter } from './writer.ts';
 

@@ -6,6 +6,7 @@
 //   I12. Each status write names the term as its guard (writer.ts).
 //   U8, U9. At most once a second for each Service, and never on an earlier spec (services.ts).
 
+import type { StatusOptions } from './options.ts';
 import {
   splitLogKey,
   toClusterName,
@@ -18,44 +19,12 @@ import {
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
-import type {
-  EventRecorder,
-  HealthView,
-  PlacementView,
-  SessionView,
-  TermGuard,
-} from '../../common/model/views.ts';
-import type { AddressRules } from '../../common/pure/address-rules.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
-import type { Chance } from '../../common/runtime/chance.ts';
-import type { Clock } from '../../common/runtime/clock.ts';
-import type { Log } from '../../common/runtime/log.ts';
-import type { Metrics } from '../../common/runtime/metrics.ts';
-import { follow, type Desired, type StoredObject } from '../desired/store.ts';
+import { follow, type StoredObject } from '../desired/store.ts';
 import { createClusterStatus } from './clusters.ts';
-import type { StatusProjections } from './projections.ts';
 import { createServiceStatus } from './services.ts';
 import { createStatusWriter } from './writer.ts';
-
-export interface StatusOptions {
-  readonly desired: Desired;
-  readonly placement: PlacementView;
-  readonly sessions: SessionView;
-  readonly health: HealthView;
-  readonly term: TermGuard;
-  readonly projections: StatusProjections;
-  readonly recorder: EventRecorder;
-  readonly config: {
-    readonly addressRules: AddressRules;
-    /** Default 1,000. */
-    readonly writeEveryMs?: number;
-  };
-  readonly clock: Clock;
-  readonly chance: Chance;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
 
 export interface Status {
   /** Placement, Sessions and health must have started before. */

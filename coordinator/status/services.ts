@@ -20,7 +20,7 @@ import type { Publication } from '../../common/model/publication.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { toTimestamp } from '../../common/runtime/clock.ts';
 import { createLoop, type Loop } from '../../common/runtime/loop.ts';
-import type { StatusOptions } from './loop.ts';
+import type { StatusOptions } from './options.ts';
 import { planProjections, type Projected } from './plan-projections.ts';
 import { planServiceStatus, type ServiceFacts, type ShardFacts } from './plan-service.ts';
 import { planShardEvents, type ShardMemory } from './plan-shard-events.ts';

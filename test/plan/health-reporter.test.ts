@@ -25,7 +25,8 @@ import {
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
-import { createHealth, type Health, type HealthOptions } from '../../coordinator/health/loop.ts';
+import { createHealth, type Health } from '../../coordinator/health/loop.ts';
+import type { HealthOptions } from '../../coordinator/health/options.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 const cluster = toClusterName('aws');

@@ -37,7 +37,8 @@ import { ReachedTargets } from '../../agent/health/reached.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
-import { createHealth, type Health, type HealthConfig } from '../../coordinator/health/loop.ts';
+import { createHealth, type Health } from '../../coordinator/health/loop.ts';
+import type { HealthConfig } from '../../coordinator/health/options.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 export const federation = 'myfederation';

@@ -1,0 +1,68 @@
+// What the session stage is given, and what its functions share: one record per cluster.
+
+import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { ShardResult } from '../../common/model/shard.ts';
+import type {
+  EventRecorder,
+  PeerSource,
+  PlacementView,
+  SessionState,
+} from '../../common/model/views.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
+import type { Desired } from '../desired/store.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
+import type { AgentLink } from './link.ts';
+import type { MeshListener } from './mesh-port.ts';
+import type { PeerJournal } from './peer-journal.ts';
+import type { ReceiptKey } from './receipts.ts';
+import type { SharedMessages } from './shared-messages.ts';
+
+/** Who may report over NATS. Adapter: ./nats-server.ts. */
+export interface TelemetryUsers {
+  /** Resolves when the cluster's certificate is accepted. */
+  allow(cluster: ClusterName, uid: string): Promise<void>;
+  revoke(cluster: ClusterName): Promise<void>;
+  /** Where agents report to. */
+  urls(): readonly string[];
+}
+
+export interface SessionsOptions {
+  readonly desired: Desired;
+  readonly placement: PlacementView;
+  readonly peers: PeerSource;
+  readonly acknowledgeRemoval: (order: {
+    readonly cluster: ClusterName;
+    readonly key: ServiceKey;
+    readonly revision: Revision;
+  }) => Promise<void>;
+  readonly listener: MeshListener;
+  readonly authority: CertificateAuthority;
+  readonly receiptKey: ReceiptKey;
+  readonly telemetryUsers: TelemetryUsers;
+  readonly recorder: EventRecorder;
+  readonly config: {
+    readonly federation: string;
+    readonly domain: string;
+    readonly ttlSeconds: number;
+  };
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface ClusterRecord {
+  link: AgentLink | undefined;
+  state: SessionState | undefined;
+  readonly results: Map<ServiceKey, ShardResult>;
+}
+
+export interface Stage extends SessionsOptions {
+  readonly clusters: Map<ClusterName, ClusterRecord>;
+  readonly shared: SharedMessages;
+  readonly journal: PeerJournal;
+  readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
+}
