@@ -1,3 +1,4 @@
+import 'reflect-metadata'; // @peculiar/x509 needs it before, as common/runtime/pki.ts does
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 
