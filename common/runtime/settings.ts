@@ -142,6 +142,11 @@ function addGiven(given: Map<string, Given>, setting: Setting, next: Given): voi
   given.set(setting.name, { text, source: next.source });
 }
 
+// Kubernetes tells each Pod of the Services in its namespace by such variables; those of a Service
+// named isthmus, or isthmus-anything, look like settings and are none of ours.
+const serviceVariable =
+  /^ISTHMUS(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
 function readEnvironment(
   known: ReadonlyMap<string, Setting>,
   env: Readonly<Record<string, string | undefined>>,
@@ -150,7 +155,10 @@ function readEnvironment(
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith('ISTHMUS_') || text === undefined) continue;
     const name = variable.slice('ISTHMUS_'.length).toLowerCase().replaceAll('_', '-');
-    if (!known.has(name)) throw new SettingsError(unknownSetting(variable, name, known));
+    if (!known.has(name)) {
+      if (serviceVariable.test(variable)) continue;
+      throw new SettingsError(unknownSetting(variable, name, known));
+    }
     given.set(name, { text, source: variable });
   }
   return given;

@@ -113,3 +113,20 @@ test('the bash completion completes flags and choices', (t) => {
   t.is(complete('isthmus-test', '--da'), '--data-dir');
   t.is(complete('isthmus-test', '--level', 'h'), 'high');
 });
+
+test('what Kubernetes injects into Pods beside a Service named isthmus is no setting', (t) => {
+  const outcome = read([], {
+    ISTHMUS_SERVICE_HOST: '10.0.0.7',
+    ISTHMUS_SERVICE_PORT: '7443',
+    ISTHMUS_SERVICE_PORT_MESH: '7443',
+    ISTHMUS_PORT: 'tcp://10.0.0.7:7443',
+    ISTHMUS_PORT_7443_TCP: 'tcp://10.0.0.7:7443',
+    ISTHMUS_PORT_7443_TCP_PROTO: 'tcp',
+    ISTHMUS_PORT_7443_TCP_PORT: '7443',
+    ISTHMUS_PORT_7443_TCP_ADDR: '10.0.0.7',
+    ISTHMUS_COORDINATOR_SERVICE_HOST: '10.0.0.8',
+    ISTHMUS_COORDINATOR_PORT_53_UDP: 'udp://10.0.0.8:53',
+    ISTHMUS_LEVEL: 'high',
+  });
+  t.is(outcome.kind === 'run' && outcome.values.text('level'), 'high');
+});
