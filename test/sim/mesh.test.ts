@@ -7,9 +7,9 @@ import type { FaultName } from './faults.ts';
 import { runSeed, type Outcome } from './simulation.ts';
 import type { Bug } from './world.ts';
 
-/** More by ISTHMUS_SIM_SEEDS; ISTHMUS_SIM_FIRST moves the start. */
-const count = Number(process.env['ISTHMUS_SIM_SEEDS'] ?? 20);
-const first = Number(process.env['ISTHMUS_SIM_FIRST'] ?? 1000);
+/** More by SIM_SEEDS; SIM_FIRST moves the start. */
+const count = Number(process.env['SIM_SEEDS'] ?? 20);
+const first = Number(process.env['SIM_FIRST'] ?? 1000);
 /** Seeds after which a planted bug must have shown. */
 const canarySeeds = 8;
 
