@@ -1,7 +1,8 @@
 // How a program ends: on a signal it closes what it opened, last opened first, each step with a
-// time limit, and exits 0; a second signal ends it at once. A programmer error ends it with 70.
+// time limit, and exits 0. A second signal, a second or more later, ends it at once. A programmer
+// error ends it with 70.
 
-import { keepProcessAlive, type Clock } from './clock.ts';
+import { keepProcessAlive, systemClock, type Clock } from './clock.ts';
 import { describeError, type Log } from './log.ts';
 
 export interface Closing {
@@ -18,6 +19,9 @@ export interface Lifecycle {
 
 // Longer than any single close needs; shorter than Kubernetes' 30 s grace period for all of them.
 const closeStepMs = 5_000;
+// npm, timeout and some supervisors send one signal to the process and again to its group: that
+// is one wish, and a program that left at once would leave its children behind.
+const echoMs = 1_000;
 
 export function createLifecycle(options: { readonly clock: Clock; readonly log: Log }): Lifecycle {
   const { clock, log } = options;
@@ -40,10 +44,14 @@ export function createLifecycle(options: { readonly clock: Clock; readonly log: 
 /** The process lives until SIGTERM, SIGINT or a programmer error; then it ends as said above. */
 export function endOnSignals(lifecycle: Lifecycle, log: Log): void {
   keepProcessAlive();
-  let isEnding = false;
+  let endingSinceMs: number | undefined;
   const end = (signal: string): void => {
-    if (isEnding) process.exit(130);
-    isEnding = true;
+    const nowMs = systemClock.monotonicMs();
+    if (endingSinceMs !== undefined) {
+      if (nowMs - endingSinceMs >= echoMs) process.exit(130);
+      return;
+    }
+    endingSinceMs = nowMs;
     log.info('stopping', { signal });
     void lifecycle.close().finally(() => process.exit(0));
   };
