@@ -23,7 +23,7 @@ import { silentLog } from '../common/runtime/log.ts';
 import { silentMetrics } from '../common/runtime/metrics.ts';
 import { memberKinds } from '../coordinator/api/kinds/member.ts';
 import type { Api, ApiRequest, ApiResponse } from '../coordinator/api/machinery/api.ts';
-import { authorizeMasters } from '../coordinator/api/machinery/authorizer.ts';
+import { authorizeMasters } from '../coordinator/api/machinery/access/authorizer.ts';
 import { createApi } from '../coordinator/api/machinery/server.ts';
 import { createDesired } from '../coordinator/desired/desired-log.ts';
 import type { Desired } from '../coordinator/desired/store.ts';

@@ -2,7 +2,7 @@
 // itself. Agents refuse them too (I13); here the user hears it at once.
 
 import type { Admit } from './api/machinery/api.ts';
-import { forbiddenBecause } from './api/machinery/status-error.ts';
+import { forbiddenBecause } from './api/machinery/answer/status-error.ts';
 
 export const admitService: Admit = ({ operation, kind, object }) => {
   const isService = kind.group === '' && kind.plural === 'services';

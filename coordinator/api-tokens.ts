@@ -1,7 +1,7 @@
 // Bearer tokens of API users from a file, one per line: token,user,uid,"group1,group2", the form
 // of kube-apiserver's --token-auth-file. Blank lines and # comments are skipped.
 
-import type { StaticToken } from './api/machinery/authenticate.ts';
+import type { StaticToken } from './api/machinery/access/authenticate.ts';
 
 /** The tokens, or why a line cannot be read; the message never repeats the line. */
 export function parseApiTokens(text: string): readonly StaticToken[] | string {

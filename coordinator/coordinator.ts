@@ -19,7 +19,7 @@ import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { admitService } from './admission.ts';
 import { federationKinds } from './api/kinds/all.ts';
 import type { Api } from './api/machinery/api.ts';
-import { authorizeMasters } from './api/machinery/authorizer.ts';
+import { authorizeMasters } from './api/machinery/access/authorizer.ts';
 import { createApi } from './api/machinery/server.ts';
 import { createProjection, type Projection } from './desired/projection.ts';
 import type { Desired } from './desired/store.ts';

@@ -26,7 +26,7 @@ import {
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import { listenHttps } from './api/https.ts';
-import { createAuthenticator, type StaticToken } from './api/machinery/authenticate.ts';
+import { createAuthenticator, type StaticToken } from './api/machinery/access/authenticate.ts';
 import { parseApiTokens } from './api-tokens.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { constants as zlibConstants, gzip } from 'node:zlib';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { ApiResponse, BodySink } from './machinery/api.ts';
-import type { Credentials } from './machinery/authenticate.ts';
+import type { Credentials } from './machinery/access/authenticate.ts';
 
 export type Request = IncomingMessage | Http2ServerRequest;
 export type Response = ServerResponse | Http2ServerResponse;

@@ -24,11 +24,16 @@ import {
   type Request,
   type Response,
 } from './https-exchange.ts';
-import { answerError } from './machinery/answers.ts';
+import { answerError } from './machinery/answer/answers.ts';
 import type { Api, ApiResponse } from './machinery/api.ts';
-import type { Authenticate, Credentials } from './machinery/authenticate.ts';
+import type { Authenticate, Credentials } from './machinery/access/authenticate.ts';
 import type { UserInfo } from './machinery/kind.ts';
-import { timeout, tooLarge, tooManyRequests, unauthorized } from './machinery/status-error.ts';
+import {
+  timeout,
+  tooLarge,
+  tooManyRequests,
+  unauthorized,
+} from './machinery/answer/status-error.ts';
 
 export interface HttpsLimits {
   readonly bodyBytesMax: number;

@@ -1,7 +1,10 @@
 import test from 'ava';
 import type { Json, KubeObject } from '../../common/model/kube-object.ts';
-import { applyServerSide, trackUpdate } from '../../coordinator/api/machinery/managed-fields.ts';
-import { applyJsonPatch, decodePatched } from '../../coordinator/api/machinery/patch.ts';
+import {
+  applyServerSide,
+  trackUpdate,
+} from '../../coordinator/api/machinery/apply/managed-fields.ts';
+import { applyJsonPatch, decodePatched } from '../../coordinator/api/machinery/patch/patch.ts';
 import {
   decode,
   kindNamed,

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { parseJsonStrict } from '../../coordinator/api/machinery/json-strict.ts';
-import { decodeObject } from '../../coordinator/api/machinery/decode.ts';
+import { parseJsonStrict } from '../../coordinator/api/machinery/schema/json-strict.ts';
+import { decodeObject } from '../../coordinator/api/machinery/schema/decode.ts';
 import { decode, refusal, service, serviceKind, toBytes } from '../support/api-service.ts';
 
 const port = { ports: [{ port: 80 }] };

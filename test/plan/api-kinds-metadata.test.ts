@@ -3,7 +3,7 @@ import type { KubeObject } from '../../common/model/kube-object.ts';
 import {
   validateMetadata,
   validateMetadataUpdate,
-} from '../../coordinator/api/machinery/object-rules.ts';
+} from '../../coordinator/api/machinery/rules/object-rules.ts';
 import { lines, serviceKind } from '../support/api-service.ts';
 
 const meta = (metadata: object): KubeObject => ({

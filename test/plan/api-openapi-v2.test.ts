@@ -1,10 +1,13 @@
 import test from 'ava';
 import type { Json, JsonObject } from '../../common/model/kube-object.ts';
 import { memberKinds } from '../../coordinator/api/kinds/member.ts';
-import { at, isList, isRecord } from '../../coordinator/api/machinery/json-value.ts';
-import { encodeOpenApiV2 } from '../../coordinator/api/machinery/openapi-v2-protobuf.ts';
-import { buildOpenApiV2, createOpenApiV2 } from '../../coordinator/api/machinery/openapi-v2.ts';
-import { buildOpenApiV3 } from '../../coordinator/api/machinery/openapi.ts';
+import { at, isList, isRecord } from '../../coordinator/api/machinery/schema/json-value.ts';
+import { encodeOpenApiV2 } from '../../coordinator/api/machinery/openapi/openapi-v2-protobuf.ts';
+import {
+  buildOpenApiV2,
+  createOpenApiV2,
+} from '../../coordinator/api/machinery/openapi/openapi-v2.ts';
+import { buildOpenApiV3 } from '../../coordinator/api/machinery/openapi/openapi.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
 import { kinds } from '../support/api-service.ts';
 import { readSwagger } from '../support/swagger-reader.ts';

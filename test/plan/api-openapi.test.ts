@@ -1,8 +1,8 @@
 import test from 'ava';
 import type { Json, JsonObject } from '../../common/model/kube-object.ts';
 import { memberKinds } from '../../coordinator/api/kinds/member.ts';
-import { at, isList, isRecord } from '../../coordinator/api/machinery/json-value.ts';
-import { buildOpenApiV3 } from '../../coordinator/api/machinery/openapi.ts';
+import { at, isList, isRecord } from '../../coordinator/api/machinery/schema/json-value.ts';
+import { buildOpenApiV3 } from '../../coordinator/api/machinery/openapi/openapi.ts';
 import { kinds } from '../support/api-service.ts';
 
 const built = buildOpenApiV3(kinds);

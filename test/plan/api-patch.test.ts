@@ -5,8 +5,8 @@ import {
   applyMergePatch,
   applyStrategicMergePatch,
   decodePatched,
-} from '../../coordinator/api/machinery/patch.ts';
-import { at, jsonEquals, own } from '../../coordinator/api/machinery/json-value.ts';
+} from '../../coordinator/api/machinery/patch/patch.ts';
+import { at, jsonEquals, own } from '../../coordinator/api/machinery/schema/json-value.ts';
 import { refusal, service, serviceKind, toBytes } from '../support/api-service.ts';
 
 const live = service(

@@ -1,12 +1,18 @@
 import test from 'ava';
 import { memberKinds } from '../../coordinator/api/kinds/member.ts';
-import { decodeObject, protobufMediaType } from '../../coordinator/api/machinery/decode.ts';
-import { readMessage, type NumberedSchema } from '../../coordinator/api/machinery/protobuf-body.ts';
+import { decodeObject, protobufMediaType } from '../../coordinator/api/machinery/schema/decode.ts';
+import {
+  readMessage,
+  type NumberedSchema,
+} from '../../coordinator/api/machinery/protobuf/protobuf-body.ts';
 import {
   deleteOptionsSchema,
   readProtobufDeleteOptions,
-} from '../../coordinator/api/machinery/protobuf-delete-options.ts';
-import { ProtobufError, splitMessage } from '../../coordinator/api/machinery/protobuf-fields.ts';
+} from '../../coordinator/api/machinery/protobuf/protobuf-delete-options.ts';
+import {
+  ProtobufError,
+  splitMessage,
+} from '../../coordinator/api/machinery/protobuf/protobuf-fields.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { widgetKind } from '../support/api-kinds.ts';
 import { kindNamed, refusal, serviceKind, toBytes } from '../support/api-service.ts';

@@ -3,7 +3,7 @@ import {
   nameOfFieldSelector,
   parseFieldSelector,
   parseLabelSelector,
-} from '../../coordinator/api/machinery/selectors.ts';
+} from '../../coordinator/api/machinery/request/selectors.ts';
 import { refusal, service, serviceKind } from '../support/api-service.ts';
 
 const labels = { app: 'web', 'x.io/tier': 'front', n: '5', empty: '' };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import test from 'ava';
 import { toLogKey } from '../../common/model/ids.ts';
-import { watchQueueBytesMax } from '../../coordinator/api/machinery/watch.ts';
+import { watchQueueBytesMax } from '../../coordinator/api/machinery/watch/watch.ts';
 import { createApiFixture, type ApiFixture, type WatchedEvent } from '../support/api-fixture.ts';
 import { gadgetKind } from '../support/api-kinds.ts';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
-import type { ApiError } from '../../coordinator/api/machinery/status-error.ts';
-import { forbiddenBecause } from '../../coordinator/api/machinery/status-error.ts';
+import type { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts';
+import { forbiddenBecause } from '../../coordinator/api/machinery/answer/status-error.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { gadgetKind, namespaceKind } from '../support/api-kinds.ts';
 

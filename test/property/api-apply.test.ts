@@ -11,10 +11,13 @@ import {
   isEmptySet,
   toFieldsV1,
   union,
-} from '../../coordinator/api/machinery/field-set.ts';
-import { compareFields } from '../../coordinator/api/machinery/field-walk.ts';
-import { toJsonObject } from '../../coordinator/api/machinery/json-value.ts';
-import { applyServerSide, trackUpdate } from '../../coordinator/api/machinery/managed-fields.ts';
+} from '../../coordinator/api/machinery/apply/field-set.ts';
+import { compareFields } from '../../coordinator/api/machinery/apply/field-walk.ts';
+import { toJsonObject } from '../../coordinator/api/machinery/schema/json-value.ts';
+import {
+  applyServerSide,
+  trackUpdate,
+} from '../../coordinator/api/machinery/apply/managed-fields.ts';
 import { serviceKind, toBytes } from '../support/api-service.ts';
 
 const time = '2026-01-01T00:00:00Z';

@@ -11,11 +11,11 @@ import {
   protobufMediaType,
   toApiVersion,
   type BodyMediaType,
-} from '../../coordinator/api/machinery/decode.ts';
+} from '../../coordinator/api/machinery/schema/decode.ts';
 import type { KindDefinition } from '../../coordinator/api/machinery/kind.ts';
-import { isNumbered } from '../../coordinator/api/machinery/protobuf-body.ts';
-import type { Schema } from '../../coordinator/api/machinery/schema.ts';
-import { ApiError } from '../../coordinator/api/machinery/status-error.ts';
+import { isNumbered } from '../../coordinator/api/machinery/protobuf/protobuf-body.ts';
+import type { Schema } from '../../coordinator/api/machinery/schema/schema.ts';
+import { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts';
 import { toBytes } from '../support/api-service.ts';
 import { toProtobufBody } from '../support/protobuf-encoder.ts';
 

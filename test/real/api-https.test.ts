@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { createCa, issueClientCertificate } from '../../common/runtime/pki.ts';
-import { authorizeMasters } from '../../coordinator/api/machinery/authorizer.ts';
+import { authorizeMasters } from '../../coordinator/api/machinery/access/authorizer.ts';
 import { startFederationApi } from '../support/federation-api.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { gadgetKind } from '../support/api-kinds.ts';

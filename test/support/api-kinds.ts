@@ -3,7 +3,7 @@
 
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { KindDefinition } from '../../coordinator/api/machinery/kind.ts';
-import type { Schema } from '../../coordinator/api/machinery/schema.ts';
+import type { Schema } from '../../coordinator/api/machinery/schema/schema.ts';
 
 const text = (description: string): Schema => ({ type: 'string', description });
 const texts = (description: string): Schema => ({

@@ -2,13 +2,13 @@
 
 import type { Json, KubeObject } from '../../common/model/kube-object.ts';
 import { federationKinds } from '../../coordinator/api/kinds/all.ts';
-import { decodeObject, type Decoded } from '../../coordinator/api/machinery/decode.ts';
+import { decodeObject, type Decoded } from '../../coordinator/api/machinery/schema/decode.ts';
 import type {
   FieldError,
   KindDefinition,
   WriteContext,
 } from '../../coordinator/api/machinery/kind.ts';
-import { ApiError, type StatusBody } from '../../coordinator/api/machinery/status-error.ts';
+import { ApiError, type StatusBody } from '../../coordinator/api/machinery/answer/status-error.ts';
 
 export const kinds = federationKinds({ caHash: 'ab'.repeat(32) });
 

@@ -6,7 +6,7 @@ import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { federationKinds } from '../../coordinator/api/kinds/all.ts';
-import { authorizeMasters } from '../../coordinator/api/machinery/authorizer.ts';
+import { authorizeMasters } from '../../coordinator/api/machinery/access/authorizer.ts';
 import { createApi } from '../../coordinator/api/machinery/server.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';

@@ -22,7 +22,7 @@ import {
   type HttpsListener,
 } from '../../coordinator/api/https.ts';
 import type { Api } from '../../coordinator/api/machinery/api.ts';
-import { createAuthenticator } from '../../coordinator/api/machinery/authenticate.ts';
+import { createAuthenticator } from '../../coordinator/api/machinery/access/authenticate.ts';
 
 export interface HttpsFixture {
   readonly listener: HttpsListener;

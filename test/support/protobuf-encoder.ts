@@ -2,9 +2,9 @@
 // a Go client would send for a JSON object.
 
 import type { Json, JsonObject } from '../../common/model/kube-object.ts';
-import { isList, isRecord, own } from '../../coordinator/api/machinery/json-value.ts';
-import { isNumbered } from '../../coordinator/api/machinery/protobuf-body.ts';
-import type { Schema } from '../../coordinator/api/machinery/schema.ts';
+import { isList, isRecord, own } from '../../coordinator/api/machinery/schema/json-value.ts';
+import { isNumbered } from '../../coordinator/api/machinery/protobuf/protobuf-body.ts';
+import type { Schema } from '../../coordinator/api/machinery/schema/schema.ts';
 
 /** The whole body: `k8s`, a zero byte, and runtime.Unknown around the object. */
 export function toProtobufBody(schema: Schema, object: JsonObject): Uint8Array {

@@ -1,10 +1,10 @@
 // isthmus.dev/v1alpha1 Cluster: one member of the federation, where it stands and how it is.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { invalidValue } from '../machinery/field-errors.ts';
-import { isRecord, ownList, ownRecord, ownText } from '../machinery/json-value.ts';
+import { invalidValue } from '../machinery/rules/field-errors.ts';
+import { isRecord, ownList, ownRecord, ownText } from '../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
-import { checkLabel1123 } from '../machinery/name-rules.ts';
+import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
 import { conditions, objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { isthmusKind } from './definition.ts';

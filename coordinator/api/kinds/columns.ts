@@ -2,7 +2,7 @@
 
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { parseTimestamp } from '../../../common/runtime/clock.ts';
-import { toJsonObject } from '../machinery/json-value.ts';
+import { toJsonObject } from '../machinery/schema/json-value.ts';
 import type { Column } from '../machinery/kind.ts';
 
 type Cell = (object: JsonObject, nowMs: number) => string | number;

@@ -1,7 +1,7 @@
 // Schemas that every kind has (metadata) or many share (conditions, references), and the frame
 // that makes an object's schema out of its spec and status.
 
-import type { Schema } from '../machinery/schema.ts';
+import type { Schema } from '../machinery/schema/schema.ts';
 import {
   anything,
   flag,

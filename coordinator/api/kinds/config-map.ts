@@ -1,7 +1,7 @@
 // v1 ConfigMap and Secret: keys and values that programs are configured with.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { forbiddenField, invalidValue, tooLong } from '../machinery/field-errors.ts';
+import { forbiddenField, invalidValue, tooLong } from '../machinery/rules/field-errors.ts';
 import {
   jsonEquals,
   own,
@@ -10,13 +10,13 @@ import {
   toJsonObject,
   toKubeObject,
   withMember,
-} from '../machinery/json-value.ts';
+} from '../machinery/schema/json-value.ts';
 import type { FieldError, KindDefinition } from '../machinery/kind.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';
 import { bytes, flag, kept, text, textMap } from './schema-parts.ts';
-import type { Schema } from '../machinery/schema.ts';
+import type { Schema } from '../machinery/schema/schema.ts';
 
 const dataBytesMax = 1024 * 1024;
 const immutableNote = 'True forbids every later change of the data.';

@@ -2,7 +2,7 @@
 // shards, of a Service are reached. Projected at the federation, written in a member cluster.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { isRecord, own, ownList, ownText } from '../machinery/json-value.ts';
+import { isRecord, own, ownList, ownText } from '../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import { objectReference, objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';

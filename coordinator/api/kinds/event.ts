@@ -1,8 +1,8 @@
 // v1 Event: what happened to an object, told once or counted.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { invalidValue } from '../machinery/field-errors.ts';
-import { own, ownRecord, ownText, toJsonObject } from '../machinery/json-value.ts';
+import { invalidValue } from '../machinery/rules/field-errors.ts';
+import { own, ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import { objectReference, objectSchema } from './common-schema.ts';
 import { column, formatSince } from './columns.ts';

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { parseTimestamp, toTimestamp } from '../../../common/runtime/clock.ts';
-import { invalidValue } from '../machinery/field-errors.ts';
+import { invalidValue } from '../machinery/rules/field-errors.ts';
 import {
   own,
   ownRecord,
@@ -14,10 +14,10 @@ import {
   toJsonObject,
   toKubeObject,
   withMember,
-} from '../machinery/json-value.ts';
+} from '../machinery/schema/json-value.ts';
 import type { FieldError, KindDefinition, WriteContext } from '../machinery/kind.ts';
-import { checkLabel1123 } from '../machinery/name-rules.ts';
-import { refuseChange } from '../machinery/object-rules.ts';
+import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
+import { refuseChange } from '../machinery/rules/object-rules.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, formatAge, nameColumn } from './columns.ts';
 import { isthmusKind } from './definition.ts';
@@ -32,17 +32,13 @@ const expirationSecondsMax = 31536000;
 
 const description = 'Lets the agent of one cluster join the federation, once and for a while.';
 
-const spec = struct(
-  'JoinTokenSpec',
-  'Who may use the token.',
-  {
-    cluster: text(
-      'Only this cluster may join with the token, which may then also replace its lost key. ' +
-        'Default: any cluster whose name is free.',
-    ),
-    expirationSeconds: int64('Seconds that the token is good for, 60 to 31536000. Default: 3600.'),
-  },
-);
+const spec = struct('JoinTokenSpec', 'Who may use the token.', {
+  cluster: text(
+    'Only this cluster may join with the token, which may then also replace its lost key. ' +
+      'Default: any cluster whose name is free.',
+  ),
+  expirationSeconds: int64('Seconds that the token is good for, 60 to 31536000. Default: 3600.'),
+});
 
 const status = struct('JoinTokenStatus', 'What became of the token.', {
   token: text('The token itself. Only in the answer to its creation.'),

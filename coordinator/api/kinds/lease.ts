@@ -1,6 +1,6 @@
 // coordination.k8s.io/v1 Lease, for clients that elect a leader.
 
-import { ownRecord, ownText } from '../machinery/json-value.ts';
+import { ownRecord, ownText } from '../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';

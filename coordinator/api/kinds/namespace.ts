@@ -1,10 +1,10 @@
 // v1 Namespace. Deleting one is two steps: it terminates, its content goes, then it goes.
 
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
-import { invalidValue } from '../machinery/field-errors.ts';
-import { ownRecord, ownText, toJsonObject } from '../machinery/json-value.ts';
+import { invalidValue } from '../machinery/rules/field-errors.ts';
+import { ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
-import { checkLabel1123 } from '../machinery/name-rules.ts';
+import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';

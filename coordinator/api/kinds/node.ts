@@ -1,7 +1,7 @@
 // v1 Node, for member clusters: where an agent reads zone and region.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { isRecord, ownList, ownRecord, ownText } from '../machinery/json-value.ts';
+import { isRecord, ownList, ownRecord, ownText } from '../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import { conditions, objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';

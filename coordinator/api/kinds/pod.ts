@@ -2,7 +2,7 @@
 // schema does not know of a container is kept as it is.
 
 import type { Json, JsonObject } from '../../../common/model/kube-object.ts';
-import { invalidValue, required } from '../machinery/field-errors.ts';
+import { invalidValue, required } from '../machinery/rules/field-errors.ts';
 import {
   isRecord,
   own,
@@ -11,10 +11,10 @@ import {
   ownText,
   toJsonObject,
   toKubeObject,
-} from '../machinery/json-value.ts';
+} from '../machinery/schema/json-value.ts';
 import type { FieldError, KindDefinition } from '../machinery/kind.ts';
-import { checkLabel1123 } from '../machinery/name-rules.ts';
-import type { Schema } from '../machinery/schema.ts';
+import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
+import type { Schema } from '../machinery/schema/schema.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';

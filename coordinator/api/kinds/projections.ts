@@ -2,7 +2,7 @@
 // a Service, and of what each name answers and why.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { own, ownList, ownRecord, ownText, toJsonObject } from '../machinery/json-value.ts';
+import { own, ownList, ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
 import type { KindDefinition, Verb } from '../machinery/kind.ts';
 import { conditions, objectSchema } from './common-schema.ts';
 import { ageColumn, column, formatSince, nameColumn } from './columns.ts';

@@ -1,6 +1,6 @@
 // Short forms for writing schemas: one call per field, its description first.
 
-import type { ListTopology, PatchStrategy, Schema } from '../machinery/schema.ts';
+import type { ListTopology, PatchStrategy, Schema } from '../machinery/schema/schema.ts';
 
 export function text(description: string, values?: readonly string[]): Schema {
   return values === undefined

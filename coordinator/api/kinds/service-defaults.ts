@@ -14,7 +14,7 @@ import {
   ownRecord,
   ownText,
   withMember,
-} from '../machinery/json-value.ts';
+} from '../machinery/schema/json-value.ts';
 
 const affinityTimeoutSeconds = 10800;
 

@@ -1,7 +1,12 @@
 // isthmus.dev/v1alpha1 ServicePolicy: which clusters get a Service's shard, and when it is healthy.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { forbiddenField, invalidValue, notSupported, required } from '../machinery/field-errors.ts';
+import {
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../machinery/rules/field-errors.ts';
 import {
   isRecord,
   own,
@@ -9,10 +14,10 @@ import {
   ownRecord,
   ownText,
   toJsonObject,
-} from '../machinery/json-value.ts';
+} from '../machinery/schema/json-value.ts';
 import type { FieldError, KindDefinition } from '../machinery/kind.ts';
-import { checkLabel1123, checkQualifiedName } from '../machinery/name-rules.ts';
-import { validateLabels } from '../machinery/object-rules.ts';
+import { checkLabel1123, checkQualifiedName } from '../machinery/rules/name-rules.ts';
+import { validateLabels } from '../machinery/rules/object-rules.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { isthmusKind } from './definition.ts';

@@ -7,10 +7,10 @@ import {
   invalidValue,
   notSupported,
   required,
-} from '../machinery/field-errors.ts';
-import { isRecord, own, ownList, ownText } from '../machinery/json-value.ts';
+} from '../machinery/rules/field-errors.ts';
+import { isRecord, own, ownList, ownText } from '../machinery/schema/json-value.ts';
 import type { FieldError } from '../machinery/kind.ts';
-import { checkLabel1123, checkQualifiedName } from '../machinery/name-rules.ts';
+import { checkLabel1123, checkQualifiedName } from '../machinery/rules/name-rules.ts';
 
 const outOfRange = 'must be between 1 and 65535, inclusive';
 

@@ -9,11 +9,22 @@ import {
   invalidValue,
   notSupported,
   required,
-} from '../machinery/field-errors.ts';
-import { isRecord, jsonEquals, own, ownList, ownRecord, ownText } from '../machinery/json-value.ts';
+} from '../machinery/rules/field-errors.ts';
+import {
+  isRecord,
+  jsonEquals,
+  own,
+  ownList,
+  ownRecord,
+  ownText,
+} from '../machinery/schema/json-value.ts';
 import type { FieldError } from '../machinery/kind.ts';
-import { checkLabel1035, checkQualifiedName, checkSubdomain1123 } from '../machinery/name-rules.ts';
-import { validateLabels } from '../machinery/object-rules.ts';
+import {
+  checkLabel1035,
+  checkQualifiedName,
+  checkSubdomain1123,
+} from '../machinery/rules/name-rules.ts';
+import { validateLabels } from '../machinery/rules/object-rules.ts';
 import { isExternallyAccessible, isHeadless } from './service-defaults.ts';
 import { validatePorts } from './service-port-rules.ts';
 

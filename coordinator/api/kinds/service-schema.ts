@@ -1,6 +1,6 @@
 // The schema of Services.
 
-import type { Schema } from '../machinery/schema.ts';
+import type { Schema } from '../machinery/schema/schema.ts';
 import { conditions, objectSchema } from './common-schema.ts';
 import {
   flag,

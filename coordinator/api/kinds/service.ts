@@ -11,7 +11,7 @@ import {
   ownText,
   toJsonObject,
   toKubeObject,
-} from '../machinery/json-value.ts';
+} from '../machinery/schema/json-value.ts';
 import type { Column, KindDefinition, WriteContext } from '../machinery/kind.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';

@@ -2,7 +2,7 @@
 // tables, discovery) knows none: each served kind is one KindDefinition in ../kinds.
 
 import type { KubeObject } from '../../../common/model/kube-object.ts';
-import type { Schema } from './schema.ts';
+import type { Schema } from './schema/schema.ts';
 
 export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete';
 
@@ -83,7 +83,11 @@ export interface KindDefinition {
   readonly setDefaults?: (object: KubeObject) => KubeObject;
   /** After defaulting, before validation: allocates, strips, adds finalizers. */
   readonly prepareForCreate?: (object: KubeObject, context: WriteContext) => KubeObject;
-  readonly prepareForUpdate?: (next: KubeObject, old: KubeObject, context: WriteContext) => KubeObject;
+  readonly prepareForUpdate?: (
+    next: KubeObject,
+    old: KubeObject,
+    context: WriteContext,
+  ) => KubeObject;
   readonly validate: (object: KubeObject) => readonly FieldError[];
   readonly validateUpdate?: (next: KubeObject, old: KubeObject) => readonly FieldError[];
   /** The answer to a create, when it carries what is not stored (a JoinToken's token). */

@@ -11,19 +11,19 @@
 
 import { MeshError } from '../../../common/pure/errors.ts';
 import { describeError } from '../../../common/runtime/log.ts';
-import { authorizeRoute, anonymous } from './authorizer.ts';
+import { authorizeRoute, anonymous } from './access/authorizer.ts';
 import type { Api, ApiOptions, ApiRequest, ApiResponse } from './api.ts';
-import { answerError, answerText, wantsPretty } from './answers.ts';
-import { answerCustomKinds } from './custom-kinds.ts';
-import { createDiscovery } from './discovery.ts';
-import { startNamespaceGc } from './namespace-gc.ts';
-import { createOpenApiV2 } from './openapi-v2.ts';
-import { buildOpenApiV3 } from './openapi.ts';
-import { answerPath, type PathSources } from './paths.ts';
-import { startPropagationGc } from './propagation-gc.ts';
-import { createResourceHandler, type ResourceHandler } from './resources.ts';
-import { parseRoute, toKindTable, type KindTable, type Route } from './routes.ts';
-import { ApiError, badRequest, internal, serviceUnavailable } from './status-error.ts';
+import { answerError, answerText, wantsPretty } from './answer/answers.ts';
+import { answerCustomKinds } from './verbs/custom-kinds.ts';
+import { createDiscovery } from './openapi/discovery.ts';
+import { startNamespaceGc } from './collect/namespace-gc.ts';
+import { createOpenApiV2 } from './openapi/openapi-v2.ts';
+import { buildOpenApiV3 } from './openapi/openapi.ts';
+import { answerPath, type PathSources } from './request/paths.ts';
+import { startPropagationGc } from './collect/propagation-gc.ts';
+import { createResourceHandler, type ResourceHandler } from './verbs/resources.ts';
+import { parseRoute, toKindTable, type KindTable, type Route } from './request/routes.ts';
+import { ApiError, badRequest, internal, serviceUnavailable } from './answer/status-error.ts';
 
 export function createApi(options: ApiOptions): Api {
   const kinds = toKindTable(options.kinds);

@@ -1,0 +1,71 @@
+// Who may do what: the authorization of a route, its refusal in Kubernetes' words, and the plain
+// authorizer that stands until RBAC is evaluated. Pure.
+//
+//   Z1. Nobody learns whether something exists before being allowed to ask.
+
+import type { Attributes, Authorize } from '../api.ts';
+import type { UserInfo } from '../kind.ts';
+import type { Route } from '../request/routes.ts';
+import { forbidden, forbiddenPath, type ApiError } from '../answer/status-error.ts';
+
+export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+/** Throws 403 when `user` may not take the route. */
+export function authorizeRoute(route: Route, user: UserInfo, authorize: Authorize): void {
+  const attributes = toAttributes(route, user);
+  const decision = authorize(attributes);
+  if (!decision.allowed) throw toForbidden(attributes, decision.reason);
+}
+
+export function toAttributes(route: Route, user: UserInfo): Attributes {
+  if (route.kind === 'path') {
+    const none = { group: '', version: '', resource: '', subresource: '', namespace: '', name: '' };
+    return { user, verb: route.verb, isResource: false, path: route.path, ...none };
+  }
+  const { verb, group, version, resource, subresource, namespace, name, path } = route;
+  return {
+    user,
+    verb,
+    isResource: true,
+    group,
+    version,
+    resource,
+    subresource,
+    namespace,
+    name,
+    path,
+  };
+}
+
+export function toForbidden(attributes: Attributes, reason: string | undefined): ApiError {
+  const { user, verb, path } = attributes;
+  if (!attributes.isResource) return forbiddenPath({ user: user.name, verb, path });
+  const { group, resource, subresource, name, namespace } = attributes;
+  return forbidden({
+    group,
+    resource,
+    subresource,
+    name,
+    namespace,
+    user: user.name,
+    verb,
+    ...(reason === undefined ? {} : { reason }),
+  });
+}
+
+/** Members of system:masters may do everything; others only look at what describes the server. */
+export const authorizeMasters: Authorize = ({ user, verb, isResource, path }) => {
+  if (user.groups.includes('system:masters')) return { allowed: true };
+  if (isResource || verb !== 'get') return { allowed: false };
+  if (isUnder(path, publicPaths)) return { allowed: true };
+  const isKnown = user.groups.includes('system:authenticated');
+  return { allowed: isKnown && isUnder(path, describingPaths) };
+};
+
+// The defaults of kube-apiserver: ClusterRoles system:public-info-viewer and system:discovery.
+const publicPaths = ['/healthz', '/livez', '/readyz', '/version'];
+const describingPaths = ['/api', '/apis', '/openapi'];
+
+function isUnder(path: string, roots: readonly string[]): boolean {
+  return roots.some((root) => path === root || path.startsWith(`${root}/`));
+}

@@ -1,0 +1,162 @@
+// What is served beside resources: /version, health, discovery, OpenAPI.
+
+import type { ApiRequest, ApiResponse, ApiVersion } from '../api.ts';
+import { answerError, answerText, commonHeaders, encodeAnswer, wantsPretty } from '../answer/answers.ts';
+import type { Discovery, DiscoveryDocument } from '../openapi/discovery.ts';
+import { parseAccept, plainJson } from './negotiate.ts';
+import type { OpenApiV2 } from '../openapi/openapi-v2.ts';
+import type { OpenApiV3 } from '../openapi/openapi.ts';
+import type { PathRoute } from './routes.ts';
+import { methodNotAllowed } from '../answer/status-error.ts';
+
+export interface PathSources {
+  readonly discovery: Discovery;
+  readonly openApi: OpenApiV3;
+  readonly openApiV2: OpenApiV2;
+  readonly version: ApiVersion;
+  readonly readiness: () => Readonly<Record<string, string | undefined>>;
+}
+
+export function answerPath(
+  request: ApiRequest,
+  route: PathRoute,
+  sources: PathSources,
+): ApiResponse {
+  const path = route.path.length > 1 ? route.path.replace(/\/+$/, '') : route.path;
+  const isPretty = wantsPretty(route.query, request.headers['user-agent']);
+  const answer = findAnswer(request, { ...route, path }, sources, isPretty);
+  if (answer === undefined) return answerText(404, '404 page not found\n');
+  return request.method === 'GET' ? answer : answerError(methodNotAllowed(), isPretty);
+}
+
+function findAnswer(
+  request: ApiRequest,
+  route: PathRoute,
+  sources: PathSources,
+  isPretty: boolean,
+): ApiResponse | undefined {
+  const { path } = route;
+  const json = (value: object): ApiResponse =>
+    encodeAnswer(200, value, { form: plainJson, isPretty });
+  const document = sources.discovery.find(path, request.headers['accept']);
+  if (document !== undefined) return answerDiscovery(request, document);
+  if (path === '/') return json({ paths: toPaths(sources) });
+  if (path === '/version') return json(toVersionInfo(sources.version));
+  if (path === '/openapi/v2') return answerOpenApiV2(request, sources.openApiV2);
+  if (path === '/openapi/v3') return json(sources.openApi.index);
+  if (path.startsWith('/openapi/v3/')) return answerOpenApi(request, route, sources.openApi);
+  return answerHealth(route, sources);
+}
+
+function toPaths({ discovery, openApi }: PathSources): readonly string[] {
+  const documents = [...openApi.bytes.keys()].map((name) => `/openapi/v3/${name}`);
+  const openApis = ['/openapi/v2', '/openapi/v3', ...documents];
+  return [...discovery.paths, ...healthPaths, ...openApis, '/version'].sort();
+}
+
+const healthPaths = ['/healthz', '/livez', '/readyz'];
+
+function toVersionInfo({ gitVersion }: ApiVersion): object {
+  const [, major = '1', minor = '0'] = /^v(\d+)\.(\d+)\./.exec(gitVersion) ?? [];
+  return {
+    major,
+    minor,
+    gitVersion,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '1970-01-01T00:00:00Z',
+    goVersion: '',
+    compiler: 'tsc',
+    platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+  };
+}
+
+function answerDiscovery(request: ApiRequest, document: DiscoveryDocument): ApiResponse {
+  const { contentType, etag } = document;
+  if (etag === undefined) {
+    const headers = { ...commonHeaders, 'content-type': contentType, vary: 'Accept' };
+    return { status: 200, headers, body: document.bytes };
+  }
+  const headers = { 'cache-control': 'public', 'content-type': contentType, etag, vary: 'Accept' };
+  if (matchesEtag(request, etag)) return { status: 304, headers, body: nothing };
+  return { status: 200, headers, body: document.bytes };
+}
+
+const nothing = new Uint8Array();
+
+function matchesEtag(request: ApiRequest, etag: string): boolean {
+  const given = request.headers['if-none-match'];
+  return given !== undefined && given.split(',').some((each) => each.trim() === etag);
+}
+
+/** The right hash may be kept for ever; a wrong one is sent on to the right one. */
+function answerOpenApi(
+  request: ApiRequest,
+  route: PathRoute,
+  openApi: OpenApiV3,
+): ApiResponse | undefined {
+  const name = route.path.slice('/openapi/v3/'.length);
+  const bytes = openApi.bytes.get(name);
+  const hash = openApi.hashes.get(name);
+  if (bytes === undefined || hash === undefined) return undefined;
+  const asked = route.query.get('hash');
+  if (asked !== null && asked !== '' && asked !== hash) {
+    return answerText(301, '', { location: `/openapi/v3/${name}?hash=${hash}` });
+  }
+  const etag = `"${hash}"`;
+  const cacheControl = asked === hash ? 'public, immutable, max-age=31536000' : 'no-cache, private';
+  const headers = {
+    'cache-control': cacheControl,
+    'content-type': 'application/json',
+    etag,
+    vary: 'Accept',
+  };
+  if (matchesEtag(request, etag)) return { status: 304, headers, body: nothing };
+  return { status: 200, headers, body: bytes };
+}
+
+// The name that was asked for at first is no legal media type, so the answer has the legal one.
+const protobufV2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const formsOfV2: Readonly<Record<string, 'json' | 'protobuf'>> = {
+  '*/*': 'json',
+  'application/*': 'json',
+  'application/json': 'json',
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf': 'protobuf',
+  [protobufV2]: 'protobuf',
+};
+
+function answerOpenApiV2(request: ApiRequest, openApi: OpenApiV2): ApiResponse {
+  const clauses = parseAccept(request.headers['accept']?.slice(0, acceptCharactersMax));
+  const [form] = clauses.flatMap(({ type }) => formsOfV2[type] ?? []);
+  if (form === undefined) return answerText(406, '', { vary: 'Accept' });
+  const { bytes, hash } = openApi[form]();
+  const headers = {
+    ...commonHeaders,
+    'content-type': form === 'json' ? 'application/json' : protobufV2,
+    etag: `"${hash}"`,
+    vary: 'Accept',
+  };
+  if (matchesEtag(request, headers.etag)) return { status: 304, headers, body: nothing };
+  return { status: 200, headers, body: bytes };
+}
+
+// A header names a few types; more is nobody's client.
+const acceptCharactersMax = 4096;
+
+function answerHealth(route: PathRoute, sources: PathSources): ApiResponse | undefined {
+  const [, root = '', name, ...more] = route.path.split('/');
+  if (!healthPaths.includes(`/${root}`) || more.length > 0) return undefined;
+  const all = { ping: undefined, ...(root === 'livez' ? {} : sources.readiness()) };
+  const excluded = new Set(route.query.getAll('exclude'));
+  const checks = Object.entries(all).filter(([check]) =>
+    name === undefined ? !excluded.has(check) : check === name,
+  );
+  if (name !== undefined && checks.length === 0) return undefined;
+  const isHealthy = checks.every(([, why]) => why === undefined);
+  if (isHealthy && !route.query.has('verbose')) return answerText(200, 'ok');
+  const lines = checks.map(([check, why]) =>
+    why === undefined ? `[+]${check} ok` : `[-]${check} failed: reason withheld`,
+  );
+  const text = `${lines.join('\n')}\n${root} check ${isHealthy ? 'passed' : 'failed'}\n`;
+  return answerText(isHealthy ? 200 : 500, text);
+}

@@ -1,0 +1,143 @@
+// Create: from a decoded object to a stored one. Used by POST, and by PUT and apply of an object
+// that is not there.
+//
+// Order, as kube-apiserver's: identity, field owners, preparation, validation, admission, store.
+
+import type { KubeObject } from '../../../../common/model/kube-object.ts';
+import { toTimestamp } from '../../../../common/runtime/clock.ts';
+import type { KindDefinition } from '../kind.ts';
+import { trackUpdate } from '../apply/managed-fields.ts';
+import { toGeneratedName, validateMetadata } from '../rules/object-rules.ts';
+import { toObjectKey, toResourceName } from './read.ts';
+import { present, toNewborn, toOrdered } from '../schema/shape.ts';
+import { alreadyExists, badRequest, conflict, plainError, timeout } from '../answer/status-error.ts';
+import {
+  absent,
+  askAdmission,
+  refuseInvalid,
+  requireNamespace,
+  toWriteContext,
+  toWritten,
+  writeAttemptsMax,
+  type WriteCall,
+  type WriteTools,
+  type Written,
+} from './write.ts';
+
+// kube-apiserver tries a generated name as often.
+const generatedNamesMax = 8;
+
+/** `isApplied`: managedFields stand already, made by server-side apply. */
+export async function createObject(
+  tools: WriteTools,
+  call: WriteCall,
+  object: KubeObject,
+  isApplied = false,
+): Promise<Written> {
+  checkBirth(call, object);
+  const { name, generateName = '' } = object.metadata;
+  const isGenerated = (name ?? '') === '' && generateName !== '';
+  const namesMax = isGenerated ? generatedNamesMax : 1;
+  let named = name;
+  for (let attempt = 0; attempt < namesMax; attempt += 1) {
+    named = isGenerated ? toGeneratedName(generateName, toSuffix(tools.chance.bytes(5))) : name;
+    const written = await createNamed(tools, { ...call, name: named ?? '' }, object, isApplied);
+    if (written !== 'exists') return written;
+  }
+  throw alreadyExists({ ...toResourceName(call.kind, named ?? ''), isGenerated });
+}
+
+function checkBirth(call: WriteCall, object: KubeObject): void {
+  const { resourceVersion, namespace = '' } = object.metadata;
+  if ((resourceVersion ?? '') !== '') {
+    throw plainError('resourceVersion should not be set on objects to be created');
+  }
+  checkNamespace(call.kind, call.namespace, namespace);
+}
+
+export function checkNamespace(kind: KindDefinition, inPath: string, inBody: string): void {
+  if (!kind.isNamespaced || inBody === '' || inBody === inPath) return;
+  throw badRequest(
+    'the namespace of the provided object does not match the namespace sent on the request',
+  );
+}
+
+// names/generate.go: no vowels and no 0 1 3, so that no word comes out by accident.
+const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
+
+function toSuffix(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => suffixAlphabet[byte % suffixAlphabet.length] ?? 'b').join('');
+}
+
+async function createNamed(
+  tools: WriteTools,
+  call: WriteCall,
+  object: KubeObject,
+  isApplied: boolean,
+): Promise<Written | 'exists'> {
+  const prepared = prepare(tools, call, object, isApplied);
+  const key = toObjectKey(call.kind, call);
+  for (let attempt = 0; attempt < writeAttemptsMax; attempt += 1) {
+    const guard = await requireNamespace(tools, call);
+    refuseInvalid(call.kind, call.name, [
+      ...validateMetadata(prepared, call.kind),
+      ...call.kind.validate(prepared),
+    ]);
+    await askAdmission(tools, call, { operation: 'create', object: prepared, old: undefined });
+    if (call.options.isDryRun) {
+      return tools.desired.get(key) === undefined ? toDryRun(call, prepared) : 'exists';
+    }
+    const stored = toOrdered(call.kind.toStored?.(prepared) ?? prepared);
+    const outcome = await tools.desired.write({
+      key,
+      object: stored,
+      expected: absent,
+      ...present({ guard }),
+    });
+    if (outcome.kind === 'conflict') return 'exists';
+    if (outcome.kind === 'fenced') continue; // the namespace changed: look at it again
+    if (call.kind.toCreateAnswer === undefined) return toWritten(201, outcome.stored);
+    return { status: 201, object: call.kind.toCreateAnswer(outcome.stored.object, prepared) };
+  }
+  throw timeout(`namespace ${call.namespace} keeps changing`);
+}
+
+function prepare(
+  tools: WriteTools,
+  call: WriteCall,
+  object: KubeObject,
+  isApplied: boolean,
+): KubeObject {
+  const { kind } = call;
+  const timestamp = toTimestamp(tools.clock.now());
+  const newborn = toNewborn(kind, object, {
+    name: call.name,
+    namespace: call.namespace,
+    uid: tools.chance.uuid(),
+    timestamp,
+  });
+  const complete = kind.setDefaults?.(newborn) ?? newborn;
+  // Before preparation: what the server allocates belongs to no client.
+  const tracked = isApplied
+    ? complete
+    : trackUpdate({
+        kind,
+        old: undefined,
+        next: complete,
+        manager: call.options.manager,
+        subresource: '',
+        time: timestamp,
+      });
+  const prepared = kind.prepareForCreate?.(tracked, toWriteContext(tools, call)) ?? tracked;
+  return toOrdered(prepared);
+}
+
+function toDryRun(call: WriteCall, prepared: KubeObject): Written {
+  return { status: 201, object: call.kind.toCreateAnswer?.(prepared, prepared) ?? prepared };
+}
+
+/** An update that names the uid of an object which is not there (any more). */
+export function refuseLostUid(call: WriteCall, uid: string): Error {
+  const message = `Precondition failed: UID in precondition: ${uid}, UID in object meta: `;
+  return conflict({ ...toResourceName(call.kind, call.name), message });
+}

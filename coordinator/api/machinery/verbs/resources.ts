@@ -1,0 +1,248 @@
+// Requests on resources: from verb and options to the reads, the watches and the writes, and the
+// way back: warnings, and the form that the client asked for.
+
+import { toTimestamp } from '../../../../common/runtime/clock.ts';
+import type { KubeObject } from '../../../../common/model/kube-object.ts';
+import type { ObjectView } from '../../../desired/store.ts';
+import type { ApiOptions, ApiRequest, ApiResponse } from '../api.ts';
+import {
+  answerObject,
+  encodeAnswer,
+  wantsPretty,
+  withWarnings,
+  type AnswerOptions,
+} from '../answer/answers.ts';
+import { anonymous, authorizeRoute } from '../access/authorizer.ts';
+import { createObject } from './create.ts';
+import { decodeObject, protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
+import { deleteObject } from './delete.ts';
+import type { KindDefinition } from '../kind.ts';
+import { bodyType, negotiate } from '../request/negotiate.ts';
+import {
+  parseDeleteOptions,
+  parseListOptions,
+  parseWriteOptions,
+  type WriteOptions,
+} from '../request/options.ts';
+import { toPatchWish } from '../patch/patch-wish.ts';
+import { isNumbered } from '../protobuf/protobuf-body.ts';
+import { getObject, listObjects, type ReadSource } from './read.ts';
+import type { KindTable, ResourceRoute } from '../request/routes.ts';
+import {
+  internal,
+  methodNotAllowed,
+  unknownResource,
+  unsupportedMediaType,
+} from '../answer/status-error.ts';
+import { updateObject, type Wish } from './update.ts';
+import { createWatchHandler } from '../watch/watches.ts';
+import type { WriteCall, WriteTools, Written } from './write.ts';
+
+export interface ResourceHandler {
+  handle(request: ApiRequest, route: ResourceRoute): Promise<ApiResponse>;
+  /** Ends every watch cleanly. */
+  close(): void;
+}
+
+export function createResourceHandler(options: ApiOptions, kinds: KindTable): ResourceHandler {
+  const { desired, clock, chance, admit } = options;
+  const tools: WriteTools = { kinds, desired, clock, chance, admit };
+  const watches = createWatchHandler(options);
+  const sources = new Map(kinds.all.map((kind) => [kind, toSource(kind, options)]));
+  return {
+    handle: async (request, route) => {
+      const kind = requireKind(request, route);
+      const source = sources.get(kind);
+      if (source === undefined) throw internal(`no view of ${kind.plural}`);
+      const answerOptions = toAnswerOptions(request, route, kind, options);
+      switch (route.verb) {
+        case 'get':
+          return getObject(source, route, answerOptions);
+        case 'list':
+          return listObjects(source, route, parseListOptions(route.query, false), answerOptions);
+        case 'watch':
+          return watches.handle(request, route, source, answerOptions);
+        default:
+          return write({ request, route, kind, tools, options }, answerOptions);
+      }
+    },
+    close: watches.close,
+  };
+}
+
+function toSource(kind: KindDefinition, options: ApiOptions): ReadSource {
+  const { desired } = options;
+  if (kind.storage === 'logged') return { kind, view: desired, barrier: () => desired.barrier() };
+  const view: ObjectView | undefined = options.projections.get(`${kind.group}/${kind.plural}`);
+  if (view === undefined) throw internal(`the projection of ${kind.plural} was not given`);
+  return { kind, view, barrier: () => Promise.resolve(view.revision()) };
+}
+
+/** The kind of the route, when the method is allowed there. Throws 404 or 405. */
+function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition {
+  const kind = route.definition;
+  if (kind === undefined) throw unknownResource();
+  const isAllowed =
+    servedMethods.has(request.method) &&
+    kind.verbs.some((verb) => verb === route.verb) &&
+    (kind.storage === 'logged' || readVerbs.has(route.verb)) &&
+    (route.subresource === '' || statusVerbs.has(route.verb)) &&
+    !isCreateAcrossNamespaces(kind, route);
+  if (!isAllowed) throw methodNotAllowed();
+  return kind;
+}
+
+const servedMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+const readVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
+const statusVerbs: ReadonlySet<string> = new Set(['get', 'update', 'patch']);
+
+/** POST goes to a collection: of a namespace for namespaced kinds, and never to a name. */
+function isCreateAcrossNamespaces(kind: KindDefinition, route: ResourceRoute): boolean {
+  if (route.verb !== 'create') return false;
+  return route.name !== '' || (kind.isNamespaced && route.namespace === '');
+}
+
+function toAnswerOptions(
+  request: ApiRequest,
+  route: ResourceRoute,
+  kind: KindDefinition,
+  options: ApiOptions,
+): AnswerOptions {
+  return {
+    kind,
+    form: negotiate(request.headers['accept']),
+    isPretty: wantsPretty(route.query, request.headers['user-agent']),
+    includeObject: parseListOptions(includeOnly(route.query), false).includeObject,
+    clock: options.clock,
+  };
+}
+
+/** Only the option that every verb reads. */
+function includeOnly(query: URLSearchParams): URLSearchParams {
+  const include = query.get('includeObject');
+  return new URLSearchParams(include === null ? {} : { includeObject: include });
+}
+
+interface WriteRequest {
+  readonly request: ApiRequest;
+  readonly route: ResourceRoute;
+  readonly kind: KindDefinition;
+  readonly tools: WriteTools;
+  readonly options: ApiOptions;
+}
+
+async function write(of: WriteRequest, answer: AnswerOptions): Promise<ApiResponse> {
+  const warnings: string[] = [];
+  const { route } = of;
+  switch (route.verb) {
+    case 'create':
+      return withWarnings(answerWritten(await create(of, warnings), answer), warnings);
+    case 'update':
+      return withWarnings(answerWritten(await put(of, warnings), answer), warnings);
+    case 'patch':
+      return withWarnings(answerWritten(await patch(of, warnings), answer), warnings);
+    case 'delete':
+      return withWarnings(await remove(of, warnings, answer), warnings);
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+function answerWritten(written: Written, answer: AnswerOptions): ApiResponse {
+  return answerObject(written.status, written, answer);
+}
+
+function toCall(of: WriteRequest, options: WriteOptions, warnings: string[]): WriteCall {
+  const { kind, route, request } = of;
+  return {
+    kind,
+    namespace: kind.isNamespaced ? route.namespace : '',
+    name: route.name,
+    subresource: route.subresource,
+    user: request.user ?? anonymous,
+    options,
+    warnings,
+  };
+}
+
+function create(of: WriteRequest, warnings: string[]): Promise<Written> {
+  const options = readOptions(of, 'CreateOptions');
+  const object = decodeBody(of, options, warnings);
+  return createObject(of.tools, toCall(of, options, warnings), object);
+}
+
+function readOptions(
+  of: WriteRequest,
+  kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
+  isApply = false,
+): WriteOptions {
+  const userAgent = of.request.headers['user-agent'];
+  return parseWriteOptions(kind, of.route.query, { userAgent, isApply });
+}
+
+function decodeBody(of: WriteRequest, options: WriteOptions, warnings: string[]): KubeObject {
+  const { validation } = options;
+  const mediaType = requireBodyType(of.request, isNumbered(of.kind.schema));
+  const decoded = decodeObject({ bytes: of.request.body, mediaType, kind: of.kind, validation });
+  warnings.push(...decoded.warnings);
+  return decoded.object;
+}
+
+function requireBodyType(request: ApiRequest, takesProtobuf: boolean): BodyMediaType {
+  const type = bodyType(request.headers['content-type']);
+  const accepted: readonly BodyMediaType[] = takesProtobuf
+    ? [...textMediaTypes, protobufMediaType]
+    : textMediaTypes;
+  const found = accepted.find((each) => each === type);
+  if (found !== undefined) return found;
+  throw unsupportedMediaType(
+    'the body of the request was in an unknown format - ' +
+      `accepted media types include: ${accepted.join(', ')}`,
+  );
+}
+
+const textMediaTypes: readonly BodyMediaType[] = ['application/json', 'application/yaml'];
+
+function put(of: WriteRequest, warnings: string[]): Promise<Written> {
+  const options = readOptions(of, 'UpdateOptions');
+  const object = decodeBody(of, options, warnings);
+  const wish: Wish = {
+    method: 'put',
+    build: () => object,
+    requireCreate: () => requireCreate(of),
+  };
+  return updateObject(of.tools, toCall(of, options, warnings), wish);
+}
+
+/** Creating by PUT or apply needs the right to create, too. */
+function requireCreate(of: WriteRequest): void {
+  const route = { ...of.route, verb: 'create' };
+  authorizeRoute(route, of.request.user ?? anonymous, of.options.authorize);
+}
+
+function patch(of: WriteRequest, warnings: string[]): Promise<Written> {
+  const type = bodyType(of.request.headers['content-type']);
+  const options = readOptions(of, 'PatchOptions', type === 'application/apply-patch+yaml');
+  const call = toCall(of, options, warnings);
+  const time = toTimestamp(of.tools.clock.now());
+  const build = toPatchWish({ call, type, bytes: of.request.body, time });
+  return updateObject(of.tools, call, { ...build, requireCreate: () => requireCreate(of) });
+}
+
+async function remove(
+  of: WriteRequest,
+  warnings: string[],
+  answer: AnswerOptions,
+): Promise<ApiResponse> {
+  const { body } = of.request;
+  // DeleteOptions have a protobuf form whatever the kind is that they delete.
+  const mediaType = body.length > 0 ? requireBodyType(of.request, true) : 'application/json';
+  const options = parseDeleteOptions(body, of.route.query, mediaType);
+  const { isDryRun } = options;
+  const call = toCall(of, { isDryRun, manager: '', validation: 'Warn', force: false }, warnings);
+  const outcome = await deleteObject(of.tools, call, options);
+  if (!('success' in outcome)) return answerWritten(outcome, answer);
+  // A Status has no Table or metadata form.
+  const form = { ...answer.form, as: 'object' } as const;
+  return encodeAnswer(200, outcome.success, { form, isPretty: answer.isPretty });
+}

@@ -1,0 +1,202 @@
+// Update, patch and apply: from the live object and a wish to the next object. One path for PUT,
+// the four kinds of patch, and the status endpoint; they differ in how they build the wish.
+//
+//   U1. A wish that names a resourceVersion replaces exactly that one, or 409.
+//   U2. A wish that names none starts again from the live object when it lost a race.
+//   U3. A wish that changes nothing writes nothing: no new revision, no event.
+
+import type { KubeObject } from '../../../../common/model/kube-object.ts';
+import { toTimestamp } from '../../../../common/runtime/clock.ts';
+import type { StoredObject } from '../../../desired/store.ts';
+import { checkNamespace, createObject, refuseLostUid } from './create.ts';
+import { trackUpdate } from '../apply/managed-fields.ts';
+import { validateMetadata, validateMetadataUpdate } from '../rules/object-rules.ts';
+import { toObjectKey, toResourceName } from './read.ts';
+import {
+  isSameObject,
+  splitStatus,
+  toOrdered,
+  withGeneration,
+  withRestoredMetadata,
+} from '../schema/shape.ts';
+import { badRequest, conflict, notFound } from '../answer/status-error.ts';
+import {
+  askAdmission,
+  refuseInvalid,
+  toWriteContext,
+  toWritten,
+  writeAttemptsMax,
+  type WriteCall,
+  type WriteTools,
+  type Written,
+} from './write.ts';
+
+export interface Wish {
+  readonly method: 'put' | 'patch' | 'apply';
+  /** The whole object as it shall be. `live` is undefined when there is none. */
+  readonly build: (live: KubeObject | undefined) => KubeObject;
+  /** Whether the user may create; asked when the object is missing. Throws 403. */
+  readonly requireCreate: () => void;
+}
+
+export async function updateObject(
+  tools: WriteTools,
+  call: WriteCall,
+  wish: Wish,
+): Promise<Written> {
+  const key = toObjectKey(call.kind, call);
+  for (let attempt = 0; attempt < writeAttemptsMax; attempt += 1) {
+    let live = tools.desired.get(key);
+    if (live === undefined) {
+      await tools.desired.barrier();
+      live = tools.desired.get(key);
+    }
+    const written =
+      live === undefined
+        ? await createMissing(tools, call, wish)
+        : await updateLive(tools, call, { live, wish });
+    if (written !== 'raced') return written;
+  }
+  throw conflict(toResourceName(call.kind, call.name));
+}
+
+async function createMissing(
+  tools: WriteTools,
+  call: WriteCall,
+  wish: Wish,
+): Promise<Written | 'raced'> {
+  const { kind, subresource } = call;
+  const mayCreate =
+    subresource === '' &&
+    kind.verbs.includes('create') &&
+    (wish.method === 'apply' || (wish.method === 'put' && kind.allowsCreateOnUpdate));
+  if (!mayCreate) throw notFound(toResourceName(kind, call.name));
+  const object = wish.build(undefined);
+  const { uid = '', resourceVersion = '' } = object.metadata;
+  if (uid !== '') throw refuseLostUid(call, uid);
+  if (resourceVersion !== '' && resourceVersion !== '0')
+    throw conflict(toResourceName(kind, call.name));
+  wish.requireCreate();
+  checkName(call, object);
+  const { resourceVersion: _none, ...metadata } = object.metadata;
+  return createObject(tools, call, { ...object, metadata }, wish.method === 'apply');
+}
+
+/** A body without a name takes the path's; another name is refused. */
+function checkName(call: WriteCall, object: KubeObject): void {
+  const { name } = object.metadata;
+  if (name !== undefined && name !== '' && name !== call.name) {
+    throw badRequest(
+      `the name of the object (${name}) does not match the name on the URL (${call.name})`,
+    );
+  }
+  if ((name ?? '') === '') {
+    throw badRequest('name must be provided');
+  }
+  checkNamespace(call.kind, call.namespace, object.metadata.namespace ?? '');
+}
+
+interface Attempt {
+  readonly live: StoredObject;
+  readonly wish: Wish;
+}
+
+async function updateLive(
+  tools: WriteTools,
+  call: WriteCall,
+  { live, wish }: Attempt,
+): Promise<Written | 'raced'> {
+  const old = live.object;
+  const wished = wish.build(old);
+  checkName(call, wished);
+  checkIdentity(call, wished, old, wish.method);
+  const next = settle(tools, call, { wished, old, isApplied: wish.method === 'apply' });
+  refuseInvalid(call.kind, call.name, validateAll(call, next, old));
+  if (isSameObject(next, old)) return toWritten(200, live); // U3
+  await askAdmission(tools, call, { operation: 'update', object: next, old });
+  if (call.options.isDryRun) return { status: 200, object: withRevisionOf(next, old) };
+  return store(tools, call, { live, next });
+}
+
+/** U1, and the uid as a precondition of PUT. */
+function checkIdentity(
+  call: WriteCall,
+  wished: KubeObject,
+  old: KubeObject,
+  method: Wish['method'],
+): void {
+  const at = toResourceName(call.kind, call.name);
+  const { uid = '', resourceVersion = '' } = wished.metadata;
+  if (uid !== '' && uid !== old.metadata.uid && method !== 'patch') {
+    const message =
+      `Precondition failed: UID in precondition: ${uid}, ` +
+      `UID in object meta: ${old.metadata.uid ?? ''}`;
+    throw conflict({ ...at, message });
+  }
+  const isUnconditional = resourceVersion === '' || resourceVersion === '0';
+  if (!isUnconditional && resourceVersion !== old.metadata.resourceVersion) throw conflict(at);
+}
+
+function settle(
+  tools: WriteTools,
+  call: WriteCall,
+  {
+    wished,
+    old,
+    isApplied,
+  }: { readonly wished: KubeObject; readonly old: KubeObject; readonly isApplied: boolean },
+): KubeObject {
+  const { kind } = call;
+  const restored = withRestoredMetadata(inNamespace(call, wished), old);
+  const split = splitStatus(kind, restored, old, call.subresource);
+  const complete = kind.setDefaults?.(split) ?? split;
+  const tracked = isApplied
+    ? complete
+    : trackUpdate({
+        kind,
+        old,
+        next: complete,
+        manager: call.options.manager,
+        subresource: call.subresource === 'status' ? 'status' : '',
+        time: toTimestamp(tools.clock.now()),
+      });
+  const prepared = kind.prepareForUpdate?.(tracked, old, toWriteContext(tools, call)) ?? tracked;
+  return toOrdered(withGeneration(kind, prepared, old));
+}
+
+function inNamespace(call: WriteCall, object: KubeObject): KubeObject {
+  if (!call.kind.isNamespaced) return object;
+  return { ...object, metadata: { ...object.metadata, namespace: call.namespace } };
+}
+
+function validateAll(call: WriteCall, next: KubeObject, old: KubeObject) {
+  return [
+    ...validateMetadata(next, call.kind),
+    ...validateMetadataUpdate(next, old),
+    ...call.kind.validate(next),
+    ...(call.kind.validateUpdate?.(next, old) ?? []),
+  ];
+}
+
+function withRevisionOf(next: KubeObject, old: KubeObject): KubeObject {
+  const { resourceVersion } = old.metadata;
+  if (resourceVersion === undefined) return next;
+  return toOrdered({ ...next, metadata: { ...next.metadata, resourceVersion } });
+}
+
+async function store(
+  tools: WriteTools,
+  call: WriteCall,
+  { live, next }: { readonly live: StoredObject; readonly next: KubeObject },
+): Promise<Written | 'raced'> {
+  const object = call.kind.toStored?.(next) ?? next;
+  const isLastFinalizerGone =
+    next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0;
+  const outcome = await tools.desired.write({
+    key: live.key,
+    object: isLastFinalizerGone ? undefined : object,
+    expected: live.revision,
+  });
+  if (outcome.kind !== 'written') return 'raced'; // U2; U1 finds the new version and refuses
+  return isLastFinalizerGone ? { status: 200, object: next } : toWritten(200, outcome.stored);
+}
