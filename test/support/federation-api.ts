@@ -10,11 +10,14 @@ import { authorizeMasters } from '../../coordinator/api/machinery/access/authori
 import { createApi } from '../../coordinator/api/machinery/server.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
+import type { Desired } from '../../coordinator/desired/store.ts';
 import { createProjection } from '../../coordinator/desired/projection.ts';
 import { listenForTest, type HttpsFixture } from './https-fixture.ts';
 
 export interface FederationApi {
   readonly https: HttpsFixture;
+  /** What it serves from, for a test that plays another stage. */
+  readonly desired: Desired;
   close(): Promise<void>;
 }
 
@@ -46,6 +49,7 @@ export async function startFederationApi(): Promise<FederationApi> {
   const https = await listenForTest(api);
   return {
     https,
+    desired,
     close: async () => {
       await https.listener.close();
       await api.close();
