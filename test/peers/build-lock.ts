@@ -1,0 +1,61 @@
+// One builder a folder: a file that holds the builder's process id. That of a builder that is no
+// more does not count.
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Clock } from '../../common/runtime/clock.ts';
+
+// Longer than a cold build of everything, so that waiting is never what fails.
+const waitMs = 90 * 60_000;
+const lookAgainMs = 500;
+
+/** Resolves once the folder is this process's alone, to what gives it back. */
+export async function lockFolder(
+  folder: string,
+  { clock, say }: { readonly clock: Clock; readonly say: (text: string) => void },
+): Promise<() => void> {
+  const path = join(folder, '.building');
+  const startMs = clock.monotonicMs();
+  for (let isTold = false; !take(path); ) {
+    const holder = readHolder(path);
+    if (holder === undefined || !isAlive(holder)) {
+      rmSync(path, { force: true });
+      continue;
+    }
+    if (clock.monotonicMs() - startMs > waitMs)
+      throw new Error(`process ${holder} still builds in ${folder}: end it, or remove ${path}`);
+    if (!isTold) say(`waiting for process ${holder}, which builds in ${folder}`);
+    isTold = true;
+    await wait(lookAgainMs);
+  }
+  return () => rmSync(path, { force: true });
+}
+
+function take(path: string): boolean {
+  try {
+    writeFileSync(path, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function readHolder(path: string): number | undefined {
+  try {
+    const id = Number(readFileSync(path, 'utf8'));
+    return Number.isInteger(id) && id > 0 ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(id: number): boolean {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
