@@ -65,13 +65,19 @@ export class MemoryView implements ObjectView {
     return this.#objects.get(key);
   }
 
-  *list(prefix: string): Generator<StoredObject> {
+  *list(prefix: string, after?: string): Generator<StoredObject> {
     for (const keys of this.#bucketsOf(prefix)) {
-      for (const key of keys.under(prefix)) {
+      for (const key of keys.under(prefix, after)) {
         const stored = this.#objects.get(key as LogKey);
         if (stored !== undefined) yield stored;
       }
     }
+  }
+
+  count(prefix: string, after?: string): number {
+    let count = 0;
+    for (const keys of this.#bucketsOf(prefix)) count += keys.count(prefix, after);
+    return count;
   }
 
   watch(

@@ -46,7 +46,8 @@ export function createProjection(options: ProjectionOptions): Projection {
     revision: () => view.revision(),
     oldestRevision: () => view.oldestRevision(),
     get: (key) => view.get(key),
-    list: (prefix) => view.list(prefix),
+    list: (prefix, after) => view.list(prefix, after),
+    count: (prefix, after) => view.count(prefix, after),
     watch: (prefix, from, onEvents) => view.watch(prefix, from, onEvents),
     reach: (revision, timeoutMs) => view.reach(revision, timeoutMs),
     put: (object) => {

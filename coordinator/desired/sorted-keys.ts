@@ -2,6 +2,9 @@
 // to one chunk instead of the whole: lists are frequent, and a bucket may hold 100,000 keys.
 
 const chunkMax = 512;
+// Keys are printable ASCII: the least text above a key, and one above all that a prefix begins.
+const keyAbove = '\u0000';
+const aboveAll = '\uffff';
 
 /** A sorted set of strings as a list of sorted chunks. */
 export class SortedKeys {
@@ -30,16 +33,34 @@ export class SortedKeys {
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
-  /** Keys that begin with `prefix`, in order. The set must not change during the walk. */
-  *under(prefix: string): Generator<string> {
-    for (let at = this.#chunkFor(prefix); at < this.#chunks.length; at += 1) {
+  /**
+   * Keys that begin with `prefix`, and are above `after` when it is given, in order. The set must
+   * not change during the walk.
+   */
+  *under(prefix: string, after = ''): Generator<string> {
+    const start = after < prefix ? prefix : `${after}${keyAbove}`;
+    for (let at = this.#chunkFor(start); at < this.#chunks.length; at += 1) {
       const chunk = this.#chunks[at] ?? [];
-      for (let index = lowerBound(chunk, prefix); index < chunk.length; index += 1) {
+      for (let index = lowerBound(chunk, start); index < chunk.length; index += 1) {
         const key = chunk[index] ?? '';
         if (!key.startsWith(prefix)) return;
         yield key;
       }
     }
+  }
+
+  /** How many keys under() would give; the work is that of counting chunks. */
+  count(prefix: string, after = ''): number {
+    const start = after < prefix ? prefix : `${after}${keyAbove}`;
+    return Math.max(0, this.#rank(`${prefix}${aboveAll}`) - this.#rank(start));
+  }
+
+  /** How many keys are below `key`. */
+  #rank(key: string): number {
+    const at = this.#chunkFor(key);
+    let below = 0;
+    for (let index = 0; index < at; index += 1) below += this.#chunks[index]?.length ?? 0;
+    return below + lowerBound(this.#chunks[at] ?? [], key);
   }
 
   /** The last chunk whose first key is not above `key`, else the first. */

@@ -83,8 +83,10 @@ export interface ObjectView {
   /** Newest revision that this view has reached. */
   revision(): Revision;
   get(key: LogKey): StoredObject | undefined;
-  /** In key order (bytes). */
-  list(prefix: string): Iterable<StoredObject>;
+  /** In key order (bytes); with `after` only keys above it. The view must not change meanwhile. */
+  list(prefix: string, after?: string): Iterable<StoredObject>;
+  /** How many list() would give, without walking them. */
+  count(prefix: string, after?: string): number;
   /**
    * Events of keys under `prefix` after `from`, in order, called synchronously in batches as
    * they are folded. 'expired' when the window no longer reaches back to `from`.
