@@ -10,6 +10,7 @@ import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
 import type { KubeObject } from '../../../common/model/kube-object.ts';
 import type { Desired, ObjectView } from '../../desired/store.ts';
+import type { Access, Authorize } from './access/access.ts';
 import type { KindDefinition, UserInfo } from './kind.ts';
 
 export interface ApiRequest {
@@ -47,24 +48,7 @@ export interface StreamBody {
   start(sink: BodySink): void;
 }
 
-/** What authorization decides on (SubjectAccessReview's attributes). */
-export interface Attributes {
-  readonly user: UserInfo;
-  readonly verb: string;
-  readonly isResource: boolean;
-  readonly group: string;
-  readonly version: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly path: string;
-}
-
-export type Authorize = (attributes: Attributes) => {
-  readonly allowed: boolean;
-  readonly reason?: string | undefined;
-};
+export type { Attributes, Authorize } from './access/access.ts';
 
 /**
  * Runs before a write is stored, after validation. Throws ApiError to refuse. `object` is
@@ -86,6 +70,8 @@ export interface ApiOptions {
   /** Views of the projected kinds, by `<group>/<plural>` (core group: `/<plural>`). */
   readonly projections: ReadonlyMap<string, ObjectView>;
   readonly authorize: Authorize;
+  /** Reviews and the prevention of escalation ask it; without it they know the authorizer only. */
+  readonly access?: Access;
   readonly version: ApiVersion;
   readonly clock: Clock;
   readonly chance: Chance;

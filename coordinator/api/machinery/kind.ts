@@ -2,9 +2,20 @@
 // tables, discovery) knows none: each served kind is one KindDefinition in ../kinds.
 
 import type { KubeObject } from '../../../common/model/kube-object.ts';
+import type { Access, UserInfo } from './access/access.ts';
 import type { Schema } from './schema/schema.ts';
 
-export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete';
+export type { UserInfo } from './access/access.ts';
+
+export type Verb =
+  | 'create'
+  | 'get'
+  | 'list'
+  | 'watch'
+  | 'update'
+  | 'patch'
+  | 'delete'
+  | 'deletecollection';
 
 export interface FieldError {
   /** Path such as `spec.ports[0].port`. */
@@ -31,12 +42,6 @@ export interface Column {
   readonly cell: (object: KubeObject, nowMs: number) => string | number;
 }
 
-export interface UserInfo {
-  readonly name: string;
-  readonly groups: readonly string[];
-  readonly uid?: string;
-}
-
 /** What hooks may use; they are otherwise pure. */
 export interface WriteContext {
   readonly user: UserInfo;
@@ -44,6 +49,8 @@ export interface WriteContext {
   /** Unpredictable bytes, for tokens. */
   readonly secretBytes: (count: number) => Uint8Array;
   readonly isDryRun: boolean;
+  /** The endpoint written to: empty for the object itself, else `status` or `finalize`. */
+  readonly subresource: string;
   /** Reads another object, e.g. the Service that a policy names. */
   readonly read: (at: {
     readonly group: string;
@@ -53,6 +60,29 @@ export interface WriteContext {
   }) => KubeObject | undefined;
   /** Adds a Warning header to the answer. */
   readonly warn: (text: string) => void;
+}
+
+/** What hooks may use that decide on rights, or that answer what is never stored. */
+export interface AccessContext {
+  readonly user: UserInfo;
+  /** As in the path; empty for cluster-scoped kinds. */
+  readonly namespace: string;
+  /** As in the path; empty for a POST. */
+  readonly name: string;
+  readonly nowMs: number;
+  readonly access: Access;
+  readonly read: WriteContext['read'];
+}
+
+/**
+ * How a kind that has two faces is kept: once, in the form of the other one (events.k8s.io and
+ * core Events). Reads, watches and writes of the kind go through these two.
+ */
+export interface StoredForm {
+  readonly group: string;
+  readonly plural: string;
+  readonly toServed: (stored: KubeObject) => KubeObject;
+  readonly toStored: (served: KubeObject) => KubeObject;
 }
 
 export interface KindDefinition {
@@ -65,10 +95,17 @@ export interface KindDefinition {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly isNamespaced: boolean;
-  /** logged: kept in the desired state. projected: read-only, from a view given to the server. */
-  readonly storage: 'logged' | 'projected';
+  /**
+   * logged: kept in the desired state. projected: read-only, from a view given to the server.
+   * virtual: a question that create answers (answerCreate), never stored.
+   */
+  readonly storage: 'logged' | 'projected' | 'virtual';
   readonly verbs: readonly Verb[];
   readonly hasStatus: boolean;
+  /** `PUT <name>/finalize` writes spec and metadata, as Namespaces have it. */
+  readonly hasFinalize?: boolean;
+  /** Stored under another kind's key and in its form. */
+  readonly storedAs?: StoredForm;
   /** CRD-like kinds refuse strategic merge patches with 415. */
   readonly allowsStrategicMerge: boolean;
   /** PUT and apply of a missing object create it (Service: yes). */
@@ -88,17 +125,27 @@ export interface KindDefinition {
     old: KubeObject,
     context: WriteContext,
   ) => KubeObject;
+  /** Throws ApiError when this user may not write this; before validation. */
+  readonly refuseWrite?: (
+    next: KubeObject,
+    old: KubeObject | undefined,
+    context: AccessContext,
+  ) => void;
+  /** Of virtual kinds: the answer to a create. Throws ApiError. */
+  readonly answerCreate?: (
+    object: KubeObject,
+    context: AccessContext,
+  ) => KubeObject | Promise<KubeObject>;
   readonly validate: (object: KubeObject) => readonly FieldError[];
   readonly validateUpdate?: (next: KubeObject, old: KubeObject) => readonly FieldError[];
   /** The answer to a create, when it carries what is not stored (a JoinToken's token). */
   readonly toCreateAnswer?: (stored: KubeObject, prepared: KubeObject) => KubeObject;
   /** Removes from `prepared` what must not be stored. */
   readonly toStored?: (prepared: KubeObject) => KubeObject;
-  /** Finalizers to add when a delete with this propagation policy arrives. */
-  readonly finalizersForDelete?: (
-    object: KubeObject,
-    propagation: 'Background' | 'Foreground' | 'Orphan',
-  ) => readonly string[];
+  /** False for kinds that nothing can depend on (Events): a delete never waits for dependents. */
+  readonly hasDependents?: boolean;
+  /** What beside finalizers keeps an object that is being deleted, such as spec.finalizers. */
+  readonly holdsDeletion?: (object: KubeObject) => boolean;
   /** Why this object may not be deleted (403), or undefined. */
   readonly forbidDelete?: (object: KubeObject) => string | undefined;
   /** Status returned by delete: the object (Service) or a Status (most CRD-like kinds). */

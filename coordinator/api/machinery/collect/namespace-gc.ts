@@ -11,12 +11,18 @@ import type { Chance } from '../../../../common/runtime/chance.ts';
 import type { Clock } from '../../../../common/runtime/clock.ts';
 import { createLoop } from '../../../../common/runtime/loop.ts';
 import type { Desired, StoredObject, ViewEvent } from '../../../desired/store.ts';
+import { toPlainAccess } from '../access/access.ts';
 import type { KindDefinition } from '../kind.ts';
 import { deleteObject } from '../verbs/delete.ts';
 import { toListPrefix } from '../verbs/read.ts';
 import type { KindTable } from '../request/routes.ts';
 import { ApiError } from '../answer/status-error.ts';
-import { servesNamespaces, toNamespaceKey, type WriteCall, type WriteTools } from '../verbs/write.ts';
+import {
+  servesNamespaces,
+  toNamespaceKey,
+  type WriteCall,
+  type WriteTools,
+} from '../verbs/write.ts';
 
 export interface NamespaceGcOptions {
   readonly kinds: KindTable;
@@ -29,7 +35,8 @@ export interface NamespaceGcOptions {
 export function startNamespaceGc(options: NamespaceGcOptions): { stop(): Promise<void> } {
   const { kinds, desired, clock, chance, log } = options;
   if (!servesNamespaces(kinds)) return { stop: () => Promise.resolve() };
-  const tools: WriteTools = { kinds, desired, clock, chance, admit: undefined };
+  const access = toPlainAccess(() => ({ allowed: true }));
+  const tools: WriteTools = { kinds, desired, clock, chance, admit: undefined, access };
   const loop = createLoop<string>({
     name: 'namespace-gc',
     clock,

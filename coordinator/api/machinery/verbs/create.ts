@@ -10,12 +10,19 @@ import { trackUpdate } from '../apply/managed-fields.ts';
 import { toGeneratedName, validateMetadata } from '../rules/object-rules.ts';
 import { toObjectKey, toResourceName } from './read.ts';
 import { present, toNewborn, toOrdered } from '../schema/shape.ts';
-import { alreadyExists, badRequest, conflict, plainError, timeout } from '../answer/status-error.ts';
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  plainError,
+  timeout,
+} from '../answer/status-error.ts';
 import {
   absent,
   askAdmission,
   refuseInvalid,
   requireNamespace,
+  toAccessContext,
   toWriteContext,
   toWritten,
   writeAttemptsMax,
@@ -41,7 +48,12 @@ export async function createObject(
   let named = name;
   for (let attempt = 0; attempt < namesMax; attempt += 1) {
     named = isGenerated ? toGeneratedName(generateName, toSuffix(tools.chance.bytes(5))) : name;
-    const written = await createNamed(tools, { ...call, name: named ?? '' }, object, isApplied);
+    const written = await createNamed(
+      tools,
+      { ...call, name: named ?? '', askedName: call.name },
+      object,
+      isApplied,
+    );
     if (written !== 'exists') return written;
   }
   throw alreadyExists({ ...toResourceName(call.kind, named ?? ''), isGenerated });
@@ -76,6 +88,7 @@ async function createNamed(
   isApplied: boolean,
 ): Promise<Written | 'exists'> {
   const prepared = prepare(tools, call, object, isApplied);
+  call.kind.refuseWrite?.(prepared, undefined, toAccessContext(tools, call));
   const key = toObjectKey(call.kind, call);
   for (let attempt = 0; attempt < writeAttemptsMax; attempt += 1) {
     const guard = await requireNamespace(tools, call);

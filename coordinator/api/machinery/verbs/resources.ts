@@ -12,6 +12,7 @@ import {
   withWarnings,
   type AnswerOptions,
 } from '../answer/answers.ts';
+import { toPlainAccess } from '../access/access.ts';
 import { anonymous, authorizeRoute } from '../access/authorizer.ts';
 import { createObject } from './create.ts';
 import { decodeObject, protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
@@ -34,6 +35,7 @@ import {
   unknownResource,
   unsupportedMediaType,
 } from '../answer/status-error.ts';
+import { answerReview } from './review.ts';
 import { updateObject, type Wish } from './update.ts';
 import { createWatchHandler } from '../watch/watches.ts';
 import type { WriteCall, WriteTools, Written } from './write.ts';
@@ -46,7 +48,8 @@ export interface ResourceHandler {
 
 export function createResourceHandler(options: ApiOptions, kinds: KindTable): ResourceHandler {
   const { desired, clock, chance, admit } = options;
-  const tools: WriteTools = { kinds, desired, clock, chance, admit };
+  const access = options.access ?? toPlainAccess(options.authorize);
+  const tools: WriteTools = { kinds, desired, clock, chance, admit, access };
   const watches = createWatchHandler(options);
   const sources = new Map(kinds.all.map((kind) => [kind, toSource(kind, options)]));
   return {
@@ -72,7 +75,8 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
 
 function toSource(kind: KindDefinition, options: ApiOptions): ReadSource {
   const { desired } = options;
-  if (kind.storage === 'logged') return { kind, view: desired, barrier: () => desired.barrier() };
+  if (kind.storage !== 'projected')
+    return { kind, view: desired, barrier: () => desired.barrier() };
   const view: ObjectView | undefined = options.projections.get(`${kind.group}/${kind.plural}`);
   if (view === undefined) throw internal(`the projection of ${kind.plural} was not given`);
   return { kind, view, barrier: () => Promise.resolve(view.revision()) };
@@ -85,7 +89,7 @@ function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition 
   const isAllowed =
     servedMethods.has(request.method) &&
     kind.verbs.some((verb) => verb === route.verb) &&
-    (kind.storage === 'logged' || readVerbs.has(route.verb)) &&
+    (kind.storage !== 'projected' || readVerbs.has(route.verb)) &&
     (route.subresource === '' || statusVerbs.has(route.verb)) &&
     !isCreateAcrossNamespaces(kind, route);
   if (!isAllowed) throw methodNotAllowed();
@@ -168,6 +172,9 @@ function toCall(of: WriteRequest, options: WriteOptions, warnings: string[]): Wr
 function create(of: WriteRequest, warnings: string[]): Promise<Written> {
   const options = readOptions(of, 'CreateOptions');
   const object = decodeBody(of, options, warnings);
+  if (of.kind.storage === 'virtual') {
+    return answerReview(of.tools, toCall(of, options, warnings), object);
+  }
   return createObject(of.tools, toCall(of, options, warnings), object);
 }
 

@@ -23,6 +23,7 @@ import { badRequest, conflict, notFound } from '../answer/status-error.ts';
 import {
   askAdmission,
   refuseInvalid,
+  toAccessContext,
   toWriteContext,
   toWritten,
   writeAttemptsMax,
@@ -111,6 +112,7 @@ async function updateLive(
   checkName(call, wished);
   checkIdentity(call, wished, old, wish.method);
   const next = settle(tools, call, { wished, old, isApplied: wish.method === 'apply' });
+  call.kind.refuseWrite?.(next, old, toAccessContext(tools, call));
   refuseInvalid(call.kind, call.name, validateAll(call, next, old));
   if (isSameObject(next, old)) return toWritten(200, live); // U3
   await askAdmission(tools, call, { operation: 'update', object: next, old });
@@ -191,7 +193,9 @@ async function store(
 ): Promise<Written | 'raced'> {
   const object = call.kind.toStored?.(next) ?? next;
   const isLastFinalizerGone =
-    next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0;
+    next.metadata.deletionTimestamp !== undefined &&
+    (next.metadata.finalizers ?? []).length === 0 &&
+    call.kind.holdsDeletion?.(next) !== true;
   const outcome = await tools.desired.write({
     key: live.key,
     object: isLastFinalizerGone ? undefined : object,

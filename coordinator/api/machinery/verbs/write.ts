@@ -6,8 +6,9 @@ import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { Chance } from '../../../../common/runtime/chance.ts';
 import type { Clock } from '../../../../common/runtime/clock.ts';
 import type { Desired, StoredObject } from '../../../desired/store.ts';
+import type { Access } from '../access/access.ts';
 import type { Admit } from '../api.ts';
-import type { FieldError, KindDefinition, UserInfo, WriteContext } from '../kind.ts';
+import type { AccessContext, FieldError, KindDefinition, UserInfo, WriteContext } from '../kind.ts';
 import type { WriteOptions } from '../request/options.ts';
 import type { KindTable } from '../request/routes.ts';
 import { invalid, namespaceTerminating, notFound } from '../answer/status-error.ts';
@@ -18,6 +19,7 @@ export interface WriteTools {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly admit: Admit | undefined;
+  readonly access: Access;
 }
 
 /** One write request, after its options were parsed. */
@@ -26,6 +28,8 @@ export interface WriteCall {
   readonly namespace: string;
   /** As in the path; empty for a POST. */
   readonly name: string;
+  /** What the path said, when `name` was found otherwise since. */
+  readonly askedName?: string;
   readonly subresource: string;
   readonly user: UserInfo;
   readonly options: WriteOptions;
@@ -35,7 +39,7 @@ export interface WriteCall {
 
 /** What a write leaves behind, as its answer shows it. */
 export interface Written {
-  readonly status: 200 | 201;
+  readonly status: 200 | 201 | 202;
   readonly object: KubeObject;
   readonly bytes?: () => Uint8Array;
 }
@@ -55,9 +59,17 @@ export function toWriteContext(tools: WriteTools, call: WriteCall): WriteContext
     nowMs: tools.clock.now(),
     secretBytes: (count) => tools.chance.bytes(count),
     isDryRun: call.options.isDryRun,
+    subresource: call.subresource,
     read: (at) => tools.desired.get(toLogKey(at))?.object,
     warn: (text) => void call.warnings.push(text),
   };
+}
+
+export function toAccessContext(tools: WriteTools, call: WriteCall): AccessContext {
+  const { user, namespace, askedName: name = call.name } = call;
+  const { access } = tools;
+  const { read } = toWriteContext(tools, call);
+  return { user, namespace, name, nowMs: tools.clock.now(), access, read };
 }
 
 export interface Guard {
@@ -106,7 +118,9 @@ export function refuseInvalid(
   name: string,
   errors: readonly FieldError[],
 ): void {
-  if (errors.length > 0) throw invalid({ group: kind.group, kind: kind.kind, name, errors });
+  // Kubernetes validates, and names, the form that it keeps.
+  const group = kind.storedAs?.group ?? kind.group;
+  if (errors.length > 0) throw invalid({ group, kind: kind.kind, name, errors });
 }
 
 /** Asks the admission hook; its warnings reach the client. */

@@ -1,0 +1,128 @@
+// The RBAC authorizer: bindings folded from the log, the rules of each user kept until something
+// changes. A request walks the rules of its own user and nobody else's.
+//
+//   A1. Members of system:masters may do everything, whatever the log says.
+//   A2. A change of a role or binding counts for the next request: no time to live.
+
+import type { ObjectView, WatchHandle } from '../../desired/store.ts';
+import { follow } from '../../desired/store.ts';
+import type {
+  Attributes,
+  Decision,
+  GrantedRules,
+  PolicyRule,
+  UserInfo,
+} from '../machinery/access/access.ts';
+import { BindingIndex, rbacGroup, rbacPrefixes, type BoundRole, type RoleRef } from './bindings.ts';
+import { matchesRule } from './rules.ts';
+
+export interface Rbac {
+  authorize(attributes: Attributes): Decision;
+  rulesFor(user: UserInfo, namespace: string): GrantedRules;
+  rulesOf(role: RoleRef, namespace: string): readonly PolicyRule[] | undefined;
+  close(): void;
+}
+
+export const mastersGroup = 'system:masters';
+
+interface Grant {
+  readonly rule: PolicyRule;
+  readonly bound: BoundRole;
+}
+
+interface Granted {
+  readonly grants: readonly Grant[];
+  /** Of bindings whose role is missing. */
+  readonly faults: readonly string[];
+}
+
+// Users that ask at the same time; beyond them the oldest is looked up again.
+const cachedMax = 4096;
+
+/** Follows `view` until closed. */
+export function createRbac(view: ObjectView): Rbac {
+  const index = new BindingIndex();
+  const cache = new Map<string, Granted>();
+  const handles: readonly WatchHandle[] = rbacPrefixes.map((prefix) =>
+    follow(view, prefix, (event) => {
+      index.fold(event);
+      cache.clear(); // A2
+    }),
+  );
+  const grantedTo = (user: UserInfo, namespace: string): Granted => {
+    const key = `${namespace}\n${user.name}\n${user.groups.join('\n')}`;
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const granted = lookUp(index, user, namespace);
+    const [oldest] = cache.keys();
+    if (cache.size >= cachedMax && oldest !== undefined) cache.delete(oldest);
+    cache.set(key, granted);
+    return granted;
+  };
+  return {
+    authorize: (asked) => authorize(asked, grantedTo),
+    rulesFor: (user, namespace) => {
+      const parts = scopes(namespace).map((scope) => grantedTo(user, scope));
+      return {
+        rules: parts.flatMap(({ grants }) => grants.map(({ rule }) => rule)),
+        error: toAggregate(parts.flatMap(({ faults }) => faults)),
+      };
+    },
+    rulesOf: (role, namespace) => index.rulesOf(role, namespace),
+    close: () => handles.forEach((handle) => handle.cancel()),
+  };
+}
+
+/** Cluster-wide first, as the reasons of kube-apiserver have it. */
+function scopes(namespace: string): readonly string[] {
+  return namespace === '' ? [''] : ['', namespace];
+}
+
+function lookUp(index: BindingIndex, user: UserInfo, namespace: string): Granted {
+  const grants: Grant[] = [];
+  const faults: string[] = [];
+  for (const bound of index.boundTo(user, namespace)) {
+    const { role } = bound.binding;
+    const rules = index.rulesOf(role, namespace);
+    if (rules === undefined) {
+      faults.push(`${role.kind.toLowerCase()}.${rbacGroup} ${JSON.stringify(role.name)} not found`);
+    } else for (const rule of rules) grants.push({ rule, bound });
+  }
+  return { grants, faults };
+}
+
+function authorize(
+  asked: Attributes,
+  grantedTo: (user: UserInfo, namespace: string) => Granted,
+): Decision {
+  if (asked.user.groups.includes(mastersGroup)) return { allowed: true, reason: '' }; // A1
+  const faults: string[] = [];
+  for (const scope of scopes(asked.namespace)) {
+    const granted = grantedTo(asked.user, scope);
+    const grant = granted.grants.find(({ rule }) => matchesRule(rule, asked));
+    if (grant !== undefined) {
+      return { allowed: true, reason: `RBAC: allowed by ${describe(grant.bound)}` };
+    }
+    faults.push(...granted.faults);
+  }
+  const error = toAggregate(faults);
+  return { allowed: false, reason: error === undefined ? '' : `RBAC: ${error}` };
+}
+
+function describe({ binding, subject }: BoundRole): string {
+  const { name, namespace, role } = binding;
+  const kind = namespace === '' ? 'ClusterRoleBinding' : 'RoleBinding';
+  const full = namespace === '' ? name : `${name}/${namespace}`;
+  return (
+    `${kind} ${JSON.stringify(full)} of ${role.kind} ${JSON.stringify(role.name)} ` +
+    `to ${subject.text}`
+  );
+}
+
+/** Several faults as Go joins them: each once, in brackets. */
+function toAggregate(faults: readonly string[]): string | undefined {
+  const distinct = [...new Set(faults)];
+  const [only] = distinct;
+  if (only === undefined) return undefined;
+  return distinct.length === 1 ? only : `[${distinct.join(', ')}]`;
+}

@@ -1,0 +1,147 @@
+// Rules of roles: what one matches, whether some cover others, and how Kubernetes prints them. Pure.
+//
+// Input: rules as they stand in Role and ClusterRole objects. Output: decisions and texts.
+// Source: the semantics of kube-apiserver's RBAC (wildcards, subresources, names, paths).
+
+import type { Json, JsonObject } from '../../../common/model/kube-object.ts';
+import type { Attributes, PolicyRule } from '../machinery/access/access.ts';
+import { isRecord, ownList } from '../machinery/schema/json-value.ts';
+
+const all = '*';
+
+/** The rules under `field` of a role; members that are missing are empty. */
+export function readRules(role: JsonObject, field = 'rules'): readonly PolicyRule[] {
+  return ownList(role, field).flatMap((rule) => (isRecord(rule) ? [readRule(rule)] : []));
+}
+
+function readRule(rule: JsonObject): PolicyRule {
+  return {
+    verbs: texts(ownList(rule, 'verbs')),
+    apiGroups: texts(ownList(rule, 'apiGroups')),
+    resources: texts(ownList(rule, 'resources')),
+    resourceNames: texts(ownList(rule, 'resourceNames')),
+    nonResourceURLs: texts(ownList(rule, 'nonResourceURLs')),
+  };
+}
+
+function texts(values: readonly Json[]): readonly string[] {
+  return values.map(String);
+}
+
+/** Whether the rule grants what is asked. */
+export function matchesRule(rule: PolicyRule, asked: Attributes): boolean {
+  if (!holds(rule.verbs, asked.verb)) return false;
+  if (!asked.isResource) {
+    return rule.nonResourceURLs.some((url) => url === all || coversPath(url, asked.path));
+  }
+  return (
+    holds(rule.apiGroups, asked.group) &&
+    matchesResource(rule.resources, asked) &&
+    (rule.resourceNames.length === 0 || rule.resourceNames.includes(asked.name))
+  );
+}
+
+function holds(values: readonly string[], value: string): boolean {
+  return values.includes(value) || values.includes(all);
+}
+
+function matchesResource(resources: readonly string[], asked: Attributes): boolean {
+  const { resource, subresource } = asked;
+  if (subresource === '') return holds(resources, resource);
+  return holds(resources, `${resource}/${subresource}`) || resources.includes(`*/${subresource}`);
+}
+
+function coversPath(owned: string, path: string): boolean {
+  return owned === path || (owned.endsWith(all) && path.startsWith(owned.replace(/\*+$/, '')));
+}
+
+/** The rights of `wanted` that `owned` does not hold, one verb, resource and name each. */
+export function findMissing(
+  owned: readonly PolicyRule[],
+  wanted: readonly PolicyRule[],
+): readonly PolicyRule[] {
+  return wanted
+    .flatMap(breakDown)
+    .filter((single) => !owned.some((rule) => coversSingle(rule, single)));
+}
+
+const nothing: PolicyRule = {
+  verbs: [],
+  apiGroups: [],
+  resources: [],
+  resourceNames: [],
+  nonResourceURLs: [],
+};
+
+function breakDown(rule: PolicyRule): readonly PolicyRule[] {
+  const names = rule.resourceNames.length === 0 ? [undefined] : rule.resourceNames;
+  const resources = rule.apiGroups.flatMap((group) =>
+    rule.resources.flatMap((resource) =>
+      rule.verbs.flatMap((verb) =>
+        names.map((name) => ({
+          ...nothing,
+          apiGroups: [group],
+          resources: [resource],
+          verbs: [verb],
+          resourceNames: name === undefined ? [] : [name],
+        })),
+      ),
+    ),
+  );
+  const paths = rule.nonResourceURLs.flatMap((url) =>
+    rule.verbs.map((verb) => ({ ...nothing, nonResourceURLs: [url], verbs: [verb] })),
+  );
+  return [...resources, ...paths];
+}
+
+function coversSingle(owned: PolicyRule, single: PolicyRule): boolean {
+  const namesFit =
+    owned.resourceNames.length === 0 ||
+    (single.resourceNames.length > 0 &&
+      single.resourceNames.every((name) => owned.resourceNames.includes(name)));
+  return (
+    namesFit &&
+    single.verbs.every((verb) => holds(owned.verbs, verb)) &&
+    single.apiGroups.every((group) => holds(owned.apiGroups, group)) &&
+    single.resources.every((resource) => coversResource(owned.resources, resource)) &&
+    single.nonResourceURLs.every((path) =>
+      owned.nonResourceURLs.some((url) => coversPath(url, path)),
+    )
+  );
+}
+
+function coversResource(owned: readonly string[], resource: string): boolean {
+  if (holds(owned, resource)) return true;
+  const slash = resource.indexOf('/');
+  return slash >= 0 && owned.includes(`*/${resource.slice(slash + 1)}`);
+}
+
+/** Missing rights as lines, verbs of one resource together, sorted. */
+export function describeRules(rules: readonly PolicyRule[]): readonly string[] {
+  const merged = new Map<string, PolicyRule>();
+  for (const rule of rules) {
+    const { verbs, ...rest } = rule;
+    // Only resources are gathered; paths stand for themselves.
+    const key = JSON.stringify(rule.nonResourceURLs.length > 0 ? rule : rest);
+    const before = merged.get(key);
+    merged.set(key, before === undefined ? rule : { ...rest, verbs: [...before.verbs, ...verbs] });
+  }
+  return [...new Set([...merged.values()].map(describeRule))].sort();
+}
+
+function describeRule(rule: PolicyRule): string {
+  const parts = [
+    ['APIGroups', rule.apiGroups],
+    ['Resources', rule.resources],
+    ['NonResourceURLs', rule.nonResourceURLs],
+    ['ResourceNames', rule.resourceNames],
+    ['Verbs', rule.verbs],
+  ] as const;
+  const given = parts.filter(([, values]) => values.length > 0);
+  return `{${given.map(([name, values]) => `${name}:${quoteList(values)}`).join(', ')}}`;
+}
+
+/** Go's %q of a list of strings. */
+export function quoteList(values: readonly string[]): string {
+  return `[${values.map((value) => JSON.stringify(value)).join(' ')}]`;
+}
