@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { systemClock as clock } from '../../common/runtime/clock.ts';
 import { lockFolder } from './build-lock.ts';
 import {
+  isOurs,
   peerFile,
   peersCacheFolder,
   peersFolder,
