@@ -189,7 +189,7 @@ const routes: readonly (readonly [string, string, number])[] = [
   ['HEAD', gadgets, 405],
   ['OPTIONS', gadgets, 405],
   ['POST', '/api/v1/gadgets', 405],
-  ['DELETE', gadgets, 405],
+  ['DELETE', '/api/v1/gadgets', 405],
   ['POST', '/apis/test.dev/v1/namespaces/default/shadows', 405],
   ['DELETE', '/apis/test.dev/v1/namespaces/default/shadows/x', 405],
   ['GET', '/apis/test.dev/v1/namespaces/default/shadows', 200],

@@ -8,6 +8,7 @@ const context: WriteContext = {
   nowMs: 0,
   secretBytes: () => new Uint8Array(),
   isDryRun: false,
+  subresource: '',
   read: () => undefined,
   warn: () => undefined,
 };
@@ -29,7 +30,10 @@ test('I2 a Service put back whole keeps the finalizer that its shards need', (t)
 });
 
 test('a Service that is going may lose its last finalizer', (t) => {
-  const going = { ...old, metadata: { ...old.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+  const going = {
+    ...old,
+    metadata: { ...old.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+  };
   const next = serviceKind({ federation: true }).prepareForUpdate?.(service(), going, context);
   t.deepEqual(next?.metadata.finalizers ?? [], []);
 });

@@ -72,7 +72,7 @@ function kindOf(
     categories: [],
     isNamespaced: true,
     storage: 'logged',
-    verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
+    verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
     hasStatus: false,
     allowsStrategicMerge: false,
     allowsCreateOnUpdate: false,
@@ -135,10 +135,6 @@ export const gadgetKind = kindOf({
   allowsStrategicMerge: true,
   allowsCreateOnUpdate: true,
   deleteAnswer: 'object',
-  finalizersForDelete: (_gadget, propagation) => {
-    if (propagation === 'Background') return [];
-    return [propagation === 'Orphan' ? 'orphan' : 'foregroundDeletion'];
-  },
   schema: schemaOf('Gadget', { spec: object('GadgetSpec', { colour: text('Colour.') }) }),
 });
 

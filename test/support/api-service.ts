@@ -55,6 +55,7 @@ export function contextAt(nowMs: number): WriteContext & { readonly warnings: st
     nowMs,
     secretBytes: (count) => new Uint8Array(count).fill(7),
     isDryRun: false,
+    subresource: '',
     read: () => undefined,
     warn: (text) => void warnings.push(text),
     warnings,

@@ -2,7 +2,16 @@
 
 import type { KindDefinition, Verb } from '../machinery/kind.ts';
 
-const writable: readonly Verb[] = ['create', 'get', 'list', 'watch', 'update', 'patch', 'delete'];
+const writable: readonly Verb[] = [
+  'create',
+  'get',
+  'list',
+  'watch',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
+];
 
 /** What a kind says itself; the rest has defaults. */
 export type OwnPart = Pick<

@@ -2,7 +2,7 @@
 
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { invalidValue } from '../machinery/rules/field-errors.ts';
-import { ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
+import { ownList, ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
 import { objectSchema } from './common-schema.ts';
@@ -11,6 +11,9 @@ import { loggedKind } from './definition.ts';
 import { keyedList, struct, text, texts, time } from './schema-parts.ts';
 
 export const namespaceNameLabel = 'kubernetes.io/metadata.name';
+
+/** Who empties the namespace: our collector, under the name that clients know. */
+const ours = 'kubernetes';
 
 /** Namespaces that every client counts on. */
 const protectedNames: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
@@ -58,6 +61,9 @@ export const namespaceKind: KindDefinition = loggedKind({
   shortNames: ['ns'],
   isNamespaced: false,
   hasStatus: true,
+  hasFinalize: true,
+  // All namespaces at once is nothing that Kubernetes offers to delete.
+  verbs: ['create', 'get', 'list', 'watch', 'update', 'patch', 'delete'],
   deleteAnswer: 'object',
   description: 'A scope for names: objects of two namespaces may have the same name.',
   schema: objectSchema(
@@ -68,12 +74,20 @@ export const namespaceKind: KindDefinition = loggedKind({
   ),
   columns: [nameColumn, column('Status', 'Active or Terminating.', phaseOf), ageColumn],
   fieldSelectors: { 'status.phase': (namespace) => phaseOf(toJsonObject(namespace)) },
+  setDefaults: withNameLabel,
   prepareForCreate: (namespace) => ({
     ...withNameLabel(namespace),
-    spec: { finalizers: ['kubernetes'] },
+    spec: { finalizers: withOurs(finalizersOf(namespace)) },
     status: { phase: 'Active' },
   }),
-  prepareForUpdate: withNameLabel,
+  prepareForUpdate: (next, old, { subresource }) => {
+    const labelled = withNameLabel(next);
+    // Only `finalize` says who must still finish.
+    if (subresource === 'finalize') return labelled;
+    const { spec: _next, ...rest } = labelled;
+    return { ...rest, ...(old.spec === undefined ? {} : { spec: old.spec }) };
+  },
+  holdsDeletion: (namespace) => finalizersOf(namespace).length > 0,
   validate: ({ metadata }) => {
     const wrong = metadata.name === '' ? undefined : checkLabel1123(metadata.name);
     return wrong === undefined ? [] : [invalidValue('metadata.name', metadata.name, wrong)];
@@ -81,6 +95,15 @@ export const namespaceKind: KindDefinition = loggedKind({
   forbidDelete: ({ metadata }) =>
     protectedNames.has(metadata.name) ? 'this namespace may not be deleted' : undefined,
 });
+
+/** spec.finalizers: who must finish before the namespace can go. */
+function finalizersOf(namespace: KubeObject): readonly string[] {
+  return ownList(ownRecord(toJsonObject(namespace), 'spec'), 'finalizers').map(String);
+}
+
+function withOurs(finalizers: readonly string[]): readonly string[] {
+  return finalizers.includes(ours) ? finalizers : [...finalizers, ours];
+}
 
 function phaseOf(namespace: JsonObject): string {
   return ownText(ownRecord(namespace, 'status'), 'phase');

@@ -70,10 +70,6 @@ export function serviceKind(options: ServiceKindOptions): KindDefinition {
     },
     validate: (service) => validateService(toJsonObject(service)),
     validateUpdate: (next, old) => validateServiceUpdate(toJsonObject(next), toJsonObject(old)),
-    finalizersForDelete: (_service, propagation) => {
-      if (propagation === 'Orphan') return ['orphan'];
-      return propagation === 'Foreground' ? ['foregroundDeletion'] : [];
-    },
   });
 }
 

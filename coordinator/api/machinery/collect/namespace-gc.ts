@@ -15,6 +15,7 @@ import { toPlainAccess } from '../access/access.ts';
 import type { KindDefinition } from '../kind.ts';
 import { deleteObject } from '../verbs/delete.ts';
 import { toListPrefix } from '../verbs/read.ts';
+import { toDeleteOptions } from '../request/delete-options.ts';
 import type { KindTable } from '../request/routes.ts';
 import { ApiError } from '../answer/status-error.ts';
 import {
@@ -117,14 +118,8 @@ async function deleteHeld(
     options: { isDryRun: false, manager: '', validation: 'Ignore', force: false },
     warnings: [],
   };
-  const options = {
-    isDryRun: false,
-    propagation: 'Background',
-    uid: undefined,
-    resourceVersion: undefined,
-  } as const;
   try {
-    await deleteObject(tools, call, options);
+    await deleteObject(tools, call, toDeleteOptions(held.object.metadata.uid));
   } catch (error) {
     if (!(error instanceof ApiError) || error.status.code !== 404) throw error;
   }

@@ -111,10 +111,25 @@ function toAggregatedResource(kind: KindDefinition): object {
     verbs: sortedVerbs(kind.verbs),
     ...(kind.shortNames.length === 0 ? {} : { shortNames: kind.shortNames }),
     ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
-    ...(servesStatus(kind)
-      ? { subresources: [{ subresource: 'status', responseKind, verbs: statusVerbs(kind) }] }
-      : {}),
+    ...withSubresources(kind),
   };
+}
+
+function withSubresources(kind: KindDefinition): object {
+  const responseKind = { group: kind.group, version: kind.version, kind: kind.kind };
+  const all = subresourcesOf(kind).map((each) => ({
+    subresource: each.name,
+    responseKind,
+    verbs: each.verbs,
+  }));
+  return all.length === 0 ? {} : { subresources: all };
+}
+
+function subresourcesOf(kind: KindDefinition) {
+  return [
+    ...(kind.hasFinalize === true ? [{ name: 'finalize', verbs: ['update'] as const }] : []),
+    ...(servesStatus(kind) ? [{ name: 'status', verbs: statusVerbs(kind) }] : []),
+  ];
 }
 
 function toLegacyDocuments(
@@ -169,15 +184,14 @@ function toLegacyResources(kind: KindDefinition): readonly object[] {
       .digest('base64')
       .slice(0, 12),
   };
-  if (!servesStatus(kind)) return [resource];
-  const status = {
-    name: `${kind.plural}/status`,
+  const subresources = subresourcesOf(kind).map(({ name, verbs }) => ({
+    name: `${kind.plural}/${name}`,
     singularName: '',
     namespaced: kind.isNamespaced,
     kind: kind.kind,
-    verbs: statusVerbs(kind),
-  };
-  return [resource, status];
+    verbs,
+  }));
+  return [resource, ...subresources];
 }
 
 function sortedVerbs(verbs: readonly Verb[]): readonly Verb[] {

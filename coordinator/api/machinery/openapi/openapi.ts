@@ -85,10 +85,15 @@ function toPaths(kind: KindDefinition): readonly (readonly [string, JsonObject])
     const path = `${scope}/${kind.plural}/{name}/status`;
     paths.push([path, toPathItem(kind, status, [...namespace, name])]);
   }
+  if (kind.hasFinalize === true) {
+    const finalize = { verbs: ['update'] as const, isCollection: false };
+    const path = `${scope}/${kind.plural}/{name}/finalize`;
+    paths.push([path, toPathItem(kind, finalize, [...namespace, name])]);
+  }
   return paths;
 }
 
-type PathVerb = Exclude<Verb, 'watch'>;
+type PathVerb = Exclude<Verb, 'watch' | 'deletecollection'>;
 
 interface PathUse {
   readonly verbs: readonly PathVerb[];
@@ -110,12 +115,17 @@ function toPathItem(
   parameters: readonly JsonObject[],
 ): JsonObject {
   const operations = use.verbs
-    .filter((verb) => kind.verbs.includes(verb))
+    .filter((verb) => kind.verbs.includes(toServedVerb(verb, use)))
     .map((verb): [string, Json] => [methods[verb], toOperation(kind, verb, use.isCollection)]);
   return {
     ...Object.fromEntries(operations),
     parameters: [...parameters, queryParameter('pretty', 'string', 'True indents the answer.')],
   };
+}
+
+/** DELETE of a collection is a verb of its own. */
+function toServedVerb(verb: PathVerb, { isCollection }: PathUse): Verb {
+  return verb === 'delete' && isCollection ? 'deletecollection' : verb;
 }
 
 const actions: Readonly<Record<PathVerb, string>> = {

@@ -1,9 +1,7 @@
 // Query and body options of requests: parsed and refused as meta.k8s.io's own validation does.
 // Pure. Unknown parameters are ignored, as Kubernetes does.
 
-import { protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
 import type { FieldError } from '../kind.ts';
-import { readProtobufDeleteOptions } from '../protobuf/protobuf-delete-options.ts';
 import { badRequest, invalid } from '../answer/status-error.ts';
 import type { IncludeObject } from '../answer/table.ts';
 import { isTrue } from './routes.ts';
@@ -18,12 +16,7 @@ export interface WriteOptions {
   readonly force: boolean;
 }
 
-type OptionsKind =
-  | 'CreateOptions'
-  | 'UpdateOptions'
-  | 'PatchOptions'
-  | 'DeleteOptions'
-  | 'ListOptions';
+type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'ListOptions';
 
 export function parseWriteOptions(
   kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
@@ -86,12 +79,16 @@ function checkValidation(text: string): FieldError[] {
   return [unsupported('fieldValidation', JSON.stringify(text), ['', 'Ignore', 'Strict', 'Warn'])];
 }
 
-function checkDryRun(values: readonly string[]): FieldError[] {
+export function checkDryRun(values: readonly string[]): FieldError[] {
   if (values.every((value) => value === 'All')) return [];
   return [unsupported('dryRun', JSON.stringify(values), ['All'])];
 }
 
-function unsupported(field: string, value: string, supported: readonly string[]): FieldError {
+export function unsupported(
+  field: string,
+  value: string,
+  supported: readonly string[],
+): FieldError {
   const list = supported.map((each) => JSON.stringify(each)).join(', ');
   const message = `Unsupported value: ${value}: supported values: ${list}`;
   return { field, reason: 'FieldValueNotSupported', message };
@@ -103,108 +100,6 @@ function forbidden(field: string, why: string): FieldError {
 
 function refuse(kind: OptionsKind, errors: readonly FieldError[]): void {
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind, name: '', errors });
-}
-
-export interface DeleteOptions {
-  readonly isDryRun: boolean;
-  readonly propagation: 'Background' | 'Foreground' | 'Orphan';
-  readonly uid: string | undefined;
-  readonly resourceVersion: string | undefined;
-}
-
-/** Options of a delete: from the body when there is one, else from the query. */
-export function parseDeleteOptions(
-  body: Uint8Array,
-  query: URLSearchParams,
-  mediaType: BodyMediaType,
-): DeleteOptions {
-  const given = body.length > 0 ? readDeleteBody(body, mediaType) : queryDeleteOptions(query);
-  const errors = checkDryRun(given.dryRun);
-  const { propagation, orphan } = given;
-  if (propagation !== undefined && orphan !== undefined) {
-    errors.push({
-      field: 'propagationPolicy',
-      reason: 'FieldValueInvalid',
-      message:
-        `Invalid value: ${JSON.stringify(propagation)}: ` +
-        'orphanDependents and deletionPropagation cannot be both set',
-    });
-  }
-  const policy = propagation ?? (orphan === true ? 'Orphan' : 'Background');
-  if (policy !== 'Background' && policy !== 'Foreground' && policy !== 'Orphan') {
-    const supported = ['Foreground', 'Background', 'Orphan', 'nil'];
-    errors.push(unsupported('propagationPolicy', JSON.stringify(policy), supported));
-    throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions', name: '', errors });
-  }
-  refuse('DeleteOptions', errors);
-  return {
-    isDryRun: given.dryRun.length > 0,
-    propagation: policy,
-    uid: given.uid,
-    resourceVersion: given.resourceVersion,
-  };
-}
-
-interface GivenDelete {
-  readonly dryRun: readonly string[];
-  readonly propagation: string | undefined;
-  readonly orphan: boolean | undefined;
-  readonly uid: string | undefined;
-  readonly resourceVersion: string | undefined;
-}
-
-function queryDeleteOptions(query: URLSearchParams): GivenDelete {
-  const orphan = query.get('orphanDependents');
-  return {
-    dryRun: query.getAll('dryRun'),
-    propagation: query.get('propagationPolicy') ?? undefined,
-    orphan: orphan === null ? undefined : isTrue(orphan),
-    uid: undefined,
-    resourceVersion: undefined,
-  };
-}
-
-function readDeleteBody(body: Uint8Array, mediaType: BodyMediaType): GivenDelete {
-  const options =
-    mediaType === protobufMediaType ? readProtobufDeleteOptions(body) : parseObject(body);
-  const kind = options['kind'];
-  if (kind !== undefined && kind !== 'DeleteOptions') {
-    const version = textOf(options['apiVersion']) ?? '';
-    throw badRequest(
-      `${String(kind)} in version "${version}" cannot be handled as a DeleteOptions`,
-    );
-  }
-  const preconditions = asRecord(options['preconditions']);
-  const dryRun = options['dryRun'];
-  return {
-    dryRun: Array.isArray(dryRun) ? dryRun.map(String) : [],
-    propagation: textOf(options['propagationPolicy']),
-    orphan:
-      typeof options['orphanDependents'] === 'boolean' ? options['orphanDependents'] : undefined,
-    uid: textOf(preconditions['uid']),
-    resourceVersion: textOf(preconditions['resourceVersion']),
-  };
-}
-
-function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return asRecord(value);
-  } catch {
-    // Answered below: the client learns the same from either fault.
-  }
-  throw badRequest('the object provided is unrecognized (must be of type DeleteOptions)');
-}
-
-function asRecord(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value))
-    : {};
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }
 
 export interface ListOptions {

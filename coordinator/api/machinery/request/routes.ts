@@ -172,5 +172,6 @@ function findDefinition(
   // A named object of a namespaced kind exists only below its namespace.
   if (definition.isNamespaced && scope.namespace === '' && scope.name !== '') return undefined;
   if (scope.subresource === '') return definition;
+  if (scope.subresource === 'finalize' && definition.hasFinalize === true) return definition;
   return scope.subresource === 'status' && servesStatus(definition) ? definition : undefined;
 }

@@ -8,6 +8,7 @@ import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { ObjectView, StoredObject } from '../../../desired/store.ts';
 import type { ApiResponse } from '../api.ts';
 import { answerList, answerObject, type AnswerOptions } from '../answer/answers.ts';
+import type { ListMeta } from '../answer/table.ts';
 import { formatContinue, parseContinue } from '../request/continue-token.ts';
 import type { KindDefinition } from '../kind.ts';
 import { parseResourceVersion, type ListOptions } from '../request/options.ts';
@@ -67,8 +68,18 @@ export async function listObjects(
   list: ListOptions,
   options: AnswerOptions,
 ): Promise<ApiResponse> {
+  const { items, meta } = await readPage(source, route.namespace, list);
+  return answerList(items, meta, options);
+}
+
+/** One page of a list, or all of it, with the metadata that the list carries. */
+export async function readPage(
+  source: ReadSource,
+  namespace: string,
+  list: ListOptions,
+): Promise<{ readonly items: readonly StoredObject[]; readonly meta: ListMeta }> {
   const matches = toMatcher(source.kind, list);
-  const prefix = toListPrefix(source.kind, route.namespace);
+  const prefix = toListPrefix(source.kind, namespace);
   const page = await choosePage(source, list, prefix);
   const all =
     matches === undefined ? page.items : page.items.filter(({ object }) => matches(object));
@@ -76,13 +87,13 @@ export async function listObjects(
   const last = items.at(-1);
   const remaining = all.length - items.length;
   if (remaining === 0 || last === undefined) {
-    return answerList(items, { resourceVersion: String(page.revision) }, options);
+    return { items, meta: { resourceVersion: String(page.revision) } };
   }
   const token = formatContinue({ revision: page.revision, afterKey: last.key });
   // Kubernetes gives no count with a selector, where it would have to read everything.
   const counted = matches === undefined ? { remainingItemCount: remaining } : {};
   const meta = { resourceVersion: String(page.revision), continue: token, ...counted };
-  return answerList(items, meta, options);
+  return { items, meta };
 }
 
 interface Page {

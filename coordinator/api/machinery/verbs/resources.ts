@@ -3,9 +3,10 @@
 
 import { toTimestamp } from '../../../../common/runtime/clock.ts';
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
-import type { ObjectView } from '../../../desired/store.ts';
+import type { Desired, ObjectView } from '../../../desired/store.ts';
 import type { ApiOptions, ApiRequest, ApiResponse } from '../api.ts';
 import {
+  answerList,
   answerObject,
   encodeAnswer,
   wantsPretty,
@@ -17,14 +18,11 @@ import { anonymous, authorizeRoute } from '../access/authorizer.ts';
 import { createObject } from './create.ts';
 import { decodeObject, protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
 import { deleteObject } from './delete.ts';
+import { deleteCollection } from './delete-collection.ts';
 import type { KindDefinition } from '../kind.ts';
 import { bodyType, negotiate } from '../request/negotiate.ts';
-import {
-  parseDeleteOptions,
-  parseListOptions,
-  parseWriteOptions,
-  type WriteOptions,
-} from '../request/options.ts';
+import { parseDeleteOptions, type DeleteOptions } from '../request/delete-options.ts';
+import { parseListOptions, parseWriteOptions, type WriteOptions } from '../request/options.ts';
 import { toPatchWish } from '../patch/patch-wish.ts';
 import { isNumbered } from '../protobuf/protobuf-body.ts';
 import { getObject, listObjects, type ReadSource } from './read.ts';
@@ -37,6 +35,7 @@ import {
 } from '../answer/status-error.ts';
 import { answerReview } from './review.ts';
 import { updateObject, type Wish } from './update.ts';
+import { toServedDesired } from './stored-form.ts';
 import { createWatchHandler } from '../watch/watches.ts';
 import type { WriteCall, WriteTools, Written } from './write.ts';
 
@@ -49,7 +48,7 @@ export interface ResourceHandler {
 export function createResourceHandler(options: ApiOptions, kinds: KindTable): ResourceHandler {
   const { desired, clock, chance, admit } = options;
   const access = options.access ?? toPlainAccess(options.authorize);
-  const tools: WriteTools = { kinds, desired, clock, chance, admit, access };
+  const shared: WriteTools = { kinds, desired, clock, chance, admit, access };
   const watches = createWatchHandler(options);
   const sources = new Map(kinds.all.map((kind) => [kind, toSource(kind, options)]));
   return {
@@ -58,6 +57,7 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
       const source = sources.get(kind);
       if (source === undefined) throw internal(`no view of ${kind.plural}`);
       const answerOptions = toAnswerOptions(request, route, kind, options);
+      const tools = { ...shared, desired: source.desired };
       switch (route.verb) {
         case 'get':
           return getObject(source, route, answerOptions);
@@ -66,20 +66,27 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
         case 'watch':
           return watches.handle(request, route, source, answerOptions);
         default:
-          return write({ request, route, kind, tools, options }, answerOptions);
+          return write({ request, route, kind, source, tools, options }, answerOptions);
       }
     },
     close: watches.close,
   };
 }
 
-function toSource(kind: KindDefinition, options: ApiOptions): ReadSource {
+interface Source extends ReadSource {
+  /** What writes go to: the log, as the kind shows it. */
+  readonly desired: Desired;
+}
+
+function toSource(kind: KindDefinition, options: ApiOptions): Source {
   const { desired } = options;
-  if (kind.storage !== 'projected')
-    return { kind, view: desired, barrier: () => desired.barrier() };
+  if (kind.storage !== 'projected') {
+    const served = toServedDesired(desired, kind);
+    return { kind, view: served, desired: served, barrier: () => desired.barrier() };
+  }
   const view: ObjectView | undefined = options.projections.get(`${kind.group}/${kind.plural}`);
   if (view === undefined) throw internal(`the projection of ${kind.plural} was not given`);
-  return { kind, view, barrier: () => Promise.resolve(view.revision()) };
+  return { kind, view, desired, barrier: () => Promise.resolve(view.revision()) };
 }
 
 /** The kind of the route, when the method is allowed there. Throws 404 or 405. */
@@ -90,8 +97,8 @@ function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition 
     servedMethods.has(request.method) &&
     kind.verbs.some((verb) => verb === route.verb) &&
     (kind.storage !== 'projected' || readVerbs.has(route.verb)) &&
-    (route.subresource === '' || statusVerbs.has(route.verb)) &&
-    !isCreateAcrossNamespaces(kind, route);
+    isSubresourceVerb(route) &&
+    !isWriteAcrossNamespaces(kind, route);
   if (!isAllowed) throw methodNotAllowed();
   return kind;
 }
@@ -100,8 +107,14 @@ const servedMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH
 const readVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
 const statusVerbs: ReadonlySet<string> = new Set(['get', 'update', 'patch']);
 
+function isSubresourceVerb({ subresource, verb }: ResourceRoute): boolean {
+  if (subresource === '') return true;
+  return subresource === 'finalize' ? verb === 'update' : statusVerbs.has(verb);
+}
+
 /** POST goes to a collection: of a namespace for namespaced kinds, and never to a name. */
-function isCreateAcrossNamespaces(kind: KindDefinition, route: ResourceRoute): boolean {
+function isWriteAcrossNamespaces(kind: KindDefinition, route: ResourceRoute): boolean {
+  if (route.verb === 'deletecollection') return kind.isNamespaced && route.namespace === '';
   if (route.verb !== 'create') return false;
   return route.name !== '' || (kind.isNamespaced && route.namespace === '');
 }
@@ -131,6 +144,7 @@ interface WriteRequest {
   readonly request: ApiRequest;
   readonly route: ResourceRoute;
   readonly kind: KindDefinition;
+  readonly source: ReadSource;
   readonly tools: WriteTools;
   readonly options: ApiOptions;
 }
@@ -147,6 +161,8 @@ async function write(of: WriteRequest, answer: AnswerOptions): Promise<ApiRespon
       return withWarnings(answerWritten(await patch(of, warnings), answer), warnings);
     case 'delete':
       return withWarnings(await remove(of, warnings, answer), warnings);
+    case 'deletecollection':
+      return withWarnings(await removeAll(of, warnings, answer), warnings);
     default:
       throw methodNotAllowed();
   }
@@ -241,15 +257,41 @@ async function remove(
   warnings: string[],
   answer: AnswerOptions,
 ): Promise<ApiResponse> {
-  const { body } = of.request;
-  // DeleteOptions have a protobuf form whatever the kind is that they delete.
-  const mediaType = body.length > 0 ? requireBodyType(of.request, true) : 'application/json';
-  const options = parseDeleteOptions(body, of.route.query, mediaType);
-  const { isDryRun } = options;
-  const call = toCall(of, { isDryRun, manager: '', validation: 'Warn', force: false }, warnings);
-  const outcome = await deleteObject(of.tools, call, options);
+  const options = readDeleteOptions(of);
+  const outcome = await deleteObject(of.tools, toDeleteCall(of, options, warnings), options);
   if (!('success' in outcome)) return answerWritten(outcome, answer);
   // A Status has no Table or metadata form.
   const form = { ...answer.form, as: 'object' } as const;
   return encodeAnswer(200, outcome.success, { form, isPretty: answer.isPretty });
+}
+
+async function removeAll(
+  of: WriteRequest,
+  warnings: string[],
+  answer: AnswerOptions,
+): Promise<ApiResponse> {
+  const list = parseListOptions(of.route.query, false);
+  const options = readDeleteOptions(of);
+  const call = toDeleteCall(of, options, warnings);
+  const { items, meta } = await deleteCollection(of.tools, call, {
+    source: of.source,
+    list,
+    options,
+  });
+  return answerList(items, meta, answer);
+}
+
+function readDeleteOptions(of: WriteRequest): DeleteOptions {
+  const { body } = of.request;
+  // DeleteOptions have a protobuf form whatever the kind is that they delete.
+  const mediaType = body.length > 0 ? requireBodyType(of.request, true) : 'application/json';
+  return parseDeleteOptions(body, of.route.query, mediaType);
+}
+
+function toDeleteCall(
+  of: WriteRequest,
+  { isDryRun }: DeleteOptions,
+  warnings: string[],
+): WriteCall {
+  return toCall(of, { isDryRun, manager: '', validation: 'Warn', force: false }, warnings);
 }
