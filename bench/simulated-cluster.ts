@@ -25,6 +25,7 @@ import { memberKinds } from '../coordinator/api/kinds/member.ts';
 import type { Api, ApiRequest, ApiResponse } from '../coordinator/api/machinery/api.ts';
 import { authorizeMasters } from '../coordinator/api/machinery/access/authorizer.ts';
 import { createApi } from '../coordinator/api/machinery/server.ts';
+import { readWholeBody } from '../coordinator/api/machinery/answer/whole-body.ts';
 import { createDesired } from '../coordinator/desired/desired-log.ts';
 import type { Desired } from '../coordinator/desired/store.ts';
 import { createMemoryDisk, createMemoryStore } from '../coordinator/desired/memory-store.ts';
@@ -146,14 +147,14 @@ async function sendOnce(api: Api, call: KubeRequest, clock: Clock): Promise<stri
   const timer = clock.after(call.deadlineMs, () => abort.abort());
   try {
     const answered = await Promise.race([api.handle(toApiRequest(call, abort.signal)), late]);
-    return readBody(what, answered);
+    return await readBody(what, answered);
   } finally {
     timer.cancel();
   }
 }
 
-function readBody(what: string, { status, body }: ApiResponse): string {
-  const text = body instanceof Uint8Array ? Buffer.from(body).toString('utf8') : '';
+async function readBody(what: string, { status, body }: ApiResponse): Promise<string> {
+  const text = Buffer.from(await readWholeBody({ body })).toString('utf8');
   if (status < 200 || status >= 300) throw toStatusError(what, status, text);
   return text;
 }

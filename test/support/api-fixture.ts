@@ -16,6 +16,7 @@ import type {
 } from '../../coordinator/api/machinery/api.ts';
 import type { KindDefinition, UserInfo } from '../../coordinator/api/machinery/kind.ts';
 import { createApi } from '../../coordinator/api/machinery/server.ts';
+import { readWholeBody } from '../../coordinator/api/machinery/answer/whole-body.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
@@ -180,8 +181,7 @@ async function call(
     user: admin,
     signal: new AbortController().signal,
   });
-  const answer =
-    response.body instanceof Uint8Array ? Buffer.from(response.body).toString('utf8') : '';
+  const answer = Buffer.from(await readWholeBody(response)).toString('utf8');
   return { status: response.status, headers: response.headers, text: answer, json: parse(answer) };
 }
 

@@ -24,6 +24,7 @@ import { silentMetrics } from '../../common/runtime/metrics.ts';
 import type { Api, ApiRequest, ApiResponse } from '../../coordinator/api/machinery/api.ts';
 import type { KindDefinition } from '../../coordinator/api/machinery/kind.ts';
 import { createApi } from '../../coordinator/api/machinery/server.ts';
+import { readWholeBody } from '../../coordinator/api/machinery/answer/whole-body.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import {
   createMemoryDisk,
@@ -187,7 +188,7 @@ async function sendOnce(
     await network.travel();
     // Else the answer is lost.
     if (network.state !== 'up') return await new Promise<string>(() => undefined);
-    const text = body instanceof Uint8Array ? Buffer.from(body).toString('utf8') : '';
+    const text = Buffer.from(await readWholeBody({ body })).toString('utf8');
     if (status < 200 || status >= 300) throw toStatusError(what, status, text);
     return text;
   };

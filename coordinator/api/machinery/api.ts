@@ -41,9 +41,13 @@ export interface BodySink {
   /** Resolves when bufferedBytes() fell, or when the client is gone. */
   drained(): Promise<void>;
   end(): void;
+  /** Breaks off: half a list must not look like a whole one. */
+  fail?(): void;
 }
 
 export interface StreamBody {
+  /** A long list: it ends by itself and may be compressed, and counts as a request as others do. */
+  readonly isList?: boolean;
   /** Starts the stream, once. It ends by sink.end() or when the request's signal fires. */
   start(sink: BodySink): void;
 }
