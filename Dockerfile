@@ -26,8 +26,9 @@ COPY proto proto
 RUN ln -s /opt/isthmus/dist/coordinator/main.js /usr/local/bin/isthmus-coordinator \
  && ln -s /opt/isthmus/dist/agent/main.js /usr/local/bin/isthmus-agent \
  && chmod +x dist/coordinator/main.js dist/agent/main.js \
- && mkdir /data && chown node:node /data
+ && mkdir /data /keys && chown node:node /data /keys && chmod 0700 /keys
 USER node
-VOLUME /data
+# The keys that seal secrets stand apart from what they seal.
+VOLUME /data /keys
 EXPOSE 6443 7443 4222 8053/udp 8053/tcp 8080
-CMD ["isthmus-coordinator", "--data-dir=/data"]
+CMD ["isthmus-coordinator", "--data-dir=/data", "--encryption-key-file=/keys/isthmus.key"]

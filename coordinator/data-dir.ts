@@ -1,31 +1,28 @@
-// The coordinator's folder: keys and certificates made at the first start and kept, server
-// certificates made at each start, and the admin's kubeconfig. The log and NATS keep folders of
-// their own in it. Everything secret is 0600 in a folder of 0700.
+// The coordinator's folder. What must survive is in its log, secrets sealed (desired/sealed-store.ts);
+// certificates are made at each start. NATS keeps a folder of its own in it.
 //
-//   pki/ca.crt ca.key    the federation's CA; losing it means that every cluster joins anew
-//   pki/admin.crt .key   client certificate of the bootstrap admin (group system:masters)
-//   pki/receipt.key      32 bytes; signs the receipts of batches
-//   admin.kubeconfig     for kubectl, context federation-cluster
+//   log/                 the desired state, with the federation's CA
+//   admin.kubeconfig     for kubectl, context federation-cluster: a credential, 0600
 
-import { open, readFile, rename } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../common/runtime/clock.ts';
-import type { Chance } from '../common/runtime/chance.ts';
 import type { KeyPairPem } from '../common/runtime/certificates.ts';
-import { createCa, issueClientCertificate, issueServerCertificate } from '../common/runtime/pki.ts';
-import { makePrivateFolder } from '../common/runtime/private-folder.ts';
+import { issueClientCertificate, issueServerCertificate } from '../common/runtime/pki.ts';
+import { readFileIfThere, writePrivateFile } from '../common/runtime/private-file.ts';
 import { toAdminKubeconfig } from './admin-kubeconfig.ts';
+import type { AuthorityKeys } from './authority-keys.ts';
 
 export interface DataDir {
   readonly path: string;
   readonly ca: KeyPairPem;
+  readonly receiptKey: Uint8Array;
   /** For the API, the mesh and NATS; names every address in `hosts`. */
   readonly server: KeyPairPem;
   /** The coordinator's own identity towards NATS. */
   readonly natsClient: KeyPairPem;
   /** URI in natsClient, by which NATS knows the coordinator. */
   readonly coordinatorUri: string;
-  readonly receiptKey: Uint8Array;
   /** Writes admin.kubeconfig for this API address; returns its path. */
   writeAdminKubeconfig(apiUrl: string): Promise<string>;
 }
@@ -33,22 +30,18 @@ export interface DataDir {
 // Certificates that are made anew at each start need to live only as long as one process.
 const serverDays = 365;
 const adminDays = 365;
-const caDays = 3650;
 
+/** `path` exists: the store has opened in it. */
 export async function openDataDir(options: {
   readonly path: string;
   readonly federation: string;
+  readonly keys: AuthorityKeys;
   /** Names and addresses that clients use, beside loopback. */
   readonly hosts: readonly string[];
   readonly clock: Clock;
-  readonly chance: Chance;
 }): Promise<DataDir> {
-  const { path, clock, chance, federation } = options;
-  const pki = join(path, 'pki');
-  makePrivateFolder(pki);
-  const ca = await loadOrMake(pki, 'ca', () =>
-    createCa({ commonName: `isthmus ${federation}`, clock, validDays: caDays }),
-  );
+  const { path, clock, federation } = options;
+  const { ca, receiptKey } = options.keys;
   const admin = await issueClientCertificate({
     ca,
     commonName: 'isthmus-admin',
@@ -56,8 +49,6 @@ export async function openDataDir(options: {
     validDays: adminDays,
     clock,
   });
-  await writeSecret(join(pki, 'admin.crt'), admin.certPem);
-  await writeSecret(join(pki, 'admin.key'), admin.keyPem);
   const names = [
     'localhost',
     'isthmus-coordinator',
@@ -83,13 +74,13 @@ export async function openDataDir(options: {
   return {
     path,
     ca,
+    receiptKey,
     server,
     natsClient,
     coordinatorUri,
-    receiptKey: await loadOrMakeKey(join(pki, 'receipt.key'), chance),
     writeAdminKubeconfig: async (apiUrl) => {
       const file = join(path, 'admin.kubeconfig');
-      await writeSecret(file, toAdminKubeconfig({ apiUrl, caPem: ca.certPem, admin }));
+      await writePrivateFile(file, toAdminKubeconfig({ apiUrl, caPem: ca.certPem, admin }));
       return file;
     },
   };
@@ -99,49 +90,21 @@ function isAddress(host: string): boolean {
   return /^[0-9.]+$/.test(host) || host.includes(':');
 }
 
-async function loadOrMake(
-  folder: string,
-  name: string,
-  make: () => Promise<KeyPairPem>,
-): Promise<KeyPairPem> {
-  const [certPath, keyPath] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)];
-  const [certPem, keyPem] = await Promise.all([readIfThere(certPath), readIfThere(keyPath)]);
-  if (certPem !== undefined && keyPem !== undefined) {
-    return { certPem: certPem.toString('utf8'), keyPem: keyPem.toString('utf8') };
-  }
-  const made = await make();
-  // The key first: a certificate without its key would look complete and be useless.
-  await writeSecret(keyPath, made.keyPem);
-  await writeSecret(certPath, made.certPem);
-  return made;
+/**
+ * CA and receipt key as files in the clear, where the first versions kept them; undefined when
+ * there are none. They move into the log and then go, or every cluster would have to join anew.
+ */
+export async function readFormerKeys(path: string): Promise<AuthorityKeys | undefined> {
+  const [certificate, key, receiptKey] = await Promise.all(
+    ['ca.crt', 'ca.key', 'receipt.key'].map((name) => readFileIfThere(join(path, 'pki', name))),
+  );
+  if (certificate === undefined || key === undefined || receiptKey?.length !== 32) return undefined;
+  return {
+    ca: { certPem: certificate.toString('utf8'), keyPem: key.toString('utf8') },
+    receiptKey,
+  };
 }
 
-async function loadOrMakeKey(path: string, chance: Chance): Promise<Uint8Array> {
-  const known = await readIfThere(path);
-  if (known !== undefined && known.length === 32) return known;
-  const key = chance.bytes(32);
-  await writeSecret(path, key);
-  return key;
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Whole or not at all, also through a power cut: written beside, flushed, then renamed. */
-async function writeSecret(path: string, content: string | Uint8Array): Promise<void> {
-  const draft = `${path}.new`;
-  const file = await open(draft, 'w', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, path);
+export async function removeFormerKeys(path: string): Promise<void> {
+  await rm(join(path, 'pki'), { recursive: true, force: true });
 }

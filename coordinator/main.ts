@@ -23,20 +23,26 @@ import {
   type Address,
   type SettingValues,
 } from '../common/runtime/settings.ts';
+import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import { listenHttps } from './api/https.ts';
 import { createAuthenticator, type StaticToken } from './api/machinery/access/authenticate.ts';
 import { parseApiTokens } from './api-tokens.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
-import { openDataDir, type DataDir } from './data-dir.ts';
+import { loadAuthorityKeys } from './authority-keys.ts';
+import { openDataDir, readFormerKeys, removeFormerKeys, type DataDir } from './data-dir.ts';
 import { createDesired } from './desired/desired-log.ts';
 import { openLmdbStore } from './desired/lmdb-store.ts';
+import { resealRecords, sealStore } from './desired/sealed-store.ts';
+import { createSealer } from './desired/sealer.ts';
 import type { Desired } from './desired/store.ts';
+import { openKeyFile, readKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
 import { createAuthority } from './session/certificate-authority.ts';
 import { createGrpcListener } from './session/grpc-listener.ts';
 import type { TelemetryUsers } from './session/stage.ts';
 import { findNatsServer, startNatsServer } from './session/nats-server.ts';
+import { runKeysCommand } from './keys-command.ts';
 import { checkCoordinatorSettings, coordinatorProgram } from './settings.ts';
 import { createZone } from './zone/zone.ts';
 
@@ -47,6 +53,11 @@ const exitUsage = 2;
 const exitMissing = 3;
 
 async function main(): Promise<void> {
+  if (process.argv[2] === 'keys') {
+    const argv = process.argv.slice(3);
+    process.exitCode = await runKeysCommand({ argv, program: coordinatorProgram(readVersion()) });
+    return;
+  }
   const outcome = readSettings(coordinatorProgram(readVersion()), {
     argv: process.argv.slice(2),
     env: process.env,
@@ -67,9 +78,10 @@ async function main(): Promise<void> {
     name: 'isthmus-coordinator',
   });
   const lifecycle = createLifecycle({ clock, log });
-  endOnSignals(lifecycle, log);
+  const reloads: Reload[] = [];
+  endOnSignals(lifecycle, log, () => void reloadAll(reloads, log));
   try {
-    await run(outcome.values, lifecycle, log);
+    await run(outcome.values, lifecycle, log, (reload) => void reloads.push(reload));
   } catch (error) {
     log.error('cannot start', { error: describeError(error) });
     await lifecycle.close();
@@ -83,14 +95,39 @@ async function main(): Promise<void> {
 interface Base {
   readonly settings: SettingValues;
   readonly lifecycle: Lifecycle;
+  /** Adds something to do on SIGHUP. */
+  readonly onReload: (reload: Reload) => void;
   readonly log: Log;
   readonly metrics: MetricsRegistry;
   readonly federation: string;
   readonly domain: string;
 }
 
-async function run(settings: SettingValues, lifecycle: Lifecycle, log: Log): Promise<void> {
+interface Reload {
+  readonly name: string;
+  readonly reload: () => Promise<void>;
+}
+
+/** On SIGHUP: files that may change under a running coordinator are read again. */
+async function reloadAll(reloads: readonly Reload[], log: Log): Promise<void> {
+  for (const { name, reload } of reloads) {
+    try {
+      await reload();
+      log.info('reloaded', { part: name });
+    } catch (error) {
+      log.error('not reloaded: the former stays', { part: name, error: describeError(error) });
+    }
+  }
+}
+
+async function run(
+  settings: SettingValues,
+  lifecycle: Lifecycle,
+  log: Log,
+  onReload: (reload: Reload) => void,
+): Promise<void> {
   const base: Base = {
+    onReload,
     settings,
     lifecycle,
     log,
@@ -99,14 +136,9 @@ async function run(settings: SettingValues, lifecycle: Lifecycle, log: Log): Pro
     domain: settings.text('domain') ?? '',
   };
   const tokens = readApiTokens(settings.text('api-tokens'));
-  const dir = await openDataDir({
-    path: resolve(settings.text('data-dir') ?? ''),
-    federation: base.federation,
-    hosts: hostsOf(settings),
-    clock,
-    chance,
-  });
-  const desired = await openDesired(base, dir);
+  const path = resolve(settings.text('data-dir') ?? '');
+  const desired = await openDesired(base, path);
+  const dir = await openKeys(base, path, desired);
   const nats = await openNats(base, dir, desired);
   const bus = openBus(base, dir, nats);
   const started = { isReady: false };
@@ -145,11 +177,33 @@ async function run(settings: SettingValues, lifecycle: Lifecycle, log: Log): Pro
   });
 }
 
-async function openDesired(base: Base, dir: DataDir): Promise<Desired> {
-  const store = await openLmdbStore({ ...base, path: join(dir.path, 'log'), chance });
-  const desired = await createDesired({ ...base, store, clock });
+async function openDesired(base: Base, path: string): Promise<Desired> {
+  const { settings, log } = base;
+  makePrivateFolder(path);
+  const driver = await openLmdbStore({ ...base, path: join(path, 'log'), chance });
+  const keyFile = settings.text('encryption-key-file') ?? toDefaultKeyFile(path);
+  const keys = await openKeyFile({ path: keyFile, driver, clock, chance });
+  const sealer = createSealer({ keys, chance });
+  await resealRecords(driver, sealer, log);
+  const desired = await createDesired({ ...base, store: sealStore(driver, sealer), clock });
   base.lifecycle.onClose({ name: 'desired', close: () => desired.close() });
+  base.onReload({
+    name: 'encryption keys',
+    reload: async () => {
+      sealer.replaceKeys((await readKeyFile(keyFile)) ?? keys);
+      await resealRecords(driver, sealer, log);
+    },
+  });
   return desired;
+}
+
+/** The federation's keys, from the log; certificates for this process. */
+async function openKeys(base: Base, path: string, desired: Desired): Promise<DataDir> {
+  const { federation } = base;
+  const former = await readFormerKeys(path);
+  const keys = await loadAuthorityKeys({ desired, federation, former, clock, chance });
+  if (former !== undefined) await removeFormerKeys(path);
+  return openDataDir({ path, federation, keys, hosts: hostsOf(base.settings), clock });
 }
 
 function openBus(base: Base, dir: DataDir, nats: Nats): TelemetryBus {

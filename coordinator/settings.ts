@@ -16,6 +16,12 @@ const settings: readonly Setting[] = [
     description: 'Folder of all state: log, keys, nats.',
   },
   {
+    name: 'encryption-key-file',
+    kind: 'text',
+    description:
+      'File of the keys that seal secrets in the data dir; made at the first start. Default: the data dir’s path with .key added.',
+  },
+  {
     name: 'federation',
     kind: 'text',
     default: 'myfederation',

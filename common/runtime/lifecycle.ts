@@ -41,8 +41,11 @@ export function createLifecycle(options: { readonly clock: Clock; readonly log: 
   return { onClose: (closing) => void closings.push(closing), close };
 }
 
-/** The process lives until SIGTERM, SIGINT or a programmer error; then it ends as said above. */
-export function endOnSignals(lifecycle: Lifecycle, log: Log): void {
+/**
+ * The process lives until SIGTERM, SIGINT or a programmer error; then it ends as said above.
+ * SIGHUP ends it too, or runs `reload` where there is one, as daemons do.
+ */
+export function endOnSignals(lifecycle: Lifecycle, log: Log, reload?: () => void): void {
   keepProcessAlive();
   let endingSinceMs: number | undefined;
   const end = (signal: string): void => {
@@ -57,6 +60,7 @@ export function endOnSignals(lifecycle: Lifecycle, log: Log): void {
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
+  process.on('SIGHUP', reload ?? (() => end('SIGHUP')));
   const crash = (error: unknown): void => {
     log.error('programmer error: exiting', {
       error: describeError(error),
