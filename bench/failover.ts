@@ -24,11 +24,9 @@ import { readUsage } from './coordinator-process.ts';
 import { pollDns, type DnsSeen } from './dns-poll.ts';
 import type { BenchContext } from './context.ts';
 import { noteConditions, type Report } from './report.ts';
-import type { BenchCommand } from './settings.ts';
+import { toNumberSetting, type BenchDefinition } from './settings.ts';
 import { sharedMs } from './shared-clock.ts';
 import { summarize } from './statistics.ts';
-
-type Command = Extract<BenchCommand, { readonly kind: 'failover' }>;
 
 interface World {
   readonly mesh: Mesh;
@@ -62,7 +60,27 @@ const slices: ResourcePath = {
 const endpointsGoal = { of: 'p99', ms: 500 } as const;
 const clusterGoal = { of: 'p99', ms: 5_000 } as const;
 
-export async function measureFailover(command: Command, context: BenchContext): Promise<Report> {
+export const failover: BenchDefinition = {
+  name: 'failover',
+  summary:
+    'How long DNS takes to turn away from a shard without ready endpoints, and a dead cluster.',
+  settings: [
+    toNumberSetting('rounds', 10, [1, 100], 'Times that a shard loses its last ready endpoint.'),
+    toNumberSetting('kills', 5, [0, 50], 'Times that a cluster is killed.'),
+  ],
+  measure: (values, context) =>
+    measureFailover(
+      { rounds: values.number('rounds') ?? 0, kills: values.number('kills') ?? 0 }, // defaults
+      context,
+    ),
+};
+
+interface Command {
+  readonly rounds: number;
+  readonly kills: number;
+}
+
+async function measureFailover(command: Command, context: BenchContext): Promise<Report> {
   const { rounds, kills } = command;
   const { say } = context;
   const conditions = noteConditions(systemClock);
@@ -87,7 +105,7 @@ export async function measureFailover(command: Command, context: BenchContext): 
   }
   const used = await readUsage(world.demo.admin);
   return {
-    bench: command.kind,
+    bench: failover.name,
     settings: { clusters: memberClusters.length, rounds, kills },
     conditions: conditions(),
     measures: [

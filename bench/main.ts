@@ -3,7 +3,6 @@
 //
 // Next files to read: create-to-applied.ts, failover.ts.
 
-import type { BenchContext } from './context.ts';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,21 +10,23 @@ import { keepProcessAlive, systemClock } from '../common/runtime/clock.ts';
 import { createLifecycle, type Lifecycle } from '../common/runtime/lifecycle.ts';
 import { createLog, describeError } from '../common/runtime/log.ts';
 import { findProgram, thisMachine } from '../demo/nats-server.ts';
-import { measureCreateToApplied } from './create-to-applied.ts';
-import { measureFailover } from './failover.ts';
-import { toJson, toTable, type Report } from './report.ts';
+import { createToApplied } from './create-to-applied.ts';
+import { failover } from './failover.ts';
+import { toJson, toTable } from './report.ts';
 import { parseBenchCommand, type BenchCommand } from './settings.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, natsMissing: 3, interrupted: 130 } as const;
 
-type Run = Extract<BenchCommand, { readonly kind: 'create-to-applied' | 'failover' }>;
+const benches = [createToApplied, failover];
+
+type Run = Extract<BenchCommand, { readonly kind: 'run' }>;
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
 async function main(): Promise<number> {
-  const command = parseBenchCommand(process.argv.slice(2), readVersion());
+  const command = parseBenchCommand(process.argv.slice(2), readVersion(), benches);
   switch (command.kind) {
     case 'print':
       process.stdout.write(command.text);
@@ -50,7 +51,8 @@ async function runBench(command: Run): Promise<number> {
   endOnSignals(lifecycle);
   try {
     const dir = makeTemporaryDir(lifecycle);
-    const report = await measure(command, { dir, natsServer, lifecycle, say });
+    const context = { dir, natsServer, lifecycle, say };
+    const report = await command.bench.measure(command.values, context);
     process.stdout.write(`${command.isJson ? toJson(report) : toTable(report)}\n`);
     return exitCodes.ok;
   } catch (error) {
@@ -61,12 +63,6 @@ async function runBench(command: Run): Promise<number> {
     await lifecycle.close();
     alive.cancel();
   }
-}
-
-function measure(command: Run, context: BenchContext): Promise<Report> {
-  return command.kind === 'failover'
-    ? measureFailover(command, context)
-    : measureCreateToApplied(command, context);
 }
 
 function makeTemporaryDir(lifecycle: Lifecycle): string {

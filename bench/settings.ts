@@ -1,20 +1,30 @@
-// What a bench can be told on its command line. Pure.
+// What every bench has in common: a name, settings with their help, and a measurement. Adding a
+// bench is one file with its BenchDefinition, and its line in main.ts. Pure.
 
-import { readSettings, type Program, type Setting } from '../common/runtime/settings.ts';
+import {
+  readSettings,
+  type Program,
+  type Setting,
+  type SettingValues,
+} from '../common/runtime/settings.ts';
+import type { BenchContext } from './context.ts';
+import type { Report } from './report.ts';
+
+export interface BenchDefinition {
+  /** `npm run bench -- NAME`. */
+  readonly name: string;
+  /** One line for the list of benches. */
+  readonly summary: string;
+  readonly settings: readonly Setting[];
+  readonly measure: (values: SettingValues, context: BenchContext) => Promise<Report>;
+}
 
 export type BenchCommand =
   | {
-      readonly kind: 'create-to-applied';
+      readonly kind: 'run';
+      readonly bench: BenchDefinition;
+      readonly values: SettingValues;
       readonly isJson: boolean;
-      readonly agents: number;
-      readonly services: number;
-      readonly burst: number;
-    }
-  | {
-      readonly kind: 'failover';
-      readonly isJson: boolean;
-      readonly rounds: number;
-      readonly kills: number;
     }
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'error'; readonly message: string };
@@ -26,21 +36,7 @@ const json: Setting = {
   description: 'Print one JSON object instead of a table.',
 };
 
-// A simulated cluster has 250 load-balancer addresses; 127.11 to 127.250 leave 240 prefixes.
-const createToApplied: readonly Setting[] = [
-  toNumber('agents', 100, [1, 240], 'Agents, each with a cluster of its own.'),
-  toNumber('services', 50, [1, 150], 'Services created one after another, with a rest of 0.9 s.'),
-  toNumber('burst', 10, [0, 100], 'Services then created at once.'),
-  json,
-];
-
-const failover: readonly Setting[] = [
-  toNumber('rounds', 10, [1, 100], 'Times that a shard loses its last ready endpoint.'),
-  toNumber('kills', 5, [0, 50], 'Times that a cluster is killed.'),
-  json,
-];
-
-function toNumber(
+export function toNumberSetting(
   name: string,
   byDefault: number,
   [min, max]: readonly [number, number],
@@ -49,44 +45,32 @@ function toNumber(
   return { name, kind: 'number', default: String(byDefault), min, max, description };
 }
 
-const usage = `npm run bench -- create-to-applied [--options]
-  How long a Service takes from its acknowledged creation until all clusters have it.
-npm run bench -- failover [--options]
-  How long DNS takes to turn away from a shard without ready endpoints, and from a dead cluster.
-
-Each has its own --help. Both need nats-server on PATH, and no other outside program.
-`;
-
-export function parseBenchCommand(argv: readonly string[], version: string): BenchCommand {
+export function parseBenchCommand(
+  argv: readonly string[],
+  version: string,
+  benches: readonly BenchDefinition[],
+): BenchCommand {
   const [name, ...rest] = argv;
+  const usage = toUsage(benches);
   if (name === undefined || name === '--help' || name === '-h')
     return { kind: 'print', text: usage };
-  if (name !== 'create-to-applied' && name !== 'failover')
-    return { kind: 'error', message: `unknown bench "${name}"\n\n${usage}` };
-  const outcome = readSettings(toProgram(name, version), { argv: rest, env: {} });
+  const bench = benches.find((each) => each.name === name);
+  if (bench === undefined) return { kind: 'error', message: `unknown bench "${name}"\n\n${usage}` };
+  const outcome = readSettings(toProgram(bench, version), { argv: rest, env: {} });
   if (outcome.kind !== 'run') return outcome;
   const { values } = outcome;
-  const numberOf = (setting: string): number => values.number(setting) ?? 0; // all have defaults
-  const isJson = values.isOn('json');
-  return name === 'failover'
-    ? { kind: name, isJson, rounds: numberOf('rounds'), kills: numberOf('kills') }
-    : {
-        kind: name,
-        isJson,
-        agents: numberOf('agents'),
-        services: numberOf('services'),
-        burst: numberOf('burst'),
-      };
+  return { kind: 'run', bench, values, isJson: values.isOn('json') };
 }
 
-function toProgram(name: 'create-to-applied' | 'failover', version: string): Program {
-  return {
-    name: `npm run bench -- ${name}`,
-    summary:
-      name === 'failover'
-        ? 'endpoint or cluster lost -> DNS answer changed, on the topology of the demo.'
-        : 'create acknowledged -> applied in every cluster, agents in four processes.',
-    version,
-    settings: name === 'failover' ? failover : createToApplied,
-  };
+function toUsage(benches: readonly BenchDefinition[]): string {
+  const lines = benches.map(
+    ({ name, summary }) => `npm run bench -- ${name} [--options]\n  ${summary}\n`,
+  );
+  return `${lines.join('')}
+Each has its own --help. All need nats-server on PATH.
+`;
+}
+
+function toProgram({ name, summary, settings }: BenchDefinition, version: string): Program {
+  return { name: `npm run bench -- ${name}`, summary, version, settings: [...settings, json] };
 }

@@ -5,6 +5,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { createToApplied } from '../../bench/create-to-applied.ts';
+import { failover } from '../../bench/failover.ts';
 import { parseBenchCommand } from '../../bench/settings.ts';
 import { summarize } from '../../bench/statistics.ts';
 import { testWith } from '../support/programs.ts';
@@ -70,17 +72,19 @@ withNats('an interrupted bench ends what it started, and says 130', async (t) =>
 });
 
 test('the command line is explained, and a wrong one refused', (t) => {
-  t.is(parseBenchCommand([], '1').kind, 'print');
-  t.is(parseBenchCommand(['failover', '--help'], '1').kind, 'print');
-  t.is(parseBenchCommand(['fail-over'], '1').kind, 'error');
-  t.is(parseBenchCommand(['failover', '--agents', '3'], '1').kind, 'error');
-  t.is(parseBenchCommand(['create-to-applied', '--agents', '0'], '1').kind, 'error');
-  t.deepEqual(parseBenchCommand(['failover', '--kills', '1'], '1'), {
-    kind: 'failover',
-    isJson: false,
-    rounds: 10,
-    kills: 1,
-  });
+  const parse = (...argv: readonly string[]) =>
+    parseBenchCommand(argv, '1', [createToApplied, failover]);
+  t.is(parse().kind, 'print');
+  t.is(parse('failover', '--help').kind, 'print');
+  t.is(parse('fail-over').kind, 'error');
+  t.is(parse('failover', '--agents', '3').kind, 'error');
+  t.is(parse('create-to-applied', '--agents', '0').kind, 'error');
+  const run = parse('failover', '--kills', '1');
+  t.is(run.kind, 'run');
+  if (run.kind !== 'run') return;
+  t.is(run.bench, failover);
+  t.false(run.isJson);
+  t.deepEqual([run.values.number('rounds'), run.values.number('kills')], [10, 1]);
 });
 
 test('each percentile is a value that was measured', (t) => {
