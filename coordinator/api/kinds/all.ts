@@ -1,15 +1,24 @@
 // Every kind that the federation serves.
 
 import type { KindDefinition } from '../machinery/kind.ts';
+import {
+  localSubjectAccessReviewKind,
+  selfSubjectAccessReviewKind,
+  selfSubjectRulesReviewKind,
+  subjectAccessReviewKind,
+} from './access-review.ts';
 import { clusterKind } from './cluster.ts';
 import { configMapKind, secretKind } from './config-map.ts';
 import { projectedKind } from './definition.ts';
 import { endpointsKind, endpointSliceKind } from './endpoints.ts';
 import { eventKind } from './event.ts';
+import { selfSubjectReviewKind, tokenReviewKind } from './identity-review.ts';
 import { joinTokenKind } from './join-token.ts';
 import { leaseKind } from './lease.ts';
 import { namespaceKind } from './namespace.ts';
 import { dnsRecordSetKind, serviceShardKind } from './projections.ts';
+import { clusterRoleBindingKind, roleBindingKind } from './role-binding.ts';
+import { clusterRoleKind, roleKind } from './role.ts';
 import { servicePolicyKind } from './service-policy.ts';
 import { serviceKind } from './service.ts';
 
@@ -29,5 +38,15 @@ export function federationKinds(options: { readonly caHash: string }): readonly 
     servicePolicyKind,
     serviceShardKind,
     dnsRecordSetKind,
+    tokenReviewKind,
+    selfSubjectReviewKind,
+    subjectAccessReviewKind,
+    localSubjectAccessReviewKind,
+    selfSubjectAccessReviewKind,
+    selfSubjectRulesReviewKind,
+    roleKind,
+    clusterRoleKind,
+    roleBindingKind,
+    clusterRoleBindingKind,
   ];
 }

@@ -97,7 +97,11 @@ function readField(schema: Schema, values: readonly WireValue[], name: string): 
         values.map((value) => readMapEntry(schema.values, toBytes(value, name), name)),
       );
     case 'list':
-      return readItems(schema.items, values, name);
+      return readItems(
+        schema.items,
+        schema.isWrapped === true ? unwrap(values, name) : values,
+        name,
+      );
     case 'any':
       return readRaw(joined(values, name));
     case 'intOrString':
@@ -113,6 +117,11 @@ function readField(schema: Schema, values: readonly WireValue[], name: string): 
     default:
       return assertNever(schema);
   }
+}
+
+/** The items of messages whose only field they are. */
+function unwrap(values: readonly WireValue[], name: string): readonly WireValue[] {
+  return splitMessage(name, joined(values, name), firstTwo).get(1) ?? [];
 }
 
 function readItems(items: Schema, values: readonly WireValue[], name: string): Json {

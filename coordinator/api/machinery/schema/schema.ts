@@ -22,6 +22,8 @@ interface Described {
   readonly description: string;
   /** Kept when empty (a Go pointer, or a field without omitempty), e.g. `controller: false`. */
   readonly keepsEmpty?: boolean;
+  /** Written even when nobody gave it: a Go value without omitempty, or a struct by value. */
+  readonly isAlways?: boolean;
 }
 
 export type Schema = Described &
@@ -42,6 +44,8 @@ export type Schema = Described &
         readonly items: Schema;
         readonly topology: ListTopology;
         readonly patch: PatchStrategy;
+        /** In protobuf a message of its own, as Go's named lists (ExtraValue) are. */
+        readonly isWrapped?: boolean;
       }
     | {
         readonly type: 'string';

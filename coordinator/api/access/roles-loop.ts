@@ -1,0 +1,93 @@
+// Keeps the roles right: writes the defaults at the start, and the rules of aggregated roles
+// whenever a ClusterRole changes (in Kubernetes a controller of its own does that).
+
+import { toLogKey, toLogPrefix, toRevision } from '../../../common/model/ids.ts';
+import type { Chance } from '../../../common/runtime/chance.ts';
+import { toTimestamp, type Clock } from '../../../common/runtime/clock.ts';
+import type { Log } from '../../../common/runtime/log.ts';
+import { createLoop } from '../../../common/runtime/loop.ts';
+import { MeshError } from '../../../common/pure/errors.ts';
+import { followNew, type Desired } from '../../desired/store.ts';
+import type { KindDefinition } from '../machinery/kind.ts';
+import { rbacGroup } from './bindings.ts';
+import { toDefaultObjects, type DefaultObject } from './default-roles.ts';
+import { isAggregated, planAggregation, planDefault } from './plan-defaults.ts';
+
+export interface RolesPorts {
+  readonly desired: Desired;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+}
+
+export interface Roles {
+  /** Resolves when the rules of every aggregated role are right. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const clusterRoles = toLogPrefix(rbacGroup, 'clusterroles');
+
+/** Resolves when defaults and aggregated rules are written; then follows the ClusterRoles. */
+export async function startRoles(
+  ports: RolesPorts,
+  kinds: readonly KindDefinition[],
+): Promise<Roles> {
+  const { desired } = ports;
+  // At once: the store commits them together.
+  await Promise.all(toDefaultObjects(kinds).map((wanted) => ensureDefault(ports, wanted)));
+  const loop = createLoop<string>({
+    ...ports,
+    name: 'aggregated-roles',
+    run: (name) => aggregate(ports, name),
+  });
+  const markAll = (): void => {
+    for (const { object } of desired.list(clusterRoles)) {
+      if (isAggregated(object)) loop.mark(object.metadata.name);
+    }
+  };
+  const handle = followNew(desired, clusterRoles, markAll);
+  markAll();
+  await loop.idle();
+  return {
+    idle: () => loop.idle(),
+    stop: async () => {
+      handle.cancel();
+      await loop.stop();
+    },
+  };
+}
+
+// Nobody else writes at a start; a person's kubectl at the same moment loses us one attempt.
+const attemptsMax = 3;
+
+async function ensureDefault(
+  { desired, clock, chance }: RolesPorts,
+  wanted: DefaultObject,
+): Promise<void> {
+  const resource = wanted.kind === 'ClusterRole' ? 'clusterroles' : 'clusterrolebindings';
+  const key = toLogKey({ group: rbacGroup, resource, name: wanted.name });
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const stored = desired.get(key);
+    const birth = { uid: chance.uuid(), timestamp: toTimestamp(clock.now()) };
+    const object = planDefault(wanted, stored?.object, birth);
+    if (object === undefined) return;
+    const expected = stored?.revision ?? toRevision(0);
+    const outcome = await desired.write({ key, object, expected });
+    if (outcome.kind === 'written') return;
+  }
+  throw new MeshError('retryable', 'ROLES_CONTENDED', `cannot write ${resource} ${wanted.name}`);
+}
+
+/** A write wakes this again, so that roles gathered from gathered roles settle too. */
+async function aggregate({ desired }: RolesPorts, name: string): Promise<undefined> {
+  const key = toLogKey({ group: rbacGroup, resource: 'clusterroles', name });
+  const stored = desired.get(key);
+  if (stored === undefined || !isAggregated(stored.object)) return undefined;
+  const all = [...desired.list(clusterRoles)].map(({ object }) => object);
+  const object = planAggregation(stored.object, all);
+  if (object === undefined) return undefined;
+  const outcome = await desired.write({ key, object, expected: stored.revision });
+  if (outcome.kind === 'written') return undefined;
+  throw new MeshError('retryable', 'ROLES_CONTENDED', `clusterroles ${name} changed meanwhile`);
+}
