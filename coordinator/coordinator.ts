@@ -19,7 +19,9 @@ import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { admitService } from './admission.ts';
 import { federationKinds } from './api/kinds/all.ts';
 import type { Api } from './api/machinery/api.ts';
-import { authorizeMasters } from './api/machinery/access/authorizer.ts';
+import { startAccess } from './api/access/stage.ts';
+import type { Access } from './api/machinery/access/access.ts';
+import type { KindDefinition } from './api/machinery/kind.ts';
 import { createApi } from './api/machinery/server.ts';
 import { createProjection, type Projection } from './desired/projection.ts';
 import type { Desired } from './desired/store.ts';
@@ -64,6 +66,8 @@ export interface CoordinatorOptions {
   readonly health?: Pick<HealthConfig, 'silenceMs' | 'warmStartMs' | 'silenceGraceMs'>;
   /** Why the API is not ready, by check; beside the coordinator's own checks. */
   readonly readiness?: () => Readonly<Record<string, string | undefined>>;
+  /** For TokenReviews: whose token it is. */
+  readonly reviewToken?: Access['reviewToken'];
 }
 
 export interface Coordinator {
@@ -87,6 +91,8 @@ export async function createCoordinator(
   const { federation, domain, ttlSeconds, addressRules } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
   await ensureNamespaces(ports);
+  const kinds = federationKinds({ caHash: options.caHash });
+  const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
 
@@ -138,7 +144,7 @@ export async function createCoordinator(
     recorder,
     config: { addressRules },
   });
-  const api = openApi(ports, options, projections);
+  const api = openApi(ports, options, { projections, kinds, access: rights.access });
   const unsubscribe = sessions.subscribe(({ cluster, key }) => {
     if (key === undefined) placement.markReachability(toClusterName(cluster));
   });
@@ -157,6 +163,7 @@ export async function createCoordinator(
       return port;
     },
     idle: async () => {
+      await rights.idle();
       await placement.idle();
       await health.idle();
       await dns.idle();
@@ -164,6 +171,7 @@ export async function createCoordinator(
     },
     stop: async () => {
       await api.close();
+      await rights.stop();
       await sessions.stop();
       unsubscribe();
       await status.stop();
@@ -178,18 +186,24 @@ export async function createCoordinator(
 function openApi(
   ports: CoordinatorPorts,
   options: CoordinatorOptions,
-  projections: ReturnType<typeof createProjections>,
+  parts: {
+    readonly projections: ReturnType<typeof createProjections>;
+    readonly kinds: readonly KindDefinition[];
+    readonly access: Access;
+  },
 ): Api {
+  const { projections, kinds, access } = parts;
   return createApi({
     ...ports,
-    kinds: federationKinds({ caHash: options.caHash }),
+    kinds,
     projections: new Map<string, Projection>([
       [`${isthmusGroup}/serviceshards`, projections.serviceShards],
       [`${isthmusGroup}/dnsrecordsets`, projections.dnsRecordSets],
       ['/endpoints', projections.endpoints],
       ['discovery.k8s.io/endpointslices', projections.endpointSlices],
     ]),
-    authorize: authorizeMasters,
+    authorize: access.authorize,
+    access,
     version: { gitVersion: options.apiVersion },
     admit: admitService,
     ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
