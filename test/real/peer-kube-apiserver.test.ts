@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { startKubeApiserver } from '../support/kube-apiserver.ts';
-import { peerPath, testWithPeers } from '../support/peers.ts';
+import { peerPath } from '../support/find-peer.ts';
+import { testWithPeers } from '../support/peers.ts';
 import { runProgram } from '../support/run-program.ts';
 
 const test = testWithPeers('etcd', 'kube-apiserver', 'kubectl');

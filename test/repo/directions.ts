@@ -32,7 +32,9 @@ export function findDirectionFault({ from, specifier, isTypeOnly }: ImportOf): s
   const [fromTop, toTop] = [topOf(from), topOf(to)];
   if (fromTop === 'test') return undefined;
   const say = (rule: string): string => `${from} imports ${to}: ${rule}`;
-  if (toTop === 'test') return say('nothing imports test');
+  // A bench measures beside the peers that tests start.
+  const isBenchOfPeers = fromTop === 'bench' && to.startsWith('test/support/');
+  if (toTop === 'test' && !isBenchOfPeers) return say('nothing imports test');
   if (toTop === 'demo' && fromTop !== 'demo' && fromTop !== 'bench')
     return say('the product knows no demo');
   if (fromTop === 'common' && toTop !== 'common') return say('common imports only common');

@@ -19,7 +19,7 @@ import {
 import { takePorts } from '../../demo/ports.ts';
 import { askJson, type AskedJson, type JsonAnswer } from './ask-json.ts';
 import { eventually } from './eventually.ts';
-import { peerPath } from './peers.ts';
+import { peerPath } from './find-peer.ts';
 import { startServerProcess, type ServerProcess } from './server-process.ts';
 import { writeTokenKubeconfig } from './token-kubeconfig.ts';
 
@@ -28,6 +28,8 @@ export interface KubeApiserverOptions {
   readonly serviceRange?: string;
   /** Runs the controllers of namespaces and of garbage: without, both stay where they are. */
   readonly isWithControllers?: boolean;
+  /** etcd flushes before it acknowledges, as in production. Default false: tests need no disk. */
+  readonly isDurable?: boolean;
   /** More users with a token; see KubeApiserver.tokenOf. */
   readonly users?: readonly KubeUser[];
   /** More flags of kube-apiserver, which override those given here. */
@@ -56,6 +58,8 @@ export interface KubeApiserver {
   kubeconfigOf(user: string): string;
   /** One request as admin, or as the user of another token. */
   ask(asked: AskedJson): Promise<JsonAnswer>;
+  /** Of etcd, kube-apiserver and the controllers. */
+  readonly pids: readonly number[];
   /** The last lines of the servers' logs. */
   logs(): string;
   /** Ends the processes, then removes the folder. */
@@ -105,7 +109,11 @@ class Attempt {
     const ports = await this.#takePorts();
     const keys = await this.#writeKeys();
     const url = `https://${host}:${ports.api}`;
-    this.#start('etcd', etcdFlags(this.#folder, ports));
+    this.#start('etcd', [
+      ...etcdFlags(this.#folder, ports),
+      // It lives as long as the test.
+      ...(this.#options.isDurable === true ? [] : ['--unsafe-no-fsync']),
+    ]);
     this.#start('kube-apiserver', [
       ...apiserverFlags(this.#folder, ports, this.#options.serviceRange ?? '10.96.0.0/16'),
       ...(this.#options.flags ?? []),
@@ -119,13 +127,14 @@ class Attempt {
       tokenOf: (user) => tokenOf(this.#known(user)),
       kubeconfigOf: (user) => this.#kubeconfigOf(url, this.#known(user)),
       ask: (asked) => askJson({ url, caPem: keys.ca.certPem, token: tokenOf(admin.name) }, asked),
+      pids: [],
       logs: () => this.logs(),
       stop: () => this.stop(),
     };
     await this.#untilReady(server);
     if (this.#options.isWithControllers === true)
       this.#start('kube-controller-manager', controllerFlags(this.#folder, server.kubeconfig));
-    return server;
+    return { ...server, pids: this.#processes.flatMap(({ pid }) => pid ?? []) };
   }
 
   logs(): string {
@@ -238,7 +247,6 @@ function etcdFlags(folder: string, ports: Ports): readonly string[] {
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
-    '--unsafe-no-fsync', // it lives as long as the test
     '--log-level=warn',
   ];
 }

@@ -5,6 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 export interface ServerProcess {
   readonly name: string;
+  /** undefined when it could not be started. */
+  readonly pid: number | undefined;
   /** Rejects when the process ends by itself; never resolves. */
   readonly ended: Promise<never>;
   /** The last of what it said. */
@@ -40,6 +42,7 @@ export function startServerProcess(options: {
   ended.catch(() => undefined); // once it is ready, nobody waits for its end any more
   return {
     name,
+    pid: child.pid,
     ended,
     logs: () => text,
     stop: async () => {
