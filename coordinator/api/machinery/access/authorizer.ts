@@ -5,7 +5,7 @@
 
 import type { Attributes, Authorize } from '../api.ts';
 import type { UserInfo } from '../kind.ts';
-import type { Route } from '../request/routes.ts';
+import type { ResourceRoute, Route } from '../request/routes.ts';
 import { forbidden, forbiddenPath, type ApiError } from '../answer/status-error.ts';
 
 export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
@@ -22,7 +22,8 @@ export function toAttributes(route: Route, user: UserInfo): Attributes {
     const none = { group: '', version: '', resource: '', subresource: '', namespace: '', name: '' };
     return { user, verb: route.verb, isResource: false, path: route.path, ...none };
   }
-  const { verb, group, version, resource, subresource, namespace, name, path } = route;
+  const { verb, group, version, resource, subresource, namespace, path } = route;
+  const name = route.name === '' ? toSelectedName(route) : route.name;
   return {
     user,
     verb,
@@ -37,9 +38,27 @@ export function toAttributes(route: Route, user: UserInfo): Attributes {
   };
 }
 
+/** A list or watch of one object by its name may be granted by that name. */
+function toSelectedName({ verb, query }: ResourceRoute): string {
+  if (verb !== 'list' && verb !== 'watch') return '';
+  const selector = query.get('fieldSelector') ?? '';
+  for (const term of selector.split(',')) {
+    const [, name] = /^metadata\.name==?([^=!\\]+)$/.exec(term) ?? [];
+    if (name !== undefined && !/[/%]/.test(name) && name !== '.' && name !== '..') return name;
+  }
+  return '';
+}
+
 export function toForbidden(attributes: Attributes, reason: string | undefined): ApiError {
   const { user, verb, path } = attributes;
-  if (!attributes.isResource) return forbiddenPath({ user: user.name, verb, path });
+  if (!attributes.isResource) {
+    return forbiddenPath({
+      user: user.name,
+      verb,
+      path,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
   const { group, resource, subresource, name, namespace } = attributes;
   return forbidden({
     group,

@@ -132,8 +132,13 @@ export function forbidden(request: ForbiddenRequest): ApiError {
     group,
     resource,
     name,
-    why: `User "${user}" cannot ${verb} resource "${asked}" in API group "${group}" ${scope}${why}`,
+    why: `${withoutMarkup(`User ${JSON.stringify(user)} cannot ${verb} resource "${asked}" in API group "${group}" ${scope}`)}${why}`,
   });
+}
+
+/** What a browser would take for HTML, as kube-apiserver writes it. */
+function withoutMarkup(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 /** 403 with its own sentence, such as a namespace that may not be deleted. */
@@ -155,8 +160,12 @@ export function forbiddenPath(at: {
   readonly user: string;
   readonly verb: string;
   readonly path: string;
+  /** The authorizer's own words. */
+  readonly reason?: string;
 }): ApiError {
-  const message = `forbidden: User "${at.user}" cannot ${at.verb} path "${at.path}"`;
+  const why = at.reason === undefined || at.reason === '' ? '' : `: ${at.reason}`;
+  const said = `User ${JSON.stringify(at.user)} cannot ${at.verb} path ${JSON.stringify(at.path)}`;
+  const message = `forbidden: ${withoutMarkup(said)}${why}`;
   return toApiError({ code: 403, reason: 'Forbidden', message, details: {} });
 }
 

@@ -71,7 +71,8 @@ export function parseRoute(method: string, target: string, kinds: KindTable): Ro
   if (segments === undefined) return undefined;
   const at = splitVersion(segments);
   if (at === undefined) {
-    return { kind: 'path', verb: methodVerbs[method] ?? method.toLowerCase(), path, query };
+    // Paths that are no resources have methods, not verbs.
+    return { kind: 'path', verb: method.toLowerCase(), path, query };
   }
   const scoped = splitScope(at.rest);
   return {
