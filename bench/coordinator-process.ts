@@ -18,6 +18,9 @@ export interface CoordinatorProcess {
   /** URL of its metrics and health. */
   readonly admin: string;
   readonly kube: KubeClient;
+  readonly kubeconfig: string;
+  /** Coordinator and nats-server. */
+  readonly pids: readonly number[];
 }
 
 export interface Usage {
@@ -61,7 +64,14 @@ export async function startCoordinator(context: BenchContext): Promise<Coordinat
     chance: systemChance,
   });
   lifecycle.onClose({ name: 'client', close: async () => kube.close() });
-  return { mesh: textOf(ready, 'mesh'), admin: textOf(ready, 'admin'), kube };
+  const pids = [part.pid(), natsPid(join(dataDir, 'nats', 'nats.pid'))].flatMap((pid) => pid ?? []);
+  return {
+    mesh: textOf(ready, 'mesh'),
+    admin: textOf(ready, 'admin'),
+    kube,
+    kubeconfig: textOf(ready, 'kubeconfig'),
+    pids,
+  };
 }
 
 const usageMs = 5_000;

@@ -10,6 +10,7 @@ import { keepProcessAlive, systemClock } from '../common/runtime/clock.ts';
 import { createLifecycle, type Lifecycle } from '../common/runtime/lifecycle.ts';
 import { createLog, describeError } from '../common/runtime/log.ts';
 import { findProgram, thisMachine } from '../demo/nats-server.ts';
+import { api } from './api/api.ts';
 import { createToApplied } from './create-to-applied.ts';
 import { failover } from './failover.ts';
 import { toJson, toTable } from './report.ts';
@@ -17,7 +18,7 @@ import { parseBenchCommand, type BenchCommand } from './settings.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, natsMissing: 3, interrupted: 130 } as const;
 
-const benches = [createToApplied, failover];
+const benches = [api, createToApplied, failover];
 
 type Run = Extract<BenchCommand, { readonly kind: 'run' }>;
 

@@ -12,6 +12,23 @@ export interface Measure {
   readonly goal?: { readonly of: 'p99' | 'max'; readonly ms: number };
 }
 
+/** The same work done by us and by a peer, in turn. */
+export interface Comparison {
+  readonly name: string;
+  /** Of `ours` and `theirs`, such as `requests/s`. */
+  readonly unit: string;
+  /** Whether more or less of it is ahead. */
+  readonly isMoreBetter: boolean;
+  /** Medians over the rounds. */
+  readonly ours: number;
+  readonly theirs: number | undefined;
+  /** How many times ahead we are: median of the rounds' own ratios, below 1 when behind. */
+  readonly ahead: number | undefined;
+  /** CPU of the server's processes for one of these, milliseconds. */
+  readonly oursCpuMs?: number;
+  readonly theirsCpuMs?: number | undefined;
+}
+
 export interface Conditions {
   readonly date: string;
   readonly node: string;
@@ -26,6 +43,7 @@ export interface Report {
   readonly settings: Readonly<Record<string, number>>;
   readonly conditions: Conditions;
   readonly measures: readonly Measure[];
+  readonly comparisons?: readonly Comparison[];
   /** Further facts, named with their unit. */
   readonly facts: Readonly<Record<string, number>>;
 }
@@ -72,10 +90,30 @@ export function toTable(report: Report): string {
     `${report.bench}: ${pairs(settings)}`,
     `${conditions.date}, Node ${conditions.node}, ${conditions.cpus}, load ${conditions.load.join(' -> ')}`,
     '',
-    ...align([head, ...rows]),
-    '',
+    ...(rows.length === 0 ? [] : [...align([head, ...rows]), '']),
+    ...toComparisonLines(report.comparisons ?? []),
     ...align(Object.entries(facts).map(([name, value]) => [name, String(value)])),
   ].join('\n');
+}
+
+function toComparisonLines(comparisons: readonly Comparison[]): readonly string[] {
+  if (comparisons.length === 0) return [];
+  const head = ['', 'unit', 'ours', 'theirs', 'ahead', 'ours CPU ms', 'theirs CPU ms'];
+  const rows = comparisons.map((each) => [
+    each.name,
+    each.unit,
+    toShort(each.ours),
+    toShort(each.theirs),
+    each.ahead === undefined ? '-' : `${each.ahead.toFixed(2)}x${each.ahead < 1 ? ' BEHIND' : ''}`,
+    toShort(each.oursCpuMs),
+    toShort(each.theirsCpuMs),
+  ]);
+  return [...align([head, ...rows]), ''];
+}
+
+function toShort(value: number | undefined): string {
+  if (value === undefined) return '-';
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(3);
 }
 
 function isMet(summary: Summary | undefined, goal: NonNullable<Measure['goal']>): boolean {
