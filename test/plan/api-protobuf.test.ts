@@ -86,7 +86,7 @@ test('19. create namespace, configmap and secret of kubectl 1.32 are read', (t) 
   t.deepEqual(decode(bytesOf(golden.namespace), kindNamed('Namespace')).object, {
     kind: 'Namespace',
     apiVersion: 'v1',
-    metadata: { name: 'shop' },
+    metadata: { name: 'shop', labels: { 'kubernetes.io/metadata.name': 'shop' } },
     spec: {},
     status: {},
   });

@@ -100,24 +100,28 @@ export async function createApiFixture(
     readonly authorize?: Authorize;
     readonly admit?: Admit;
     readonly windowEvents?: number;
+    /** A store of another fixture, as a restarted server finds it. */
+    readonly desired?: Desired;
     readonly readiness?: ApiOptions['readiness'];
   } = {},
 ): Promise<ApiFixture> {
   const clock = createManualClock();
-  const desired = await createDesired({
-    store: createMemoryStore({ disk: createMemoryDisk('test') }),
-    clock,
-    log: silentLog,
-    metrics: silentMetrics,
-    ...present({ windowEvents: options.windowEvents }),
-  });
+  const desired =
+    options.desired ??
+    (await createDesired({
+      store: createMemoryStore({ disk: createMemoryDisk('test') }),
+      clock,
+      log: silentLog,
+      metrics: silentMetrics,
+      ...present({ windowEvents: options.windowEvents }),
+    }));
   const shadows = createProjection({ epoch: 1, group: 'test.dev', resource: 'shadows', clock });
   const api = createApi({
     kinds: options.kinds ?? [namespaceKind, gadgetKind, widgetKind, shadowKind],
     desired,
     projections: new Map([['test.dev/shadows', shadows]]),
     authorize: options.authorize ?? (() => ({ allowed: true })),
-    version: { gitVersion: 'v1.33.0+isthmus.1' },
+    version: { gitVersion: 'v1.34.0+isthmus.1' },
     clock,
     chance: systemChance,
     log: silentLog,

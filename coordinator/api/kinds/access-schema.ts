@@ -1,6 +1,7 @@
 // Schemas of the kinds about users and rights: rules, subjects, attributes, who somebody is.
 
 import type { Schema } from '../machinery/schema/schema.ts';
+import { labelSelector, labelSelectorRequirement } from './common-schema.ts';
 import { flag, kept, list, struct, text, texts } from './schema-parts.ts';
 
 const policyRule = struct(
@@ -54,31 +55,16 @@ export const roleRef: Schema = struct(
   },
 );
 
-function requirement(goName: string): Schema {
-  return struct(
-    goName,
-    'One condition of a selector.',
-    {
-      key: text('What is looked at.'),
-      operator: text('In, NotIn, Exists or DoesNotExist.'),
-      values: texts('The values of In and NotIn.'),
-    },
-    { required: ['key', 'operator'], protobuf: { key: 1, operator: 2, values: 3 } },
-  );
-}
-
-const labelSelector = struct(
-  'LabelSelector',
-  'Selects objects by their labels.',
+// As LabelSelectorRequirement, for fields.
+const fieldRequirement = struct(
+  'FieldSelectorRequirement',
+  'One condition of a selector.',
   {
-    matchLabels: {
-      type: 'map',
-      description: 'Labels that must have these values.',
-      values: text('The value of one label.'),
-    },
-    matchExpressions: list('Further conditions.', requirement('LabelSelectorRequirement')),
+    key: text('What is looked at.'),
+    operator: text('In, NotIn, Exists or DoesNotExist.'),
+    values: texts('The values of In and NotIn.'),
   },
-  { isAtomic: true, protobuf: { matchLabels: 1, matchExpressions: 2 } },
+  { required: ['key', 'operator'], protobuf: { key: 1, operator: 2, values: 3 } },
 );
 
 export const aggregationRule: Schema = struct(
@@ -90,13 +76,13 @@ export const aggregationRule: Schema = struct(
   { protobuf: { clusterRoleSelectors: 1 } },
 );
 
-function selectorAttributes(goName: string, requirementName: string): Schema {
+function selectorAttributes(goName: string, requirement: Schema): Schema {
   return struct(
     goName,
     'The selector of the request, as text or as conditions.',
     {
       rawSelector: text('As in the query of a request.'),
-      requirements: list('The conditions.', requirement(requirementName)),
+      requirements: list('The conditions.', requirement),
     },
     { protobuf: { rawSelector: 1, requirements: 2 } },
   );
@@ -113,8 +99,8 @@ const resourceAttributes = struct(
     resource: text('Resource, such as services.'),
     subresource: text('Subresource, such as status.'),
     name: text('Name of the object; empty for all of them.'),
-    fieldSelector: selectorAttributes('FieldSelectorAttributes', 'FieldSelectorRequirement'),
-    labelSelector: selectorAttributes('LabelSelectorAttributes', 'LabelSelectorRequirement'),
+    fieldSelector: selectorAttributes('FieldSelectorAttributes', fieldRequirement),
+    labelSelector: selectorAttributes('LabelSelectorAttributes', labelSelectorRequirement),
   },
   {
     protobuf: {

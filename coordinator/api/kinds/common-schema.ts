@@ -12,6 +12,7 @@ import {
   struct,
   text,
   textMap,
+  texts,
   time,
 } from './schema-parts.ts';
 
@@ -161,6 +162,29 @@ export const objectReference: Schema = struct(
       fieldPath: 7,
     },
   },
+);
+
+/** metav1.LabelSelectorRequirement. */
+export const labelSelectorRequirement: Schema = struct(
+  'LabelSelectorRequirement',
+  'One demand on a label.',
+  {
+    key: text('Key of the label.'),
+    operator: text('How the label is compared: In, NotIn, Exists or DoesNotExist.'),
+    values: texts('What it is compared with, for In and NotIn.'),
+  },
+  { required: ['key', 'operator'], protobuf: { key: 1, operator: 2, values: 3 } },
+);
+
+/** metav1.LabelSelector. */
+export const labelSelector: Schema = struct(
+  'LabelSelector',
+  'Chooses objects by their labels. All demands must hold; none at all choose everything.',
+  {
+    matchLabels: textMap('Labels that an object must have, with these values.'),
+    matchExpressions: list('Further demands on the labels.', labelSelectorRequirement),
+  },
+  { isAtomic: true, protobuf: { matchLabels: 1, matchExpressions: 2 } },
 );
 
 /** The schema of a kind: apiVersion, kind, metadata, then `fields`. */

@@ -68,6 +68,7 @@ export const eventKind: KindDefinition = loggedKind({
   plural: 'events',
   shortNames: ['ev'],
   allowsCreateOnUpdate: true,
+  hasDependents: false,
   description,
   schema: objectSchema('Event', description, fields, { required: ['involvedObject'], protobuf }),
   columns: [

@@ -112,6 +112,7 @@ function phaseOf(namespace: JsonObject): string {
 /** Selectors of other tools rely on this label being the name. */
 function withNameLabel(namespace: KubeObject): KubeObject {
   const { metadata } = namespace;
+  if ((metadata.name ?? '') === '') return namespace; // generated later
   const labels = { ...metadata.labels, [namespaceNameLabel]: metadata.name };
   return { ...namespace, metadata: { ...metadata, labels } };
 }

@@ -18,35 +18,13 @@ import {
 import type { FieldError, KindDefinition } from '../machinery/kind.ts';
 import { checkLabel1123, checkQualifiedName } from '../machinery/rules/name-rules.ts';
 import { validateLabels } from '../machinery/rules/object-rules.ts';
-import { objectSchema } from './common-schema.ts';
+import { labelSelector, objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { isthmusKind } from './definition.ts';
-import { int32, kept, list, struct, text, textMap, texts } from './schema-parts.ts';
+import { int32, kept, struct, text, texts } from './schema-parts.ts';
 
 const description = 'Says for one Service of its namespace which clusters get a shard of it.';
 const operators = ['DoesNotExist', 'Exists', 'In', 'NotIn'] as const;
-
-const clusterSelector = struct(
-  'LabelSelector',
-  'Chooses clusters by the labels of their Cluster objects.',
-  {
-    matchLabels: textMap('Labels that a cluster must have, all of them.'),
-    matchExpressions: list(
-      'Further demands on the labels, all of which must hold.',
-      struct(
-        'LabelSelectorRequirement',
-        'One demand on a label.',
-        {
-          key: text('Key of the label.'),
-          operator: text('How the label is compared.', operators),
-          values: texts('What it is compared with, for In and NotIn.'),
-        },
-        { required: ['key', 'operator'] },
-      ),
-    ),
-  },
-  { isAtomic: true },
-);
 
 const spec = struct(
   'ServicePolicySpec',
@@ -55,7 +33,7 @@ const spec = struct(
     serviceName: text('Name of the Service, in the namespace of the policy.'),
     placement: struct('Placement', 'Which clusters get a shard. Default: all of them.', {
       clusters: texts('Exactly these clusters.'),
-      clusterSelector,
+      clusterSelector: labelSelector,
     }),
     health: struct('Health', 'When a shard counts as healthy.', {
       minReadyEndpoints: kept(int32('Ready endpoints that a shard must have. Default: 1.')),

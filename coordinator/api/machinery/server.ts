@@ -20,7 +20,7 @@ import { startNamespaceGc } from './collect/namespace-gc.ts';
 import { createOpenApiV2 } from './openapi/openapi-v2.ts';
 import { buildOpenApiV3 } from './openapi/openapi.ts';
 import { answerPath, type PathSources } from './request/paths.ts';
-import { startPropagationGc } from './collect/propagation-gc.ts';
+import { startOwnerGc } from './collect/owner-gc.ts';
 import { createResourceHandler, type ResourceHandler } from './verbs/resources.ts';
 import { parseRoute, toKindTable, type KindTable, type Route } from './request/routes.ts';
 import { ApiError, badRequest, internal, serviceUnavailable } from './answer/status-error.ts';
@@ -30,7 +30,7 @@ export function createApi(options: ApiOptions): Api {
   const resources = createResourceHandler(options, kinds);
   const collectors = [
     startNamespaceGc({ ...options, kinds }),
-    startPropagationGc({ ...options, kinds }),
+    startOwnerGc({ ...options, kinds }),
   ];
   const openApi = buildOpenApiV3(options.kinds);
   const paths: PathSources = {

@@ -1,126 +1,201 @@
 // Empties and removes namespaces that are being deleted.
 //
-// Woken by the log: a namespace that became Terminating, and each delete of an object in one.
+// Woken by the log: a namespace that became Terminating, or is held by one finalizer less, and each
+// delete of an object in one.
 //   G1. A namespace goes only when no logged object of it is left and nothing else holds it.
 //   G2. Only what is in a namespace with a deletionTimestamp is ever deleted here; creation in
 //       it is refused by a guard on the namespace itself (write.ts), so it does empty.
+//   G3. What holds it is shown in its conditions while it does (namespace-conditions.ts).
+//   G4. Each object is asked to go once; while it lingers, its removal is counted, and everything
+//       is looked at again when the count says empty, or now and then for the conditions.
 
 import { splitLogKey } from '../../../../common/model/ids.ts';
-import type { Log } from '../../../../common/runtime/log.ts';
-import type { Chance } from '../../../../common/runtime/chance.ts';
-import type { Clock } from '../../../../common/runtime/clock.ts';
+import type { KubeObject } from '../../../../common/model/kube-object.ts';
+import { toTimestamp } from '../../../../common/runtime/clock.ts';
+import { describeError, type Log } from '../../../../common/runtime/log.ts';
 import { createLoop } from '../../../../common/runtime/loop.ts';
-import type { Desired, StoredObject, ViewEvent } from '../../../desired/store.ts';
-import { toPlainAccess } from '../access/access.ts';
+import type { Desired, StoredObject, ViewEvent, WatchHandle } from '../../../desired/store.ts';
 import type { KindDefinition } from '../kind.ts';
-import { deleteObject } from '../verbs/delete.ts';
+import { ownList, ownRecord, toJsonObject, toKubeObject } from '../schema/json-value.ts';
+import { isSameObject } from '../schema/shape.ts';
 import { toListPrefix } from '../verbs/read.ts';
-import { toDeleteOptions } from '../request/delete-options.ts';
-import type { KindTable } from '../request/routes.ts';
-import { ApiError } from '../answer/status-error.ts';
+import { servesNamespaces, toNamespaceKey, type WriteTools } from '../verbs/write.ts';
 import {
-  servesNamespaces,
-  toNamespaceKey,
-  type WriteCall,
-  type WriteTools,
-} from '../verbs/write.ts';
+  collectedKinds,
+  deleteStored,
+  toCollectorTools,
+  type Collector,
+  type CollectorOptions,
+} from './collector.ts';
+import { planConditions, type Remaining } from './namespace-conditions.ts';
 
-export interface NamespaceGcOptions {
-  readonly kinds: KindTable;
+/** The entry of spec.finalizers that stands for this collector. */
+const ours = 'kubernetes';
+// Enough for the store to flush them together, few enough that others get their turn (I11).
+const atOnceMax = 16;
+/** G4: how soon after a removal the conditions count again. */
+const recountMs = 5_000;
+
+interface Parts {
+  readonly tools: WriteTools;
   readonly desired: Desired;
-  readonly clock: Clock;
-  readonly chance: Chance;
+  readonly kinds: readonly KindDefinition[];
   readonly log: Log;
+  /** What was left when it was last counted, less what went since. */
+  readonly left: Map<string, number>;
 }
 
-export function startNamespaceGc(options: NamespaceGcOptions): { stop(): Promise<void> } {
-  const { kinds, desired, clock, chance, log } = options;
-  if (!servesNamespaces(kinds)) return { stop: () => Promise.resolve() };
-  const access = toPlainAccess(() => ({ allowed: true }));
-  const tools: WriteTools = { kinds, desired, clock, chance, admit: undefined, access };
-  const loop = createLoop<string>({
-    name: 'namespace-gc',
-    clock,
-    chance,
-    log,
-    run: async (namespace) => {
-      await emptyNamespace(tools, namespace, log);
-      return undefined;
-    },
-  });
-  const isTerminating = (namespace: string): boolean =>
-    desired.get(toNamespaceKey(namespace))?.object.metadata.deletionTimestamp !== undefined;
-  const onEvents = (events: readonly ViewEvent[]): void => {
-    for (const event of events) {
-      const namespace = toAffected(event);
-      if (namespace !== undefined && isTerminating(namespace)) loop.mark(namespace);
-    }
-  };
-  const from = desired.revision();
-  for (const { object } of desired.list('core/namespaces/')) {
-    if (object.metadata.deletionTimestamp !== undefined) loop.mark(object.metadata.name);
+export function startNamespaceGc(options: CollectorOptions): Collector {
+  const { desired, clock, chance, log } = options;
+  if (!servesNamespaces(options.kinds)) {
+    return { idle: () => Promise.resolve(), stop: () => Promise.resolve() };
   }
-  const handle = desired.watch('', from, onEvents);
+  const kinds = collectedKinds(options.kinds).filter(({ isNamespaced }) => isNamespaced);
+  const left = new Map<string, number>();
+  const parts: Parts = { tools: toCollectorTools(options), desired, kinds, log, left };
+  const run = (namespace: string): Promise<undefined> => emptyNamespace(parts, namespace);
+  const loop = createLoop<string>({ name: 'namespace-gc', clock, chance, log, run });
+  const onEvent = (event: ViewEvent): void => {
+    const at = splitLogKey(event.current.key);
+    if (at.group === '' && at.resource === 'namespaces') {
+      if (event.kind === 'deleted') left.delete(at.name);
+      else if (isHeldOtherwise(event)) loop.mark(at.name);
+      return;
+    }
+    if (event.kind !== 'deleted' || !isTerminating(desired, at.namespace)) return;
+    const count = (left.get(at.namespace) ?? 1) - 1;
+    left.set(at.namespace, count);
+    if (count > 0) loop.markAfter(at.namespace, recountMs);
+    else loop.mark(at.namespace);
+  };
+  const handle = followNamespaces(desired, onEvent, (namespace) => loop.mark(namespace));
   return {
+    idle: () => loop.idle(),
     stop: async () => {
-      if (handle !== 'expired') handle.cancel();
+      handle?.cancel();
       await loop.stop();
     },
   };
 }
 
-/** The namespace to look at after an event, if any. */
-function toAffected({ kind, current }: ViewEvent): string | undefined {
-  const at = splitLogKey(current.key);
-  if (at.group === '' && at.resource === 'namespaces')
-    return kind === 'deleted' ? undefined : at.name;
-  return kind === 'deleted' && at.namespace !== '' ? at.namespace : undefined;
+function followNamespaces(
+  desired: Desired,
+  onEvent: (event: ViewEvent) => void,
+  mark: (namespace: string) => void,
+): WatchHandle | undefined {
+  const from = desired.revision();
+  for (const { object } of desired.list('core/namespaces/')) {
+    if (object.metadata.deletionTimestamp !== undefined) mark(object.metadata.name);
+  }
+  const handle = desired.watch('', from, (events) => events.forEach(onEvent));
+  return handle === 'expired' ? undefined : handle;
 }
 
-async function emptyNamespace(tools: WriteTools, namespace: string, log: Log): Promise<void> {
-  const stored = tools.desired.get(toNamespaceKey(namespace));
-  if (stored === undefined || stored.object.metadata.deletionTimestamp === undefined) return;
-  let left = 0;
-  for (const kind of tools.kinds.all) {
-    if (!kind.isNamespaced || kind.storage !== 'logged') continue;
+function isTerminating(desired: Desired, namespace: string): boolean {
+  if (namespace === '') return false;
+  const stored = desired.get(toNamespaceKey(namespace));
+  return stored?.object.metadata.deletionTimestamp !== undefined;
+}
+
+/** The namespace is being deleted, and this change of it may be what it waited for. */
+function isHeldOtherwise({ current, previous }: ViewEvent): boolean {
+  if (current.object.metadata.deletionTimestamp === undefined) return false;
+  if (previous?.object.metadata.deletionTimestamp === undefined) return true;
+  const holders = ({ object }: StoredObject): string =>
+    JSON.stringify([object.metadata.finalizers ?? [], finalizersOf(object)]);
+  return holders(current) !== holders(previous);
+}
+
+function finalizersOf(namespace: KubeObject): readonly string[] {
+  return ownList(ownRecord(toJsonObject(namespace), 'spec'), 'finalizers').map(String);
+}
+
+async function emptyNamespace(parts: Parts, namespace: string): Promise<undefined> {
+  const { desired, left } = parts;
+  if (!isTerminating(desired, namespace)) return undefined;
+  const remaining = await removeContent(parts, namespace);
+  const count = [...remaining.byResource.values()].reduce((sum, each) => sum + each, 0);
+  left.set(namespace, count);
+  // Again from the log: the deletes above took their time.
+  const stored = desired.get(toNamespaceKey(namespace));
+  if (stored === undefined) return undefined;
+  if (count === 0 && remaining.faults.length === 0) await release(parts, stored);
+  else await showConditions(parts, stored, remaining);
+  if (remaining.faults.length > 0) throw new Error(remaining.faults.join('; '));
+  return undefined;
+}
+
+/** Asks everything to go that was not asked, and counts what lingers. */
+async function removeContent(parts: Parts, namespace: string): Promise<Remaining> {
+  const faults: string[] = [];
+  const byResource = new Map<string, number>();
+  const byFinalizer = new Map<string, number>();
+  for (const kind of parts.kinds) {
+    const prefix = toListPrefix(kind, namespace);
     // Collected first: deleting changes what is being listed.
-    const content = Array.from(tools.desired.list(toListPrefix(kind, namespace)));
-    for (const held of content) {
-      left += 1;
-      await deleteHeld(tools, kind, held);
+    const unasked = [...parts.desired.list(prefix)].filter(
+      ({ object }) => object.metadata.deletionTimestamp === undefined,
+    );
+    for (let from = 0; from < unasked.length; from += atOnceMax) {
+      const batch = unasked.slice(from, from + atOnceMax);
+      const outcomes = await Promise.allSettled(
+        batch.map((held) => deleteStored(parts.tools, kind, held)),
+      );
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') faults.push(describeError(outcome.reason));
+      }
+    }
+    for (const { object } of parts.desired.list(prefix)) {
+      count(byResource, `${kind.plural}.${kind.group}`);
+      for (const finalizer of object.metadata.finalizers ?? []) count(byFinalizer, finalizer);
     }
   }
-  // Each removal wakes this loop again; the namespace goes in the run that finds it empty (G1).
-  if (left > 0 || (stored.object.metadata.finalizers ?? []).length > 0) return;
-  const outcome = await tools.desired.write({
-    key: stored.key,
-    object: undefined,
-    expected: stored.revision,
-  });
-  if (outcome.kind === 'written') log.info('namespace removed', { namespace });
+  return { byResource, byFinalizer, faults: [...new Set(faults)].slice(0, 8) };
 }
 
-async function deleteHeld(
-  tools: WriteTools,
-  kind: KindDefinition,
-  held: StoredObject,
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+/** G1: takes our own hold away, and the namespace with it when there is no other. */
+async function release({ desired, log, left }: Parts, stored: StoredObject): Promise<void> {
+  const { object } = stored;
+  const others = finalizersOf(object).filter((name) => name !== ours);
+  const isFree = others.length === 0 && (object.metadata.finalizers ?? []).length === 0;
+  const next: KubeObject = { ...object, spec: { ...object.spec, finalizers: others } };
+  if (!isFree && isSameObject(next, object)) return;
+  const outcome = await desired.write({
+    key: stored.key,
+    object: isFree ? undefined : next,
+    expected: stored.revision,
+  });
+  if (outcome.kind !== 'written') throw new Error('the namespace was changed meanwhile');
+  if (!isFree) return;
+  left.delete(object.metadata.name);
+  log.info('namespace removed', { namespace: object.metadata.name });
+}
+
+/** G3. */
+async function showConditions(
+  { desired, tools }: Parts,
+  stored: StoredObject,
+  remaining: Remaining,
 ): Promise<void> {
-  if (held.object.metadata.deletionTimestamp !== undefined) return;
-  const call: WriteCall = {
-    kind,
-    namespace: held.object.metadata.namespace ?? '',
-    name: held.object.metadata.name,
-    subresource: '',
-    user: {
-      name: 'system:serviceaccount:kube-system:namespace-controller',
-      groups: ['system:masters'],
-    },
-    options: { isDryRun: false, manager: '', validation: 'Ignore', force: false },
-    warnings: [],
-  };
-  try {
-    await deleteObject(tools, call, toDeleteOptions(held.object.metadata.uid));
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status.code !== 404) throw error;
-  }
+  const status = ownRecord(toJsonObject(stored.object), 'status');
+  const conditions = planConditions(
+    remaining,
+    ownList(status, 'conditions'),
+    toTimestamp(tools.clock.now()),
+  );
+  const next = toKubeObject({
+    ...toJsonObject(stored.object),
+    status: { ...status, conditions },
+  });
+  if (isSameObject(next, stored.object)) return;
+  const outcome = await desired.write({
+    key: stored.key,
+    object: next,
+    expected: stored.revision,
+  });
+  if (outcome.kind !== 'written') throw new Error('the namespace was changed meanwhile');
 }
