@@ -11,7 +11,11 @@ import type { Metrics } from '../../../common/runtime/metrics.ts';
 import type { KubeObject } from '../../../common/model/kube-object.ts';
 import type { Desired, ObjectView } from '../../desired/store.ts';
 import type { Access, Authorize } from './access/access.ts';
+import type { ApiError } from './answer/status-error.ts';
 import type { KindDefinition, UserInfo } from './kind.ts';
+
+/** What is known of a request before its body. */
+export type RequestHead = Pick<ApiRequest, 'method' | 'target' | 'headers'>;
 
 export interface ApiRequest {
   readonly method: string;
@@ -94,6 +98,8 @@ export interface ApiVersion {
 export interface Api {
   /** Never rejects: every fault becomes a Status. */
   handle(request: ApiRequest): Promise<ApiResponse>;
+  /** The answer to a request that the transport refused before its body was read. */
+  refuse(head: RequestHead, error: ApiError): ApiResponse;
   /** Ends every watch cleanly and stops the clean-up of namespaces. */
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@
 import { MeshError } from '../../../common/pure/errors.ts';
 import { describeError } from '../../../common/runtime/log.ts';
 import { authorizeRoute, anonymous } from './access/authorizer.ts';
-import type { Api, ApiOptions, ApiRequest, ApiResponse } from './api.ts';
+import type { Api, ApiOptions, ApiRequest, ApiResponse, RequestHead } from './api.ts';
 import { answerError, answerText, wantsPretty } from './answer/answers.ts';
 import { answerCustomKinds } from './verbs/custom-kinds.ts';
 import { createDiscovery } from './openapi/discovery.ts';
@@ -42,6 +42,11 @@ export function createApi(options: ApiOptions): Api {
   };
   return {
     handle: (request) => handle(request, { options, kinds, resources, paths }),
+    refuse: (head, error) => {
+      const route = parseRoute(head.method, head.target, kinds);
+      const response = answerError(error, route !== undefined && isPretty(route, head));
+      return finish(head, response, options);
+    },
     close: async () => {
       resources.close();
       await Promise.all(collectors.map((collector) => collector.stop()));
@@ -60,7 +65,6 @@ async function handle(request: ApiRequest, parts: Parts): Promise<ApiResponse> {
   const { clock, metrics } = parts.options;
   const startMs = clock.monotonicMs();
   const route = parseRoute(request.method, request.target, parts.kinds);
-  const auditId = request.headers['audit-id'] ?? parts.options.chance.uuid();
   const response = await answer(request, route, parts).catch((error: unknown) =>
     answerFault(error, request, route, parts.options),
   );
@@ -71,7 +75,17 @@ async function handle(request: ApiRequest, parts: Parts): Promise<ApiResponse> {
       verb: labels.verb,
     });
   }
-  return { ...response, headers: { 'audit-id': toAuditId(auditId), ...response.headers } };
+  return finish(request, response, parts.options);
+}
+
+/** What every answer carries. */
+function finish(head: RequestHead, response: ApiResponse, { chance }: ApiOptions): ApiResponse {
+  const auditId = toAuditId(head.headers['audit-id'] ?? chance.uuid());
+  return { ...response, headers: { 'audit-id': auditId, ...response.headers } };
+}
+
+function isPretty(route: Route, head: RequestHead): boolean {
+  return wantsPretty(route.query, head.headers['user-agent']);
 }
 
 /** The client's own Audit-ID is echoed, but only what is safe in a header. */

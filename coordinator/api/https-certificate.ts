@@ -1,0 +1,21 @@
+// Who a client certificate says that its holder is. The chain was verified in the handshake.
+
+import { TLSSocket } from 'node:tls';
+import type { Credentials } from './machinery/access/authenticate.ts';
+
+export function readCertificate(socket: unknown): Credentials['certificate'] {
+  // An HTTP/2 session hands out a proxy of its socket, which instanceof sees through.
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const certificate = socket.getPeerCertificate();
+  const subject: Readonly<Record<string, string | string[] | undefined>> = {
+    ...certificate.subject,
+  };
+  if (Object.keys(certificate).length === 0) return undefined;
+  if (!socket.authorized) return 'invalid';
+  return { commonName: toList(subject['CN'])[0] ?? '', organizations: toList(subject['O']) };
+}
+
+function toList(value: string | string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
+}
