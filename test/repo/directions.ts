@@ -18,6 +18,7 @@ const adapterOf: Readonly<Record<string, readonly string[]>> = {
   pino: ['common/runtime/log.ts'],
   'pino-pretty': ['common/runtime/log.ts'],
   'prom-client': ['common/runtime/metrics.ts'],
+  jose: ['coordinator/api/access/oidc.ts'],
   rfc6902: ['coordinator/api/machinery/'],
 };
 
