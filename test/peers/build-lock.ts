@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../common/runtime/clock.ts';
 
+export const lockFile = '.building';
+
 // Longer than a cold build of everything, so that waiting is never what fails.
 const waitMs = 90 * 60_000;
 const lookAgainMs = 500;
@@ -15,7 +17,7 @@ export async function lockFolder(
   folder: string,
   { clock, say }: { readonly clock: Clock; readonly say: (text: string) => void },
 ): Promise<() => void> {
-  const path = join(folder, '.building');
+  const path = join(folder, lockFile);
   const startMs = clock.monotonicMs();
   for (let isTold = false; !take(path); ) {
     const holder = readHolder(path);

@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock as clock } from '../../common/runtime/clock.ts';
-import { lockFolder } from './build-lock.ts';
+import { lockFile, lockFolder } from './build-lock.ts';
 import {
   isOurs,
   peerFile,
@@ -105,6 +105,7 @@ async function build(chosen: readonly Peer[], folder: string): Promise<number> {
   const unlock = await lockFolder(folder, { clock, say: print });
   let code: number = exitCodes.ok;
   try {
+    removeUnfinished(folder);
     const go = await findGo();
     for (const peer of chosen.filter(isMissing)) {
       const failure =
@@ -121,6 +122,12 @@ async function build(chosen: readonly Peer[], folder: string): Promise<number> {
     `${chosen.filter((peer) => !isMissing(peer)).length} of ${chosen.length} peers in ${folder}`,
   );
   return code;
+}
+
+/** What a builder that was killed left behind. */
+function removeUnfinished(folder: string): void {
+  for (const file of readdirSync(folder))
+    if (file.startsWith('.') && file !== lockFile) rmSync(join(folder, file), { force: true });
 }
 
 /** Leaves the reason beside the programs, for the tests that are skipped for it. */
