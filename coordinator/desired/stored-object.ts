@@ -1,21 +1,32 @@
 // An object as readers see it: parsed at most once, encoded at most once, shared by all.
 
 import type { LogKey, Revision } from '../../common/model/ids.ts';
-import type { KubeObject } from '../../common/model/kube-object.ts';
+import type { KubeObject, ObjectMeta } from '../../common/model/kube-object.ts';
 import type { StoredObject } from './store.ts';
 
 /** `object` carries any resourceVersion or none; the result carries `revision`. */
 export function toStoredObject(key: LogKey, revision: Revision, object: KubeObject): StoredObject {
-  const stamped = deepFreeze({
-    ...object,
-    metadata: { ...object.metadata, resourceVersion: String(revision) },
-  });
+  const metadata = withRevision(object.metadata, String(revision));
+  const stamped = deepFreeze({ ...object, metadata });
   let encoded: Uint8Array | undefined;
   return {
     key,
     revision,
     object: stamped,
     bytes: () => (encoded ??= Buffer.from(JSON.stringify(stamped), 'utf8')),
+  };
+}
+
+/** In its place among the members: clients print them in the order in which they come. */
+function withRevision(metadata: ObjectMeta, resourceVersion: string): ObjectMeta {
+  const { name, generateName, namespace, uid, resourceVersion: _old, ...rest } = metadata;
+  return {
+    name,
+    ...(generateName === undefined ? {} : { generateName }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    resourceVersion,
+    ...rest,
   };
 }
 

@@ -1,187 +1,190 @@
 // An apply configuration: what one manager says it wants. Parsed, and checked against the schema
 // more strictly than a whole object is: what the schema does not declare cannot be owned.
 //
-// Input: a request's bytes. Output: plain JSON without what this endpoint does not write.
+// Input: a request's bytes. Output: plain JSON, nulls and all, and what strict validation says.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
-import { toApiVersion } from '../schema/decode.ts';
-import { formatPath, type Path } from './field-set.ts';
+import { formatElement } from './field-element.ts';
 import { toElement, type ListSchema } from './field-walk.ts';
-import { JsonSyntaxError, parseJsonStrict } from '../schema/json-strict.ts';
+import { JsonSyntaxError, parseJsonStrict, type ParsedJson } from '../schema/json-strict.ts';
 import { isList, isRecord, own, ownRecord, ownText } from '../schema/json-value.ts';
 import type { KindDefinition } from '../kind.ts';
+import { toApiVersion } from '../answer/answers.ts';
 import type { Schema } from '../schema/schema.ts';
 import { badRequest, plainError } from '../answer/status-error.ts';
 import { parseYamlBody, YamlSyntaxError } from '../schema/yaml-body.ts';
 
-export function parseApplyConfig(request: {
-  readonly kind: KindDefinition;
-  readonly bytes: Uint8Array;
-  readonly subresource: '' | 'status';
-  readonly name?: string | undefined;
-  readonly namespace?: string | undefined;
-}): JsonObject {
-  const { kind, bytes, subresource } = request;
-  const config = dropNulls(parse(bytes));
+export interface ApplyConfig {
+  readonly config: JsonObject;
+  /** What strict validation refuses, such as `line 5: key "a" already set in map`. */
+  readonly strict: string | undefined;
+}
+
+/** Throws 400 for what is no configuration of this kind, 500 for what the schema does not allow. */
+export function parseApplyConfig(kind: KindDefinition, bytes: Uint8Array): ApplyConfig {
+  const { value, duplicates } = parse(bytes);
+  const config = value ?? {};
   if (!isRecord(config)) {
     throw badRequest(
-      'error decoding YAML: json: cannot unmarshal into Go value of type map[string]interface {}',
+      'error decoding YAML: error unmarshaling JSON: while decoding JSON: ' +
+        `json: cannot unmarshal ${jsonName(config)} into Go value of type map[string]interface {}`,
     );
   }
   checkType(kind, config);
   const metadata = ownRecord(config, 'metadata');
-  if (own(metadata, 'managedFields') !== undefined) {
+  if (isList(own(metadata, 'managedFields')))
     throw badRequest('metadata.managedFields must be nil');
+  const problems = findProblems(kind.schema, config, '');
+  if (problems.length > 0) {
+    const [only] = problems;
+    const text = problems.length === 1 ? only : ['errors:', ...problems].join('\n  ');
+    throw plainError(`failed to create typed patch object (${describe(kind, config)}): ${text}`);
   }
-  const problem = findProblem(kind.schema, config);
-  if (problem !== undefined) {
-    const subject = `${ownText(metadata, 'namespace')}/${ownText(metadata, 'name')}`;
-    const type = `${kind.group}/${kind.version}, Kind=${kind.kind}`;
-    throw plainError(`failed to create typed patch object (${subject}; ${type}): ${problem}`);
-  }
-  const named = {
-    ...(request.namespace === undefined ? {} : { namespace: request.namespace }),
-    ...(request.name === undefined ? {} : { name: request.name }),
-    ...metadata,
-  };
-  return { ...forEndpoint(kind, config, subresource), metadata: named };
+  const strict = duplicates.length > 0 ? duplicates.join('\n  ') : undefined;
+  return { config, strict };
 }
 
-function parse(bytes: Uint8Array): Json {
+/** `default/nginx; /v1, Kind=Service`, as errors name the object. */
+export function describe(kind: KindDefinition, config: JsonObject): string {
+  const metadata = ownRecord(config, 'metadata');
+  const subject = `${ownText(metadata, 'namespace')}/${ownText(metadata, 'name')}`;
+  return `${subject}; ${kind.group}/${kind.version}, Kind=${kind.kind}`;
+}
+
+function parse(bytes: Uint8Array): ParsedJson {
   const text = new TextDecoder().decode(bytes);
   try {
-    return text.trimStart().startsWith('{') ? parseJsonOrYaml(text) : parseYamlBody(text).value;
+    return /^\s*\{/.test(text) ? parseJsonOrYaml(text) : parseYamlBody(text);
   } catch (error) {
     if (!(error instanceof YamlSyntaxError)) throw error;
-    throw badRequest(`error decoding YAML: ${error.message}`);
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
   }
 }
 
 /** JSON is YAML, and the faster parser is ours; but `{a: b}` is YAML only. */
-function parseJsonOrYaml(text: string): Json {
+function parseJsonOrYaml(text: string): ParsedJson {
   try {
-    return parseJsonStrict(text).value;
+    const parsed = parseJsonStrict(text);
+    // Strict validation names duplicate keys as YAML's parser does, with their lines.
+    return parsed.duplicates.length === 0 ? parsed : parseYamlBody(text);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    return parseYamlBody(text).value;
+    return parseYamlBody(text);
   }
-}
-
-function dropNulls(value: Json): Json {
-  if (isList(value)) return value.map(dropNulls);
-  if (!isRecord(value)) return value;
-  const members = Object.entries(value).filter(([, member]) => member !== null);
-  return Object.fromEntries(members.map(([key, member]) => [key, dropNulls(member ?? null)]));
 }
 
 function checkType(kind: KindDefinition, config: JsonObject): void {
   const apiVersion = ownText(config, 'apiVersion');
   const given = ownText(config, 'kind');
-  if (apiVersion === '' || given === '') {
-    const version = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
-    throw badRequest(`invalid object type: ${version}, Kind=${given}`);
-  }
-  const expected = toApiVersion(kind);
-  if (apiVersion !== expected) {
-    throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${apiVersion}, ` +
-        `expected: ${expected}`,
-    );
-  }
-  if (given !== kind.kind) {
-    throw badRequest(
-      `invalid object type: ${kind.group}/${kind.version}, Kind=${given}, expected ${kind.kind}`,
-    );
-  }
+  if (apiVersion === toApiVersion(kind) && given === kind.kind) return;
+  const version = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
+  throw badRequest(`invalid object type: ${version}, Kind=${given}`);
 }
 
-/** The main endpoint does not write status; the status endpoint writes it and metadata only. */
-function forEndpoint(
-  kind: KindDefinition,
-  config: JsonObject,
-  subresource: '' | 'status',
-): JsonObject {
-  if (!kind.hasStatus) return config;
-  const entries = Object.entries(config).filter(([key]) =>
-    subresource === 'status'
-      ? ['apiVersion', 'kind', 'metadata', 'status'].includes(key)
-      : key !== 'status',
-  );
-  return Object.fromEntries(entries);
-}
-
-/** The first thing that the schema does not allow, as structured-merge-diff says it. */
-function findProblem(schema: Schema, value: Json, path: Path = []): string | undefined {
+/** All that the schema does not allow, as structured-merge-diff says it. */
+function findProblems(schema: Schema, value: Json, path: string): readonly string[] {
+  if (value === null) return [];
   switch (schema.type) {
     case 'object':
-      if (!isRecord(value)) return `${formatPath(path)}: expected map, got ${nameOf(value)}`;
-      return findIn(value, path, (key) => {
-        if (Object.hasOwn(schema.fields, key)) return schema.fields[key];
-        return undefined;
-      });
     case 'map':
-      if (!isRecord(value)) return `${formatPath(path)}: expected map, got ${nameOf(value)}`;
-      return findIn(value, path, () => schema.values);
+      if (!isRecord(value)) return [`${path}: expected map, got &{${formatGo(value)}}`];
+      return findInMembers(schema, value, path);
     case 'list':
-      if (!isList(value)) return `${formatPath(path)}: expected list, got ${nameOf(value)}`;
-      return findInList(schema, value, path);
-    default:
-      return findInScalar(schema, value, path);
+      if (!isList(value)) return [`${path}: expected list, got &{${formatGo(value)}}`];
+      return findInItems(schema, value, path);
+    default: {
+      const problem = findInScalar(schema, value);
+      return problem === undefined ? [] : [`${path}: ${problem}`];
+    }
   }
 }
 
-function findIn(
+function findInMembers(
+  schema: Extract<Schema, { readonly type: 'object' | 'map' }>,
   value: JsonObject,
-  path: Path,
-  schemaOf: (key: string) => Schema | undefined,
-): string | undefined {
-  for (const [key, member] of Object.entries(value)) {
-    const here = [...path, `f:${key}`];
-    const schema = schemaOf(key);
-    if (schema === undefined) return `${formatPath(here)}: field not declared in schema`;
-    const problem = findProblem(schema, member ?? null, here);
-    if (problem !== undefined) return problem;
+  path: string,
+): readonly string[] {
+  const problems: string[] = [];
+  for (const key of Object.keys(value)) {
+    const here = `${path}.${key}`;
+    const member = schema.type === 'map' ? schema.values : fieldNamed(schema.fields, key);
+    if (member === undefined) {
+      problems.push(`${here}: field not declared in schema`);
+      break; // as there: the rest of this map is not looked at
+    }
+    problems.push(...findProblems(member, value[key] ?? null, here));
   }
-  return undefined;
+  return problems;
 }
 
-function findInList(schema: ListSchema, value: readonly Json[], path: Path): string | undefined {
+function fieldNamed(fields: Readonly<Record<string, Schema>>, key: string): Schema | undefined {
+  return Object.hasOwn(fields, key) ? fields[key] : undefined;
+}
+
+function findInItems(schema: ListSchema, value: readonly Json[], path: string): readonly string[] {
+  const problems: string[] = [];
   const seen = new Set<string>();
   for (const [index, item] of value.entries()) {
-    const { topology } = schema;
-    const element = topology.kind === 'atomic' ? `i:${index}` : toElement(schema, item);
-    if (element === undefined) {
-      const keys = topology.kind === 'map' ? topology.keys.join(', ') : '';
-      return (
-        `${formatPath(path)}: element ${index}: associative list with keys has an element that ` +
-        `omits key field ${JSON.stringify(keys)} (and doesn't have default value)`
-      );
+    const isAtomic = schema.topology.kind === 'atomic';
+    const element = isAtomic ? `i:${index}` : toElement(schema, item);
+    if (typeof element !== 'string') {
+      return [...problems, `${path}: element ${index}: ${element.why}`];
     }
-    if (seen.has(element)) {
-      const entry = formatPath([element]);
-      return `${formatPath(path)}: duplicate entries for key ${entry}`;
-    }
+    const printed = formatElement(element);
+    if (seen.has(element)) problems.push(`${path}: duplicate entries for key ${printed}`);
     seen.add(element);
-    const problem = findProblem(schema.items, item, [...path, element]);
-    if (problem !== undefined) return problem;
+    problems.push(...findProblems(schema.items, item, `${path}${printed}`));
   }
-  return undefined;
+  return problems;
 }
 
-function findInScalar(schema: Schema, value: Json, path: Path): string | undefined {
-  const isRight =
-    schema.type === 'any' ||
-    (schema.type === 'string' && typeof value === 'string') ||
-    (schema.type === 'boolean' && typeof value === 'boolean') ||
-    ((schema.type === 'integer' || schema.type === 'number') && typeof value === 'number') ||
-    (schema.type === 'intOrString' && (typeof value === 'string' || typeof value === 'number'));
-  if (isRight) return undefined;
-  const expected = schema.type === 'integer' || schema.type === 'number' ? 'numeric' : schema.type;
-  return `${formatPath(path)}: expected ${expected}, got ${nameOf(value)}`;
+function findInScalar(schema: Schema, value: Json): string | undefined {
+  switch (schema.type) {
+    case 'string':
+      return typeof value === 'string' ? undefined : `expected string, got ${formatPointer(value)}`;
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : `expected boolean, got &{${formatGo(value)}}`;
+    case 'integer':
+    case 'number':
+      return typeof value === 'number'
+        ? undefined
+        : `expected numeric (int or float), got ${goTypeName(value)}`;
+    default:
+      return undefined; // of any type: the decoder says what it may be
+  }
 }
 
-function nameOf(value: Json): string {
-  if (value === null) return 'null';
-  if (isList(value)) return 'list';
-  return isRecord(value) ? 'map' : typeof value;
+/** Go's %T of a decoded value. */
+function goTypeName(value: Json): string {
+  if (isList(value)) return '[]interface {}';
+  if (isRecord(value)) return 'map[string]interface {}';
+  return typeof value === 'boolean' ? 'bool' : String(typeof value);
+}
+
+/** Go's %v of a decoded value. */
+function formatGo(value: Json | undefined): string {
+  if (value === null || value === undefined) return '<nil>';
+  if (isList(value)) return `[${value.map(formatGo).join(' ')}]`;
+  if (!isRecord(value)) return String(value);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${members.map(([key, member]) => `${key}:${formatGo(member)}`).join(' ')}]`;
+}
+
+/** Go's %#v of a value in the library's own wrapping. */
+function formatPointer(value: Json): string {
+  return `&value.valueUnstructured{Value:${formatSyntax(value)}}`;
+}
+
+function formatSyntax(value: Json | undefined): string {
+  if (value === null || value === undefined) return 'interface {}(nil)';
+  if (isList(value)) return `[]interface {}{${value.map(formatSyntax).join(', ')}}`;
+  if (!isRecord(value)) return JSON.stringify(value);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  const texts = members.map(([key, member]) => `${JSON.stringify(key)}:${formatSyntax(member)}`);
+  return `map[string]interface {}{${texts.join(', ')}}`;
+}
+
+function jsonName(value: Json): string {
+  if (isList(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
 }

@@ -1,11 +1,12 @@
 // Sets of field paths, the currency of field ownership, and their FieldsV1 form.
 //
-// A path's elements are written as in FieldsV1: `f:<field>`, `k:<json of the keys>` for an item of
-// a keyed list, `v:<json>` for an item of a set, `i:<index>`. A set is a tree; a node is a member
-// when the path to it is in the set.
+// A set is a tree of steps (field-element.ts); a node is a member when the path to it is in the set.
+//
+//   S1. No node leads nowhere: each leaf is a member.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { isRecord } from '../schema/json-value.ts';
+import { compareElements, formatElement, parseElement } from './field-element.ts';
 
 export interface FieldSet {
   readonly isMember: boolean;
@@ -14,73 +15,104 @@ export interface FieldSet {
 
 export type Path = readonly string[];
 
-export const emptySet: FieldSet = { isMember: false, children: new Map() };
+const noChildren: ReadonlyMap<string, FieldSet> = new Map();
+export const emptySet: FieldSet = { isMember: false, children: noChildren };
+const leaf: FieldSet = { isMember: true, children: noChildren };
 
 export function isEmptySet(set: FieldSet): boolean {
   return !set.isMember && set.children.size === 0;
 }
 
-/** Without nodes that lead nowhere. */
-function toSet(isMember: boolean, children: Iterable<readonly [string, FieldSet]>): FieldSet {
-  const full = [...children].filter(([, child]) => !isEmptySet(child));
-  return isMember || full.length > 0 ? { isMember, children: new Map(full) } : emptySet;
+function toNode(isMember: boolean, children: ReadonlyMap<string, FieldSet>): FieldSet {
+  if (children.size > 0) return { isMember, children };
+  return isMember ? leaf : emptySet;
 }
 
 export function union(a: FieldSet, b: FieldSet): FieldSet {
-  if (isEmptySet(a)) return b;
+  if (isEmptySet(a) || a === b) return b;
   if (isEmptySet(b)) return a;
   const children = new Map(a.children);
   for (const [element, child] of b.children) {
     const here = children.get(element);
     children.set(element, here === undefined ? child : union(here, child));
   }
-  return { isMember: a.isMember || b.isMember, children };
+  return toNode(a.isMember || b.isMember, children);
+}
+
+/** `set` with each child replaced; a child that becomes empty is gone. */
+function mapChildren(
+  set: FieldSet,
+  isMember: boolean,
+  map: (element: string, child: FieldSet) => FieldSet,
+): FieldSet {
+  const children = new Map<string, FieldSet>();
+  let isSame = isMember === set.isMember;
+  for (const [element, child] of set.children) {
+    const mapped = map(element, child);
+    if (!isEmptySet(mapped)) children.set(element, mapped);
+    if (mapped !== child) isSame = false;
+  }
+  return isSame ? set : toNode(isMember, children);
 }
 
 /** The paths of `a` that are not in `b`. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmptySet(b)) return a;
-  return toSet(
-    a.isMember && !b.isMember,
-    [...a.children].map(([element, child]) => {
-      const other = b.children.get(element);
-      return [element, other === undefined ? child : difference(child, other)];
-    }),
-  );
+  return mapChildren(a, a.isMember && !b.isMember, (element, child) => {
+    const other = b.children.get(element);
+    return other === undefined ? child : difference(child, other);
+  });
 }
 
 /** The paths of `a` that neither are in `b` nor lie below one of its paths. */
 export function differenceBelow(a: FieldSet, b: FieldSet): FieldSet {
   if (b.isMember) return emptySet;
-  return toSet(
-    a.isMember,
-    [...a.children].map(([element, child]) => {
-      const other = b.children.get(element);
-      return [element, other === undefined ? child : differenceBelow(child, other)];
-    }),
-  );
+  if (isEmptySet(b)) return a;
+  return mapChildren(a, a.isMember, (element, child) => {
+    const other = b.children.get(element);
+    return other === undefined ? child : differenceBelow(child, other);
+  });
 }
 
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
-  return toSet(
-    a.isMember && b.isMember,
-    [...a.children].map(([element, child]) => {
-      const other = b.children.get(element);
-      return [element, other === undefined ? emptySet : intersection(child, other)];
-    }),
-  );
+  return mapChildren(a, a.isMember && b.isMember, (element, child) => {
+    const other = b.children.get(element);
+    return other === undefined ? emptySet : intersection(child, other);
+  });
 }
 
 export function equalSets(a: FieldSet, b: FieldSet): boolean {
-  return isEmptySet(difference(a, b)) && isEmptySet(difference(b, a));
+  if (a === b) return true;
+  if (a.isMember !== b.isMember || a.children.size !== b.children.size) return false;
+  for (const [element, child] of a.children) {
+    const other = b.children.get(element);
+    if (other === undefined || !equalSets(child, other)) return false;
+  }
+  return true;
 }
 
-/** Every member path, parents first, elements in order. */
-export function pathsOf(set: FieldSet, prefix: Path = []): readonly Path[] {
-  const below = [...set.children]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([element, child]) => pathsOf(child, [...prefix, element]));
-  return set.isMember ? [prefix, ...below] : below;
+export function hasPath(set: FieldSet, path: Path): boolean {
+  let node: FieldSet | undefined = set;
+  for (const element of path) node = node?.children.get(element);
+  return node?.isMember === true;
+}
+
+function sortedChildren(set: FieldSet): readonly (readonly [string, FieldSet])[] {
+  const children = [...set.children];
+  return children.length < 2 ? children : children.sort(([a], [b]) => compareElements(a, b));
+}
+
+/** Every member path: of each level the members first, then what lies below, both in order. */
+export function pathsOf(set: FieldSet): readonly Path[] {
+  const paths: Path[] = set.isMember ? [[]] : [];
+  collect(set, [], paths);
+  return paths;
+}
+
+function collect(set: FieldSet, prefix: Path, paths: Path[]): void {
+  const children = sortedChildren(set);
+  for (const [element, child] of children) if (child.isMember) paths.push([...prefix, element]);
+  for (const [element, child] of children) collect(child, [...prefix, element], paths);
 }
 
 export function setOf(paths: Iterable<Path>): FieldSet {
@@ -101,8 +133,11 @@ export class FieldSetBuilder {
   insert(path: Path): void {
     let node = this.#root;
     for (const element of path) {
-      const next = node.children.get(element) ?? { isMember: false, children: new Map() };
-      node.children.set(element, next);
+      let next = node.children.get(element);
+      if (next === undefined) {
+        next = { isMember: false, children: new Map() };
+        node.children.set(element, next);
+      }
       node = next;
     }
     node.isMember = true;
@@ -114,48 +149,43 @@ export class FieldSetBuilder {
 }
 
 export function toFieldsV1(set: FieldSet): JsonObject {
-  const members = [...set.children].sort(([a], [b]) => (a < b ? -1 : 1));
-  const entries = members.map(([element, child]): [string, Json] => {
+  const fields: Record<string, Json> = {};
+  for (const [element, child] of sortedChildren(set)) {
     const below = toFieldsV1(child);
-    return [element, child.isMember && child.children.size > 0 ? { '.': {}, ...below } : below];
-  });
-  return Object.fromEntries(entries);
+    fields[element] = child.isMember && child.children.size > 0 ? { '.': {}, ...below } : below;
+  }
+  return fields;
 }
 
 // As deep as any object may be nested; a client may send any tree.
 const depthMax = 100;
 
-/** Anything unreadable is left out: ownership is then lost, the object is not. */
-export function fromFieldsV1(fields: Json | undefined, depth = 0): FieldSet {
-  if (!isRecord(fields) || depth > depthMax) return emptySet;
+/** Undefined when it is no FieldsV1: a broken step, or no object where one belongs. */
+export function fromFieldsV1(fields: Json | undefined): FieldSet | undefined {
+  const root = readFields(fields ?? {}, 0);
+  return root === undefined ? undefined : toNode(false, root.children);
+}
+
+function readFields(fields: Json | undefined, depth: number): FieldSet | undefined {
+  if (!isRecord(fields) || depth > depthMax) return undefined;
   const children = new Map<string, FieldSet>();
-  for (const [element, below] of Object.entries(fields)) {
-    if (element === '.' || !/^[fkvi]:/.test(element) || !isRecord(below)) continue;
-    const child = fromFieldsV1(below, depth + 1);
-    const isMember = Object.hasOwn(below, '.') || Object.keys(below).length === 0;
-    children.set(element, { isMember, children: child.children });
+  let isMember = false;
+  for (const name of Object.keys(fields)) {
+    if (name === '.') {
+      isMember = true;
+      continue;
+    }
+    const element = parseElement(name);
+    if (element === undefined) return undefined;
+    if (element === 'foreign') continue;
+    const child = readFields(fields[name], depth + 1);
+    if (child === undefined) return undefined;
+    children.set(element, child);
   }
-  return toSet(false, children);
+  return toNode(isMember || children.size === 0, children);
 }
 
 /** Such as `.spec.ports[port=80,protocol="TCP"].name`. */
 export function formatPath(path: Path): string {
   return path.map(formatElement).join('');
-}
-
-function formatElement(element: string): string {
-  const content = element.slice(2);
-  switch (element[0]) {
-    case 'f':
-      return `.${content}`;
-    case 'k': {
-      const keys: unknown = JSON.parse(content);
-      const pairs = isRecord(keys) ? Object.entries(keys) : [];
-      return `[${pairs.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(',')}]`;
-    }
-    case 'v':
-      return `[=${content}]`;
-    default:
-      return `[${content}]`;
-  }
 }

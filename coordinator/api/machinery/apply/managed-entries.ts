@@ -12,6 +12,7 @@ import {
   union,
   type FieldSet,
 } from './field-set.ts';
+import { compareText } from './field-element.ts';
 import { own, ownText } from '../schema/json-value.ts';
 
 export interface Owner {
@@ -19,7 +20,7 @@ export interface Owner {
   readonly operation: 'Apply' | 'Update';
   readonly apiVersion: string;
   readonly subresource: string;
-  /** RFC 3339 in seconds. */
+  /** RFC 3339 in seconds; empty for who only joined in what others had written already. */
   readonly time: string;
   readonly fields: FieldSet;
 }
@@ -28,8 +29,17 @@ export type Owners = ReadonlyMap<string, Owner>;
 
 type Identity = Pick<Owner, 'manager' | 'operation' | 'apiVersion' | 'subresource'>;
 
-export function idOf(owner: Identity): string {
-  return JSON.stringify([owner.manager, owner.operation, owner.apiVersion, owner.subresource]);
+/**
+ * One owner whatever it owns. Its text sorts owners as Kubernetes' does. Who applies is the same
+ * in every version; who updates is another in each.
+ */
+export function idOf({ manager, operation, apiVersion, subresource }: Identity): string {
+  return JSON.stringify({
+    ...(manager === '' ? {} : { manager }),
+    operation,
+    ...(operation === 'Apply' || apiVersion === '' ? {} : { apiVersion }),
+    ...(subresource === '' ? {} : { subresource }),
+  });
 }
 
 /** Undefined when an entry is none: the whole table is then unknown. */
@@ -37,26 +47,30 @@ export function decodeOwners(entries: readonly JsonObject[] | undefined): Owners
   const owners = new Map<string, Owner>();
   for (const entry of entries ?? []) {
     const operation = ownText(entry, 'operation');
+    const apiVersion = ownText(entry, 'apiVersion');
+    const fields = fromFieldsV1(own(entry, 'fieldsV1'));
     if (operation !== 'Apply' && operation !== 'Update') return undefined;
+    if (apiVersion === '' || ownText(entry, 'fieldsType') !== 'FieldsV1') return undefined;
+    if (fields === undefined) return undefined;
     const owner: Owner = {
       manager: ownText(entry, 'manager'),
       operation,
-      apiVersion: ownText(entry, 'apiVersion'),
+      apiVersion,
       subresource: ownText(entry, 'subresource'),
       time: ownText(entry, 'time'),
-      fields: fromFieldsV1(own(entry, 'fieldsV1')),
+      fields,
     };
-    const before = owners.get(idOf(owner))?.fields ?? emptySet;
-    owners.set(idOf(owner), { ...owner, fields: union(before, owner.fields) });
+    owners.set(idOf(owner), owner);
   }
   return owners;
 }
 
 export function encodeOwners(owners: Owners): readonly JsonObject[] {
-  return capUpdates([...owners.values()].filter(({ fields }) => !isEmptySet(fields)))
+  return [...owners.values()]
+    .filter(({ fields }) => !isEmptySet(fields))
     .sort(compareOwners)
     .map((owner) => ({
-      manager: owner.manager,
+      ...(owner.manager === '' ? {} : { manager: owner.manager }),
       operation: owner.operation,
       apiVersion: owner.apiVersion,
       ...(owner.time === '' ? {} : { time: owner.time }),
@@ -76,29 +90,46 @@ function compareOwners(a: Owner, b: Owner): number {
   );
 }
 
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 const updatesMax = 10;
 
-/** The oldest of too many updaters are remembered as one, so that objects do not grow for ever. */
-function capUpdates(owners: readonly Owner[]): Owner[] {
-  const updaters = owners.filter(({ operation }) => operation === 'Update').sort(compareOwners);
-  const oldest = updaters.slice(0, Math.max(0, updaters.length - updatesMax + 1));
-  const [first] = oldest;
-  if (updaters.length <= updatesMax || first === undefined) return [...owners];
-  const ancient: Owner = {
-    manager: 'ancient-changes',
-    operation: 'Update',
-    apiVersion: first.apiVersion,
-    subresource: '',
-    time: oldest.at(-1)?.time ?? first.time,
-    fields: oldest.map(({ fields }) => fields).reduce(union),
-  };
-  return [...owners.filter((owner) => !oldest.includes(owner)), ancient];
+/**
+ * The oldest of too many updaters are remembered as one, so that objects do not grow for ever:
+ * for each version the second oldest joins the oldest, until few enough are left.
+ */
+export function capUpdates(owners: Owners): Owners {
+  const updaters = [...owners.values()].filter(
+    ({ operation, fields }) => operation === 'Update' && !isEmptySet(fields),
+  );
+  if (updaters.length <= updatesMax) return owners;
+  updaters.sort((a, b) => compareText(a.time, b.time) || compareText(idOf(a), idOf(b)));
+  const capped = new Map(owners);
+  const oldest = new Map<string, Owner>();
+  let count = updaters.length;
+  for (const owner of updaters) {
+    if (count <= updatesMax) break;
+    const { apiVersion, time } = owner;
+    const first = oldest.get(apiVersion);
+    if (first === undefined) {
+      oldest.set(apiVersion, owner);
+      continue;
+    }
+    const identity = {
+      manager: 'ancient-changes',
+      operation: 'Update',
+      apiVersion,
+      subresource: '',
+    } as const;
+    const bucket = capped.get(idOf(identity)) ?? first;
+    if (!capped.has(idOf(identity))) capped.delete(idOf(first));
+    capped.delete(idOf(owner));
+    const fields = union(owner.fields, bucket.fields);
+    capped.set(idOf(identity), { ...identity, time, fields });
+    count -= 1;
+  }
+  return capped;
 }
 
+/** The same owners of the same fields, whatever the times are. */
 export function sameOwners(a: Owners, b: Owners): boolean {
   const ids = [...a.keys()].filter((id) => !isEmptySet(a.get(id)?.fields ?? emptySet));
   const others = [...b.values()].filter(({ fields }) => !isEmptySet(fields));
@@ -108,20 +139,20 @@ export function sameOwners(a: Owners, b: Owners): boolean {
   );
 }
 
-/** As an error names an owner: `"m1" with subresource "status" using v1 at <time>`. */
-export function formatOwner(owner: Owner): string {
-  const { manager, subresource, operation, apiVersion, time } = owner;
+/** As an error names an owner: `"m1" with subresource "status" using v1`. */
+export function formatOwner({ manager, subresource, operation, apiVersion }: Owner): string {
   const where = subresource === '' ? '' : ` with subresource ${JSON.stringify(subresource)}`;
-  const when =
-    operation === 'Apply' ? '' : ` using ${apiVersion}${time === '' ? '' : ` at ${time}`}`;
-  return `${JSON.stringify(manager)}${where}${when}`;
+  const version = operation === 'Apply' ? '' : ` using ${apiVersion}`;
+  return `${JSON.stringify(manager)}${where}${version}`;
 }
 
 export function withManagedFields(
   object: KubeObject,
   managedFields: readonly JsonObject[],
 ): KubeObject {
-  const { managedFields: _before, ...metadata } = object.metadata;
-  if (managedFields.length === 0) return { ...object, metadata };
-  return { ...object, metadata: { ...metadata, managedFields } };
+  const { managedFields: before, ...metadata } = object.metadata;
+  if (managedFields.length > 0) {
+    return { ...object, metadata: { ...metadata, managedFields } };
+  }
+  return before === undefined ? object : { ...object, metadata };
 }

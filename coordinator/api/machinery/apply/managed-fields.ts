@@ -1,4 +1,4 @@
-// Who owns which field, and server-side apply.
+// Who owns which field, and server-side apply, as apiserver's field manager has it.
 //
 // Input: the live object, a configuration or the next object, who writes. Output: the object with
 // metadata.managedFields kept. Everything before preparation by the kind's hooks, so that what the
@@ -9,24 +9,24 @@
 //   A3. Another owner's value changes only by force, or by a write that is no apply.
 
 import type { JsonObject, KubeObject } from '../../../../common/model/kube-object.ts';
-import { parseApplyConfig } from './apply-config.ts';
-import { check, toApiVersion, withTypeMeta } from '../schema/decode.ts';
+import { describe, parseApplyConfig } from './apply-config.ts';
+import { compareFields, type Comparison } from './field-compare.ts';
+import { mergeFields } from './field-merge.ts';
 import {
   difference,
-  differenceBelow,
   emptySet,
   formatPath,
+  hasPath,
   intersection,
   isEmptySet,
   pathsOf,
-  setOf,
   union,
   type FieldSet,
 } from './field-set.ts';
-import { compareFields, mergeFields, removeFields, toFieldSet } from './field-walk.ts';
-import { isRecord, jsonEquals, toJsonObject } from '../schema/json-value.ts';
-import type { KindDefinition } from '../kind.ts';
+import { toFieldSet } from './field-walk.ts';
+import { fieldsOfLastApplied, withLastApplied } from './last-applied.ts';
 import {
+  capUpdates,
   decodeOwners,
   encodeOwners,
   formatOwner,
@@ -36,7 +36,14 @@ import {
   type Owner,
   type Owners,
 } from './managed-entries.ts';
-import { applyConflict, plainError } from '../answer/status-error.ts';
+import { withoutReset, withoutServers, type Subresource } from './owned-fields.ts';
+import { prune, reconcile } from './prune.ts';
+import { applyConflict, badRequest, plainError } from '../answer/status-error.ts';
+import { toApiVersion } from '../answer/answers.ts';
+import type { KindDefinition } from '../kind.ts';
+import { check, withTypeMeta, type FieldValidation } from '../schema/decode.ts';
+import { jsonEquals, toJsonObject } from '../schema/json-value.ts';
+import { toZeroObject } from '../schema/shape.ts';
 
 export interface ApplyRequest {
   readonly kind: KindDefinition;
@@ -46,12 +53,12 @@ export interface ApplyRequest {
   readonly bytes: Uint8Array;
   readonly manager: string;
   readonly force: boolean;
-  readonly subresource: '' | 'status';
+  readonly subresource: Subresource;
   /** RFC 3339 in seconds. */
   readonly time: string;
-  /** Name and namespace of the URL, filled in when the configuration has none. */
-  readonly name?: string;
-  readonly namespace?: string;
+  /** What becomes of duplicate keys; unknown fields are refused whatever this says. */
+  readonly validation?: FieldValidation;
+  readonly warn?: (text: string) => void;
 }
 
 /**
@@ -59,95 +66,140 @@ export interface ApplyRequest {
  * Throws 400 and 500 for a bad configuration, 409 for fields of other owners.
  */
 export function applyServerSide(request: ApplyRequest): KubeObject {
-  const { kind, manager, subresource, time } = request;
-  const config = parseApplyConfig(request);
-  const live = request.live ?? toEmptyObject(kind);
+  const { kind, manager } = request;
+  const { config, strict } = parseApplyConfig(kind, request.bytes);
+  const live = request.live ?? toZeroObject(kind);
   const before = toJsonObject(withManagedFields(live, []));
-  const owners = ownersBeforeApply(request, live);
-  const self = {
-    manager,
+  const { after, owners, next } = mergeConfig(request, before, config);
+  noteStrict(strict, request);
+  const isUnchanged = request.live !== undefined && (after === before || jsonEquals(after, before));
+  const object = isUnchanged ? withManagedFields(live, []) : toObject(kind, after, config);
+  const self = next.get(selfId(request));
+  const told =
+    isUnchanged || self === undefined
+      ? next
+      : new Map([...next, [selfId(request), { ...self, time: request.time }]]);
+  const annotated = withLastApplied(object, manager, config);
+  if (isUnchanged && annotated === object && sameOwners(told, owners)) return live;
+  return withManagedFields(annotated, encodeOwners(told));
+}
+
+interface Merged {
+  readonly after: JsonObject;
+  /** Before this apply. */
+  readonly owners: Owners;
+  /** After it; who joined in what was there has no time yet. */
+  readonly next: Owners;
+}
+
+function mergeConfig(request: ApplyRequest, before: JsonObject, config: JsonObject): Merged {
+  const { kind, subresource } = request;
+  const owners = ownersBeforeApply(request);
+  const id = selfId(request);
+  const mine = owners.get(id);
+  const last = mine?.fields ?? emptySet;
+  const fields = withoutReset(kind, subresource, toFieldSet(kind.schema, config));
+  const others = [...owners.values()].filter((owner) => idOf(owner) !== id);
+  const held = others.reduce((all, owner) => union(all, owner.fields), fields);
+  const merged = mergeFields(kind.schema, before, config);
+  const after = prune(kind.schema, merged, { last, held });
+  const change = compare(kind, subresource, before, after);
+  const forced = request.force || !refuseConflicts(request, before, { others, change });
+  const self: Owner = {
+    manager: request.manager,
     operation: 'Apply',
     apiVersion: toApiVersion(kind),
     subresource,
-  } as const;
-  const id = idOf(self);
-  const last = owners.get(id)?.fields ?? emptySet;
-  const fields = owned(kind, subresource, toFieldSet(kind.schema, config));
-  const others = [...owners].filter(([key]) => key !== id);
-  const held = [fields, ...others.map(([, owner]) => owner.fields)].reduce(union, emptySet);
-  const merged = mergeFields(kind.schema, before, config);
-  const given = difference(last, held);
-  const pruned = removeFields(kind.schema, isRecord(merged) ? merged : {}, { given, held });
-  const settled = settleOthers(kind, others, { before, after: pruned, force: request.force });
-  const next = new Map([...settled, [id, { ...self, time, fields }] as const]);
-  const object = toObject(kind, pruned);
-  const isSame = jsonEquals(toJsonObject(object), before) && sameOwners(next, owners);
-  if (isSame && request.live !== undefined) return request.live;
-  return withManagedFields(object, encodeOwners(next));
+    time: mine?.time ?? '',
+    fields: withoutServers(fields),
+  };
+  const next = new Map(others.map((owner) => [idOf(owner), lose(owner, change, forced)]));
+  return { after, owners, next: next.set(id, self) };
+}
+
+function selfId({ kind, manager, subresource }: ApplyRequest): string {
+  return idOf({ manager, operation: 'Apply', apiVersion: toApiVersion(kind), subresource });
+}
+
+function compare(
+  kind: KindDefinition,
+  subresource: Subresource,
+  before: JsonObject,
+  after: JsonObject,
+): Comparison {
+  const { added, modified, removed } = compareFields(kind.schema, before, after);
+  const own = (set: FieldSet): FieldSet => withoutReset(kind, subresource, set);
+  return { added: own(added), modified: own(modified), removed: own(removed) };
+}
+
+/** An owner after a write of somebody else. */
+function lose(owner: Owner, { added, modified, removed }: Comparison, forced = true): Owner {
+  const kept = forced ? difference(difference(owner.fields, added), modified) : owner.fields;
+  return { ...owner, fields: difference(kept, removed) };
 }
 
 /** An object that was never applied gets its first owner, so that apply does not erase. */
-function ownersBeforeApply(request: ApplyRequest, live: KubeObject): Owners {
-  const owners = decodeOwners(live.metadata.managedFields);
-  if (owners !== undefined && owners.size > 0) return owners;
-  if (request.live === undefined) return new Map();
-  const first = trackUpdate({
-    ...request,
-    old: undefined,
-    next: withManagedFields(live, []),
-    manager: 'before-first-apply',
-  });
-  return decodeOwners(first.metadata.managedFields) ?? new Map();
-}
-
-/** A3. Takes what changed from the other owners, or refuses. */
-function settleOthers(
-  kind: KindDefinition,
-  others: readonly (readonly [string, Owner])[],
-  change: { readonly before: JsonObject; readonly after: JsonObject; readonly force: boolean },
-): readonly (readonly [string, Owner])[] {
-  const { added, modified, removed } = compareFields(kind.schema, change.before, change.after);
-  const touched = union(added, modified);
-  if (!change.force)
-    refuseConflicts(
-      others.map(([, owner]) => owner),
-      touched,
+function ownersBeforeApply(request: ApplyRequest): Owners {
+  const { kind, live } = request;
+  const owners = decodeOwners(live?.metadata.managedFields) ?? new Map<string, Owner>();
+  if (live === undefined) return owners;
+  if (owners.size > 0) {
+    return new Map(
+      [...owners].map(([id, owner]) => {
+        return [id, { ...owner, fields: reconcile(kind.schema, owner.fields) }];
+      }),
     );
-  return others.map(([id, owner]) => [
-    id,
-    { ...owner, fields: difference(difference(owner.fields, touched), removed) },
-  ]);
+  }
+  const [before, after] = [toZeroObject(kind), withManagedFields(live, [])];
+  return track({ ...request, manager: 'before-first-apply' }, owners, { before, after });
 }
 
-function refuseConflicts(others: readonly Owner[], touched: FieldSet): void {
+/**
+ * A3. Throws 409 for what belongs to others, unless it is what kubectl itself applied from the
+ * client's side. True when there was nothing to refuse.
+ */
+function refuseConflicts(
+  request: ApplyRequest,
+  before: JsonObject,
+  { others, change }: { readonly others: readonly Owner[]; readonly change: Comparison },
+): boolean {
+  const touched = union(change.added, change.modified);
   const conflicts = others
     .toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
-    .flatMap((other) =>
-      pathsOf(intersection(other.fields, touched)).map((path) => ({
-        owner: formatOwner(other),
-        path: formatPath(path),
-      })),
+    .flatMap((owner) =>
+      pathsOf(intersection(owner.fields, touched)).map((path) => ({ owner, path })),
     );
-  if (conflicts.length > 0) throw applyConflict(conflicts);
+  if (conflicts.length === 0) return true;
+  const allowed = fieldsOfLastApplied(request.kind, request.manager, before);
+  const refused = conflicts.filter(({ path }) => allowed === undefined || !hasPath(allowed, path));
+  if (refused.length === 0) return false;
+  throw applyConflict(
+    refused.map(({ owner, path }) => ({ owner: formatOwner(owner), path: formatPath(path) })),
+  );
 }
 
-function toObject(kind: KindDefinition, json: JsonObject): KubeObject {
+function noteStrict(problem: string | undefined, request: ApplyRequest): void {
+  const { validation = 'Warn' } = request;
+  if (problem === undefined || validation === 'Ignore') return;
+  if (validation === 'Strict') {
+    throw badRequest(
+      'error strict decoding YAML: error converting YAML to JSON: yaml: ' +
+        `unmarshal errors:\n  ${problem}`,
+    );
+  }
+  for (const line of problem.split('\n')) request.warn?.(line.trim());
+}
+
+function toObject(kind: KindDefinition, json: JsonObject, config: JsonObject): KubeObject {
   const checked = check(kind, withTypeMeta(kind, json));
-  if ('problem' in checked) throw plainError(checked.problem);
+  if ('problem' in checked) {
+    throw plainError(
+      `failed to convert new object (${describe(kind, config)}) to proper version: unable to ` +
+        `convert unstructured object to ${kind.group}/${kind.version}, Kind=${kind.kind}: ` +
+        (checked.fromMap ?? checked.problem),
+    );
+  }
   return checked.object;
-}
-
-/** What a create starts from: the parts that every object of the kind has, empty. */
-function toEmptyObject(kind: KindDefinition): KubeObject {
-  const { schema } = kind;
-  const parts = schema.type === 'object' ? Object.entries(schema.fields) : [];
-  const structs = parts.filter(([, field]) => field.type === 'object').map(([key]) => [key, {}]);
-  return {
-    ...Object.fromEntries(structs),
-    apiVersion: toApiVersion(kind),
-    kind: kind.kind,
-    metadata: { name: '' },
-  };
 }
 
 export interface TrackRequest {
@@ -156,72 +208,55 @@ export interface TrackRequest {
   readonly old: KubeObject | undefined;
   readonly next: KubeObject;
   readonly manager: string;
-  readonly subresource: '' | 'status';
+  readonly subresource: Subresource;
   readonly time: string;
 }
 
 /** `next` with managedFields brought up to date for a create, update or patch. */
 export function trackUpdate(request: TrackRequest): KubeObject {
-  const { kind, old, next, manager, subresource, time } = request;
+  const { kind, old, next } = request;
   const owners = ownersBeforeUpdate(request);
+  const after = withManagedFields(next, []);
   // Tracking was reset, or never began: it begins again with the next apply.
-  if (owners.size === 0 && old !== undefined) return withManagedFields(next, []);
-  const before = toJsonObject(withManagedFields(old ?? toEmptyObject(kind), []));
-  const after = toJsonObject(withManagedFields(next, []));
-  const { added, modified, removed } = compareFields(kind.schema, before, after);
-  const touched = owned(kind, subresource, union(added, modified));
-  const left = new Map(
-    [...owners].map(([id, owner]) => [
-      id,
-      { ...owner, fields: difference(difference(owner.fields, touched), removed) },
-    ]),
-  );
+  if (owners.size === 0 && old !== undefined) return after;
+  const before = withManagedFields(old ?? toZeroObject(kind), []);
+  return withManagedFields(after, encodeOwners(track(request, owners, { before, after })));
+}
+
+type Writer = Pick<TrackRequest, 'kind' | 'manager' | 'subresource' | 'time'>;
+
+/** The owners after a write that is no apply: it takes what it changes. */
+function track(
+  { kind, manager, subresource, time }: Writer,
+  owners: Owners,
+  objects: { readonly before: KubeObject; readonly after: KubeObject },
+): Owners {
+  const [before, after] = [toJsonObject(objects.before), toJsonObject(objects.after)];
+  const change = compare(kind, subresource, before, after);
+  const next = new Map<string, Owner>();
+  for (const [id, owner] of owners) {
+    const fields = reconcile(kind.schema, owner.fields);
+    const left = lose({ ...owner, fields }, change);
+    if (!isEmptySet(left.fields)) next.set(id, left);
+  }
+  const touched = withoutServers(union(change.added, change.modified));
   if (!isEmptySet(touched)) {
     const apiVersion = toApiVersion(kind);
     const self = { manager, operation: 'Update', apiVersion, subresource } as const;
-    const kept = owners.get(idOf(self))?.fields ?? emptySet;
-    const fields = union(difference(kept, removed), touched);
-    left.set(idOf(self), { ...self, time, fields });
+    const fields = union(next.get(idOf(self))?.fields ?? emptySet, touched);
+    next.set(idOf(self), { ...self, time, fields });
   }
-  return withManagedFields(next, encodeOwners(left));
+  return capUpdates(next);
 }
 
 /** Clients may edit the table itself (kubectl moves ownership so), or empty it to start anew. */
 function ownersBeforeUpdate({ old, next, subresource }: TrackRequest): Owners {
-  const live = decodeOwners(old?.metadata.managedFields) ?? new Map();
+  const live = decodeOwners(old?.metadata.managedFields) ?? new Map<string, Owner>();
   const sent = next.metadata.managedFields;
-  if (subresource !== '' || sent === undefined) return live;
+  if (subresource !== '' || sent === undefined || sent === old?.metadata.managedFields) return live;
   const [first] = sent;
   const isReset = first === undefined || (sent.length === 1 && Object.keys(first).length === 0);
   if (isReset) return new Map();
-  return decodeOwners(sent) ?? live;
-}
-
-const nobodys: FieldSet = setOf(
-  [
-    ['apiVersion'],
-    ['kind'],
-    ['metadata'],
-    ['metadata', 'name'],
-    ['metadata', 'namespace'],
-    ['metadata', 'creationTimestamp'],
-    ['metadata', 'deletionTimestamp'],
-    ['metadata', 'deletionGracePeriodSeconds'],
-    ['metadata', 'selfLink'],
-    ['metadata', 'uid'],
-    ['metadata', 'generation'],
-    ['metadata', 'managedFields'],
-    ['metadata', 'resourceVersion'],
-  ].map((path) => path.map((name) => `f:${name}`)),
-);
-
-/** Without what belongs to the server, and what this endpoint does not write. */
-function owned(kind: KindDefinition, subresource: '' | 'status', fields: FieldSet): FieldSet {
-  const ours = difference(fields, nobodys);
-  if (!kind.hasStatus) return ours;
-  if (subresource === '') return differenceBelow(ours, setOf([['f:status']]));
-  const rest = [...ours.children.keys()].filter(
-    (key) => key !== 'f:metadata' && key !== 'f:status',
-  );
-  return differenceBelow(ours, setOf(rest.map((key) => [key])));
+  const decoded = decodeOwners(sent);
+  return decoded === undefined || decoded.size === 0 ? live : decoded;
 }

@@ -46,8 +46,8 @@ export function toPatchWish(of: {
           force: options.force,
           subresource: call.subresource === 'status' ? 'status' : '',
           time,
-          name: call.name,
-          ...(kind.isNamespaced ? { namespace: call.namespace } : {}),
+          validation: options.validation,
+          warn: (text) => void call.warnings.push(text),
         }),
     };
   }

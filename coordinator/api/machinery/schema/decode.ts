@@ -13,7 +13,8 @@ import type { KindDefinition } from '../kind.ts';
 import { isNumbered, readEnvelope, readMessage } from '../protobuf/protobuf-body.ts';
 import { ProtobufError } from '../protobuf/protobuf-fields.ts';
 import { badRequest } from '../answer/status-error.ts';
-import { toTyped, TypeMismatch } from '../apply/typed-value.ts';
+import { TypeMismatch } from './type-mismatch.ts';
+import { toTyped } from './typed-value.ts';
 import { parseYamlBody, YamlSyntaxError } from './yaml-body.ts';
 
 export const protobufMediaType = 'application/vnd.kubernetes.protobuf';
@@ -62,7 +63,8 @@ export function checkAgainstSchema(
 }
 
 export type Checked =
-  | { readonly problem: string }
+  /** `fromMap` is what Go's converter of untyped maps says instead of its JSON decoder. */
+  | { readonly problem: string; readonly fromMap?: string | undefined }
   | { readonly object: KubeObject; readonly strict: readonly string[] };
 
 /** The check itself, for callers that refuse with another Status. */
@@ -84,7 +86,7 @@ export function check(
       ],
     };
   } catch (error) {
-    if (error instanceof TypeMismatch) return { problem: error.message };
+    if (error instanceof TypeMismatch) return { problem: error.message, fromMap: error.fromMap };
     throw error;
   }
 }

@@ -1,15 +1,26 @@
 // The shape of objects between request and store: which metadata the server sets, which it
 // restores, what each endpoint may change, and when two objects are the same. Pure.
 
-import type { KubeObject, ObjectMeta } from '../../../../common/model/kube-object.ts';
+import type {
+  Json,
+  JsonObject,
+  KubeObject,
+  ObjectMeta,
+} from '../../../../common/model/kube-object.ts';
+import { zeroOf } from './typed-value.ts';
 import { toCanonicalJson } from '../../../../common/pure/canonical-json.ts';
 import type { KindDefinition } from '../kind.ts';
 import { toApiVersion } from '../answer/answers.ts';
+import type { Schema } from './schema.ts';
+import { at, isList, isRecord, jsonEquals, own, toJsonObject, toKubeObject } from './json-value.ts';
 
-/** Kubernetes' key order, without empty members, so that stored bytes read as users expect. */
-export function toOrdered(object: KubeObject): KubeObject {
+/**
+ * Kubernetes' key order, without empty members of metadata, so that stored bytes read as users
+ * expect; with a schema also the order of everything below.
+ */
+export function toOrdered(object: KubeObject, schema?: Schema): KubeObject {
   const { apiVersion, kind, metadata, spec, status, ...rest } = object;
-  return {
+  const ordered = {
     kind,
     apiVersion,
     metadata: orderMeta(metadata),
@@ -17,6 +28,46 @@ export function toOrdered(object: KubeObject): KubeObject {
     ...rest,
     ...(status === undefined ? {} : { status }),
   };
+  if (schema?.type !== 'object') return ordered;
+  const { metadata: _metadata, ...fields } = schema.fields;
+  const parts = Object.keys(fields).flatMap((key) => {
+    const field = fields[key];
+    const value = at(toJsonObject(ordered), key);
+    return field === undefined || value === undefined
+      ? []
+      : [[key, inOrder(field, value)] as const];
+  });
+  return { ...ordered, ...Object.fromEntries(parts) };
+}
+
+/** The value itself when it is in order already. */
+function inOrder(schema: Schema, value: Json): Json {
+  switch (schema.type) {
+    case 'object':
+      return isRecord(value) ? orderMembers(schema.fields, value) : value;
+    case 'list': {
+      if (!isList(value) || schema.items.type !== 'object') return value;
+      const items = value.map((item) => inOrder(schema.items, item));
+      return items.every((item, index) => item === value[index]) ? value : items;
+    }
+    default:
+      return value;
+  }
+}
+
+function orderMembers(fields: Readonly<Record<string, Schema>>, value: JsonObject): JsonObject {
+  const names = Object.keys(fields).filter((key) => own(value, key) !== undefined);
+  const others = Object.keys(value).filter((key) => !Object.hasOwn(fields, key));
+  let isSame = true;
+  const members = [...names, ...others].map((key) => {
+    const field = fields[key];
+    const before = value[key] ?? null;
+    const member = field === undefined ? before : inOrder(field, before);
+    isSame &&= member === before;
+    return [key, member] as const;
+  });
+  const isOrdered = Object.keys(value).every((key, index) => members[index]?.[0] === key);
+  return isSame && isOrdered ? value : Object.fromEntries(members);
 }
 
 const metaOrder = [
@@ -48,6 +99,31 @@ function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return true;
   if (Array.isArray(value)) return value.length === 0;
   return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+/** The object that Go's `new` makes: structs that are there by value, and nothing else. */
+export function toZeroObject(kind: KindDefinition): KubeObject {
+  const zero = toZeroStruct(kind.schema, true);
+  return toKubeObject({
+    ...zero,
+    apiVersion: toApiVersion(kind),
+    kind: kind.kind,
+    metadata: { name: '' },
+  });
+}
+
+function toZeroStruct(schema: Schema, isRoot: boolean): JsonObject {
+  if (schema.type !== 'object') return {};
+  const members = Object.entries(schema.fields).flatMap(([key, field]) => {
+    // The parts of an object (spec, status) are values in every kind of Kubernetes.
+    const isValue = field.isAlways === true || (isRoot && field.type === 'object');
+    return isValue ? [[key, toZero(field)] as const] : [];
+  });
+  return Object.fromEntries(members);
+}
+
+function toZero(schema: Schema): Json {
+  return schema.type === 'object' ? toZeroStruct(schema, false) : zeroOf(schema);
 }
 
 export interface Birth {
@@ -94,16 +170,17 @@ export function present<T extends object>(fields: T): Present<T> {
 /** What a client may not change is restored before validation looks for changes. */
 export function withRestoredMetadata(next: KubeObject, old: KubeObject): KubeObject {
   const { metadata } = next;
-  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } =
-    old.metadata;
+  const { uid, creationTimestamp, generation } = old.metadata;
   const {
     creationTimestamp: _created,
-    deletionTimestamp: _deleted,
-    deletionGracePeriodSeconds: _grace,
     generation: _generation,
     resourceVersion: _revision,
     ...kept
   } = metadata;
+  // A deletion that has begun stays as it is; one that a client invents is found by validation.
+  const deletionTimestamp = old.metadata.deletionTimestamp ?? metadata.deletionTimestamp;
+  const deletionGracePeriodSeconds =
+    metadata.deletionGracePeriodSeconds ?? old.metadata.deletionGracePeriodSeconds;
   return {
     ...next,
     metadata: {
@@ -149,11 +226,27 @@ function toWish(object: KubeObject): string {
 
 /** The same but for resourceVersion and the times of managed fields: nothing to write. */
 export function isSameObject(a: KubeObject, b: KubeObject): boolean {
-  return toCanonicalJson(toComparable(a)) === toCanonicalJson(toComparable(b));
+  if (a === b) return true;
+  return jsonEquals(toComparable(a), toComparable(b)) && isSameOwners(ownersOf(a), ownersOf(b));
 }
 
-function toComparable(object: KubeObject): KubeObject {
-  const { resourceVersion: _revision, managedFields, ...rest } = object.metadata;
-  const timeless = (managedFields ?? []).map(({ time: _time, ...entry }) => entry);
-  return toOrdered({ ...object, metadata: { ...rest, managedFields: timeless } });
+function toComparable(object: KubeObject): JsonObject {
+  const { resourceVersion: _revision, managedFields: _owners, ...metadata } = object.metadata;
+  return toJsonObject({ ...object, metadata: orderMeta(metadata) });
+}
+
+function ownersOf(object: KubeObject): readonly JsonObject[] {
+  return object.metadata.managedFields ?? [];
+}
+
+function isSameOwners(a: readonly JsonObject[], b: readonly JsonObject[]): boolean {
+  if (a === b) return true;
+  return (
+    a.length === b.length &&
+    a.every((entry, index) => {
+      const { time: _one, ...mine } = entry;
+      const { time: _other, ...theirs } = b[index] ?? {};
+      return jsonEquals(mine, theirs);
+    })
+  );
 }
