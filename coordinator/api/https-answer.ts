@@ -99,6 +99,7 @@ function untilDrained(answer: Writable): Promise<void> {
 /** A watch's head goes out at once, even when its first event is an hour away. */
 export function openWatch(exchange: Exchange, response: ApiResponse): BodySink {
   exchange.writeHead(response.status, response.headers, false);
+  exchange.flushHead();
   return toSink(exchange.answer, exchange);
 }
 

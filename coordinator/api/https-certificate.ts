@@ -12,7 +12,11 @@ export function readCertificate(socket: unknown): Credentials['certificate'] {
   };
   if (Object.keys(certificate).length === 0) return undefined;
   if (!socket.authorized) return 'invalid';
-  return { commonName: toList(subject['CN'])[0] ?? '', organizations: toList(subject['O']) };
+  return {
+    commonName: toList(subject['CN'])[0] ?? '',
+    organizations: toList(subject['O']),
+    fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+  };
 }
 
 function toList(value: string | string[] | undefined): readonly string[] {

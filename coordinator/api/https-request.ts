@@ -118,10 +118,11 @@ export class RequestServer {
     const { limits, authenticate } = this.#options;
     const deadlineMs = toDeadlineMs(exchange, limits.requestMs);
     if (typeof deadlineMs === 'string') return this.#refuse(exchange, badRequest(deadlineMs));
-    const user = authenticate({
+    const asked = authenticate({
       certificate: this.#certificateOf(exchange),
       authorization: exchange.headers['authorization'],
     });
+    const user = asked instanceof Promise ? await asked : asked;
     if (user === 'invalid') return this.#refuse(exchange, unauthorized());
     const head = { user, presence, deadlineMs, isWatch: isLongRunning(exchange) };
     if (isProbe(exchange)) return this.#work(exchange, head, undefined);

@@ -16,7 +16,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import { watchConnections, type ConnectionLimits } from './https-connections.ts';
-import { toHttp1Exchange, toHttp2Exchange } from './https-exchange.ts';
+import { Http1Exchange, Http2Exchange } from './https-exchange.ts';
 import { RequestServer, type Open, type RequestLimits } from './https-request.ts';
 import type { Authenticate } from './machinery/access/authenticate.ts';
 import type { Api } from './machinery/api.ts';
@@ -167,14 +167,14 @@ function routeRequests(server: Http2SecureServer, requests: RequestServer, onFau
     if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return;
     response.on('error', (error: Error) => onFault('response', error));
     request.on('error', (error: Error) => onFault('request', error));
-    requests.serve(toHttp1Exchange(request, response));
+    requests.serve(new Http1Exchange(request, response));
   });
   // That listener made node imitate HTTP/1.1 over HTTP/2 streams; they are served as they are.
   server.removeAllListeners('stream');
   server.on('stream', (stream, headers) => {
     stream.on('error', (error) => onFault('response', error));
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
-    requests.serve(toHttp2Exchange(stream, headers));
+    requests.serve(new Http2Exchange(stream, headers));
   });
 }
 

@@ -11,7 +11,9 @@
 
 import { MeshError } from '../../../common/pure/errors.ts';
 import { describeError } from '../../../common/runtime/log.ts';
-import { authorizeRoute, anonymous } from './access/authorizer.ts';
+import { beginAudit, type AuditTrail } from './access/audit.ts';
+import { anonymous, authorizeRoute, nobody, toAttributes } from './access/authorizer.ts';
+import { impersonate, parseImpersonation } from './access/impersonation.ts';
 import type { Api, ApiOptions, ApiRequest, ApiResponse, RequestHead } from './api.ts';
 import { answerError, answerText, wantsPretty } from './answer/answers.ts';
 import { answerCustomKinds } from './verbs/custom-kinds.ts';
@@ -23,15 +25,18 @@ import { answerPath, type PathSources } from './request/paths.ts';
 import { startOwnerGc } from './collect/owner-gc.ts';
 import { createResourceHandler, type ResourceHandler } from './verbs/resources.ts';
 import { parseRoute, toKindTable, type KindTable, type Route } from './request/routes.ts';
-import { ApiError, badRequest, internal, serviceUnavailable } from './answer/status-error.ts';
+import {
+  ApiError,
+  badRequest,
+  internal,
+  serviceUnavailable,
+  withoutMarkup,
+} from './answer/status-error.ts';
 
 export function createApi(options: ApiOptions): Api {
   const kinds = toKindTable(options.kinds);
   const resources = createResourceHandler(options, kinds);
-  const collectors = [
-    startNamespaceGc({ ...options, kinds }),
-    startOwnerGc({ ...options, kinds }),
-  ];
+  const collectors = [startNamespaceGc({ ...options, kinds }), startOwnerGc({ ...options, kinds })];
   const openApi = buildOpenApiV3(options.kinds);
   const paths: PathSources = {
     discovery: createDiscovery(options.kinds),
@@ -40,13 +45,10 @@ export function createApi(options: ApiOptions): Api {
     version: options.version,
     readiness: options.readiness ?? (() => ({})),
   };
+  const parts: Parts = { options, kinds, resources, paths };
   return {
-    handle: (request) => handle(request, { options, kinds, resources, paths }),
-    refuse: (head, error) => {
-      const route = parseRoute(head.method, head.target, kinds);
-      const response = answerError(error, route !== undefined && isPretty(route, head));
-      return finish(head, response, options);
-    },
+    handle: (request) => handle(request, parts),
+    refuse: (head, error) => refuse(head, error, parts),
     close: async () => {
       resources.close();
       await Promise.all(collectors.map((collector) => collector.stop()));
@@ -65,8 +67,10 @@ async function handle(request: ApiRequest, parts: Parts): Promise<ApiResponse> {
   const { clock, metrics } = parts.options;
   const startMs = clock.monotonicMs();
   const route = parseRoute(request.method, request.target, parts.kinds);
-  const response = await answer(request, route, parts).catch((error: unknown) =>
-    answerFault(error, request, route, parts.options),
+  const auditId = toAuditId(request, parts.options);
+  const trail = openTrail(request, route, { auditId, isKnown: true }, parts.options);
+  const response = await answer(request, route, parts, trail).catch((error: unknown) =>
+    answerFault(error, { request, route, trail }, parts.options),
   );
   const labels = { verb: toVerbLabel(route), code: String(response.status) };
   metrics.count('mesh_api_requests_total', labels);
@@ -75,12 +79,33 @@ async function handle(request: ApiRequest, parts: Parts): Promise<ApiResponse> {
       verb: labels.verb,
     });
   }
-  return finish(request, response, parts.options);
+  return finish(trail?.answers(response) ?? response, auditId);
+}
+
+function refuse(head: RequestHead, error: ApiError, parts: Parts): ApiResponse {
+  const route = parseRoute(head.method, head.target, parts.kinds);
+  const response = answerError(error, route !== undefined && isPretty(route, head));
+  const auditId = toAuditId(head, parts.options);
+  const isUnknown = error.code === 401;
+  const trail = openTrail(head, route, { auditId, isKnown: false }, parts.options);
+  const tried = /^bearer /i.test(head.headers['authorization'] ?? '') ? 'bearer' : 'x509';
+  trail?.answers(response, isUnknown ? `Authentication failed, attempted: ${tried}` : undefined);
+  return finish(response, auditId);
+}
+
+function openTrail(
+  request: RequestHead & Partial<ApiRequest>,
+  route: Route | undefined,
+  { auditId, isKnown }: { readonly auditId: string; readonly isKnown: boolean },
+  { audit, clock }: ApiOptions,
+): AuditTrail | undefined {
+  if (audit === undefined || route === undefined) return undefined;
+  const attributes = toAttributes(route, isKnown ? (request.user ?? anonymous) : nobody);
+  return beginAudit(audit, { request, route, attributes, isKnown, auditId, clock });
 }
 
 /** What every answer carries. */
-function finish(head: RequestHead, response: ApiResponse, { chance }: ApiOptions): ApiResponse {
-  const auditId = toAuditId(head.headers['audit-id'] ?? chance.uuid());
+function finish(response: ApiResponse, auditId: string): ApiResponse {
   return { ...response, headers: { 'audit-id': auditId, ...response.headers } };
 }
 
@@ -89,7 +114,8 @@ function isPretty(route: Route, head: RequestHead): boolean {
 }
 
 /** The client's own Audit-ID is echoed, but only what is safe in a header. */
-function toAuditId(text: string): string {
+function toAuditId({ headers }: RequestHead, { chance }: ApiOptions): string {
+  const text = headers['audit-id'] ?? chance.uuid();
   return text.replace(/[^\x21-\x7e]/g, '').slice(0, 64);
 }
 
@@ -110,27 +136,64 @@ function toVerbLabel(route: Route | undefined): string {
 }
 
 async function answer(
-  request: ApiRequest,
+  asked: ApiRequest,
   route: Route | undefined,
-  parts: Parts,
+  { options, paths, resources }: Parts,
+  trail: AuditTrail | undefined,
 ): Promise<ApiResponse> {
   if (route === undefined) throw badRequest('the request target is not a valid path');
-  authorizeRoute(route, request.user ?? anonymous, parts.options.authorize);
-  if (route.kind === 'path') return answerPath(request, route, parts.paths);
+  const request = impersonateIn(asked, options, trail);
+  if ('fault' in request) {
+    const text = `Internal Server Error: ${JSON.stringify(asked.target)}: ${request.fault}\n`;
+    return answerText(500, withoutMarkup(text), { 'x-content-type-options': 'nosniff' });
+  }
+  authorizeRoute(route, request.user ?? anonymous, options.authorize, (decision) =>
+    trail?.decides(decision),
+  );
+  if (route.kind === 'path') return answerPath(request, route, paths);
   if (!route.isKnownVersion) {
     return answerCustomKinds(request, route) ?? answerText(404, '404 page not found\n');
   }
-  return parts.resources.handle(request, route);
+  return resources.handle(request, route);
+}
+
+/** The request as the user's whom its headers name, if they do and the asker may. */
+function impersonateIn(
+  asked: ApiRequest,
+  { authorize }: ApiOptions,
+  trail: AuditTrail | undefined,
+): ApiRequest | { readonly fault: string } {
+  const wanted = parseImpersonation(asked);
+  if (wanted.kind === 'none') return asked;
+  if (wanted.kind === 'fault') return { fault: wanted.text };
+  const user = impersonate(asked.user ?? anonymous, wanted.parts, authorize);
+  trail?.impersonates(user);
+  const { method, target, headers, body } = asked;
+  return {
+    method,
+    target,
+    headers,
+    body,
+    user,
+    get signal() {
+      return asked.signal;
+    },
+  };
+}
+
+interface Failed {
+  readonly request: ApiRequest;
+  readonly route: Route | undefined;
+  readonly trail: AuditTrail | undefined;
 }
 
 function answerFault(
   error: unknown,
-  request: ApiRequest,
-  route: Route | undefined,
+  { request, route, trail }: Failed,
   options: ApiOptions,
 ): ApiResponse {
-  const isPretty = route !== undefined && wantsPretty(route.query, request.headers['user-agent']);
-  if (error instanceof ApiError) return answerError(error, isPretty);
+  const pretty = route !== undefined && isPretty(route, request);
+  if (error instanceof ApiError) return answerError(error, pretty);
   const path = route?.path ?? '';
   if (error instanceof MeshError) {
     options.log.warn('API request failed', { code: error.code, path, error: describeError(error) });
@@ -138,7 +201,7 @@ function answerFault(
       error.class === 'fatal'
         ? internal(error.code)
         : serviceUnavailable(`${error.code}: try again`);
-    return answerError(refusal, isPretty);
+    return answerError(refusal, pretty);
   }
   // One request's fault is not everyone's: it is logged as what it is, and the server goes on.
   options.log.error('API request failed on a programmer error', {
@@ -146,5 +209,6 @@ function answerFault(
     error: describeError(error),
     stack: error instanceof Error ? error.stack : undefined,
   });
-  return answerError(internal('see the log of the server'), isPretty);
+  trail?.panics('see the log of the server');
+  return answerError(internal('see the log of the server'), pretty);
 }
