@@ -1,12 +1,12 @@
 // One builder a folder: a file that holds the builder's process id. That of a builder that is no
-// more does not count.
+// more does not count. Two that find such a file in the same instant may both build: each renames
+// a file of its own, so that costs time only.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../common/runtime/clock.ts';
-
-export const lockFile = '.building';
+import { isAlive } from '../../demo/leftovers.ts';
 
 // Longer than a cold build of everything, so that waiting is never what fails.
 const waitMs = 90 * 60_000;
@@ -17,7 +17,7 @@ export async function lockFolder(
   folder: string,
   { clock, say }: { readonly clock: Clock; readonly say: (text: string) => void },
 ): Promise<() => void> {
-  const path = join(folder, lockFile);
+  const path = join(folder, '.building');
   const startMs = clock.monotonicMs();
   for (let isTold = false; !take(path); ) {
     const holder = readHolder(path);
@@ -50,14 +50,5 @@ function readHolder(path: string): number | undefined {
     return Number.isInteger(id) && id > 0 ? id : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(id: number): boolean {
-  try {
-    process.kill(id, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

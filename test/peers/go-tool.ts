@@ -16,13 +16,13 @@ export type FoundGo =
 
 /** The newest `go` line of the families: an older Go cannot read them. */
 const minorMin = 26;
-// A cold build of kube-apiserver took five minutes on two cores; four times as long is a hang.
+// A cold build of kube-apiserver took four minutes on two busy cores: five times as long is a hang.
 const runTimeoutMs = 20 * 60_000;
 const outputBytesMax = 16 << 20;
 
-/** Go on PATH or where its installer puts it, if it is new enough. */
+/** Go on PATH, if it is new enough. */
 export async function findGo(): Promise<FoundGo> {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/go/bin'];
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
   const path = folders.map((folder) => join(folder, 'go')).find((each) => existsSync(each));
   if (path === undefined) return { kind: 'missing', reason: 'there is no Go on PATH' };
   const { stdout } = await runGo(path, ['env', 'GOVERSION'], '.');
