@@ -33,7 +33,7 @@ function makeMachine(t: ExecutionContext, go: string | undefined): Machine {
   mkdirSync(bin);
   writeFileSync(log, '');
   if (go !== undefined) {
-    const text = `#!/bin/sh\ncase $1 in env) echo go1.26.0; exit ;; esac\n${go}\n`;
+    const text = `#!/bin/sh\nverb=$1\ncase $verb in env) echo go1.26.0; exit ;; esac\n${go}\n`;
     writeFileSync(join(bin, 'go'), text);
     chmodSync(join(bin, 'go'), 0o755);
   }
@@ -51,7 +51,7 @@ function makeMachine(t: ExecutionContext, go: string | undefined): Machine {
 }
 
 const goBuilds = `
-case $1 in build) echo built >>"$LOG"; while [ "$1" != -o ]; do shift; done; echo "$1" >"$2" ;; esac`;
+case $verb in build) echo built >>"$LOG"; while [ "$1" != -o ]; do shift; done; echo "$1" >"$2" ;; esac`;
 
 test('a peer is built once, also by two builds at a time', async (t) => {
   const machine = makeMachine(t, goBuilds);
@@ -73,7 +73,7 @@ test('each program has a line with its version and its seconds', async (t) => {
 
 test('what a killed build left does not stand in the way of the next', async (t) => {
   const killsOnce = `
-case $1 in build) [ -e "$LOG.once" ] || { : >"$LOG.once"; kill -9 $PPID; } ;; esac`;
+case $verb in build) [ -e "$LOG.once" ] || { : >"$LOG.once"; kill -9 $PPID; } ;; esac`;
   const machine = makeMachine(t, goBuilds + killsOnce);
   t.not((await machine.build('--only', 'etcd')).code, 0);
   t.deepEqual(
@@ -94,7 +94,7 @@ test('without Go the reason is kept for the skipped tests, and the exit code is 
 
 test('a module that is refused is named, the others are built, and the exit code is 4', async (t) => {
   const refuse = `
-case "$1 $PWD" in "list "*/etcd) echo 'go: module x: not available' >&2; exit 1 ;; esac
+case "$verb $PWD" in "list "*/etcd) echo 'go: module x: not available' >&2; exit 1 ;; esac
 ${goBuilds}`;
   const machine = makeMachine(t, refuse);
   const { code, output } = await machine.build('--only', 'etcd,kubectl');
@@ -104,7 +104,7 @@ ${goBuilds}`;
 });
 
 test('a program that does not compile leaves no file, and the exit code is 1', async (t) => {
-  const fail = `case $1 in build) echo 'x.go:1: no' >&2; exit 1 ;; esac`;
+  const fail = `case $verb in build) echo 'x.go:1: no' >&2; exit 1 ;; esac`;
   const machine = makeMachine(t, fail);
   const { code } = await machine.build('--only', 'etcd');
   t.is(code, 1);
