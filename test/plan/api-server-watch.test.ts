@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import test from 'ava';
 import { toLogKey } from '../../common/model/ids.ts';
-import { watchQueueBytesMax } from '../../coordinator/api/machinery/watch/watch.ts';
+import { behindBytesMax } from '../../coordinator/api/machinery/watch/watch-hub.ts';
 import { createApiFixture, type ApiFixture, type WatchedEvent } from '../support/api-fixture.ts';
 import { gadgetKind } from '../support/api-kinds.ts';
 
@@ -17,6 +17,14 @@ async function remove(fixture: ApiFixture, name: string): Promise<void> {
   const stored = fixture.desired.get(key);
   if (stored === undefined) throw new Error(`no ${name}`);
   await fixture.desired.write({ key, object: undefined, expected: stored.revision });
+}
+
+/** In seconds, so that what is scheduled again and again comes as often as it should. */
+async function letPass({ clock }: ApiFixture, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 1_000) {
+    clock.advance(1_000);
+    await new Promise<void>((resolve) => clock.soon(() => resolve()));
+  }
 }
 
 function brief(events: readonly WatchedEvent[]): readonly string[] {
@@ -90,16 +98,22 @@ test('what enters a selection is ADDED, what leaves it is DELETED as it was', as
 
 test('W2 bookmarks come each minute, only when asked for, and name the newest revision', async (t) => {
   const fixture = await createApiFixture();
-  const asked = await fixture.watch(`${gadgets}?watch=1&allowWatchBookmarks=true`);
-  const silent = await fixture.watch(`${gadgets}?watch=1`);
+  const from = `resourceVersion=${fixture.desired.revision()}`;
+  const asked = await fixture.watch(`${gadgets}?watch=1&${from}&allowWatchBookmarks=true`);
+  const silent = await fixture.watch(`${gadgets}?watch=1&${from}`);
   await put(fixture, 'a');
-  fixture.clock.advance(minuteMs);
-  await asked.events();
-  fixture.clock.advance(minuteMs);
+  await letPass(fixture, minuteMs);
+  await put(fixture, 'b');
+  await letPass(fixture, minuteMs);
   const events = await asked.events();
-  t.deepEqual(brief(events), ['ADDED a', 'BOOKMARK', 'BOOKMARK']);
-  t.is(events[1]?.object.metadata.resourceVersion, String(fixture.desired.revision()));
-  t.deepEqual(brief(await silent.events()), ['ADDED a']);
+  t.deepEqual(brief(events), ['ADDED a', 'BOOKMARK', 'ADDED b', 'BOOKMARK']);
+  const revisions = events.map(({ object }) => Number(object.metadata.resourceVersion));
+  t.deepEqual(
+    revisions,
+    revisions.toSorted((a, b) => a - b),
+  );
+  t.is(revisions.at(-1), fixture.desired.revision());
+  t.deepEqual(brief(await silent.events()), ['ADDED a', 'ADDED b']);
 });
 
 test('sendInitialEvents marks the end of the present state', async (t) => {
@@ -145,7 +159,7 @@ test('W1 a watcher that does not read is cut off at the bound, and others see ev
   const quick = await fixture.watch(`${gadgets}?watch=1`);
   slow.holdBack(1 << 20);
   const big = 'x'.repeat(200_000);
-  const rounds = Math.ceil(watchQueueBytesMax / big.length) + 1;
+  const rounds = Math.ceil(behindBytesMax / big.length) + 1;
   for (let round = 0; round < rounds; round += 1) await put(fixture, 'a', { big });
   t.true(slow.isEnded());
   t.is((await slow.events()).length, 0);

@@ -1,12 +1,10 @@
-// Objects, lists and errors as responses, in the form that the client asked for.
+// Objects and errors as responses, in the form that the client asked for. Lists: list-body.ts.
 //
-//   A1. An unchanged object is never encoded twice: plain JSON answers are the stored bytes, and
-//       a list is those bytes joined.
+//   A1. An unchanged object is never encoded twice: plain JSON answers are the stored bytes.
 
 import { stringify as toYaml } from 'yaml';
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { Clock } from '../../../../common/runtime/clock.ts';
-import type { StoredObject } from '../../../desired/store.ts';
 import type { ApiResponse } from '../api.ts';
 import type { KindDefinition } from '../kind.ts';
 import type { AnswerForm } from '../request/negotiate.ts';
@@ -14,10 +12,10 @@ import { notAcceptable, type ApiError } from './status-error.ts';
 import {
   isPlain,
   toPartialMetadata,
-  toPartialMetadataList,
+  toRow,
   toTable,
   type IncludeObject,
-  type ListMeta,
+  type TableOptions,
 } from './table.ts';
 
 export interface AnswerOptions {
@@ -30,6 +28,7 @@ export interface AnswerOptions {
 
 export const commonHeaders = { 'cache-control': 'no-cache, private' } as const;
 const jsonHeaders = { ...commonHeaders, 'content-type': 'application/json' } as const;
+const yamlHeaders = { ...commonHeaders, 'content-type': 'application/yaml' } as const;
 
 /** An object as an answer; `bytes` when it stands in a view already. */
 export function answerObject(
@@ -50,86 +49,40 @@ function toObjectForm(object: KubeObject, options: AnswerOptions): object {
   switch (form.as) {
     case 'object':
       return object;
-    case 'Table':
-      return toTable([object], meta, tableOptions(options));
+    case 'Table': {
+      const table = toTableOptions(options);
+      return toTable([toRow(object, table)], meta, table);
+    }
     case 'PartialObjectMetadata':
       return toPartialMetadata(object, form.metaVersion);
     case 'PartialObjectMetadataList':
       throw notAcceptable(
         'you requested PartialObjectMetadataList, but the requested object is not a list ' +
-          `(*${options.kind.kind})`,
+          `(${toGoType(options.kind, '')})`,
       );
   }
 }
 
-function tableOptions(options: AnswerOptions) {
-  return {
-    kind: options.kind,
-    metaVersion: options.form.metaVersion,
-    includeObject: options.includeObject,
-    nowMs: options.clock.now(),
-    withColumns: true,
-  };
+export function toTableOptions(options: AnswerOptions): TableOptions {
+  const { kind, form, includeObject, clock } = options;
+  const { metaVersion } = form;
+  return { kind, metaVersion, includeObject, nowMs: clock.now(), withColumns: true };
 }
 
-// Encoding some hundred fresh objects takes about a millisecond; then others get their turn (I11).
-const encodePerTurn = 500;
-
-/** A list of stored objects as an answer. */
-export async function answerList(
-  items: readonly StoredObject[],
-  meta: ListMeta,
-  options: AnswerOptions,
-): Promise<ApiResponse> {
-  const { form, kind } = options;
-  if (form.as === 'PartialObjectMetadata') {
-    throw notAcceptable(
-      `you requested PartialObjectMetadata, but the requested object is a list (*${kind.kind}List)`,
-    );
-  }
-  if (isPlain(form) && !options.isPretty) {
-    const body = await joinList(items, listHead(kind, meta), options.clock);
-    return { status: 200, headers: jsonHeaders, body };
-  }
-  const objects = items.map(({ object }) => object);
-  switch (form.as) {
-    case 'Table':
-      return encodeAnswer(200, toTable(objects, meta, tableOptions(options)), options);
-    case 'PartialObjectMetadataList':
-      return encodeAnswer(200, toPartialMetadataList(objects, meta, form.metaVersion), options);
-    case 'object':
-      return encodeAnswer(200, { ...listHead(kind, meta), items: objects }, options);
-  }
+/** A kind that behaves as one defined by clients: its lists and refusals differ in form. */
+export function isCustom(kind: KindDefinition): boolean {
+  return !kind.allowsStrategicMerge;
 }
 
-function listHead(kind: KindDefinition, meta: ListMeta): object {
-  return { kind: `${kind.kind}List`, apiVersion: toApiVersion(kind), metadata: meta };
+/** As Go names the type of an answer, which kube-apiserver's refusals show. */
+export function toGoType(kind: KindDefinition, suffix: '' | 'List'): string {
+  if (isCustom(kind)) return `*unstructured.Unstructured${suffix}`;
+  const group = kind.group === '' ? 'core' : (kind.group.split('.', 1)[0] ?? '');
+  return `*${group}.${kind.kind}${suffix}`;
 }
 
 export function toApiVersion(kind: KindDefinition): string {
   return kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
-}
-
-async function joinList(
-  items: readonly StoredObject[],
-  head: object,
-  clock: Clock,
-): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
-  for (const [index, item] of items.entries()) {
-    if (index > 0) parts.push(comma);
-    parts.push(item.bytes());
-    if (index % encodePerTurn === encodePerTurn - 1) await turn(clock);
-  }
-  parts.push(listEnd);
-  return Buffer.concat(parts);
-}
-
-const comma = Buffer.from(',');
-const listEnd = Buffer.from(']}');
-
-function turn(clock: Clock): Promise<void> {
-  return new Promise((resolve) => clock.soon(resolve));
 }
 
 /** Any value as JSON or YAML. */
@@ -138,15 +91,19 @@ export function encodeAnswer(
   value: object,
   options: { readonly form: AnswerForm; readonly isPretty: boolean },
 ): ApiResponse {
+  const headers = headersOf(options.form);
   if (options.form.format === 'yaml') {
-    const headers = { ...commonHeaders, 'content-type': 'application/yaml' };
     // Aliases for repeated values would be legal YAML, and unreadable.
     return { status, headers, body: Buffer.from(toYaml(value, { aliasDuplicateObjects: false })) };
   }
   const text = options.isPretty
     ? `${JSON.stringify(value, undefined, 2)}\n`
     : JSON.stringify(value);
-  return { status, headers: jsonHeaders, body: Buffer.from(text) };
+  return { status, headers, body: Buffer.from(text) };
+}
+
+export function headersOf({ format }: AnswerForm): ApiResponse['headers'] {
+  return format === 'json' ? jsonHeaders : yamlHeaders;
 }
 
 /** An error's Status. Errors are always plain JSON. */
@@ -175,8 +132,8 @@ export function answerText(
 
 /** `?pretty=true`, and the tools that people type by hand. */
 export function wantsPretty(query: URLSearchParams, userAgent: string | undefined): boolean {
-  const asked = query.get('pretty');
-  if (asked !== null) return asked !== 'false' && asked !== '0';
+  const asked = query.get('pretty') ?? '';
+  if (asked !== '') return /^(1|t|T|TRUE|true|True)$/.test(asked); // Go's ParseBool
   return /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent ?? '');
 }
 

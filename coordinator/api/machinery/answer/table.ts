@@ -21,19 +21,18 @@ export interface TableOptions {
   readonly withColumns: boolean;
 }
 
-export function toTable(
-  objects: readonly KubeObject[],
-  meta: ListMeta,
-  options: TableOptions,
-): object {
-  const { kind } = options;
+export function toTable(rows: readonly object[], meta: ListMeta, options: TableOptions): object {
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.metaVersion}`,
     metadata: meta,
-    columnDefinitions: options.withColumns ? kind.columns.map(toColumnDefinition) : null,
-    rows: objects.map((object) => toRow(object, options)),
+    columnDefinitions: options.withColumns ? toColumnDefinitions(options.kind) : null,
+    rows,
   };
+}
+
+export function toColumnDefinitions(kind: KindDefinition): readonly object[] {
+  return kind.columns.map(toColumnDefinition);
 }
 
 function toColumnDefinition(column: KindDefinition['columns'][number]): object {
@@ -46,7 +45,7 @@ function toColumnDefinition(column: KindDefinition['columns'][number]): object {
   };
 }
 
-function toRow(object: KubeObject, options: TableOptions): object {
+export function toRow(object: KubeObject, options: TableOptions): object {
   const cells = options.kind.columns.map((column) => column.cell(object, options.nowMs));
   switch (options.includeObject) {
     case 'None':
@@ -63,19 +62,6 @@ export function toPartialMetadata(object: KubeObject, metaVersion: MetaVersion):
     kind: 'PartialObjectMetadata',
     apiVersion: `meta.k8s.io/${metaVersion}`,
     metadata: object.metadata,
-  };
-}
-
-export function toPartialMetadataList(
-  objects: readonly KubeObject[],
-  meta: ListMeta,
-  metaVersion: MetaVersion,
-): object {
-  return {
-    kind: 'PartialObjectMetadataList',
-    apiVersion: `meta.k8s.io/${metaVersion}`,
-    metadata: meta,
-    items: objects.map((object) => toPartialMetadata(object, metaVersion)),
   };
 }
 

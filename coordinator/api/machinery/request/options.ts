@@ -108,13 +108,14 @@ export interface ListOptions {
   readonly continueToken: string | undefined;
   /** As sent; `''` is the most recent. */
   readonly resourceVersion: string;
-  readonly match: 'Exact' | 'NotOlderThan' | undefined;
+  /** As sent; `''` when it was not. */
+  readonly match: string;
   readonly labelSelector: string;
   readonly fieldSelector: string;
-  readonly includeObject: IncludeObject;
   readonly timeoutSeconds: number | undefined;
   readonly allowBookmarks: boolean;
-  readonly sendInitialEvents: boolean;
+  /** Undefined when nothing was said. */
+  readonly sendInitialEvents: boolean | undefined;
 }
 
 export function parseListOptions(query: URLSearchParams, isWatch: boolean): ListOptions {
@@ -122,77 +123,73 @@ export function parseListOptions(query: URLSearchParams, isWatch: boolean): List
     limit: Math.max(0, parseInteger(query, 'limit') ?? 0),
     continueToken: query.get('continue') || undefined,
     resourceVersion: query.get('resourceVersion') ?? '',
-    match: parseMatch(query.get('resourceVersionMatch') ?? ''),
+    match: query.get('resourceVersionMatch') ?? '',
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
-    includeObject: parseIncludeObject(query.get('includeObject')),
     timeoutSeconds: parseInteger(query, 'timeoutSeconds'),
     allowBookmarks: isTrue(query.get('allowWatchBookmarks')),
-    sendInitialEvents: isTrue(query.get('sendInitialEvents')),
+    sendInitialEvents: query.has('sendInitialEvents')
+      ? isTrue(query.get('sendInitialEvents'))
+      : undefined,
   };
-  refuse('ListOptions', isWatch ? checkWatch(options, query) : checkList(options, query));
+  refuse('ListOptions', isWatch ? checkWatch(options) : checkList(options));
   return options;
 }
 
-function checkWatch(options: ListOptions, query: URLSearchParams): FieldError[] {
+// apimachinery, meta/internalversion/validation: the same refusals in the same order.
+function checkWatch(options: ListOptions): FieldError[] {
+  const { match, sendInitialEvents, continueToken } = options;
   const errors: FieldError[] = [];
-  const hasInitial = query.has('sendInitialEvents');
-  if (options.match !== undefined && !hasInitial) {
-    errors.push(
-      forbidden(
-        'resourceVersionMatch',
-        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      ),
-    );
+  const refuseMatch = (why: string): void => {
+    errors.push(forbidden('resourceVersionMatch', why));
+  };
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
+    refuseMatch('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
   }
-  if (hasInitial && options.match !== 'NotOlderThan') {
-    errors.push(
-      forbidden(
-        'resourceVersionMatch',
-        'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-      ),
-    );
+  if (match === '') return errors;
+  if (sendInitialEvents === undefined) {
+    refuseMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+  }
+  if (match !== 'NotOlderThan') {
+    errors.push(unsupported('resourceVersionMatch', JSON.stringify(match), ['NotOlderThan']));
+  }
+  if (continueToken !== undefined) {
+    refuseMatch('resourceVersionMatch is forbidden when continue is provided');
   }
   return errors;
 }
 
-function checkList(options: ListOptions, query: URLSearchParams): FieldError[] {
-  const { match, resourceVersion } = options;
+function checkList({
+  match,
+  resourceVersion,
+  continueToken,
+  sendInitialEvents,
+}: ListOptions): FieldError[] {
   const errors: FieldError[] = [];
-  if (query.has('sendInitialEvents')) {
+  const refuseMatch = (why: string): void => {
+    errors.push(forbidden('resourceVersionMatch', `resourceVersionMatch ${why}`));
+  };
+  if (match !== '') {
+    if (resourceVersion === '') refuseMatch('is forbidden unless resourceVersion is provided');
+    if (continueToken !== undefined) refuseMatch('is forbidden when continue is provided');
+    if (match !== 'Exact' && match !== 'NotOlderThan') {
+      const supported = ['Exact', 'NotOlderThan', ''];
+      errors.push(unsupported('resourceVersionMatch', JSON.stringify(match), supported));
+    }
+    if (match === 'Exact' && resourceVersion === '0') {
+      refuseMatch('"exact" is forbidden for resourceVersion "0"');
+    }
+  }
+  if (sendInitialEvents !== undefined) {
     errors.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
   }
-  if (match === undefined) return errors;
-  const refuseMatch = (why: string): void => {
-    errors.push(forbidden('resourceVersionMatch', `resourceVersionMatch is forbidden ${why}`));
-  };
-  if (options.continueToken !== undefined) refuseMatch('when continue is provided');
-  else if (resourceVersion === '') refuseMatch('unless resourceVersion is provided');
-  else if (match === 'Exact' && resourceVersion === '0') {
-    errors.push(
-      forbidden(
-        'resourceVersionMatch',
-        'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-      ),
-    );
-  }
   return errors;
 }
 
-function parseMatch(text: string): 'Exact' | 'NotOlderThan' | undefined {
-  if (text === '') return undefined;
-  if (text === 'Exact' || text === 'NotOlderThan') return text;
-  const error = unsupported('resourceVersionMatch', JSON.stringify(text), [
-    'Exact',
-    'NotOlderThan',
-    '',
-  ]);
-  throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions', name: '', errors: [error] });
-}
-
-function parseIncludeObject(text: string | null): IncludeObject {
+/** Which part of each object a Table carries. Throws 400 for another word. */
+export function parseIncludeObject(query: URLSearchParams): IncludeObject {
+  const text = query.get('includeObject') ?? '';
   switch (text) {
-    case null:
     case '':
       return 'Metadata';
     case 'None':
@@ -200,7 +197,10 @@ function parseIncludeObject(text: string | null): IncludeObject {
     case 'Object':
       return text;
     default:
-      throw badRequest(`unrecognized includeObject value: "${text}"`);
+      throw badRequest(
+        'Unable to convert to Table as requested: includeObject: Invalid value: ' +
+          `${JSON.stringify(text)}: must be 'Metadata', 'Object', 'None', or empty`,
+      );
   }
 }
 
@@ -215,6 +215,7 @@ function parseInteger(query: URLSearchParams, name: string): number | undefined 
 export function parseResourceVersion(text: string): number {
   if (/^\d{1,16}$/.test(text)) return Number(text);
   throw badRequest(
-    `invalid resource version: strconv.ParseUint: parsing "${text}": invalid syntax`,
+    `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: ` +
+      `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
   );
 }

@@ -158,7 +158,7 @@ function toVerb(method: string, name: string, query: URLSearchParams): string {
 
 /** Kubernetes' reading of a boolean query parameter: present and not false or 0. */
 export function isTrue(text: string | null): boolean {
-  return text !== null && text !== 'false' && text !== '0';
+  return text !== null && text.toLowerCase() !== 'false' && text !== '0';
 }
 
 function findDefinition(

@@ -25,7 +25,12 @@ export async function deleteCollection(
     readonly options: DeleteOptions;
   },
 ): Promise<{ readonly items: readonly StoredObject[]; readonly meta: ListMeta }> {
-  const page = await readPage(of.source, call.namespace, of.list);
+  const page = await readPage(
+    of.source,
+    { namespace: call.namespace, name: '' },
+    of.list,
+    tools.clock,
+  );
   for (let from = 0; from < page.items.length; from += atOnceMax) {
     const batch = page.items.slice(from, from + atOnceMax);
     await Promise.all(batch.map((item) => deleteOne(tools, call, of.options, item)));

@@ -5,17 +5,29 @@
 
 import { toLogKey, toLogPrefix, toRevision, type Revision } from '../../../../common/model/ids.ts';
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
+import type { Clock } from '../../../../common/runtime/clock.ts';
 import type { ObjectView, StoredObject } from '../../../desired/store.ts';
-import type { ApiResponse } from '../api.ts';
-import { answerList, answerObject, type AnswerOptions } from '../answer/answers.ts';
+import type { ApiRequest, ApiResponse } from '../api.ts';
+import { answerObject, type AnswerOptions } from '../answer/answers.ts';
+import { answerList, fromItems, type ItemSource } from '../answer/list-body.ts';
 import type { ListMeta } from '../answer/table.ts';
 import { formatContinue, parseContinue } from '../request/continue-token.ts';
 import type { KindDefinition } from '../kind.ts';
-import { parseResourceVersion, type ListOptions } from '../request/options.ts';
+import { parseListOptions, parseResourceVersion, type ListOptions } from '../request/options.ts';
 import type { ResourceRoute } from '../request/routes.ts';
-import { parseFieldSelector, parseLabelSelector } from '../request/selectors.ts';
-import { snapshotAt } from './snapshot.ts';
-import { badRequest, expired, notFound, tooLargeResourceVersion } from '../answer/status-error.ts';
+import {
+  nameOfFieldSelector,
+  parseFieldSelector,
+  parseLabelSelector,
+} from '../request/selectors.ts';
+import { Snapshot } from './snapshot.ts';
+import {
+  badRequest,
+  expired,
+  notFound,
+  tooLargeResourceVersion,
+  type ApiError,
+} from '../answer/status-error.ts';
 
 export interface ReadSource {
   readonly kind: KindDefinition;
@@ -56,84 +68,153 @@ export function toListPrefix(kind: KindDefinition, namespace: string): string {
 // Longer than any replica lags in health; kube-apiserver's watch cache waits as long.
 const reachMs = 3_000;
 
-export async function reachRevision(view: ObjectView, revision: number): Promise<void> {
-  if (revision <= view.revision()) return;
-  if (await view.reach(toRevision(revision), reachMs)) return;
-  throw tooLargeResourceVersion(revision, view.revision());
+/** Whether the view is, or gets within a moment, as far as `revision`. */
+export async function canReach(view: ObjectView, revision: number): Promise<boolean> {
+  return revision <= view.revision() || view.reach(toRevision(revision), reachMs);
+}
+
+async function reachRevision(view: ObjectView, revision: number): Promise<void> {
+  if (!(await canReach(view, revision))) throw tooLargeResourceVersion(revision, view.revision());
 }
 
 export async function listObjects(
   source: ReadSource,
+  request: ApiRequest,
   route: ResourceRoute,
-  list: ListOptions,
   options: AnswerOptions,
 ): Promise<ApiResponse> {
-  const { items, meta } = await readPage(source, route.namespace, list);
-  return answerList(items, meta, options);
+  const list = parseListOptions(route.query, false);
+  const { items, meta } = await openList(source, route, list, options.clock);
+  return answerList(items, meta, { ...options, isGone: () => request.signal.aborted });
 }
 
 /** One page of a list, or all of it, with the metadata that the list carries. */
 export async function readPage(
   source: ReadSource,
-  namespace: string,
+  route: ListScope,
   list: ListOptions,
+  clock: Clock,
 ): Promise<{ readonly items: readonly StoredObject[]; readonly meta: ListMeta }> {
-  const matches = toMatcher(source.kind, list);
-  const prefix = toListPrefix(source.kind, namespace);
-  const page = await choosePage(source, list, prefix);
-  const all =
-    matches === undefined ? page.items : page.items.filter(({ object }) => matches(object));
-  const items = list.limit === 0 ? all : all.slice(0, list.limit);
-  const last = items.at(-1);
-  const remaining = all.length - items.length;
-  if (remaining === 0 || last === undefined) {
-    return { items, meta: { resourceVersion: String(page.revision) } };
+  const { items, meta } = await openList(source, route, list, clock);
+  const all: StoredObject[] = [];
+  for (let slice = items.next(); slice !== undefined; slice = items.next()) all.push(...slice);
+  items.close();
+  return { items: all, meta };
+}
+
+/** Where a list is taken: a namespace, or everywhere when it is empty; or one name. */
+type ListScope = Pick<ResourceRoute, 'namespace' | 'name'>;
+
+async function openList(
+  source: ReadSource,
+  route: ListScope,
+  list: ListOptions,
+  clock: Clock,
+): Promise<{ readonly items: ItemSource; readonly meta: ListMeta }> {
+  const selection = toSelection(source.kind, route, list);
+  const start = await chooseStart(source, list);
+  const snapshot = Snapshot.open(source.view, selection.prefix, start.revision);
+  if (snapshot === 'expired') throw start.expired();
+  const reader = new ListReader(snapshot, selection, start.after);
+  const resourceVersion = String(start.revision);
+  const isOne = selection.prefix !== selection.base;
+  if (start.limit === 0 || isOne) return { items: reader, meta: { resourceVersion } };
+  try {
+    const items = await reader.take(start.limit, clock);
+    const afterKey = items.at(-1)?.key ?? '';
+    const remaining = afterKey === '' ? 0 : snapshot.count(afterKey);
+    if (remaining === 0) return { items: fromItems(items), meta: { resourceVersion } };
+    const { revision } = start;
+    const next = formatContinue({ revision, afterKey: afterKey.slice(selection.base.length) });
+    // Kubernetes gives no count with a selector, where it would have to read everything.
+    const counted = selection.matches === undefined ? { remainingItemCount: remaining } : {};
+    return { items: fromItems(items), meta: { resourceVersion, continue: next, ...counted } };
+  } finally {
+    reader.close();
   }
-  const token = formatContinue({ revision: page.revision, afterKey: last.key });
-  // Kubernetes gives no count with a selector, where it would have to read everything.
-  const counted = matches === undefined ? { remainingItemCount: remaining } : {};
-  const meta = { resourceVersion: String(page.revision), continue: token, ...counted };
-  return { items, meta };
 }
 
-interface Page {
+// A slice is read, matched and encoded in well under a millisecond.
+const sliceItems = 100;
+
+/** A snapshot through selectors, slice by slice. */
+class ListReader implements ItemSource {
+  readonly #snapshot: Snapshot;
+  readonly #selection: Selection;
+  #after: string;
+
+  constructor(snapshot: Snapshot, selection: Selection, after: string) {
+    this.#snapshot = snapshot;
+    this.#selection = selection;
+    this.#after = after === '' ? '' : `${selection.base}${after}`;
+  }
+
+  next(limit = sliceItems): readonly StoredObject[] | undefined {
+    const slice = this.#snapshot.take(this.#after, limit);
+    const last = slice.at(-1);
+    if (last === undefined) return undefined;
+    this.#after = last.key;
+    const { matches } = this.#selection;
+    return matches === undefined ? slice : slice.filter(({ object }) => matches(object));
+  }
+
+  /** The first `limit` that match, others having their turns in between (I11). */
+  async take(limit: number, clock: Clock): Promise<readonly StoredObject[]> {
+    const taken: StoredObject[] = [];
+    for (let slices = 1; taken.length < limit; slices += 1) {
+      const slice = this.next(Math.min(sliceItems, limit - taken.length));
+      if (slice === undefined) break;
+      taken.push(...slice);
+      if (slices % 10 === 0) await new Promise<void>((resolve) => clock.soon(resolve));
+    }
+    return taken;
+  }
+
+  close(): void {
+    this.#snapshot.close();
+  }
+}
+
+interface ListStart {
   readonly revision: Revision;
-  readonly items: readonly StoredObject[];
+  /** The last key before the page, without the prefix. */
+  readonly after: string;
+  /** 0: everything. */
+  readonly limit: number;
+  readonly expired: () => ApiError;
 }
 
-async function choosePage(source: ReadSource, list: ListOptions, prefix: string): Promise<Page> {
-  const { view } = source;
-  if (list.continueToken !== undefined) return continuePage(view, list, list.continueToken, prefix);
+async function chooseStart({ view, barrier }: ReadSource, list: ListOptions): Promise<ListStart> {
+  if (list.continueToken !== undefined) return continueList(view, list, list.continueToken);
+  const start = { after: '', limit: list.limit, expired: () => expired(expiredList) };
   if (list.resourceVersion === '') {
-    await source.barrier();
-    return presentPage(view, prefix);
+    await barrier();
+    return { ...start, revision: view.revision() };
   }
   const requested = parseResourceVersion(list.resourceVersion);
   await reachRevision(view, requested);
   const isExact =
-    requested !== 0 && (list.match === 'Exact' || (list.match === undefined && list.limit > 0));
-  if (!isExact) return presentPage(view, prefix);
-  const revision = toRevision(requested);
-  const items = snapshotAt(view, prefix, revision);
-  if (items === 'expired') throw expired('The resourceVersion for the provided list is too old.');
-  return { revision, items };
+    requested !== 0 && (list.match === 'Exact' || (list.match === '' && list.limit > 0));
+  if (isExact) return { ...start, revision: toRevision(requested) };
+  // As kube-apiserver's watch cache: "anything will do" is answered whole.
+  const limit = requested === 0 ? 0 : list.limit;
+  return { ...start, limit, revision: view.revision() };
 }
 
-function presentPage(view: ObjectView, prefix: string): Page {
-  return { revision: view.revision(), items: [...view.list(prefix)] };
-}
+const expiredList = 'The resourceVersion for the provided list is too old.';
 
-function continuePage(view: ObjectView, list: ListOptions, text: string, prefix: string): Page {
+function continueList(view: ObjectView, list: ListOptions, text: string): ListStart {
+  const { revision, afterKey } = parseContinue(text);
   if (list.resourceVersion !== '' && list.resourceVersion !== '0') {
     throw badRequest('specifying resource version is not allowed when using continue');
   }
-  const token = parseContinue(text);
-  const revision = token.revision === 0 ? view.revision() : toRevision(token.revision);
-  const items = snapshotAt(view, prefix, revision);
-  if (items === 'expired') {
-    throw expired(expiredContinue, formatContinue({ revision: 0, afterKey: token.afterKey }));
-  }
-  return { revision, items: items.filter(({ key }) => key > token.afterKey) };
+  return {
+    // A token of the future was made by another store; the present is what there is.
+    revision: toRevision(Math.min(revision ?? Infinity, view.revision())),
+    after: afterKey,
+    limit: list.limit,
+    expired: () => expired(expiredContinue, formatContinue({ revision: undefined, afterKey })),
+  };
 }
 
 const expiredContinue =
@@ -143,16 +224,42 @@ const expiredContinue =
   'inconsistent list - objects that were created, modified, or deleted between the time the ' +
   'first chunk was returned and now may show up in the list.';
 
-/** Undefined when everything matches. Throws 400 for selectors that do not parse. */
-export function toMatcher(
+/** What a list or a watch chooses. */
+export interface Selection {
+  /** Of every key of the list. */
+  readonly base: string;
+  /** Of the keys that can match; longer than `base` when one name is asked for. */
+  readonly prefix: string;
+  /** Undefined when everything under the prefix matches. */
+  readonly matches: ((object: KubeObject) => boolean) | undefined;
+}
+
+/** Throws 400 for selectors that do not parse, or that contradict the name in the path. */
+export function toSelection(
   kind: KindDefinition,
-  list: ListOptions,
-): ((object: KubeObject) => boolean) | undefined {
+  { namespace, name }: ListScope,
+  list: Pick<ListOptions, 'labelSelector' | 'fieldSelector'>,
+): Selection {
   const labels = list.labelSelector === '' ? undefined : parseLabelSelector(list.labelSelector);
   const fields =
     list.fieldSelector === '' ? undefined : parseFieldSelector(list.fieldSelector, kind);
-  if (labels === undefined && fields === undefined) return undefined;
-  return (object) =>
-    (labels === undefined || labels(object.metadata.labels ?? {})) &&
-    (fields === undefined || fields(object));
+  const named = nameOfFieldSelector(list.fieldSelector);
+  if (name !== '' && list.fieldSelector !== '' && named !== name) {
+    throw badRequest("fieldSelector metadata.name doesn't match requested name");
+  }
+  const base = toListPrefix(kind, namespace);
+  const only = name === '' ? named : name;
+  if (labels === undefined && fields === undefined && only === undefined) {
+    return { base, prefix: base, matches: undefined };
+  }
+  const isPinned = only !== undefined && (!kind.isNamespaced || namespace !== '');
+  return {
+    base,
+    // Where the namespace is known a name is nearly a key: few others begin with it.
+    prefix: isPinned ? toObjectKey(kind, { namespace, name: only }) : base,
+    matches: (object) =>
+      (only === undefined || object.metadata.name === only) &&
+      (labels === undefined || labels(object.metadata.labels ?? {})) &&
+      (fields === undefined || fields(object)),
+  };
 }

@@ -6,7 +6,6 @@ import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { Desired, ObjectView } from '../../../desired/store.ts';
 import type { ApiOptions, ApiRequest, ApiResponse } from '../api.ts';
 import {
-  answerList,
   answerObject,
   encodeAnswer,
   wantsPretty,
@@ -14,6 +13,7 @@ import {
   type AnswerOptions,
 } from '../answer/answers.ts';
 import { toPlainAccess } from '../access/access.ts';
+import { answerList, fromItems } from '../answer/list-body.ts';
 import { anonymous, authorizeRoute } from '../access/authorizer.ts';
 import { createObject } from './create.ts';
 import { decodeObject, protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
@@ -22,7 +22,12 @@ import { deleteCollection } from './delete-collection.ts';
 import type { KindDefinition } from '../kind.ts';
 import { bodyType, negotiate } from '../request/negotiate.ts';
 import { parseDeleteOptions, type DeleteOptions } from '../request/delete-options.ts';
-import { parseListOptions, parseWriteOptions, type WriteOptions } from '../request/options.ts';
+import {
+  parseIncludeObject,
+  parseListOptions,
+  parseWriteOptions,
+  type WriteOptions,
+} from '../request/options.ts';
 import { toPatchWish } from '../patch/patch-wish.ts';
 import { isNumbered } from '../protobuf/protobuf-body.ts';
 import { getObject, listObjects, type ReadSource } from './read.ts';
@@ -62,7 +67,7 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
         case 'get':
           return getObject(source, route, answerOptions);
         case 'list':
-          return listObjects(source, route, parseListOptions(route.query, false), answerOptions);
+          return listObjects(source, request, route, answerOptions);
         case 'watch':
           return watches.handle(request, route, source, answerOptions);
         default:
@@ -125,19 +130,14 @@ function toAnswerOptions(
   kind: KindDefinition,
   options: ApiOptions,
 ): AnswerOptions {
+  const form = negotiate(request.headers['accept']);
   return {
     kind,
-    form: negotiate(request.headers['accept']),
+    form,
     isPretty: wantsPretty(route.query, request.headers['user-agent']),
-    includeObject: parseListOptions(includeOnly(route.query), false).includeObject,
+    includeObject: form.as === 'Table' ? parseIncludeObject(route.query) : 'Metadata',
     clock: options.clock,
   };
-}
-
-/** Only the option that every verb reads. */
-function includeOnly(query: URLSearchParams): URLSearchParams {
-  const include = query.get('includeObject');
-  return new URLSearchParams(include === null ? {} : { includeObject: include });
 }
 
 interface WriteRequest {
@@ -278,7 +278,8 @@ async function removeAll(
     list,
     options,
   });
-  return answerList(items, meta, answer);
+  const isGone = (): boolean => of.request.signal.aborted;
+  return answerList(fromItems(items), meta, { ...answer, isGone });
 }
 
 function readDeleteOptions(of: WriteRequest): DeleteOptions {

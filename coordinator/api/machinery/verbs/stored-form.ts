@@ -40,9 +40,12 @@ function translate(desired: Desired, kind: KindDefinition, form: StoredForm): De
   return {
     ...desired,
     get: (key) => toServedOrNone(desired.get(toStoredKey(key)), toServed),
-    list: function* (prefix) {
-      for (const one of desired.list(toStoredText(prefix))) yield toServed(one);
+    list: function* (prefix, after) {
+      const from = after === undefined ? undefined : toStoredText(after);
+      for (const one of desired.list(toStoredText(prefix), from)) yield toServed(one);
     },
+    count: (prefix, after) =>
+      desired.count(toStoredText(prefix), after === undefined ? undefined : toStoredText(after)),
     watch: (prefix, from, onEvents) =>
       desired.watch(toStoredText(prefix), from, (events) => onEvents(events.map(toServedEvent))),
     write: async (request): Promise<DesiredOutcome> => {

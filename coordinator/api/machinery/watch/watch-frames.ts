@@ -1,40 +1,43 @@
-// Watch events as bytes: newline-delimited JSON. A plain event is encoded once and its bytes are
-// shared by every watcher; tables, being for people, are encoded for each.
+// Watch events as bytes: newline-delimited JSON, in the form that the client asked for. An event
+// is encoded once for all watchers who see it in one form.
 
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { StoredObject, ViewEvent } from '../../../desired/store.ts';
 import { toApiVersion, type AnswerOptions } from '../answer/answers.ts';
-import { isPlain, toPartialMetadata, toTable } from '../answer/table.ts';
+import { isPlain, toPartialMetadata, toRow, toTable } from '../answer/table.ts';
+import type { MetaVersion } from '../request/negotiate.ts';
 import type { ApiError } from '../answer/status-error.ts';
 
 export type FrameType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-/** Recently encoded plain events. Bounded; shared by all watches of one server. */
+/** Recently encoded events. Bounded; shared by all watches of one server. */
 export interface FrameCache {
-  frame(type: FrameType, stored: StoredObject): Uint8Array;
+  /** `form` names everything but the object that the bytes depend on. */
+  frame(stored: StoredObject, form: string, encode: () => Uint8Array): Uint8Array;
 }
 
-// One batch of the log reaches all watchers before the next; this holds several batches.
+// One event reaches all watchers within a few turns; this holds several.
 const framesMax = 512;
 const frameBytesMax = 16 << 20;
 
 export function createFrameCache(): FrameCache {
-  const frames = new Map<StoredObject, { readonly type: FrameType; readonly bytes: Uint8Array }>();
+  const frames = new Map<string, Uint8Array>();
   let cachedBytes = 0;
   const trim = (): void => {
-    for (const [stored, { bytes }] of frames) {
+    for (const [name, bytes] of frames) {
       if (frames.size <= framesMax && cachedBytes <= frameBytesMax) return;
-      frames.delete(stored);
+      frames.delete(name);
       cachedBytes -= bytes.length;
     }
   };
   return {
-    frame: (type, stored) => {
-      const known = frames.get(stored);
-      if (known !== undefined && known.type === type) return known.bytes;
-      const bytes = plainFrame(type, stored);
-      frames.set(stored, { type, bytes });
-      cachedBytes += bytes.length - (known?.bytes.length ?? 0);
+    frame: (stored, form, encode) => {
+      const name = `${stored.key} ${stored.revision} ${form}`;
+      const known = frames.get(name);
+      if (known !== undefined) return known;
+      const bytes = encode();
+      frames.set(name, bytes);
+      cachedBytes += bytes.length;
       trim();
       return bytes;
     },
@@ -55,27 +58,27 @@ export interface FrameEncoder {
   bookmark(resourceVersion: string, isInitialEnd: boolean): Uint8Array;
 }
 
+export type Matches = ((object: KubeObject) => boolean) | undefined;
+
 export function createFrameEncoder(
   options: AnswerOptions,
-  matches: (object: KubeObject) => boolean,
+  matches: Matches,
   cache: FrameCache,
 ): FrameEncoder {
-  const toBytes = isPlain(options.form) ? undefined : createFormEncoder(options);
+  const form = new FrameForm(options);
   return {
-    initial: (stored) =>
-      toBytes === undefined ? plainFrame('ADDED', stored) : toBytes('ADDED', stored.object),
+    initial: (stored) => form.toEncoder().encode('ADDED', stored),
     event: (event) => {
       const change = toChange(event, matches);
       if (change === undefined) return undefined;
-      if (toBytes !== undefined) return toBytes(change.type, change.object);
-      return change.object === event.current.object
-        ? cache.frame(change.type, event.current)
-        : encodeFrame(change.type, change.object);
+      const { type, object } = change;
+      const encoder = form.toEncoder();
+      if (object !== event.current.object) return encoder.encodeObject(type, object);
+      const name = `${type} ${encoder.name}`;
+      return cache.frame(event.current, name, () => encoder.encode(type, event.current));
     },
-    bookmark: (resourceVersion, isInitialEnd) => {
-      const object = toBookmark(options, resourceVersion, isInitialEnd);
-      return encodeFrame('BOOKMARK', object);
-    },
+    bookmark: (resourceVersion, isInitialEnd) =>
+      form.toEncoder().encodeBookmark(resourceVersion, isInitialEnd),
   };
 }
 
@@ -85,13 +88,11 @@ interface Change {
 }
 
 /** What a change looks like through selectors. Pure. */
-export function toChange(
-  event: ViewEvent,
-  matches: (object: KubeObject) => boolean,
-): Change | undefined {
+export function toChange(event: ViewEvent, matches: Matches): Change | undefined {
   const { current, previous } = event;
-  const was = previous !== undefined && matches(previous.object);
-  const is = event.kind !== 'deleted' && matches(current.object);
+  const isChosen = (object: KubeObject): boolean => matches === undefined || matches(object);
+  const was = previous !== undefined && isChosen(previous.object);
+  const is = event.kind !== 'deleted' && isChosen(current.object);
   if (is) return { type: was ? 'MODIFIED' : 'ADDED', object: current.object };
   if (!was) return undefined;
   if (event.kind === 'deleted') return { type: 'DELETED', object: current.object };
@@ -101,45 +102,93 @@ export function toChange(
   return { type: 'DELETED', object: { ...last, metadata: { ...last.metadata, resourceVersion } } };
 }
 
-/** Encodes events as tables or metadata. Columns are described in the first event only. */
-function createFormEncoder(
-  options: AnswerOptions,
-): (type: FrameType, object: KubeObject) => Uint8Array {
-  const { form, kind, includeObject, clock } = options;
-  let withColumns = true;
-  return (type, object) => {
-    if (form.as !== 'Table') return encodeFrame(type, toPartialMetadata(object, form.metaVersion));
-    const meta = { resourceVersion: object.metadata.resourceVersion ?? '' };
-    const { metaVersion } = form;
-    const table = { kind, metaVersion, includeObject, nowMs: clock.now(), withColumns };
-    withColumns = false;
-    return encodeFrame(type, toTable([object], meta, table));
+/** How one watcher wants its objects. Columns are described in its first event only. */
+class FrameForm {
+  readonly #options: AnswerOptions;
+  #withColumns = true;
+
+  constructor(options: AnswerOptions) {
+    this.#options = options;
+  }
+
+  /** For the next frame. */
+  toEncoder(): ObjectEncoder {
+    const { form } = this.#options;
+    if (isPlain(form)) return plainEncoder(this.#options);
+    if (form.as !== 'Table') return metadataEncoder(this.#options);
+    const withColumns = this.#withColumns;
+    this.#withColumns = false;
+    return tableEncoder(this.#options, withColumns);
+  }
+}
+
+interface ObjectEncoder {
+  /** Everything but the object and the type of the event that a frame depends on. */
+  readonly name: string;
+  readonly encode: (type: FrameType, stored: StoredObject) => Uint8Array;
+  readonly encodeObject: (type: FrameType, object: KubeObject) => Uint8Array;
+  readonly encodeBookmark: (resourceVersion: string, isInitialEnd: boolean) => Uint8Array;
+}
+
+function plainEncoder({ kind }: AnswerOptions): ObjectEncoder {
+  return {
+    name: 'object',
+    encode: plainFrame,
+    encodeObject: encodeFrame,
+    encodeBookmark: (...of) =>
+      encodeFrame('BOOKMARK', {
+        kind: kind.kind,
+        apiVersion: toApiVersion(kind),
+        metadata: toBookmarkMetadata(...of),
+      }),
   };
 }
 
-function toBookmark(
-  options: AnswerOptions,
-  resourceVersion: string,
-  isInitialEnd: boolean,
-): object {
-  const { form, kind } = options;
-  const annotations = isInitialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
-  const metadata = { resourceVersion, creationTimestamp: null, ...annotations };
-  const metaApi = `meta.k8s.io/${form.metaVersion}`;
-  switch (form.as) {
-    case 'Table':
-      return {
-        kind: 'Table',
-        apiVersion: metaApi,
-        metadata: { resourceVersion },
-        columnDefinitions: null,
-        rows: [],
-      };
-    case 'object':
-      return { kind: kind.kind, apiVersion: toApiVersion(kind), metadata };
-    default:
-      return { kind: 'PartialObjectMetadata', apiVersion: metaApi, metadata };
-  }
+function toBookmarkMetadata(resourceVersion: string, isInitialEnd: boolean): object {
+  if (!isInitialEnd) return { resourceVersion };
+  return { resourceVersion, annotations: { 'k8s.io/initial-events-end': 'true' } };
+}
+
+function metadataEncoder({ form: { metaVersion } }: AnswerOptions): ObjectEncoder {
+  const encodeObject: ObjectEncoder['encodeObject'] = (type, object) =>
+    encodeFrame(type, toPartialMetadata(object, metaVersion));
+  return {
+    name: `metadata ${metaVersion}`,
+    encode: (type, { object }) => encodeObject(type, object),
+    encodeObject,
+    encodeBookmark: (...of) =>
+      encodeFrame('BOOKMARK', toPartial(toBookmarkMetadata(...of), metaVersion)),
+  };
+}
+
+function toPartial(metadata: object, metaVersion: MetaVersion): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${metaVersion}`, metadata };
+}
+
+function tableEncoder(options: AnswerOptions, withColumns: boolean): ObjectEncoder {
+  const { kind, includeObject } = options;
+  const { metaVersion } = options.form;
+  const nowMs = options.clock.now();
+  const table = { kind, metaVersion, includeObject, nowMs, withColumns };
+  const encodeObject: ObjectEncoder['encodeObject'] = (type, object) => {
+    const meta = { resourceVersion: object.metadata.resourceVersion ?? '' };
+    return encodeFrame(type, toTable([toRow(object, table)], meta, table));
+  };
+  return {
+    // Ages are exact to the second.
+    name: `table ${metaVersion} ${includeObject} ${withColumns} ${Math.floor(nowMs / 1000)}`,
+    encode: (type, { object }) => encodeObject(type, object),
+    encodeObject,
+    encodeBookmark: (resourceVersion, isInitialEnd) => {
+      // A row as of an object with nothing in it: its metadata carry what the bookmark says.
+      const bare = { kind: kind.kind, apiVersion: toApiVersion(kind), metadata: { name: '' } };
+      const cells = kind.columns.map((column) => column.cell(bare, nowMs));
+      const metadata = toBookmarkMetadata(resourceVersion, isInitialEnd);
+      const object =
+        includeObject === 'None' && !isInitialEnd ? null : toPartial(metadata, metaVersion);
+      return encodeFrame('BOOKMARK', toTable([{ cells, object }], { resourceVersion }, table));
+    },
+  };
 }
 
 /** The last event of a watch that cannot go on. */

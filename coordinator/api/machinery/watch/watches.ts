@@ -4,11 +4,19 @@ import { toRevision, type Revision } from '../../../../common/model/ids.ts';
 import type { ApiOptions, ApiRequest, ApiResponse, StreamBody } from '../api.ts';
 import { commonHeaders, type AnswerOptions } from '../answer/answers.ts';
 import { parseListOptions, type ListOptions } from '../request/options.ts';
-import { reachRevision, toListPrefix, toMatcher, type ReadSource } from '../verbs/read.ts';
+import { canReach, toListPrefix, toSelection, type ReadSource } from '../verbs/read.ts';
 import type { ResourceRoute } from '../request/routes.ts';
-import { internal, notAcceptable, tooManyRequests } from '../answer/status-error.ts';
-import { startWatch, type EndWatch } from './watch.ts';
+import {
+  notAcceptable,
+  plainError,
+  tooLargeResourceVersion,
+  tooManyRequests,
+  type ApiError,
+} from '../answer/status-error.ts';
+import { Watch, type WatchPlan, type WatchPorts } from './watch.ts';
 import { createFrameCache, createFrameEncoder } from './watch-frames.ts';
+import { WatchHub } from './watch-hub.ts';
+import { BookmarkWheel, Turns } from './watch-turns.ts';
 
 export interface WatchHandler {
   handle(
@@ -20,13 +28,16 @@ export interface WatchHandler {
   close(): void;
 }
 
-// Each costs a few kilobytes at rest and its queue's bound at worst; informers use one per kind.
-const watchesMax = 10_000;
+// Each costs some kilobytes at rest and what its transport holds at worst; informers use one per
+// kind. Rather more than the 10,000 that must be held well.
+const watchesMax = 12_000;
 
 export function createWatchHandler(options: ApiOptions): WatchHandler {
   const { clock, log, metrics, chance } = options;
+  const shared = { clock, log, metrics, turns: new Turns(clock), wheel: new BookmarkWheel(clock) };
   const cache = createFrameCache();
-  const running = new Set<EndWatch>();
+  const hubs = new Map<ReadSource, WatchHub>();
+  const running = new Set<Watch>();
   return {
     handle: async (request, route, source, answer) => {
       if (running.size >= watchesMax) throw tooManyRequests();
@@ -36,47 +47,75 @@ export function createWatchHandler(options: ApiOptions): WatchHandler {
         );
       }
       const list = parseListOptions(route.query, true);
-      const matches = toMatcher(source.kind, list) ?? (() => true);
+      const { prefix, matches } = toSelection(source.kind, route, list);
       const plan = {
         view: source.view,
-        prefix: toListPrefix(source.kind, route.namespace),
-        from: await chooseStart(source, list),
+        hub: hubOf(source, hubs),
+        prefix,
         matches,
+        from: await chooseStart(source, list),
         encoder: createFrameEncoder(answer, matches, cache),
         allowBookmarks: list.allowBookmarks,
-        marksInitialEnd: list.sendInitialEvents && list.allowBookmarks,
         timeoutMs: toTimeoutMs(list, chance.fraction()),
       };
-      const { signal } = request;
       const body: StreamBody = {
-        start: (sink) => {
-          startWatch(plan, { clock, log, metrics, signal }, sink, running);
-        },
+        start: (sink) => run(plan, { ...shared, signal: request.signal }, sink, running),
       };
       const headers = { ...commonHeaders, 'content-type': 'application/json' };
       return { status: 200, headers, body };
     },
     close: () => {
-      for (const end of running) end();
+      for (const watch of running) watch.finish();
     },
   };
 }
 
-/** Undefined starts with the present state. */
-async function chooseStart(source: ReadSource, list: ListOptions): Promise<Revision | undefined> {
+function hubOf(source: ReadSource, hubs: Map<ReadSource, WatchHub>): WatchHub {
+  let hub = hubs.get(source);
+  if (hub === undefined) {
+    hub = new WatchHub(source.view, toListPrefix(source.kind, ''));
+    hubs.set(source, hub);
+  }
+  return hub;
+}
+
+/** The watch stands in `running` until it has ended. */
+function run(
+  plan: WatchPlan,
+  ports: Omit<WatchPorts, 'onEnd'>,
+  sink: Parameters<StreamBody['start']>[0],
+  running: Set<Watch>,
+): void {
+  const tell = (): void => ports.metrics.gauge('mesh_api_watches', running.size);
+  const onEnd = (): void => {
+    running.delete(watch);
+    tell();
+  };
+  const watch = new Watch(plan, { ...ports, onEnd }, sink);
+  running.add(watch);
+  tell();
+  watch.start();
+}
+
+/** Where to start; an error that the stream tells, as kube-apiserver does. Throws for others. */
+async function chooseStart(
+  source: ReadSource,
+  list: ListOptions,
+): Promise<Revision | 'present' | ApiError> {
+  const { view, barrier } = source;
   const text = list.resourceVersion;
   if (text !== '' && !/^\d{1,16}$/.test(text)) {
-    throw internal(`invalid resource version "${text}"`); // 500, as kube-apiserver answers here
+    const why = `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+    // 500, as kube-apiserver answers here.
+    throw plainError(`resourceVersion: Invalid value: ${JSON.stringify(text)}: ${why}`);
   }
-  if (text === '') {
-    await source.barrier();
-    return undefined;
-  }
-  if (list.sendInitialEvents) {
-    await reachRevision(source.view, Number(text));
-    return undefined;
-  }
-  return text === '0' ? undefined : toRevision(Number(text));
+  const asked = Number(text);
+  if (text === '') await barrier();
+  // SetListOptionsDefaults: without a revision the present state comes first, unless refused.
+  const isPresentFirst = list.sendInitialEvents ?? asked === 0;
+  if (!isPresentFirst) return asked === 0 ? view.revision() : toRevision(asked);
+  if (await canReach(view, asked)) return 'present';
+  return tooLargeResourceVersion(asked, view.revision());
 }
 
 // kube-apiserver's --min-request-timeout, half an hour, spread so that not all return at once.
