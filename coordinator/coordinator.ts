@@ -10,6 +10,7 @@ import { toClusterName, toLogKey, toRevision, type ServiceKey } from '../common/
 import type { KubeObject } from '../common/model/kube-object.ts';
 import type { PeerSource } from '../common/model/views.ts';
 import type { AddressRules } from '../common/pure/address-rules.ts';
+import { invariant } from '../common/pure/errors.ts';
 import type { Chance } from '../common/runtime/chance.ts';
 import { toTimestamp, type Clock } from '../common/runtime/clock.ts';
 import type { Log } from '../common/runtime/log.ts';
@@ -17,15 +18,22 @@ import type { Metrics } from '../common/runtime/metrics.ts';
 import type { Prober } from '../common/runtime/prober.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { admitService } from './admission.ts';
+import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
+import {
+  createServicePools,
+  type PoolRanges,
+  type ServicePools,
+} from './api/allocation/service-pools.ts';
 import { federationKinds } from './api/kinds/all.ts';
 import type { Api } from './api/machinery/api.ts';
 import { startAccess } from './api/access/stage.ts';
 import type { Access } from './api/machinery/access/access.ts';
+import type { AuditOptions } from './api/machinery/access/audit.ts';
 import type { KindDefinition } from './api/machinery/kind.ts';
 import { createApi } from './api/machinery/server.ts';
 import { createProjection, type Projection } from './desired/projection.ts';
 import type { Desired } from './desired/store.ts';
-import { acquireTerm } from './desired/term.ts';
+import { acquireTerm, type Term } from './desired/term.ts';
 import { createDns } from './dns/loop.ts';
 import { createHealth } from './health/loop.ts';
 import type { HealthConfig } from './health/options.ts';
@@ -61,13 +69,17 @@ export interface CoordinatorOptions {
   readonly caHash: string;
   /** Names this replica's life in the term record. */
   readonly holder: string;
-  /** Of /version, e.g. `v1.33.0+isthmus.0.1.0`. */
+  /** Of /version, e.g. `v1.34.0+isthmus.0.1.0`. */
   readonly apiVersion: string;
+  /** Virtual addresses and ports of Services. Default: of pool-ranges.ts. */
+  readonly serviceRanges?: PoolRanges;
   readonly health?: Pick<HealthConfig, 'silenceMs' | 'warmStartMs' | 'silenceGraceMs'>;
   /** Why the API is not ready, by check; beside the coordinator's own checks. */
   readonly readiness?: () => Readonly<Record<string, string | undefined>>;
   /** For TokenReviews: whose token it is. */
   readonly reviewToken?: Access['reviewToken'];
+  /** Without it nothing is audited. */
+  readonly audit?: AuditOptions;
 }
 
 export interface Coordinator {
@@ -91,7 +103,8 @@ export async function createCoordinator(
   const { federation, domain, ttlSeconds, addressRules } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
   await ensureNamespaces(ports);
-  const kinds = federationKinds({ caHash: options.caHash });
+  const pools = openPools(ports, options, term);
+  const kinds = federationKinds({ caHash: options.caHash, pools });
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
@@ -171,6 +184,7 @@ export async function createCoordinator(
     },
     stop: async () => {
       await api.close();
+      pools.close();
       await rights.stop();
       await sessions.stop();
       unsubscribe();
@@ -181,6 +195,13 @@ export async function createCoordinator(
       await recorder.stop();
     },
   };
+}
+
+/** Folds the Services of the log: what they have is taken. */
+function openPools(ports: CoordinatorPorts, options: CoordinatorOptions, term: Term): ServicePools {
+  const ranges = options.serviceRanges ?? parsePoolRanges({});
+  invariant(typeof ranges !== 'string', 'the default ranges of Services cannot be read');
+  return createServicePools({ ...ports, ranges, term });
 }
 
 function openApi(
@@ -206,6 +227,7 @@ function openApi(
     access,
     version: { gitVersion: options.apiVersion },
     admit: admitService,
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
     ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
   });
 }

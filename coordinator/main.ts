@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogPrefix } from '../common/model/ids.ts';
 import { coordinatorInboxPrefix } from '../common/pure/inbox.ts';
-import { MeshError } from '../common/pure/errors.ts';
+import { invariant, MeshError } from '../common/pure/errors.ts';
 import { startAdminServer } from '../common/runtime/admin-http.ts';
 import { systemChance } from '../common/runtime/chance.ts';
 import { systemClock } from '../common/runtime/clock.ts';
@@ -27,8 +27,7 @@ import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import { listenHttps } from './api/https.ts';
-import { createAuthenticator, type StaticToken } from './api/machinery/access/authenticate.ts';
-import { parseApiTokens } from './api-tokens.ts';
+import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import { loadAuthorityKeys } from './authority-keys.ts';
 import { openDataDir, readFormerKeys, removeFormerKeys, type DataDir } from './data-dir.ts';
@@ -43,7 +42,9 @@ import { createGrpcListener } from './session/grpc-listener.ts';
 import type { TelemetryUsers } from './session/stage.ts';
 import { findNatsServer, startNatsServer } from './session/nats-server.ts';
 import { runKeysCommand } from './keys-command.ts';
-import { checkCoordinatorSettings, coordinatorProgram } from './settings.ts';
+import { runTokensCommand } from './tokens-command.ts';
+import { openUsers, type Users } from './users.ts';
+import { checkCoordinatorSettings, coordinatorProgram, poolTexts } from './settings.ts';
 import { createZone } from './zone/zone.ts';
 
 const clock = systemClock;
@@ -56,6 +57,16 @@ async function main(): Promise<void> {
   if (process.argv[2] === 'keys') {
     const argv = process.argv.slice(3);
     process.exitCode = await runKeysCommand({ argv, program: coordinatorProgram(readVersion()) });
+    return;
+  }
+  if (process.argv[2] === 'tokens') {
+    process.exitCode = runTokensCommand({
+      argv: process.argv.slice(3),
+      readInput: () => readFileSync(0, 'utf8'),
+      bytes: (count) => chance.bytes(count),
+      out: (text) => process.stdout.write(text),
+      say: (text) => process.stderr.write(text),
+    });
     return;
   }
   const outcome = readSettings(coordinatorProgram(readVersion()), {
@@ -135,18 +146,18 @@ async function run(
     federation: settings.text('federation') ?? '',
     domain: settings.text('domain') ?? '',
   };
-  const tokens = readApiTokens(settings.text('api-tokens'));
   const path = resolve(settings.text('data-dir') ?? '');
   const desired = await openDesired(base, path);
   const dir = await openKeys(base, path, desired);
   const nats = await openNats(base, dir, desired);
+  const users = await openUsers({ ...base, clock });
   const bus = openBus(base, dir, nats);
   const started = { isReady: false };
   const readiness = (): Readonly<Record<string, string | undefined>> => ({
     stages: started.isReady ? undefined : 'the stages are starting',
     bus: bus.isConnected() ? undefined : 'NATS is not connected',
   });
-  const coordinator = await openCoordinator(base, { dir, desired, bus, nats, readiness });
+  const coordinator = await openCoordinator(base, { dir, desired, bus, nats, users, readiness });
   const listen = addressOf(settings, 'dns-listen');
   const zone = await createZone({ ...base, desired, listen, clock });
   lifecycle.onClose({ name: 'zone', close: () => zone.close() });
@@ -158,7 +169,7 @@ async function run(
     api: coordinator.api,
     ...apiListen,
     tls: { ...dir.server, clientCaPem: dir.ca.certPem },
-    authenticate: createAuthenticator(tokens),
+    authenticate: users.authenticate,
     clock,
   });
   lifecycle.onClose({ name: 'api', close: () => api.close() });
@@ -227,12 +238,15 @@ function openCoordinator(
     readonly desired: Desired;
     readonly bus: TelemetryBus;
     readonly nats: Nats;
+    readonly users: Users;
     readonly readiness: () => Readonly<Record<string, string | undefined>>;
   },
 ): Promise<Coordinator> {
   const { settings, federation, domain } = base;
-  const { dir, desired, bus, nats, readiness } = parts;
+  const { dir, desired, bus, nats, users, readiness } = parts;
   const listen = addressOf(settings, 'mesh-listen');
+  const serviceRanges = parsePoolRanges(poolTexts(settings));
+  invariant(typeof serviceRanges !== 'string', 'the settings were checked before');
   return createCoordinator(
     {
       ...base,
@@ -259,8 +273,11 @@ function openCoordinator(
       receiptKey: dir.receiptKey,
       caHash: certificateHash(dir.ca.certPem),
       holder: `${hostname()}-${process.pid}`,
-      apiVersion: `v1.33.0+isthmus.${readVersion()}`,
+      serviceRanges,
+      apiVersion: `v1.34.0+isthmus.${readVersion()}`,
       readiness,
+      reviewToken: users.reviewToken,
+      ...(users.audit === undefined ? {} : { audit: users.audit }),
     },
   );
 }
@@ -326,14 +343,6 @@ async function openAdmin(
   });
   lifecycle.onClose({ name: 'admin', close: () => admin.close() });
   return admin.port;
-}
-
-function readApiTokens(path: string | undefined): readonly StaticToken[] {
-  if (path === undefined) return [];
-  const tokens = parseApiTokens(readFileSync(path, 'utf8'));
-  if (typeof tokens === 'string')
-    throw new MeshError('fatal', 'API_TOKENS_INVALID', `${path}: ${tokens}`);
-  return tokens;
 }
 
 function addressOf(settings: SettingValues, name: string): Address {

@@ -7,6 +7,12 @@ import {
   type SettingValues,
 } from '../common/runtime/settings.ts';
 import { isDnsLabel } from '../common/model/ids.ts';
+import { checkUserSettings, userSettings } from './user-settings.ts';
+import {
+  defaultAddressRange,
+  defaultPortRange,
+  parsePoolRanges,
+} from './api/allocation/pool-ranges.ts';
 
 const settings: readonly Setting[] = [
   {
@@ -78,11 +84,7 @@ const settings: readonly Setting[] = [
     kind: 'text',
     description: 'Path of the nats-server program. Default: found on PATH.',
   },
-  {
-    name: 'api-tokens',
-    kind: 'text',
-    description: 'CSV file of bearer tokens: token,user,uid,"group1,group2".',
-  },
+  ...userSettings,
   {
     name: 'ttl-seconds',
     kind: 'number',
@@ -96,6 +98,19 @@ const settings: readonly Setting[] = [
     kind: 'switch',
     default: 'false',
     description: 'Publish and probe loopback addresses: demo and tests only.',
+  },
+  {
+    name: 'service-cluster-ip-range',
+    kind: 'text',
+    default: defaultAddressRange,
+    description:
+      'Virtual addresses of Services at the federation, one range or one of each family with a comma; none for no addresses. Clusters never see them.',
+  },
+  {
+    name: 'service-node-port-range',
+    kind: 'text',
+    default: defaultPortRange,
+    description: 'Virtual node ports of Services at the federation. Clusters never see them.',
   },
   ...processSettings,
 ];
@@ -122,5 +137,14 @@ export function checkCoordinatorSettings(values: SettingValues): string | undefi
   if (!domainPattern.test(domain)) {
     return `--domain: "${domain}" is not a lower-case DNS name without a trailing dot, such as example.com`;
   }
-  return undefined;
+  const ranges = parsePoolRanges(poolTexts(values));
+  return typeof ranges === 'string' ? `--${ranges}` : checkUserSettings(values);
+}
+
+/** The ranges' settings as parsePoolRanges takes them. */
+export function poolTexts(values: SettingValues) {
+  return {
+    addresses: values.text('service-cluster-ip-range'),
+    ports: values.text('service-node-port-range'),
+  };
 }

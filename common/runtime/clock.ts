@@ -40,6 +40,11 @@ export function toTimestamp(epochMs: number): string {
   return `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
 }
 
+/** RFC 3339 with six digits of fractions, the form of metav1.MicroTime. */
+export function toMicroTimestamp(epochMs: number): string {
+  return `${new Date(epochMs).toISOString().slice(0, 23)}000Z`;
+}
+
 /** Epoch milliseconds of an RFC 3339 text, or undefined. */
 export function parseTimestamp(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -72,6 +72,7 @@ export const secretKind: KindDefinition = loggedKind({
   version: 'v1',
   kind: 'Secret',
   plural: 'secrets',
+  isConfidential: true,
   description: secretDescription,
   schema: objectSchema(
     'Secret',

@@ -20,6 +20,7 @@ const group = 'authentication.k8s.io';
 export const tokenReviewKind: KindDefinition = reviewKind({
   group,
   kind: 'TokenReview',
+  isConfidential: true,
   isNamespaced: false,
   description: 'Asks whose bearer token this is.',
   spec: tokenSpec,

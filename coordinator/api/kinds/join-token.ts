@@ -54,6 +54,7 @@ export function joinTokenKind(options: { readonly caHash: string }): KindDefinit
   return isthmusKind({
     kind: 'JoinToken',
     plural: 'jointokens',
+    isConfidential: true,
     shortNames: ['jt'],
     isNamespaced: false,
     hasStatus: true,

@@ -11,6 +11,7 @@ export function reviewKind(
     readonly spec?: Schema;
     readonly status: Schema;
     readonly answerCreate: NonNullable<KindDefinition['answerCreate']>;
+    readonly isConfidential?: boolean;
   },
 ): KindDefinition {
   const { group, kind, isNamespaced, description, spec, status, answerCreate } = own;
@@ -29,6 +30,7 @@ export function reviewKind(
     columns: [],
     schema: objectSchema(kind, description, fields, { protobuf: numbers }),
     answerCreate,
+    isConfidential: own.isConfidential === true,
   });
 }
 

@@ -11,11 +11,15 @@ import type { Metrics } from '../../../common/runtime/metrics.ts';
 import type { KubeObject } from '../../../common/model/kube-object.ts';
 import type { Desired, ObjectView } from '../../desired/store.ts';
 import type { Access, Authorize } from './access/access.ts';
+import type { AuditOptions } from './access/audit.ts';
 import type { ApiError } from './answer/status-error.ts';
 import type { KindDefinition, UserInfo } from './kind.ts';
 
 /** What is known of a request before its body. */
-export type RequestHead = Pick<ApiRequest, 'method' | 'target' | 'headers'>;
+export type RequestHead = Pick<
+  ApiRequest,
+  'method' | 'target' | 'headers' | 'rawHeaders' | 'remoteAddress'
+>;
 
 export interface ApiRequest {
   readonly method: string;
@@ -23,6 +27,10 @@ export interface ApiRequest {
   readonly target: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Name and value by turns, each line as it came: for headers whose values may hold commas. */
+  readonly rawHeaders?: readonly string[];
+  /** Address of whom the connection is with. */
+  readonly remoteAddress?: string | undefined;
   readonly body: Uint8Array;
   /** Already authenticated; undefined is anonymous. */
   readonly user: UserInfo | undefined;
@@ -86,12 +94,14 @@ export interface ApiOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly admit?: Admit;
+  /** Without it nothing is audited. */
+  readonly audit?: AuditOptions;
   /** Named checks of /readyz: undefined when it passes, else why not. */
   readonly readiness?: () => Readonly<Record<string, string | undefined>>;
 }
 
 export interface ApiVersion {
-  /** Such as `v1.33.0+isthmus.1`; clients parse it as vX.Y.Z. */
+  /** Such as `v1.34.0+isthmus.1`; clients parse it as vX.Y.Z. */
   readonly gitVersion: string;
 }
 

@@ -3,6 +3,7 @@
 
 import type { KubeObject } from '../../../common/model/kube-object.ts';
 import type { Access, UserInfo } from './access/access.ts';
+import type { Allocated } from './allocated.ts';
 import type { Schema } from './schema/schema.ts';
 
 export type { UserInfo } from './access/access.ts';
@@ -101,6 +102,8 @@ export interface KindDefinition {
    */
   readonly storage: 'logged' | 'projected' | 'virtual';
   readonly verbs: readonly Verb[];
+  /** Bodies of it are in no audit log, whatever its policy says. */
+  readonly isConfidential?: boolean;
   readonly hasStatus: boolean;
   /** `PUT <name>/finalize` writes spec and metadata, as Namespaces have it. */
   readonly hasFinalize?: boolean;
@@ -118,6 +121,15 @@ export interface KindDefinition {
   readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>;
   /** Fills defaults; runs on every decoded or patched object. */
   readonly setDefaults?: (object: KubeObject) => KubeObject;
+  /**
+   * Before preparation, not for subresources: takes what the server gives (addresses, ports).
+   * Throws ApiError, holding nothing, when it cannot be had.
+   */
+  readonly allocate?: (
+    next: KubeObject,
+    old: KubeObject | undefined,
+    context: WriteContext,
+  ) => Allocated;
   /** After defaulting, before validation: allocates, strips, adds finalizers. */
   readonly prepareForCreate?: (object: KubeObject, context: WriteContext) => KubeObject;
   readonly prepareForUpdate?: (
@@ -136,8 +148,16 @@ export interface KindDefinition {
     object: KubeObject,
     context: AccessContext,
   ) => KubeObject | Promise<KubeObject>;
+  /** What is wrong with a name, or with a prefix of one. Default: a DNS subdomain. */
+  readonly nameRule?: (name: string, isPrefix: boolean) => readonly string[];
   readonly validate: (object: KubeObject) => readonly FieldError[];
   readonly validateUpdate?: (next: KubeObject, old: KubeObject) => readonly FieldError[];
+  /** Instead of the two above, on updates, for kinds whose rules depend on the object before. */
+  readonly validateChange?: (
+    next: KubeObject,
+    old: KubeObject,
+    subresource: string,
+  ) => readonly FieldError[];
   /** The answer to a create, when it carries what is not stored (a JoinToken's token). */
   readonly toCreateAnswer?: (stored: KubeObject, prepared: KubeObject) => KubeObject;
   /** Removes from `prepared` what must not be stored. */
@@ -150,5 +170,7 @@ export interface KindDefinition {
   readonly forbidDelete?: (object: KubeObject) => string | undefined;
   /** Status returned by delete: the object (Service) or a Status (most CRD-like kinds). */
   readonly deleteAnswer: 'object' | 'status';
+  /** A Warning header of every request for the kind. */
+  readonly deprecation?: string;
   readonly description: string;
 }

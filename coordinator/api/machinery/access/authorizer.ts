@@ -3,17 +3,25 @@
 //
 //   Z1. Nobody learns whether something exists before being allowed to ask.
 
-import type { Attributes, Authorize } from '../api.ts';
-import type { UserInfo } from '../kind.ts';
+import type { Attributes, Authorize, Decision, UserInfo } from './access.ts';
 import type { ResourceRoute, Route } from '../request/routes.ts';
 import { forbidden, forbiddenPath, type ApiError } from '../answer/status-error.ts';
 
 export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
-/** Throws 403 when `user` may not take the route. */
-export function authorizeRoute(route: Route, user: UserInfo, authorize: Authorize): void {
+/** Whose credentials were refused; only the audit log speaks of him. */
+export const nobody: UserInfo = { name: '', groups: [] };
+
+/** Throws 403 when `user` may not take the route. `onDecision` hears it before. */
+export function authorizeRoute(
+  route: Route,
+  user: UserInfo,
+  authorize: Authorize,
+  onDecision?: (decision: Decision) => void,
+): void {
   const attributes = toAttributes(route, user);
   const decision = authorize(attributes);
+  onDecision?.(decision);
   if (!decision.allowed) throw toForbidden(attributes, decision.reason);
 }
 

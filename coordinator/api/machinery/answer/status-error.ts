@@ -137,7 +137,7 @@ export function forbidden(request: ForbiddenRequest): ApiError {
 }
 
 /** What a browser would take for HTML, as kube-apiserver writes it. */
-function withoutMarkup(text: string): string {
+export function withoutMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 

@@ -1,0 +1,196 @@
+// Users by ID tokens of one OpenID Connect issuer: its keys fetched, kept and rotated, signatures
+// checked with jose, claims read by oidc-claims.ts.
+//
+//   O1. Only a token whose unverified `iss` is ours makes us ask the issuer anything.
+//   O2. An unknown key makes us ask at most once in a while, so that forged tokens cannot make us
+//       ask for ever; a key that the issuer took away is believed at most keysMaxAgeMs longer.
+//   O3. Nothing of a token is logged.
+
+import { createHash } from 'node:crypto';
+import { compactVerify, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose';
+import { MeshError } from '../../../common/pure/errors.ts';
+import type { Clock } from '../../../common/runtime/clock.ts';
+import { describeError, type Log } from '../../../common/runtime/log.ts';
+import type { TokenSource } from '../machinery/access/authenticate.ts';
+import type { UserInfo } from '../machinery/access/access.ts';
+import { readClaims, type Claims, type OidcOptions } from './oidc-claims.ts';
+
+export interface OidcPorts {
+  readonly options: OidcOptions;
+  /** The JSON behind an https URL; rejects after a deadline of its own. */
+  readonly fetchJson: (url: string) => Promise<unknown>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+// kube-apiserver keeps a good answer as long.
+const verdictMs = 10_000;
+const verdictsMax = 4_096;
+const keysMaxAgeMs = 600_000;
+// After an answer without the key, and after a failure.
+const askAgainMs = 10_000;
+// Signatures being checked at once; they take turns in Node's thread pool.
+const checksMax = 64;
+
+interface Verdict {
+  readonly user: UserInfo;
+  readonly untilMs: number;
+}
+
+type KeyFinder = ReturnType<typeof createLocalJWKSet>;
+
+export function createOidc(ports: OidcPorts): TokenSource {
+  const { options, clock, log } = ports;
+  const keys = new IssuerKeys(ports);
+  const verdicts = new Map<string, Verdict>();
+  let checks = 0;
+  const check = async (token: string, key: string): Promise<UserInfo | undefined> => {
+    checks += 1;
+    try {
+      const verdict = readClaims(await verify(token, keys, options), options, clock.now());
+      if ('refused' in verdict) {
+        log.info('OIDC token refused', { reason: verdict.refused }); // O3
+        return undefined;
+      }
+      const untilMs = Math.min(clock.now() + verdictMs, verdict.expiresMs);
+      keep(verdicts, key, { user: verdict.user, untilMs });
+      return verdict.user;
+    } catch (error) {
+      log.info('OIDC token refused', { reason: describeRefusal(error) });
+      return undefined;
+    } finally {
+      checks -= 1;
+    }
+  };
+  return {
+    find: (token) => {
+      if (!isOurs(token, options.issuer)) return undefined; // O1
+      const key = createHash('sha256').update(token).digest('base64');
+      const known = verdicts.get(key);
+      if (known !== undefined && known.untilMs > clock.now()) return known.user;
+      return checks < checksMax ? check(token, key) : undefined;
+    },
+  };
+}
+
+/** The oldest goes when there are too many. */
+function keep(verdicts: Map<string, Verdict>, key: string, verdict: Verdict): void {
+  verdicts.delete(key);
+  const [oldest] = verdicts.keys();
+  if (verdicts.size >= verdictsMax && oldest !== undefined) verdicts.delete(oldest);
+  verdicts.set(key, verdict);
+}
+
+function isOurs(token: string, issuer: string): boolean {
+  const [, payload, signature, ...more] = token.split('.');
+  if (payload === undefined || signature === undefined || more.length > 0) return false;
+  return toClaims(Buffer.from(payload, 'base64url'))?.['iss'] === issuer;
+}
+
+function toClaims(bytes: Uint8Array): Claims | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    // Read member by member, each of which may be anything.
+    return typeof value === 'object' && value !== null ? (value as Claims) : undefined;
+  } catch {
+    return undefined; // not JSON
+  }
+}
+
+async function verify(token: string, keys: IssuerKeys, options: OidcOptions): Promise<Claims> {
+  const algorithms = [...options.algorithms];
+  const checked = async (find: KeyFinder): Promise<Claims> => {
+    const { payload } = await compactVerify(token, find, { algorithms });
+    return toClaims(payload) ?? {};
+  };
+  const known = await keys.current();
+  try {
+    return await checked(known);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+    const newer = await keys.newerThan(known);
+    if (newer === undefined) throw error;
+    return checked(newer);
+  }
+}
+
+function describeRefusal(error: unknown): string {
+  if (error instanceof errors.JOSEError) return error.code;
+  return error instanceof MeshError ? error.code : 'OIDC_UNAVAILABLE';
+}
+
+/** The issuer's keys, asked for when they are needed, by one question at a time. */
+class IssuerKeys {
+  readonly #ports: OidcPorts;
+  #keys: { readonly find: KeyFinder; readonly atMs: number } | undefined;
+  #asking: Promise<KeyFinder> | undefined;
+  #askedMs = -Infinity;
+
+  constructor(ports: OidcPorts) {
+    this.#ports = ports;
+  }
+
+  async current(): Promise<KeyFinder> {
+    const nowMs = this.#ports.clock.monotonicMs();
+    const keys = this.#keys;
+    if (keys !== undefined && nowMs - keys.atMs < keysMaxAgeMs) return keys.find;
+    return this.#ask();
+  }
+
+  /** Undefined when it is too early to ask again (O2). */
+  async newerThan(known: KeyFinder): Promise<KeyFinder | undefined> {
+    if (this.#keys !== undefined && this.#keys.find !== known) return this.#keys.find;
+    const isEarly = this.#ports.clock.monotonicMs() - this.#askedMs < askAgainMs;
+    return this.#asking === undefined && isEarly ? undefined : this.#ask();
+  }
+
+  #ask(): Promise<KeyFinder> {
+    const { clock, log, options } = this.#ports;
+    if (this.#asking !== undefined) return this.#asking;
+    const nowMs = clock.monotonicMs();
+    const isFailing = this.#keys === undefined || nowMs - this.#keys.atMs >= keysMaxAgeMs;
+    if (isFailing && nowMs - this.#askedMs < askAgainMs) {
+      const message = `the issuer ${options.issuer} did not answer a moment ago`;
+      return Promise.reject(new MeshError('retryable', 'OIDC_UNAVAILABLE', message));
+    }
+    this.#askedMs = nowMs;
+    this.#asking = this.#fetch()
+      .then((find) => {
+        this.#keys = { find, atMs: clock.monotonicMs() };
+        return find;
+      })
+      .catch((error: unknown) => {
+        log.warn('keys of the OIDC issuer not read', {
+          issuer: options.issuer,
+          error: describeError(error),
+        });
+        throw new MeshError('retryable', 'OIDC_UNAVAILABLE', 'the issuer has no keys', error);
+      })
+      .finally(() => {
+        this.#asking = undefined;
+      });
+    return this.#asking;
+  }
+
+  async #fetch(): Promise<KeyFinder> {
+    const { fetchJson, options } = this.#ports;
+    const root = options.issuer.replace(/\/$/, '');
+    const discovered = toRecord(await fetchJson(`${root}/.well-known/openid-configuration`));
+    if (discovered['issuer'] !== options.issuer) {
+      throw new MeshError('retryable', 'OIDC_ISSUER_MISMATCH', 'discovery names another issuer');
+    }
+    const url = discovered['jwks_uri'];
+    if (typeof url !== 'string' || !url.startsWith('https://')) {
+      throw new MeshError('retryable', 'OIDC_KEYS_INVALID', 'jwks_uri is no https URL');
+    }
+    const keys = toRecord(await fetchJson(url));
+    // jose checks the members that it uses, and throws when they are not what they should be.
+    return createLocalJWKSet(keys as unknown as JSONWebKeySet);
+  }
+}
+
+function toRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+    ? (value as Readonly<Record<string, unknown>>) // read member by member
+    : {};
+}
