@@ -10,13 +10,17 @@ export interface Metrics {
   count(name: string, labels?: Labels, by?: number): void;
   /** Sets a gauge. */
   gauge(name: string, value: number, labels?: Labels): void;
-  /** Observes seconds (or bytes, by the name's unit) in a histogram. */
-  observe(name: string, value: number, labels?: Labels): void;
+  /**
+   * Observes seconds (or bytes, by the name's unit) in a histogram; its first use says where its
+   * buckets end, default 1 ms to 30 s.
+   */
+  observe(name: string, value: number, labels?: Labels, buckets?: readonly number[]): void;
+  /** Prometheus text format 0.0.4; absent where nothing is kept. */
+  readonly expose?: () => Promise<string>;
 }
 
 export interface MetricsRegistry extends Metrics {
-  /** Prometheus text format 0.0.4. */
-  expose(): Promise<string>;
+  readonly expose: () => Promise<string>;
 }
 
 const secondsBuckets = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
@@ -37,11 +41,11 @@ export function createMetrics(options: { readonly withProcess: boolean }): Metri
       const gauge = known(gauges, name, () => new Gauge(declare(name, labels, registry)));
       gauge.set(labels, value);
     },
-    observe: (name, value, labels = {}) => {
+    observe: (name, value, labels = {}, buckets = secondsBuckets) => {
       const histogram = known(
         histograms,
         name,
-        () => new Histogram({ ...declare(name, labels, registry), buckets: secondsBuckets }),
+        () => new Histogram({ ...declare(name, labels, registry), buckets: [...buckets] }),
       );
       histogram.observe(labels, value);
     },

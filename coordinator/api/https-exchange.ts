@@ -19,6 +19,9 @@ export interface Exchange {
   readonly target: string;
   /** Names in lower case; repeated ones joined by a comma. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Name and value by turns, each line as it came. */
+  readonly rawHeaders: readonly string[];
+  readonly remoteAddress: string | undefined;
   readonly version: 1 | 2;
   /** The connection or session that carries it, by which its certificate is known. */
   readonly carrier: object;
@@ -45,18 +48,28 @@ export class Http2Exchange implements Exchange {
   readonly method: string;
   readonly target: string;
   readonly headers: Exchange['headers'];
+  readonly rawHeaders: readonly string[];
   readonly version = 2;
   readonly carrier: object;
   readonly body: Readable | undefined;
   readonly answer: ServerHttp2Stream;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ) {
+    this.rawHeaders = rawHeaders;
     this.method = toText(headers[':method']);
     this.target = toText(headers[':path']);
     this.headers = headers as Exchange['headers']; // of all headers only set-cookie is a list
     this.carrier = stream.session ?? stream;
     this.body = stream.endAfterHeaders ? undefined : stream;
     this.answer = stream;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.answer.session?.socket.remoteAddress;
   }
 
   socket(): unknown {
@@ -118,6 +131,14 @@ export class Http1Exchange implements Exchange {
     this.answer = response;
     this.#request = request;
     if (this.body === undefined) request.resume();
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#request.rawHeaders;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#request.socket.remoteAddress;
   }
 
   socket(): unknown {

@@ -169,12 +169,16 @@ export class RequestServer {
     const body = read instanceof Promise ? await read : read;
     if (body === 'large') return api.refuse(exchange, tooLarge(limits.bodyBytesMax));
     if (body === 'gone') return undefined;
-    const { method, target, headers } = exchange;
+    const { method, target, headers, rawHeaders } = exchange;
     const { user, presence } = head;
     return api.handle({
       method,
       target,
       headers,
+      rawHeaders,
+      get remoteAddress() {
+        return exchange.remoteAddress;
+      },
       body,
       user,
       get signal() {

@@ -10,7 +10,12 @@
 // Next files to read: https-request.ts, https-connections.ts, machinery/flow/flow-control.ts.
 
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -171,11 +176,17 @@ function routeRequests(server: Http2SecureServer, requests: RequestServer, onFau
   });
   // That listener made node imitate HTTP/1.1 over HTTP/2 streams; they are served as they are.
   server.removeAllListeners('stream');
-  server.on('stream', (stream, headers) => {
+  const onStream = (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    _flags: number,
+    rawHeaders: readonly string[],
+  ): void => {
     stream.on('error', (error) => onFault('response', error));
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
-    requests.serve(new Http2Exchange(stream, headers));
-  });
+    requests.serve(new Http2Exchange(stream, headers, rawHeaders));
+  };
+  server.on('stream', onStream);
 }
 
 /** H1. */

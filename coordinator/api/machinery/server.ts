@@ -21,6 +21,7 @@ import { createDiscovery } from './openapi/discovery.ts';
 import { startNamespaceGc } from './collect/namespace-gc.ts';
 import { createOpenApiV2 } from './openapi/openapi-v2.ts';
 import { buildOpenApiV3 } from './openapi/openapi.ts';
+import { countRequest } from './flow/request-metrics.ts';
 import { answerPath, type PathSources } from './request/paths.ts';
 import { startOwnerGc } from './collect/owner-gc.ts';
 import { createResourceHandler, type ResourceHandler } from './verbs/resources.ts';
@@ -44,6 +45,7 @@ export function createApi(options: ApiOptions): Api {
     openApiV2: createOpenApiV2(openApi),
     version: options.version,
     readiness: options.readiness ?? (() => ({})),
+    exposeMetrics: options.metrics.expose,
   };
   const parts: Parts = { options, kinds, resources, paths };
   return {
@@ -72,19 +74,18 @@ async function handle(request: ApiRequest, parts: Parts): Promise<ApiResponse> {
   const response = await answer(request, route, parts, trail).catch((error: unknown) =>
     answerFault(error, { request, route, trail }, parts.options),
   );
-  const labels = { verb: toVerbLabel(route), code: String(response.status) };
-  metrics.count('mesh_api_requests_total', labels);
-  if (labels.verb !== 'watch') {
-    metrics.observe('mesh_api_request_seconds', (clock.monotonicMs() - startMs) / 1000, {
-      verb: labels.verb,
-    });
-  }
+  countRequest(metrics, route, {
+    code: response.status,
+    seconds: (clock.monotonicMs() - startMs) / 1000,
+    contentType: request.headers['content-type'] ?? '',
+  });
   return finish(trail?.answers(response) ?? response, auditId);
 }
 
 function refuse(head: RequestHead, error: ApiError, parts: Parts): ApiResponse {
   const route = parseRoute(head.method, head.target, parts.kinds);
   const response = answerError(error, route !== undefined && isPretty(route, head));
+  countRequest(parts.options.metrics, route, { code: error.code, seconds: 0 });
   const auditId = toAuditId(head, parts.options);
   const isUnknown = error.code === 401;
   const trail = openTrail(head, route, { auditId, isKnown: false }, parts.options);
@@ -117,22 +118,6 @@ function isPretty(route: Route, head: RequestHead): boolean {
 function toAuditId({ headers }: RequestHead, { chance }: ApiOptions): string {
   const text = headers['audit-id'] ?? chance.uuid();
   return text.replace(/[^\x21-\x7e]/g, '').slice(0, 64);
-}
-
-const verbLabels: ReadonlySet<string> = new Set([
-  'get',
-  'list',
-  'watch',
-  'create',
-  'update',
-  'patch',
-  'delete',
-  'deletecollection',
-]);
-
-function toVerbLabel(route: Route | undefined): string {
-  if (route === undefined) return 'other';
-  return verbLabels.has(route.verb) ? route.verb : 'other';
 }
 
 async function answer(

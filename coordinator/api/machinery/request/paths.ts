@@ -1,11 +1,18 @@
-// What is served beside resources: /version, health, discovery, OpenAPI.
+// What is served beside resources: /version, health, metrics, discovery, OpenAPI.
 
 import type { ApiRequest, ApiResponse, ApiVersion } from '../api.ts';
-import { answerError, answerText, commonHeaders, encodeAnswer, wantsPretty } from '../answer/answers.ts';
+import {
+  answerError,
+  answerText,
+  commonHeaders,
+  encodeAnswer,
+  wantsPretty,
+} from '../answer/answers.ts';
 import type { Discovery, DiscoveryDocument } from '../openapi/discovery.ts';
 import { parseAccept, plainJson } from './negotiate.ts';
 import type { OpenApiV2 } from '../openapi/openapi-v2.ts';
 import type { OpenApiV3 } from '../openapi/openapi.ts';
+import { answerHealth, healthPaths, plain, type Checks } from './health.ts';
 import type { PathRoute } from './routes.ts';
 import { methodNotAllowed } from '../answer/status-error.ts';
 
@@ -14,53 +21,89 @@ export interface PathSources {
   readonly openApi: OpenApiV3;
   readonly openApiV2: OpenApiV2;
   readonly version: ApiVersion;
-  readonly readiness: () => Readonly<Record<string, string | undefined>>;
+  readonly readiness: () => Checks;
+  /** Prometheus text format 0.0.4; without it there is no /metrics. */
+  readonly exposeMetrics: (() => Promise<string>) | undefined;
 }
 
-export function answerPath(
+export async function answerPath(
   request: ApiRequest,
   route: PathRoute,
   sources: PathSources,
-): ApiResponse {
+): Promise<ApiResponse> {
   const path = route.path.length > 1 ? route.path.replace(/\/+$/, '') : route.path;
-  const isPretty = wantsPretty(route.query, request.headers['user-agent']);
-  const answer = findAnswer(request, { ...route, path }, sources, isPretty);
-  if (answer === undefined) return answerText(404, '404 page not found\n');
-  return request.method === 'GET' ? answer : answerError(methodNotAllowed(), isPretty);
+  // kube-apiserver serves these by whatever method, and the others by GET alone.
+  const answer =
+    findHandled({ ...route, path }, sources) ?? (await answerMetrics(path, sources.exposeMetrics));
+  if (answer !== undefined) return answer;
+  const found = findAnswer(request, { ...route, path }, sources);
+  if (found === undefined) return answerText(404, '404 page not found\n', plain);
+  if (request.method === 'GET') return found;
+  return answerError(methodNotAllowed(), wantsPretty(route.query, request.headers['user-agent']));
+}
+
+function findHandled(route: PathRoute, sources: PathSources): ApiResponse | undefined {
+  if (route.path === '/' || route.path === '/index.html') {
+    return encodeIndented({ paths: toPaths(sources) });
+  }
+  return answerHealth(route, sources.readiness);
+}
+
+async function answerMetrics(
+  path: string,
+  expose: PathSources['exposeMetrics'],
+): Promise<ApiResponse | undefined> {
+  if (path !== '/metrics' || expose === undefined) return undefined;
+  const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
+  return answerText(200, await expose(), headers);
+}
+
+/** kube-apiserver indents what it describes itself with, whoever asks. */
+function encodeIndented(value: object): ApiResponse {
+  const headers = { ...commonHeaders, 'content-type': 'application/json' };
+  return { status: 200, headers, body: Buffer.from(JSON.stringify(value, undefined, 2)) };
 }
 
 function findAnswer(
   request: ApiRequest,
   route: PathRoute,
   sources: PathSources,
-  isPretty: boolean,
 ): ApiResponse | undefined {
   const { path } = route;
-  const json = (value: object): ApiResponse =>
-    encodeAnswer(200, value, { form: plainJson, isPretty });
+  const isPretty = wantsPretty(route.query, request.headers['user-agent']);
   const document = sources.discovery.find(path, request.headers['accept']);
   if (document !== undefined) return answerDiscovery(request, document);
-  if (path === '/') return json({ paths: toPaths(sources) });
-  if (path === '/version') return json(toVersionInfo(sources.version));
+  if (path === '/version') return encodeIndented(toVersionInfo(sources.version));
   if (path === '/openapi/v2') return answerOpenApiV2(request, sources.openApiV2);
-  if (path === '/openapi/v3') return json(sources.openApi.index);
+  if (path === '/openapi/v3') {
+    return encodeAnswer(200, sources.openApi.index, { form: plainJson, isPretty });
+  }
   if (path.startsWith('/openapi/v3/')) return answerOpenApi(request, route, sources.openApi);
-  return answerHealth(route, sources);
+  return undefined;
 }
 
-function toPaths({ discovery, openApi }: PathSources): readonly string[] {
+function toPaths({ discovery, openApi, readiness, exposeMetrics }: PathSources): readonly string[] {
   const documents = [...openApi.bytes.keys()].map((name) => `/openapi/v3/${name}`);
   const openApis = ['/openapi/v2', '/openapi/v3', ...documents];
-  return [...discovery.paths, ...healthPaths, ...openApis, '/version'].sort();
+  const metrics = exposeMetrics === undefined ? [] : ['/metrics'];
+  const checks = healthPaths.flatMap((root) => [
+    root,
+    `${root}/ping`,
+    ...(root === '/livez' ? [] : Object.keys(readiness()).map((name) => `${root}/${name}`)),
+  ]);
+  return [...discovery.paths, ...checks, ...metrics, ...openApis, '/version'].sort();
 }
-
-const healthPaths = ['/healthz', '/livez', '/readyz'];
 
 function toVersionInfo({ gitVersion }: ApiVersion): object {
   const [, major = '1', minor = '0'] = /^v(\d+)\.(\d+)\./.exec(gitVersion) ?? [];
   return {
     major,
     minor,
+    // KEP-4330: what it behaves like, and the oldest that it can run beside.
+    emulationMajor: major,
+    emulationMinor: minor,
+    minCompatibilityMajor: major,
+    minCompatibilityMinor: String(Math.max(0, Number(minor) - 1)),
     gitVersion,
     gitCommit: '',
     gitTreeState: 'clean',
@@ -142,21 +185,3 @@ function answerOpenApiV2(request: ApiRequest, openApi: OpenApiV2): ApiResponse {
 
 // A header names a few types; more is nobody's client.
 const acceptCharactersMax = 4096;
-
-function answerHealth(route: PathRoute, sources: PathSources): ApiResponse | undefined {
-  const [, root = '', name, ...more] = route.path.split('/');
-  if (!healthPaths.includes(`/${root}`) || more.length > 0) return undefined;
-  const all = { ping: undefined, ...(root === 'livez' ? {} : sources.readiness()) };
-  const excluded = new Set(route.query.getAll('exclude'));
-  const checks = Object.entries(all).filter(([check]) =>
-    name === undefined ? !excluded.has(check) : check === name,
-  );
-  if (name !== undefined && checks.length === 0) return undefined;
-  const isHealthy = checks.every(([, why]) => why === undefined);
-  if (isHealthy && !route.query.has('verbose')) return answerText(200, 'ok');
-  const lines = checks.map(([check, why]) =>
-    why === undefined ? `[+]${check} ok` : `[-]${check} failed: reason withheld`,
-  );
-  const text = `${lines.join('\n')}\n${root} check ${isHealthy ? 'passed' : 'failed'}\n`;
-  return answerText(isHealthy ? 200 : 500, text);
-}
