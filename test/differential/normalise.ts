@@ -1,0 +1,151 @@
+// Makes two servers' answers comparable: what cannot be equal (uids, revisions, times, allocated
+// addresses) becomes a word in angle brackets, and what has no order is put into one.
+//
+// Input: an answer as it came. Output: values by place, such as `status` or `body.spec.type`.
+// Next file to read: compare.ts.
+
+import type { Answer, HttpAnswer } from './perform.ts';
+import type { Step } from './step.ts';
+
+export type JsonLike =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonLike[]
+  | { readonly [key: string]: JsonLike };
+
+/** Each place of the answer with its value. */
+export type Normal = Readonly<Record<string, JsonLike>>;
+
+// What clients act upon. Date, Audit-Id, length and the rest are each server's own affair.
+const headersThatMatter = [
+  'content-type',
+  'warning',
+  'retry-after',
+  'cache-control',
+  'vary',
+  'etag',
+  'location',
+  'www-authenticate',
+  'allow',
+];
+
+export function normalise(step: Step, answer: Answer): Normal {
+  switch (answer.kind) {
+    case 'http':
+      return {
+        status: answer.status,
+        ...normaliseHeaders(answer.headers),
+        body: normaliseBody(step, answer),
+      };
+    case 'watch':
+      return {
+        status: answer.status,
+        ...normaliseHeaders(answer.headers),
+        events: answer.lines.map((line) => parseNormal(line)),
+      };
+    case 'kubectl':
+      return {
+        exit: answer.code,
+        stdout: normaliseOutput(step, answer.stdout),
+        stderr: normaliseOutput(step, answer.stderr),
+      };
+  }
+}
+
+function normaliseHeaders(headers: Readonly<Record<string, string>>): Normal {
+  const found = headersThatMatter.flatMap((name) => {
+    const value = headers[name];
+    if (value === undefined) return [];
+    const shown = name === 'etag' ? '<etag>' : normaliseText(value);
+    return [[`header.${name}`, shown] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+function normaliseBody(step: Step, answer: HttpAnswer): JsonLike {
+  const pick = step.kind === 'http' ? step.pick : undefined;
+  const body = parse(answer.body);
+  if (pick === undefined) return normaliseValue(body, '');
+  try {
+    return normaliseValue(JSON.parse(JSON.stringify(pick(body) ?? null)) as JsonLike, '');
+  } catch (error) {
+    return `cannot pick: ${String(error)}`;
+  }
+}
+
+function normaliseOutput(step: Step, text: string): JsonLike {
+  const pick = step.kind === 'kubectl' ? step.pick : undefined;
+  const normal = normaliseText(text).replace(/ {2,}/g, '  ').replace(/ +$/gm, '');
+  return (pick === undefined ? normal : pick(normal)).split('\n');
+}
+
+function parse(text: string): JsonLike {
+  try {
+    return JSON.parse(text) as JsonLike; // JSON.parse gives nothing else
+  } catch {
+    return text;
+  }
+}
+
+function parseNormal(text: string): JsonLike {
+  return normaliseValue(parse(text), '');
+}
+
+const revisionKeys = new Set(['resourceVersion', 'storageVersionHash', 'hash', 'continue']);
+const unordered = new Set(['verbs', 'acceptedTypes', 'groups']);
+
+function normaliseValue(value: JsonLike, key: string): JsonLike {
+  if (typeof value === 'string') {
+    if (value !== '' && revisionKeys.has(key)) return `<${key}>`;
+    return normaliseText(value);
+  }
+  if (typeof value === 'number') return normaliseNumber(value, key);
+  if (isList(value)) {
+    const list = value.map((item) => normaliseValue(item, key));
+    return unordered.has(key)
+      ? [...list].sort((a, b) => compareText(JSON.stringify(a), JSON.stringify(b)))
+      : list;
+  }
+  if (value === null || typeof value !== 'object') return value;
+  const members = Object.entries(value).map(
+    ([name, member]) => [normaliseText(name), normaliseValue(member, name)] as const,
+  );
+  return Object.fromEntries(members.sort(([a], [b]) => compareText(a, b)));
+}
+
+function isList(value: JsonLike): value is readonly JsonLike[] {
+  return Array.isArray(value);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Ports that the servers chose; the cases ask for ports of the lower band, which they keep. */
+function normaliseNumber(value: number, key: string): JsonLike {
+  const isAllocated = value > 30_085 && value <= 32_767;
+  return isAllocated && (key === 'nodePort' || key === 'healthCheckNodePort') ? '<port>' : value;
+}
+
+const replacements: readonly (readonly [RegExp, string])[] = [
+  [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>'],
+  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, '<time>'],
+  [/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+A-Z0-9]+/g, '<time>'],
+  // The lower band of the range is for addresses that a case asks for.
+  [/\b10\.96\.(?!0\.)\d+\.\d+\b/g, '<ip>'],
+  [/https:\/\/(127\.0\.0\.1|localhost):\d+/g, '<server>'],
+  [/\b(3008[6-9]|3009\d|30[1-9]\d\d|31\d{3}|32[0-6]\d\d|327[0-5]\d|3276[0-7])\b/g, '<port>'],
+  [/(resourceVersion"?[:=] ?"?)\d+/g, '$1<resourceVersion>'],
+  [/(ResourceVersion in (?:the )?(?:precondition|record) \()\d+/g, '$1<resourceVersion>'],
+  [/(resource version: )\d+( \(\d+\))?(, current: \d+)?/g, '$1<resourceVersion>'],
+  [/\b(\d+[hms]){1,2}\b/g, '<age>'],
+  [/\?hash=[0-9A-F]+/gi, '?hash=<hash>'],
+  [/(generateName|name|gen)-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, '$1-<random>'],
+  [/isthmus-kubectl-\w+/g, '<folder>'],
+];
+
+function normaliseText(text: string): string {
+  return replacements.reduce((normal, [pattern, word]) => normal.replace(pattern, word), text);
+}
