@@ -4,7 +4,9 @@ import {
   applyServerSide,
   trackUpdate,
 } from '../../coordinator/api/machinery/apply/managed-fields.ts';
-import { applyJsonPatch, decodePatched } from '../../coordinator/api/machinery/patch/patch.ts';
+import { applyJsonPatch } from '../../coordinator/api/machinery/patch/json-patch.ts';
+import { decodePatched } from '../../coordinator/api/machinery/patch/patched.ts';
+import { toJsonObject } from '../../coordinator/api/machinery/schema/json-value.ts';
 import {
   decode,
   kindNamed,
@@ -298,8 +300,13 @@ test('[k8s 102] kubectl moves client-side ownership by a JSON patch on managedFi
   const [entry] = created.metadata.managedFields ?? [];
   const value = [{ ...entry, manager: 'kubectl', operation: 'Apply' }];
   const patch = [{ op: 'replace', path: '/metadata/managedFields', value }];
-  const json = applyJsonPatch(serviceKind, created, toBytes(patch));
-  const moved = update(created, decodePatched(serviceKind, json, 'Strict').object, 'kubectl');
+  const patched = applyJsonPatch({
+    kind: serviceKind,
+    object: toJsonObject(created),
+    bytes: toBytes(patch),
+    validation: 'Strict',
+  });
+  const moved = update(created, decodePatched(serviceKind, patched, 'Strict').object, 'kubectl');
   t.deepEqual(managersOf(moved), ['kubectl Apply']);
   const applied = apply(moved, 'kubectl', { spec: { ports: [{ port: 81 }] } });
   t.like(specOf(applied), { ports: [{ port: 81 }] });

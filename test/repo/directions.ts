@@ -19,7 +19,6 @@ const adapterOf: Readonly<Record<string, readonly string[]>> = {
   'pino-pretty': ['common/runtime/log.ts'],
   'prom-client': ['common/runtime/metrics.ts'],
   jose: ['coordinator/api/access/oidc.ts'],
-  rfc6902: ['coordinator/api/machinery/'],
 };
 
 const pureFile = /\/(plan|audit|step|fold)(-[a-z0-9-]+)?\.ts$|^common\/(pure|model)\//;

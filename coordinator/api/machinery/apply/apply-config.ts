@@ -11,6 +11,8 @@ import { isList, isRecord, own, ownRecord, ownText } from '../schema/json-value.
 import type { KindDefinition } from '../kind.ts';
 import { toApiVersion } from '../answer/answers.ts';
 import type { Schema } from '../schema/schema.ts';
+import { formatGo, goTypeName } from '../schema/format-go.ts';
+import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest, plainError } from '../answer/status-error.ts';
 import { parseYamlBody, YamlSyntaxError } from '../schema/yaml-body.ts';
 
@@ -154,22 +156,6 @@ function findInScalar(schema: Schema, value: Json): string | undefined {
   }
 }
 
-/** Go's %T of a decoded value. */
-function goTypeName(value: Json): string {
-  if (isList(value)) return '[]interface {}';
-  if (isRecord(value)) return 'map[string]interface {}';
-  return typeof value === 'boolean' ? 'bool' : String(typeof value);
-}
-
-/** Go's %v of a decoded value. */
-function formatGo(value: Json | undefined): string {
-  if (value === null || value === undefined) return '<nil>';
-  if (isList(value)) return `[${value.map(formatGo).join(' ')}]`;
-  if (!isRecord(value)) return String(value);
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${members.map(([key, member]) => `${key}:${formatGo(member)}`).join(' ')}]`;
-}
-
 /** Go's %#v of a value in the library's own wrapping. */
 function formatPointer(value: Json): string {
   return `&value.valueUnstructured{Value:${formatSyntax(value)}}`;
@@ -182,9 +168,4 @@ function formatSyntax(value: Json | undefined): string {
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   const texts = members.map(([key, member]) => `${JSON.stringify(key)}:${formatSyntax(member)}`);
   return `map[string]interface {}{${texts.join(', ')}}`;
-}
-
-function jsonName(value: Json): string {
-  if (isList(value)) return 'array';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
 }

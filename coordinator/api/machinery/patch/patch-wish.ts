@@ -1,26 +1,24 @@
 // The patch formats, as ways to build the wished object from the live one.
 
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
-import type { Json } from '../../../../common/model/kube-object.ts';
 import type { KindDefinition } from '../kind.ts';
 import { applyServerSide } from '../apply/managed-fields.ts';
-import {
-  applyJsonPatch,
-  applyMergePatch,
-  applyStrategicMergePatch,
-  decodePatched,
-} from './patch.ts';
+import { applyJsonPatch } from './json-patch.ts';
+import { applyMergePatch } from './merge-patch.ts';
+import { applyStrategicMergePatch } from './strategic-patch.ts';
+import { decodePatched, type Patcher } from './patched.ts';
+import { toJsonObject } from '../schema/json-value.ts';
 import { toResourceName } from '../verbs/read.ts';
-import { notFound, unsupportedMediaType } from '../answer/status-error.ts';
+import { notFound, toApiError, unsupportedMediaType } from '../answer/status-error.ts';
 import type { Wish } from '../verbs/update.ts';
 import type { WriteCall } from '../verbs/write.ts';
 
-type Patcher = (kind: KindDefinition, object: KubeObject, bytes: Uint8Array) => Json;
+const strategicType = 'application/strategic-merge-patch+json';
 
 const patchers: ReadonlyMap<string, Patcher> = new Map([
   ['application/json-patch+json', applyJsonPatch],
   ['application/merge-patch+json', applyMergePatch],
-  ['application/strategic-merge-patch+json', applyStrategicMergePatch],
+  [strategicType, applyStrategicMergePatch],
 ]);
 
 const applyType = 'application/apply-patch+yaml';
@@ -52,7 +50,7 @@ export function toPatchWish(of: {
     };
   }
   const patcher = patchers.get(type);
-  const isStrategic = type === 'application/strategic-merge-patch+json';
+  const isStrategic = type === strategicType;
   if (patcher === undefined || (isStrategic && !kind.allowsStrategicMerge)) throw refuseType(kind);
   return { method: 'patch', build: (live) => buildPatched(call, live, patcher, bytes) };
 }
@@ -64,16 +62,21 @@ function buildPatched(
   bytes: Uint8Array,
 ): KubeObject {
   if (live === undefined) throw notFound(toResourceName(call.kind, call.name));
-  const patched = patcher(call.kind, live, bytes);
-  const decoded = decodePatched(call.kind, patched, call.options.validation);
+  const { kind } = call;
+  const { validation } = call.options;
+  const patched = patcher({ kind, object: toJsonObject(live), bytes, validation });
+  const decoded = decodePatched(kind, patched, validation);
   call.warnings.push(...decoded.warnings);
   return decoded.object;
 }
 
+/** Kinds that are like custom resources say which types they take; Kubernetes' own do not. */
 function refuseType(kind: KindDefinition): Error {
-  const types = [...patchers.keys(), applyType].filter(
-    (type) => kind.allowsStrategicMerge || type !== 'application/strategic-merge-patch+json',
-  );
+  if (kind.allowsStrategicMerge) {
+    const message = '415: Unsupported Media Type';
+    return toApiError({ code: 415, reason: 'UnsupportedMediaType', message, details: {} });
+  }
+  const types = [...patchers.keys(), applyType].filter((type) => type !== strategicType);
   return unsupportedMediaType(
     'the body of the request was in an unknown format - ' +
       `accepted media types include: ${types.join(', ')}`,

@@ -1,9 +1,10 @@
-// The order of a list after a strategic merge with `$setElementOrder`: patched items in the order
-// that the client wants, the server's own items in their places relative to what was there.
+// The order of a list after a strategic merge: patched items in the order that the client wants,
+// the server's own items in their places relative to what was there.
 
 import type { Json } from '../../../../common/model/kube-object.ts';
-import { isList, isRecord, own } from '../schema/json-value.ts';
+import { isRecord, own } from '../schema/json-value.ts';
 import { plainError } from '../answer/status-error.ts';
+import { formatGo, goTypeName } from '../schema/format-go.ts';
 
 /** An item's identity as text: a member of it, or (without a key) the scalar itself. */
 export function identityOf(item: Json, key?: string): string {
@@ -32,8 +33,9 @@ export function orderItems(
   for (const item of patched) {
     const rank = rankIn(known, item);
     // The server's own items keep their places before what they stood before.
-    while (next < served.length && isBefore(rankIn(known, served[next] ?? null), rank)) {
-      result.push(served[next] ?? null);
+    for (let own = served[next]; own !== undefined; own = served[next]) {
+      if (!isBefore(rankIn(known, own), rank)) break;
+      result.push(own);
       next += 1;
     }
     result.push(item);
@@ -50,28 +52,43 @@ function toRanks(list: readonly Json[], key: string | undefined): ReadonlyMap<st
   return new Map(list.map((item, index) => [identityOf(item, key), index] as const).toReversed());
 }
 
-/** Every item of the patch must stand in the wanted order. */
+/** The patch's items must stand in the wanted order, one after the other. */
 export function validateOrder(
   patch: readonly Json[],
   order: readonly Json[],
   key: string | undefined,
 ): void {
-  const listed = toRanks(order, key);
-  for (const item of patch) {
-    if (isRecord(item) && own(item, '$patch') !== undefined) continue;
-    if (listed.has(identityOf(item, key))) continue;
-    throw plainError(
-      `The order in patch list:\n${formatGo(patch)}\n doesn't match $setElementOrder list:\n` +
-        `${formatGo(order)}\n`,
-    );
+  if (patch.length === 0 || order.length === 0) return;
+  const items =
+    key === undefined
+      ? patch
+      : patch.filter((item) => !(isRecord(item) && own(item, '$patch') !== undefined));
+  let next = 0;
+  for (const wanted of order) {
+    const item = items[next];
+    if (item === undefined) return;
+    if (key !== undefined) {
+      requireKey(item, key);
+      requireKey(wanted, key);
+    }
+    if (identityOf(item, key) === identityOf(wanted, key)) next += 1;
   }
+  if (next >= items.length) return;
+  throw plainError(
+    `The order in patch list:\n${formatGo(patch)}\n doesn't match $setElementOrder list:\n` +
+      `${formatGo(order)}\n`,
+  );
 }
 
-/** A value as Go's %v prints it: `map[name:zz]`. */
-export function formatGo(value: Json | undefined): string {
-  if (value === null || value === undefined) return '<nil>';
-  if (isList(value)) return `[${value.map(formatGo).join(' ')}]`;
-  if (!isRecord(value)) return String(value);
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${members.map(([key, member]) => `${key}:${formatGo(member)}`).join(' ')}]`;
+function requireKey(item: Json, key: string): void {
+  if (!isRecord(item)) throw badType('map[string]interface {}', item);
+  if (own(item, key) === undefined) throw missingKey(item, key);
+}
+
+export function missingKey(item: Json, key: string): Error {
+  return plainError(`map: ${formatGo(item)} does not contain declared merge key: ${key}`);
+}
+
+export function badType(expected: string, found: Json): Error {
+  return plainError(`expected a ${expected}, but received a ${goTypeName(found)}`);
 }

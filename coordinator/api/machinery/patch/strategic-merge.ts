@@ -1,22 +1,32 @@
 // Strategic merge patch: a merge patch that knows which lists are sets of keyed items.
 //
 // Input: the kind's schema, the live JSON, the patch. Output: the merged JSON. Directives:
-// `$patch: delete|replace|merge`, `$retainKeys`, `$deleteFromPrimitiveList/<field>` and
+// `$patch: delete|replace`, `$retainKeys`, `$deleteFromPrimitiveList/<field>` and
 // `$setElementOrder/<field>` (strategic-merge-order.ts).
 //
 //   M1. A patch that says nothing of a field leaves it as it is.
+//   M2. Nothing that is not decoded as part of the object outlives the merge: directives go.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
-import { isList, isRecord, own, withMember } from '../schema/json-value.ts';
+import { isList, isRecord, own } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
-import { plainError } from '../answer/status-error.ts';
-import { formatGo, identityOf, orderItems, validateOrder } from './strategic-merge-order.ts';
+import { badRequest, plainError } from '../answer/status-error.ts';
+import { formatGo } from '../schema/format-go.ts';
+import { setMember } from './patched.ts';
+import {
+  badType,
+  identityOf,
+  missingKey,
+  orderItems,
+  validateOrder,
+} from './strategic-merge-order.ts';
 
 const patchDirective = '$patch';
 const retainKeys = '$retainKeys';
 const orderPrefix = '$setElementOrder/';
 const removePrefix = '$deleteFromPrimitiveList/';
 
+/** Throws 400 and 500 for directives that are wrong, as Kubernetes does. */
 export function mergeStrategically(
   schema: Schema,
   original: JsonObject,
@@ -25,66 +35,90 @@ export function mergeStrategically(
   return mergeMap(schema, original, patch);
 }
 
+type Members = Record<string, Json | undefined>;
+
 function mergeMap(schema: Schema | undefined, original: JsonObject, patch: JsonObject): JsonObject {
   const directive = own(patch, patchDirective);
-  if (directive !== undefined) {
-    const rest = withMember(patch, patchDirective, undefined);
-    if (directive === 'delete') return {};
-    if (directive === 'replace') return dropDirectives(rest);
-    if (directive === 'merge') return mergeMap(schema, original, rest);
-    throw unknownDirective(directive, patch);
+  if (directive !== undefined) return obey(directive, patch);
+  const merged: Members = { ...retain(original, patch) };
+  const ordered = new Set<string>();
+  for (const key of Object.keys(patch)) {
+    if (!key.startsWith(orderPrefix)) continue;
+    const field = key.slice(orderPrefix.length);
+    orderField(schema, merged, patch, field);
+    ordered.add(field);
   }
-  const merged = new Map(Object.entries(retain(original, patch)));
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === undefined || key === retainKeys) continue;
-    if (key.startsWith(orderPrefix)) {
-      const field = key.slice(orderPrefix.length);
-      // Present fields are ordered when they are merged, below.
-      if (own(patch, field) === undefined) reorder(schema, merged, field, value);
-    } else if (key.startsWith(removePrefix)) {
+  for (const key of Object.keys(patch)) {
+    if (key === retainKeys || key.startsWith(orderPrefix) || ordered.has(key)) continue;
+    const value = patch[key] ?? null;
+    if (key.startsWith(removePrefix)) {
       removePrimitives(merged, key.slice(removePrefix.length), value);
     } else {
-      mergeField(schema, merged, patch, key);
+      mergeField(schema, merged, key, value);
     }
   }
-  return Object.fromEntries(merged);
+  return merged;
 }
 
-type Members = Map<string, Json | undefined>;
+function obey(directive: Json, patch: JsonObject): JsonObject {
+  const { [patchDirective]: _directive, ...rest } = patch;
+  if (directive === 'replace') return rest;
+  if (directive === 'delete') return {};
+  throw plainError(`unknown patch type: ${formatGo(directive)} in map: ${formatGo(patch)}`);
+}
 
-function mergeField(
+function mergeField(schema: Schema | undefined, target: Members, key: string, value: Json): void {
+  const before = Object.hasOwn(target, key) ? target[key] : undefined;
+  if (value === null) {
+    delete target[key];
+  } else if (isRecord(before) && isRecord(value)) {
+    setMember(target, key, mergeMap(fieldOf(schema, key), before, value));
+  } else if (isList(before) && isList(value)) {
+    setMember(target, key, mergeList(fieldOf(schema, key), before, value));
+  } else {
+    const kept = dropDirectives(value);
+    if (kept === undefined) delete target[key];
+    else setMember(target, key, kept);
+  }
+}
+
+/** A list with a wanted order: merged here, whether the patch has the list or not. */
+function orderField(
   schema: Schema | undefined,
   target: Members,
   patch: JsonObject,
-  key: string,
+  field: string,
 ): void {
-  const value = own(patch, key);
-  const field = fieldOf(schema, key);
-  const before = target.get(key);
-  if (value === null || value === undefined) {
-    target.delete(key);
-  } else if (isList(value)) {
-    target.set(key, mergeListField(field, before, value, own(patch, orderPrefix + key)));
-  } else if (!isRecord(value)) {
-    target.set(key, value);
-  } else if (isRecord(before) || own(value, patchDirective) !== 'delete') {
-    // Merging into nothing obeys the directives and drops the nulls.
-    target.set(key, mergeMap(field, isRecord(before) ? before : {}, value));
+  const order = own(patch, orderPrefix + field) ?? null;
+  const value = own(patch, field);
+  const before = Object.hasOwn(target, field) ? target[field] : undefined;
+  for (const list of [order, before, value]) {
+    if (list !== undefined && !isList(list)) throw badType('[]interface {}', list);
   }
+  const list = fieldOf(schema, field);
+  const key = mergeKeyOf(list);
+  const wanted = isList(order) ? order : [];
+  const items = isList(value) ? value : [];
+  validateOrder(items, wanted, key);
+  if (before === undefined && value === undefined) return;
+  const original = isList(before) ? before : [];
+  const merged = toMerged(list, { before, value, original, items });
+  setMember(target, field, orderItems({ merged, order: wanted, before: original }, key));
 }
 
-function mergeListField(
-  field: Schema | undefined,
-  before: Json | undefined,
-  value: readonly Json[],
-  order: Json | undefined,
+function toMerged(
+  list: Schema | undefined,
+  of: {
+    readonly before: Json | undefined;
+    readonly value: Json | undefined;
+    readonly original: readonly Json[];
+    readonly items: readonly Json[];
+  },
 ): readonly Json[] {
-  const original = isList(before) ? before : [];
-  const merged = mergeList(field, original, value);
-  const hasOrder = isList(order) && field?.type === 'list' && field.patch.kind === 'merge';
-  if (!hasOrder) return merged;
-  validateOrder(value, order, mergeKeyOf(field));
-  return orderItems({ merged, order, before: original }, mergeKeyOf(field));
+  if (of.value === undefined) return of.original;
+  if (of.before !== undefined) return mergeList(list, of.original, of.items);
+  const kept = dropDirectives(of.items);
+  return isList(kept) ? kept : [];
 }
 
 function fieldOf(schema: Schema | undefined, key: string): Schema | undefined {
@@ -102,14 +136,61 @@ function mergeList(
   original: readonly Json[],
   patch: readonly Json[],
 ): readonly Json[] {
-  if (schema?.type !== 'list' || schema.patch.kind === 'replace') return patch.map(dropIn);
-  const key = schema.patch.key;
-  if (key === undefined) return unite(original, patch);
-  const items = patch.map((item) => requireMap(item, key));
-  if (items.some((item) => own(item, patchDirective) === 'replace')) {
-    return items.filter((item) => own(item, patchDirective) !== 'replace').map(dropDirectives);
+  if (schema?.type !== 'list' || schema.patch.kind === 'replace') return patch;
+  if (original.length === 0 && patch.length === 0) return original;
+  requireSameTypes(original, patch);
+  const { key } = schema.patch;
+  if (!isRecord(original[0] ?? patch[0])) {
+    const merged = [...new Map([...original, ...patch].map((item) => [identityOf(item), item]))];
+    return orderItems(
+      { merged: merged.map(([, item]) => item), order: patch, before: original },
+      undefined,
+    );
   }
-  return mergeItems(schema.items, original, { items, key });
+  if (key === undefined) throw plainError('cannot merge lists without merge key for ');
+  const { kept, items } = obeyInItems(original, patch.filter(isRecord), key);
+  const merged = mergeItems(schema.items, kept, { items, key });
+  return orderItems({ merged, order: items, before: kept }, key);
+}
+
+function requireSameTypes(original: readonly Json[], patch: readonly Json[]): void {
+  const types = new Set(
+    [...original, ...patch].map((item) => (isRecord(item) ? 'map' : typeof item)),
+  );
+  if (types.size < 2) return;
+  throw plainError(`list element types are not identical: ${formatGo([original, patch])}`);
+}
+
+/** Items with a directive act on the list, and are none of its items. */
+function obeyInItems(
+  original: readonly Json[],
+  patch: readonly JsonObject[],
+  key: string,
+): { readonly kept: readonly Json[]; readonly items: readonly JsonObject[] } {
+  const gone = new Set<string>();
+  const items: JsonObject[] = [];
+  let isReplaced = false;
+  for (const item of patch) {
+    const directive = own(item, patchDirective);
+    switch (directive) {
+      case undefined:
+        items.push(item);
+        break;
+      case 'delete':
+        if (own(item, key) === undefined) throw missingKey(item, key);
+        gone.add(identityOf(item, key));
+        break;
+      case 'replace':
+        isReplaced = true;
+        break;
+      case 'merge':
+        throw plainError('merging lists cannot yet be specified in the patch');
+      default:
+        throw plainError(`unknown patch type: ${formatGo(directive)} in map: ${formatGo(item)}`);
+    }
+  }
+  if (isReplaced) return { kept: items, items: [] };
+  return { kept: original.filter((item) => !gone.has(identityOf(item, key))), items };
 }
 
 function mergeItems(
@@ -118,99 +199,59 @@ function mergeItems(
   patch: { readonly items: readonly JsonObject[]; readonly key: string },
 ): readonly Json[] {
   const { items, key } = patch;
-  const merged: (Json | undefined)[] = [...original];
-  // Two live items may share the key (80/TCP and 80/UDP): the first one is meant, none is lost.
+  const merged: Json[] = [...original];
+  // Two live items may share the key (80/TCP and 80/UDP): the first one is meant.
   const places = new Map(
     original.map((item, index) => [identityOf(item, key), index] as const).toReversed(),
   );
   for (const item of items) {
-    const directive = own(item, patchDirective);
     if (own(item, key) === undefined) throw missingKey(item, key);
     const identity = identityOf(item, key);
     const place = places.get(identity);
-    if (directive === 'delete') {
-      if (place !== undefined) merged[place] = undefined;
-      places.delete(identity);
-      continue;
-    }
-    if (directive !== undefined) throw unknownDirective(directive, item);
     const found = place === undefined ? undefined : merged[place];
-    places.set(identity, place ?? merged.length);
-    merged[place ?? merged.length] = mergeMap(schema, isRecord(found) ? found : {}, item);
+    if (place !== undefined && isRecord(found)) {
+      merged[place] = mergeMap(schema, found, item);
+    } else {
+      places.set(identity, merged.length);
+      merged.push(item);
+    }
   }
-  return merged.filter((item) => item !== undefined);
-}
-
-function requireMap(item: Json, key: string): JsonObject {
-  if (isRecord(item)) return item;
-  throw missingKey(item, key);
-}
-
-function missingKey(item: Json, key: string): Error {
-  return plainError(`map: ${formatGo(item)} does not contain declared merge key: ${key}`);
-}
-
-/** A set of scalars: what is there, then what is new. */
-function unite(original: readonly Json[], patch: readonly Json[]): readonly Json[] {
-  return [...new Map([...original, ...patch].map((item) => [identityOf(item), item])).values()];
+  return merged;
 }
 
 function removePrimitives(target: Members, field: string, removed: Json): void {
-  const before = target.get(field);
+  const before = Object.hasOwn(target, field) ? target[field] : undefined;
   if (!isList(before) || !isList(removed)) return;
   const gone = new Set(removed.map((item) => identityOf(item)));
-  target.set(
-    field,
-    before.filter((item) => !gone.has(identityOf(item))),
-  );
+  const kept = before.filter((item) => !gone.has(identityOf(item)));
+  setMember(target, field, kept);
 }
 
-function reorder(schema: Schema | undefined, target: Members, field: string, order: Json): void {
-  const list = target.get(field);
-  const listSchema = fieldOf(schema, field);
-  if (!isList(list) || !isList(order)) return;
-  if (listSchema?.type !== 'list' || listSchema.patch.kind !== 'merge') return;
-  const lists = { merged: list, order, before: list };
-  target.set(field, orderItems(lists, mergeKeyOf(listSchema)));
-}
-
-/** Only the named keys, and those that the patch sets, stay. */
+/** Only the named keys stay, and the patch may set no others. */
 function retain(original: JsonObject, patch: JsonObject): JsonObject {
   const keys = own(patch, retainKeys);
   if (keys === undefined) return original;
   const kept = new Set(isList(keys) ? keys : []);
-  for (const key of Object.keys(patch)) {
-    if (key.startsWith('$') || kept.has(key)) continue;
-    if (own(patch, key) === null) continue;
-    throw plainError(
-      `${retainKeys} and fields not in it are mixed in one map: field ${key} is not listed`,
-    );
-  }
+  const isWrong = Object.keys(patch).some(
+    (key) =>
+      key !== retainKeys &&
+      patch[key] !== null &&
+      !key.startsWith(removePrefix) &&
+      !key.startsWith(orderPrefix) &&
+      !kept.has(key),
+  );
+  if (!isList(keys) || isWrong) throw badRequest('invalid patch format of retainKeys');
   return Object.fromEntries(Object.entries(original).filter(([key]) => kept.has(key)));
 }
 
-function dropIn(item: Json): Json {
-  return isRecord(item) ? dropDirectives(item) : item;
-}
-
-/** A value that is taken as it is must not carry directives into the store. */
-function dropDirectives(value: JsonObject): JsonObject {
-  const kept = Object.entries(value).filter(
-    ([key, member]) =>
-      member !== null &&
-      key !== patchDirective &&
-      key !== retainKeys &&
-      !key.startsWith(orderPrefix) &&
-      !key.startsWith(removePrefix),
-  );
-  return Object.fromEntries(
-    kept.map(([key, member]) => {
-      if (isList(member)) return [key, member.map(dropIn)];
-      return [key, isRecord(member) ? dropDirectives(member) : member];
-    }),
-  );
-}
-
-function unknownDirective(directive: Json, patch: JsonObject): Error {
-  return plainError(`unknown patch type: ${String(directive)} in map: ${formatGo(patch)}`);
+/** M2. A value that is taken as it is: without nulls and directives; undefined when it is one. */
+function dropDirectives(value: Json): Json | undefined {
+  if (isList(value)) return value.map(dropDirectives).filter((item) => item !== undefined);
+  if (!isRecord(value)) return value;
+  if (own(value, patchDirective) !== undefined) return undefined;
+  const kept = Object.entries(value).flatMap(([key, member]) => {
+    const left = member === null || member === undefined ? undefined : dropDirectives(member);
+    return left === undefined ? [] : [[key, left] as const];
+  });
+  return Object.fromEntries(kept);
 }
