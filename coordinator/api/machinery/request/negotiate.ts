@@ -16,33 +16,72 @@ export interface AnswerForm {
 export const plainJson: AnswerForm = { format: 'json', as: 'object', metaVersion: 'v1' };
 
 export interface Clause {
-  /** Lower case, such as `application/json`. */
+  /** Such as `application/json`; compared as it is, as kube-apiserver does. */
   readonly type: string;
   readonly params: Readonly<Record<string, string>>;
 }
 
+interface Ranked extends Clause {
+  readonly quality: number;
+}
+
 /** The clauses of an Accept header, best first; a header that is absent is "anything". */
 export function parseAccept(header: string | undefined): readonly Clause[] {
-  if (header === undefined || header.trim() === '') return [{ type: '*/*', params: {} }];
-  return header
-    .split(',')
-    .map(parseClause)
-    .filter(({ quality }) => quality > 0)
-    .sort((a, b) => b.quality - a.quality); // stable: equal ones stay in the client's order
+  if (header === undefined || header === '') return [{ type: '*/*', params: {} }];
+  return rank(header.split(',').flatMap((text) => parseClause(text) ?? []));
 }
 
-function parseClause(text: string): Clause & { readonly quality: number } {
-  const [type = '', ...rest] = text.split(';').map((part) => part.trim());
+/** Undefined for what is no media range; kube-apiserver's parser passes over it. */
+function parseClause(text: string): Ranked | undefined {
+  const [range = '', ...rest] = text.split(';');
+  const [type = '', subtype = type.trim() === '*' ? '*' : '', ...more] = range.split('/');
+  if (subtype === '' || more.length > 0) return undefined;
   const params: Record<string, string> = {};
+  let quality = 1;
   for (const part of rest) {
-    const equals = part.indexOf('=');
-    if (equals > 0) params[part.slice(0, equals).toLowerCase()] = part.slice(equals + 1);
+    const [name = '', value = '', ...others] = part.split('=');
+    if (value === '' || others.length > 0) continue;
+    if (name.trim() === 'q') quality = Number.isFinite(Number(value)) ? Number(value) : 0;
+    else params[name.trim()] = value.trim();
   }
-  const quality = Number(params['q'] ?? '1');
-  return { type: type.toLowerCase(), params, quality: Number.isNaN(quality) ? 1 : quality };
+  return { type: `${type.trim()}/${subtype.trim()}`, params, quality };
 }
+
+/**
+ * By quality, and what is named before what is not: `*\/*, application/yaml;q=0.5` is YAML. That
+ * order contradicts itself, so that the way of sorting is part of it: by insertion, as Go does.
+ * Quality 0 comes last and counts all the same (github.com/munnerz/goautoneg).
+ */
+function rank(clauses: readonly Ranked[]): readonly Ranked[] {
+  const ranked: Ranked[] = [];
+  for (const clause of clauses.slice(0, clausesMax)) {
+    let at = ranked.length;
+    for (let before = ranked[at - 1]; before !== undefined; before = ranked[at - 1]) {
+      if (!isBetter(clause, before)) break;
+      at -= 1;
+    }
+    ranked.splice(at, 0, clause);
+  }
+  return ranked;
+}
+
+function isBetter(a: Ranked, b: Ranked): boolean {
+  if (a.quality > b.quality) return true;
+  if (!a.type.startsWith('*/') && b.type.startsWith('*/')) return true;
+  return !a.type.endsWith('/*') && b.type.endsWith('/*');
+}
+
+// Go sorts no more than this by insertion; a header that names more is nobody's client.
+const clausesMax = 12;
 
 const acceptedText = 'application/json, application/yaml';
+// What kube-apiserver's router lets through; protobuf is then not found to be written.
+const routedTypes: ReadonlySet<string> = new Set([
+  '*/*',
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+]);
 
 // A header names a few types; more is nobody's client.
 const acceptBytesMax = 4096;
@@ -51,31 +90,34 @@ const acceptBytesMax = 4096;
 export function negotiate(header: string | undefined): AnswerForm {
   if (header === undefined || header === '*/*' || header === 'application/json') return plainJson;
   if (header.length > acceptBytesMax) throw notAcceptable('the Accept header is too long');
-  const clauses = parseAccept(header);
-  for (const clause of clauses) {
+  if (header !== '' && !header.split(',').some(isRouted)) {
+    throw notAcceptable(`406: Not Acceptable\n\nAvailable representations: ${acceptedText}`);
+  }
+  for (const clause of parseAccept(header)) {
     const form = toForm(clause);
     if (form !== undefined) return form;
   }
-  if (clauses.some(({ params }) => params['as'] !== undefined)) {
-    throw notAcceptable(`only the following media types are accepted: ${acceptedText}`);
-  }
-  throw notAcceptable(`406: Not Acceptable\n\nAvailable representations: ${acceptedText}`);
+  throw notAcceptable(`only the following media types are accepted: ${acceptedText}`);
+}
+
+function isRouted(text: string): boolean {
+  return routedTypes.has((text.split(';', 1)[0] ?? '').trim());
 }
 
 function toForm({ type, params }: Clause): AnswerForm | undefined {
   const format = toFormat(type);
   if (format === undefined) return undefined;
-  const as = params['as'];
-  if (as === undefined) return { format, as: 'object', metaVersion: 'v1' };
-  const metaVersion = params['v'];
-  if (params['g'] !== 'meta.k8s.io' || (metaVersion !== 'v1' && metaVersion !== 'v1beta1')) {
-    return undefined;
+  const { as, g, v, stream = 'watch', sv = 'v1' } = params;
+  if (stream !== 'watch' || sv !== 'v1') return undefined;
+  if (as === undefined && g === undefined && v === undefined) {
+    return { format, as: 'object', metaVersion: 'v1' };
   }
+  if (g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) return undefined;
   switch (as) {
     case 'Table':
     case 'PartialObjectMetadata':
     case 'PartialObjectMetadataList':
-      return { format, as, metaVersion };
+      return { format, as, metaVersion: v };
     default:
       return undefined;
   }
