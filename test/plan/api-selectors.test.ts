@@ -4,7 +4,7 @@ import {
   parseFieldSelector,
   parseLabelSelector,
 } from '../../coordinator/api/machinery/request/selectors.ts';
-import { refusal, service, serviceKind } from '../support/api-service.ts';
+import { kindNamed, refusal, service, serviceKind } from '../support/api-service.ts';
 
 const labels = { app: 'web', 'x.io/tier': 'front', n: '5', empty: '' };
 
@@ -15,8 +15,12 @@ for (const [selector, expected] of [
   ['app!=web', false],
   ['other!=web', true],
   ['app in (web, db)', true],
+  ['app in ()', false],
+  ['empty in (,a)', true],
+  ['empty in (a,)', true],
   ['app notin (web,db)', false],
   ['other notin (a)', true],
+  ['in in (in)', false],
   ['x.io/tier', true],
   ['!x.io/tier', false],
   ['!other', true],
@@ -27,39 +31,94 @@ for (const [selector, expected] of [
   ['constructor', false],
   ['toString!=x', true],
 ] as const) {
-  test(`label selector '${selector}' is ${expected}`, (t) => {
+  test(`[k8s 53] label selector '${selector}' is ${expected}`, (t) => {
     t.is(parseLabelSelector(selector)(labels), expected);
   });
 }
 
-for (const selector of [
-  '=',
-  'a=b=c',
-  'a in',
-  'a in (b',
-  'a b',
-  ',',
-  'a,',
-  'a==!b',
-  'a>b',
-  '-a',
-  'a=b c',
-]) {
-  test(`L1. label selector '${selector}' is refused`, (t) => {
+for (const [selector, message] of [
+  ['=', "found '=', expected: !, identifier, or 'end of string'"],
+  ['a=b=c', "found '=', expected: ',' or 'end of string'"],
+  ['a in', "unable to parse requirement: found '' expected: '('"],
+  ['a in (b', "unable to parse requirement: found '', expected: ',' or ')'"],
+  ['a b', "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"],
+  [',', "found ',', expected: !, identifier, or 'end of string'"],
+  ['a,', "found '', expected: identifier after ','"],
+  ['a==!b', "unable to parse requirement: found '!', expected: identifier"],
+  ['a in (=)', "unable to parse requirement: found '=', expected: ',', ')' or identifier"],
+  [
+    'a>b',
+    `unable to parse requirement: values[0]: Invalid value: "b": for 'Gt', 'Lt' operators, the value must be an integer`,
+  ],
+  ['a=b c', "found 'c', expected: ',' or 'end of string'"],
+] as const) {
+  test(`[k8s 53] L1. label selector '${selector}' is refused in Go's words`, (t) => {
     const status = refusal(() => parseLabelSelector(selector));
     t.is(status.code, 400);
-    t.true(status.message.startsWith('unable to parse requirement: '), status.message);
+    t.is(status.reason, 'BadRequest');
+    t.is(status.message, message);
   });
 }
 
-test('field selectors compare, split at commas and unescape', (t) => {
+test('[k8s 53] L1. keys and values that are no label are refused with their rule', (t) => {
+  const key = refusal(() => parseLabelSelector('-a')).message;
+  t.true(key.startsWith('unable to parse requirement: <nil>: Invalid value: "-a": name part must'));
+  const value = refusal(() => parseLabelSelector('a=-b')).message;
+  t.true(value.startsWith('unable to parse requirement: values[0][a]: Invalid value: "-b": '));
+});
+
+test('[k8s 54] field selectors compare, split at commas and unescape', (t) => {
   const object = service({ ports: [{ port: 80 }], type: 'NodePort' });
   const matches = (text: string): boolean => parseFieldSelector(text, serviceKind)(object);
   t.true(matches('spec.type=NodePort,metadata.name==nginx'));
   t.false(matches('spec.type!=NodePort'));
-  t.true(matches('metadata.namespace=default'));
+  t.true(matches('metadata.namespace=default,'));
   t.false(matches('metadata.name=a\\,b'));
-  t.is(refusal(() => matches('spec.foo=1')).message, 'field label not supported: spec.foo');
-  t.is(refusal(() => matches('foo')).message, "invalid selector: 'foo'; can't understand 'foo'");
   t.is(nameOfFieldSelector('spec.type=x,metadata.name=nginx'), 'nginx');
+  t.is(nameOfFieldSelector('metadata.name!=nginx'), undefined);
 });
+
+for (const [selector, kind, message] of [
+  ['spec.foo=1', 'Service', 'field label not supported: spec.foo'],
+  ['spec.type=x', 'Namespace', 'field label not supported: spec.type'],
+  ['spec.type=x', 'ServicePolicy', 'field label not supported: spec.type'],
+  [
+    'spec.type=x',
+    'ConfigMap',
+    '"spec.type" is not a known field selector: only "metadata.name", "metadata.namespace"',
+  ],
+  ['foo', 'Service', "invalid selector: 'foo'; can't understand 'foo'"],
+  ['a=b,foo', 'Service', "invalid selector: 'a=b,foo'; can't understand 'foo'"],
+  ['metadata.name=a=b', 'Service', 'invalid field selector: unescaped character in value: 61'],
+  ['metadata.name=a\\b', 'Service', 'invalid field selector: invalid escape sequence: \\b'],
+] as const) {
+  test(`[k8s 54] field selector '${selector}' of a ${kind} is refused in Go's words`, (t) => {
+    const status = refusal(() => parseFieldSelector(selector, kindNamed(kind)));
+    t.is(status.code, 400);
+    t.is(status.message, message);
+  });
+}
+
+for (const [kind, fields] of [
+  ['Service', ['spec.clusterIP', 'spec.type']],
+  ['Namespace', ['status.phase']],
+  ['Secret', ['type']],
+  [
+    'Event',
+    [
+      ...['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'].map(
+        (name) => `involvedObject.${name}`,
+      ),
+      'reason',
+      'reportingComponent',
+      'source',
+      'type',
+    ],
+  ],
+] as const) {
+  test(`[k8s 54] a ${kind} is selected by the fields that Kubernetes names`, (t) => {
+    for (const field of fields) {
+      t.notThrows(() => parseFieldSelector(`${field}=x,metadata.name!=y`, kindNamed(kind)), field);
+    }
+  });
+}

@@ -38,7 +38,7 @@ test('get answers the object, and a missing one with its Status', async (t) => {
   });
 });
 
-test('I1 a list carries a revision that covers each of its items', async (t) => {
+test('[k8s 56] I1 a list carries a revision that covers each of its items', async (t) => {
   const { call, desired } = await withGadgets(['b', 'a', 'c']);
   const { json } = await call('GET', gadgets);
   t.is(json['kind'], 'GadgetList');
@@ -46,14 +46,14 @@ test('I1 a list carries a revision that covers each of its items', async (t) => 
   t.is(meta(json)['resourceVersion'], String(desired.revision()));
 });
 
-test('a list of an unknown namespace is empty, not an error', async (t) => {
+test('[k8s 57] a list of an unknown namespace is empty, not an error', async (t) => {
   const { call } = await createApiFixture();
   const { status, json } = await call('GET', '/api/v1/namespaces/nowhere/gadgets');
   t.is(status, 200);
   t.deepEqual(json['items'], []);
 });
 
-test('R2 all pages of a list show the first page although objects change in between', async (t) => {
+test('[k8s 48, 49] R2 all pages of a list show the first page although objects change in between', async (t) => {
   const { call, put, desired } = await withGadgets(['a', 'b', 'c', 'd']);
   const first = await call('GET', `${gadgets}?limit=2`);
   t.deepEqual(itemNames(first.json), ['a', 'b']);
@@ -71,7 +71,7 @@ test('R2 all pages of a list show the first page although objects change in betw
   t.notRegex(second.text, /late/);
 });
 
-test('R2 a page whose revision is out of reach gets 410 with a token for the rest', async (t) => {
+test('[k8s 50] R2 a page whose revision is out of reach gets 410 with a token for the rest', async (t) => {
   const fixture = await createApiFixture({ windowEvents: 4 });
   for (const name of ['a', 'b', 'c'])
     await fixture.put(gadgetKind, { metadata: { name, namespace: 'default' } });
@@ -92,7 +92,7 @@ test('R2 a page whose revision is out of reach gets 410 with a token for the res
   t.deepEqual(itemNames(rest.json), ['b', 'c']);
 });
 
-test('selectors choose, and give no count of what remains', async (t) => {
+test('[k8s 49] selectors choose, and give no count of what remains', async (t) => {
   const { call } = await withGadgets(['a1', 'a2', 'b1']);
   const { json } = await call('GET', `${gadgets}?labelSelector=part%3Da&limit=1`);
   t.deepEqual(itemNames(json), ['a1']);
@@ -115,7 +115,7 @@ const refusedLists: readonly (readonly [string, number, RegExp])[] = [
   ],
   ['resourceVersion=1&resourceVersionMatch=Exact', 410, /too old/],
   ['labelSelector=%3D%3D', 400, /./],
-  ['fieldSelector=spec.nope%3D1', 400, /field label not supported: spec.nope/],
+  ['fieldSelector=spec.nope%3D1', 400, /"spec.nope" is not a known field selector/],
 ];
 
 for (const [query, status, message] of refusedLists) {
@@ -127,7 +127,7 @@ for (const [query, status, message] of refusedLists) {
   });
 }
 
-test('a revision from the future is waited for, then refused with 504', async (t) => {
+test('[k8s 51] a revision from the future is waited for, then refused with 504', async (t) => {
   const { call, clock, put } = await withGadgets(['a']);
   const asked = call('GET', `${gadgets}?resourceVersion=9007199254740991`);
   clock.advance(3_000);
@@ -140,7 +140,7 @@ test('a revision from the future is waited for, then refused with 504', async (t
   t.deepEqual(itemNames((await soon).json), ['a', 'b']);
 });
 
-test('a table has columns, rows and the metadata of each object', async (t) => {
+test('[k8s 38] a table has columns, rows and the metadata of each object', async (t) => {
   const { call } = await withGadgets(['a', 'b']);
   const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
   const { json } = await call('GET', gadgets, undefined, { accept });
@@ -158,9 +158,17 @@ test('a table has columns, rows and the metadata of each object', async (t) => {
   t.regex(without.text, /"object":null/);
   const bad = await call('GET', `${gadgets}?includeObject=Half`, undefined, { accept });
   t.is(bad.status, 400);
+  t.is(
+    bad.json['message'],
+    'Unable to convert to Table as requested: includeObject: Invalid value: "Half": ' +
+      "must be 'Metadata', 'Object', 'None', or empty",
+  );
+  t.is((await call('GET', `${gadgets}?includeObject=Half`)).status, 200, 'only tables ask');
+  const whole = await call('GET', `${gadgets}?includeObject=Object`, undefined, { accept });
+  t.regex(whole.text, /"object":\{"kind":"Gadget"/);
 });
 
-test('metadata-only forms fit the shape that is asked for', async (t) => {
+test('[k8s 39] metadata-only forms fit the shape that is asked for', async (t) => {
   const { call } = await withGadgets(['a']);
   const one = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
   const list = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
@@ -177,7 +185,7 @@ test('metadata-only forms fit the shape that is asked for', async (t) => {
   t.regex(String(wrong.json['message']), /the requested object is a list/);
 });
 
-test('what nobody can write is 406; yaml and pretty are written', async (t) => {
+test('[k8s 46] what nobody can write is 406; yaml and pretty are written', async (t) => {
   const { call } = await withGadgets(['a']);
   t.is((await call('GET', gadgets, undefined, { accept: 'text/html' })).status, 406);
   const yaml = await call('GET', `${gadgets}/a`, undefined, { accept: 'application/yaml' });
@@ -205,13 +213,13 @@ const routes: readonly (readonly [string, string, number])[] = [
 ];
 
 for (const [method, target, status] of routes) {
-  test(`${method} ${target} is ${status}`, async (t) => {
+  test(`[k8s 14] ${method} ${target} is ${status}`, async (t) => {
     const { call } = await createApiFixture();
     t.is((await call(method, target)).status, status);
   });
 }
 
-test('an unknown group is plain text, an unknown resource a Status', async (t) => {
+test('[k8s 14] an unknown group is plain text, an unknown resource a Status', async (t) => {
   const { call } = await createApiFixture();
   const group = await call('GET', '/apis/nobody.dev/v1/things');
   t.is(group.status, 404);
@@ -220,7 +228,7 @@ test('an unknown group is plain text, an unknown resource a Status', async (t) =
   t.is(resource.json['message'], 'the server could not find the requested resource');
 });
 
-test('discovery comes in both forms, and is not sent again for the same ETag', async (t) => {
+test('[k8s 1, 2] discovery comes in both forms, and is not sent again for the same ETag', async (t) => {
   const { call } = await createApiFixture();
   const legacy = await call('GET', '/apis/test.dev/v1');
   const resources = legacy.json['resources'] as readonly { readonly name: string }[];
@@ -241,7 +249,7 @@ test('discovery comes in both forms, and is not sent again for the same ETag', a
   t.is(again.status, 304);
 });
 
-test('an OpenAPI document is kept for ever under its hash, and found from a wrong one', async (t) => {
+test('[k8s 8] an OpenAPI document is kept for ever under its hash, and found from a wrong one', async (t) => {
   const { call } = await createApiFixture();
   const index = await call('GET', '/openapi/v3');
   const paths = index.json['paths'] as Readonly<
@@ -260,7 +268,7 @@ test('an OpenAPI document is kept for ever under its hash, and found from a wron
   t.is((await call('GET', '/openapi/v3/apis/nobody.dev/v1')).status, 404);
 });
 
-test('health answers ok, and names what is not', async (t) => {
+test('[k8s 13] health answers ok, and names what is not', async (t) => {
   const readiness = (): Readonly<Record<string, string | undefined>> => ({ store: 'far behind' });
   const { call } = await createApiFixture({ readiness });
   t.is((await call('GET', '/livez')).text, 'ok');

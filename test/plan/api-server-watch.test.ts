@@ -31,7 +31,7 @@ function brief(events: readonly WatchedEvent[]): readonly string[] {
   return events.map(({ type, object }) => `${type} ${object.metadata?.name ?? ''}`.trim());
 }
 
-test('a watch without a revision tells the present state, then each change once', async (t) => {
+test('[k8s 59] a watch without a revision tells the present state, then each change once', async (t) => {
   const fixture = await createApiFixture();
   await put(fixture, 'b');
   await put(fixture, 'a');
@@ -70,7 +70,7 @@ test('a start in the future waits for it', async (t) => {
   t.deepEqual(brief(await watch.events()), ['ADDED then']);
 });
 
-test('a start before the window is one ERROR event with 410, then the end', async (t) => {
+test('[k8s 60] a start before the window is one ERROR event with 410, then the end', async (t) => {
   const fixture = await createApiFixture({ windowEvents: 2 });
   const from = fixture.desired.revision();
   for (const name of ['a', 'b', 'c', 'd']) await put(fixture, name);
@@ -82,7 +82,7 @@ test('a start before the window is one ERROR event with 410, then the end', asyn
   t.true(watch.isEnded());
 });
 
-test('what enters a selection is ADDED, what leaves it is DELETED as it was', async (t) => {
+test('[k8s 63] what enters a selection is ADDED, what leaves it is DELETED as it was', async (t) => {
   const fixture = await createApiFixture();
   const watch = await fixture.watch(`${gadgets}?watch=1&labelSelector=on%3Dyes`);
   await put(fixture, 'a');
@@ -96,7 +96,7 @@ test('what enters a selection is ADDED, what leaves it is DELETED as it was', as
   t.is(events[2]?.object.metadata.resourceVersion, left.metadata.resourceVersion);
 });
 
-test('W2 bookmarks come each minute, only when asked for, and name the newest revision', async (t) => {
+test('[k8s 61] W2 bookmarks come each minute, only when asked for, and name the newest revision', async (t) => {
   const fixture = await createApiFixture();
   const from = `resourceVersion=${fixture.desired.revision()}`;
   const asked = await fixture.watch(`${gadgets}?watch=1&${from}&allowWatchBookmarks=true`);
@@ -116,7 +116,7 @@ test('W2 bookmarks come each minute, only when asked for, and name the newest re
   t.deepEqual(brief(await silent.events()), ['ADDED a', 'ADDED b']);
 });
 
-test('sendInitialEvents marks the end of the present state', async (t) => {
+test('[k8s 62] sendInitialEvents marks the end of the present state', async (t) => {
   const fixture = await createApiFixture();
   await put(fixture, 'a');
   const query =
@@ -130,7 +130,7 @@ test('sendInitialEvents marks the end of the present state', async (t) => {
   t.is(refused.status, 422);
 });
 
-test('timeoutSeconds ends a watch cleanly', async (t) => {
+test('[k8s 64] timeoutSeconds ends a watch cleanly', async (t) => {
   const fixture = await createApiFixture();
   const watch = await fixture.watch(`${gadgets}?watch=1&timeoutSeconds=5`);
   fixture.clock.advance(4_999);
@@ -141,7 +141,7 @@ test('timeoutSeconds ends a watch cleanly', async (t) => {
   t.true(watch.isEnded());
 });
 
-test('a table watch describes its columns once', async (t) => {
+test('[k8s 66] a table watch describes its columns once', async (t) => {
   const fixture = await createApiFixture();
   const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
   const watch = await fixture.watch(`${gadgets}?watch=1`, { accept });
@@ -153,7 +153,7 @@ test('a table watch describes its columns once', async (t) => {
   t.like(events[1]?.object['rows'], { 0: { cells: ['b'] } });
 });
 
-test('W1 a watcher that does not read is cut off at the bound, and others see everything', async (t) => {
+test('[k8s 68] W1 a watcher that does not read is cut off at the bound, and others see everything', async (t) => {
   const fixture = await createApiFixture();
   const slow = await fixture.watch(`${gadgets}?watch=1`);
   const quick = await fixture.watch(`${gadgets}?watch=1`);

@@ -100,12 +100,13 @@ export async function createApiFixture(
     readonly authorize?: Authorize;
     readonly admit?: Admit;
     readonly windowEvents?: number;
+    readonly clock?: ManualClock;
     /** A store of another fixture, as a restarted server finds it. */
     readonly desired?: Desired;
     readonly readiness?: ApiOptions['readiness'];
   } = {},
 ): Promise<ApiFixture> {
-  const clock = createManualClock();
+  const clock = options.clock ?? createManualClock();
   const desired =
     options.desired ??
     (await createDesired({

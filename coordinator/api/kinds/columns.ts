@@ -55,7 +55,7 @@ const year = 365 * day;
 /** kubectl's HumanDuration: two units while the second one still says something. */
 export function formatAge(ms: number): string {
   // A client's clock may be a little ahead of ours.
-  if (ms < -2 * second) return '<invalid>';
+  if (ms <= -2 * second) return '<invalid>';
   if (ms < 0) return '0s';
   if (ms < 2 * minute) return `${Math.floor(ms / second)}s`;
   if (ms < 10 * minute) return twoUnits(ms, minute, 'm', second, 's');

@@ -113,7 +113,7 @@ function shorten(all: readonly string[], empty: string): string {
 
 function formatSlicePorts(slice: JsonObject): string {
   const ports = ownList(slice, 'ports').filter(isRecord);
-  const shown = ports.map((entry) => String(own(entry, 'port') ?? (ownText(entry, 'name') || '*')));
+  const shown = ports.map((entry) => String(own(entry, 'port') ?? own(entry, 'name') ?? '*'));
   return shorten(shown, '<unset>');
 }
 
@@ -158,6 +158,7 @@ export function endpointsKind(frame: Frame): KindDefinition {
     plural: 'endpoints',
     singular: 'endpoints',
     shortNames: ['ep'],
+    deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
     description: endpointsDescription,
     schema: objectSchema(
       'Endpoints',
@@ -185,6 +186,7 @@ export function endpointsKind(frame: Frame): KindDefinition {
 
 function formatSubsets(endpoints: JsonObject): string {
   const subsets = ownList(endpoints, 'subsets').filter(isRecord);
+  if (subsets.length === 0) return '<none>';
   const pairs = subsets.flatMap((subset) => {
     const hosts = ownList(subset, 'addresses').filter(isRecord);
     const ports = ownList(subset, 'ports').filter(isRecord);
@@ -193,7 +195,7 @@ function formatSubsets(endpoints: JsonObject): string {
       hosts.map((host) => joinHostPort(ownText(host, 'ip'), String(own(entry, 'port') ?? 0))),
     );
   });
-  return shorten(pairs, '<none>');
+  return shorten(pairs, '');
 }
 
 function joinHostPort(host: string, portNumber: string): string {

@@ -140,7 +140,8 @@ export function wantsPretty(query: URLSearchParams, userAgent: string | undefine
 /** One Warning header per distinct text (RFC 9111 5.5 style, as Kubernetes writes them). */
 export function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
   if (warnings.length === 0) return response;
-  const lines = [...new Set(warnings)].slice(0, warningsMax).map(toWarning);
+  const given = [response.headers['warning'] ?? []].flat();
+  const lines = [...new Set([...given, ...warnings.map(toWarning)])].slice(0, warningsMax);
   return { ...response, headers: { ...response.headers, warning: lines } };
 }
 

@@ -74,10 +74,12 @@ export function parseRoute(method: string, target: string, kinds: KindTable): Ro
     // Paths that are no resources have methods, not verbs.
     return { kind: 'path', verb: method.toLowerCase(), path, query };
   }
-  const scoped = splitScope(at.rest);
+  // The paths of old, `/api/v1/watch/...`: a GET there watches, by name too.
+  const isWatchPath = at.rest[0] === 'watch' && at.rest.length > 1;
+  const scoped = splitScope(isWatchPath ? at.rest.slice(1) : at.rest);
   return {
     kind: 'resource',
-    verb: toVerb(method, scoped.name, query),
+    verb: isWatchPath ? toWatchVerb(method) : toVerb(method, scoped.name, query),
     group: at.group,
     version: at.version,
     ...scoped,
@@ -154,6 +156,11 @@ function toVerb(method: string, name: string, query: URLSearchParams): string {
   if (verb === 'delete') return 'deletecollection';
   if (verb !== 'get') return verb;
   return isTrue(query.get('watch')) ? 'watch' : 'list';
+}
+
+/** Nothing but a watch is served on these paths. */
+function toWatchVerb(method: string): string {
+  return method === 'GET' ? 'watch' : method.toLowerCase();
 }
 
 /** Kubernetes' reading of a boolean query parameter: present and not false or 0. */

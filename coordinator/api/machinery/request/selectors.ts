@@ -4,7 +4,7 @@
 
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { KindDefinition } from '../kind.ts';
-import { checkLabelValue, checkQualifiedName } from '../rules/name-rules.ts';
+import { listLabelValueFaults, listQualifiedNameFaults } from '../rules/name-rules.ts';
 import { badRequest } from '../answer/status-error.ts';
 
 export type LabelMatcher = (labels: Readonly<Record<string, string>> | undefined) => boolean;
@@ -51,6 +51,7 @@ function isInteger(text: string | undefined): text is string {
   return text !== undefined && /^[+-]?\d{1,19}$/.test(text) && !text.startsWith('+');
 }
 
+// apimachinery, labels/selector.go: the same grammar and the same refusals.
 class LabelParser {
   readonly #tokens: readonly string[];
   #at = 0;
@@ -61,104 +62,120 @@ class LabelParser {
 
   parse(): readonly Requirement[] {
     const requirements: Requirement[] = [];
-    if (this.#tokens.length === 0) return requirements;
     for (;;) {
+      const first = this.#peek();
+      if (first === '') return requirements;
+      if (first !== '!' && isPunctuation(first)) {
+        throw badRequest(`found '${first}', expected: !, identifier, or 'end of string'`);
+      }
       requirements.push(this.#requirement());
       const next = this.#next();
-      if (next === undefined) return requirements;
-      if (next !== ',') refuse(`found '${next}', expected: ',' or 'end of string'`);
-      if (this.#peek() === undefined) refuse("found '', expected: identifier after ','");
+      if (next === '') return requirements;
+      if (next !== ',') throw badRequest(`found '${next}', expected: ',' or 'end of string'`);
+      const after = this.#peek();
+      if (after === '' || (after !== '!' && isPunctuation(after))) {
+        throw badRequest(`found '${after}', expected: identifier after ','`);
+      }
     }
   }
 
   #requirement(): Requirement {
-    if (this.#peek() === '!') {
-      this.#at += 1;
-      return { key: this.#key(), operator: '!', values: [] };
-    }
-    const key = this.#key();
+    const isAbsent = this.#peek() === '!';
+    if (isAbsent) this.#at += 1;
+    const key = this.#identifier();
+    checkKey(key);
     const operator = this.#peek();
-    if (operator === undefined || operator === ',') return { key, operator: 'exists', values: [] };
+    if (operator === '' || operator === ',') {
+      return { key, operator: isAbsent ? '!' : 'exists', values: [] };
+    }
+    // As upstream, `!key=value` is `key=value`.
     this.#at += 1;
     switch (operator) {
       case '=':
       case '==':
-        return { key, operator: '=', values: [this.#value()] };
+        return { key, operator: '=', values: [this.#value(key)] };
       case '!=':
-        return { key, operator: '!=', values: [this.#value()] };
+        return { key, operator: '!=', values: [this.#value(key)] };
       case 'in':
       case 'notin':
-        return { key, operator, values: this.#values() };
+        return { key, operator, values: this.#values(key) };
       case '>':
       case '<':
-        return { key, operator, values: [this.#number(operator)] };
+        return { key, operator, values: [this.#number(key)] };
       default:
         return refuse(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
     }
   }
 
-  #key(): string {
-    const key = this.#next();
-    if (key === undefined || isPunctuation(key)) {
-      refuse(`found '${key ?? ''}', expected: !, identifier, or 'end of string'`);
-    }
-    const wrong = checkQualifiedName(key);
-    if (wrong !== undefined) refuse(`key: Invalid value: ${JSON.stringify(key)}: ${wrong}`);
-    return key;
+  #identifier(): string {
+    const found = this.#next();
+    if (found === '' || isPunctuation(found)) refuse(`found '${found}', expected: identifier`);
+    return found;
   }
 
   /** `key=` is a comparison with the empty value. */
-  #value(): string {
-    const value = this.#peek();
-    if (value === undefined || value === ',') return '';
-    this.#at += 1;
-    if (isPunctuation(value)) refuse(`found '${value}', expected: identifier`);
-    return checkValue(value);
+  #value(key: string): string {
+    const next = this.#peek();
+    return next === '' || next === ',' ? '' : checkValue(key, this.#identifier());
   }
 
-  #number(operator: string): string {
-    const value = this.#value();
+  #number(key: string): string {
+    const value = this.#value(key);
     if (isInteger(value)) return value;
     return refuse(
-      `values[0]: Invalid value: ${JSON.stringify(value)}: for '${operator}' operator, ` +
+      `values[0]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, ` +
         'the value must be an integer',
     );
   }
 
-  #values(): readonly string[] {
-    if (this.#next() !== '(') refuse("found '', expected: '('");
+  #values(key: string): readonly string[] {
+    const open = this.#next();
+    if (open !== '(') refuse(`found '${open}' expected: '('`);
+    const first = this.#peek();
+    if (first === '' || (isPunctuation(first) && first !== ',' && first !== ')')) {
+      refuse(`found '${first}', expected: ',', ')' or identifier`);
+    }
     const values: string[] = [];
     for (;;) {
       const next = this.#next();
-      if (next === undefined) refuse("found '', expected: ',' or ')'");
-      if (next === ')') return [...values, ''];
+      if (next === ')') return [...values, '']; // `()` and `(a,)`
       if (next === ',') {
-        values.push('');
+        values.push(''); // `(,` and `,,`
         continue;
       }
-      if (isPunctuation(next)) refuse(`found '${next}', expected: ',', ')' or identifier`);
-      values.push(checkValue(next));
+      if (next === '' || isPunctuation(next)) {
+        refuse(`found '${next}', expected: ',', or identifier`);
+      }
+      values.push(checkValue(key, next));
       const after = this.#next();
       if (after === ')') return values;
-      if (after !== ',') refuse(`found '${after ?? ''}', expected: ',' or ')'`);
+      if (after !== ',') refuse(`found '${after}', expected: ',' or ')'`);
     }
   }
 
-  #peek(): string | undefined {
-    return this.#tokens[this.#at];
+  /** Empty at the end. */
+  #peek(): string {
+    return this.#tokens[this.#at] ?? '';
   }
 
-  #next(): string | undefined {
-    const next = this.#tokens[this.#at];
+  #next(): string {
+    const next = this.#peek();
     this.#at += 1;
     return next;
   }
 }
 
-function checkValue(value: string): string {
-  const wrong = checkLabelValue(value);
-  if (wrong !== undefined) refuse(`values[0]: Invalid value: ${JSON.stringify(value)}: ${wrong}`);
-  return value;
+function checkKey(key: string): void {
+  const faults = listQualifiedNameFaults(key);
+  if (faults.length === 0) return;
+  // The path is Go's word for none.
+  refuse(`<nil>: Invalid value: ${JSON.stringify(key)}: ${faults.join('; ')}`);
+}
+
+function checkValue(key: string, value: string): string {
+  const faults = listLabelValueFaults(value);
+  if (faults.length === 0) return value;
+  return refuse(`values[0][${key}]: Invalid value: ${JSON.stringify(value)}: ${faults.join('; ')}`);
 }
 
 function tokenize(text: string): readonly string[] {
@@ -181,17 +198,14 @@ function refuse(why: string): never {
   throw badRequest(`unable to parse requirement: ${why}`);
 }
 
-interface FieldTerm {
-  readonly read: (object: KubeObject) => string;
-  readonly value: string;
-  readonly isEqual: boolean;
-}
-
 /** Everything for empty text. Throws 400 for a field that the kind cannot be selected by. */
 export function parseFieldSelector(text: string, kind: KindDefinition): FieldMatcher {
+  // All are read before the first is looked up, as upstream.
   const terms = splitTerms(text)
     .filter((term) => term !== '')
-    .map((term) => parseTerm(term, kind));
+    .sort()
+    .map((term) => parseTerm(term, text))
+    .map(({ field, value, isEqual }) => ({ read: readerOf(field, kind), value, isEqual }));
   return (object) =>
     terms.every(({ read, value, isEqual }) => (read(object) === value) === isEqual);
 }
@@ -199,24 +213,30 @@ export function parseFieldSelector(text: string, kind: KindDefinition): FieldMat
 /** The name that a field selector pins, for authorization by name. */
 export function nameOfFieldSelector(text: string): string | undefined {
   for (const term of splitTerms(text)) {
-    const match = /^metadata\.name==?(.+)$/.exec(term);
-    if (match?.[1] !== undefined) return unescapeValue(match[1]);
+    const match = /^metadata\.name==?([^=].*)$/s.exec(term);
+    if (match?.[1] !== undefined) return match[1].replace(/\\(.)/gs, '$1');
   }
   return undefined;
 }
 
 /** Commas split, unless escaped by a backslash. */
 function splitTerms(text: string): readonly string[] {
-  return text.match(/(?:\\.|[^,\\])+/gs) ?? [];
+  return text.match(/(?:\\.|[^,\\]|\\$)+/gs) ?? [];
 }
 
-function parseTerm(term: string, kind: KindDefinition): FieldTerm {
-  const match = /^((?:\\.|[^\\=!])*?)(!=|==|=)(.*)$/s.exec(term);
+interface GivenTerm {
+  readonly field: string;
+  readonly value: string;
+  readonly isEqual: boolean;
+}
+
+function parseTerm(term: string, selector: string): GivenTerm {
+  const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term);
   if (match === null) {
-    throw badRequest(`invalid selector: '${term}'; can't understand '${term}'`);
+    throw badRequest(`invalid selector: '${selector}'; can't understand '${term}'`);
   }
   const [, field = '', operator = '', value = ''] = match;
-  return { read: readerOf(field, kind), value: unescapeValue(value), isEqual: operator !== '!=' };
+  return { field, value: unescapeValue(value), isEqual: operator !== '!=' };
 }
 
 function readerOf(field: string, kind: KindDefinition): (object: KubeObject) => string {
@@ -225,10 +245,26 @@ function readerOf(field: string, kind: KindDefinition): (object: KubeObject) => 
     return ({ metadata }) => metadata.namespace ?? '';
   }
   const read = Object.hasOwn(kind.fieldSelectors, field) ? kind.fieldSelectors[field] : undefined;
-  if (read === undefined) throw badRequest(`field label not supported: ${field}`);
+  if (read === undefined) throw badRequest(refusalOf(field, kind));
   return read;
 }
 
+function refusalOf(field: string, kind: KindDefinition): string {
+  // Built-in kinds without fields of their own are refused by code that names the only two.
+  const isPlain = kind.allowsStrategicMerge && Object.keys(kind.fieldSelectors).length === 0;
+  return isPlain
+    ? `${JSON.stringify(field)} is not a known field selector: ` +
+        'only "metadata.name", "metadata.namespace"'
+    : `field label not supported: ${field}`;
+}
+
+/** Within a value `\\`, `\,` and `\=` stand for what follows; anything else is refused. */
 function unescapeValue(text: string): string {
-  return text.replace(/\\(.)/gs, '$1');
+  const bad = /^(?:\\[\\,=]|[^\\,=])*?(\\[^\\,=]|\\$|[,=])/s.exec(text)?.[1];
+  if (bad === undefined) return text.replace(/\\(.)/gs, '$1');
+  throw badRequest(
+    bad.startsWith('\\')
+      ? `invalid field selector: invalid escape sequence: ${bad}`
+      : `invalid field selector: unescaped character in value: ${bad.codePointAt(0) ?? 0}`,
+  );
 }

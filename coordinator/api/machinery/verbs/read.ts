@@ -247,7 +247,9 @@ export function toSelection(
   if (name !== '' && list.fieldSelector !== '' && named !== name) {
     throw badRequest("fieldSelector metadata.name doesn't match requested name");
   }
-  const base = toListPrefix(kind, namespace);
+  const base = kind.isNamespaced
+    ? toListPrefix(kind, namespace)
+    : toObjectKey(kind, { namespace: '', name: '' });
   const only = name === '' ? named : name;
   if (labels === undefined && fields === undefined && only === undefined) {
     return { base, prefix: base, matches: undefined };

@@ -63,16 +63,20 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
       if (source === undefined) throw internal(`no view of ${kind.plural}`);
       const answerOptions = toAnswerOptions(request, route, kind, options);
       const tools = { ...shared, desired: source.desired };
-      switch (route.verb) {
-        case 'get':
-          return getObject(source, route, answerOptions);
-        case 'list':
-          return listObjects(source, request, route, answerOptions);
-        case 'watch':
-          return watches.handle(request, route, source, answerOptions);
-        default:
-          return write({ request, route, kind, source, tools, options }, answerOptions);
-      }
+      const perform = (): Promise<ApiResponse> => {
+        switch (route.verb) {
+          case 'get':
+            return getObject(source, route, answerOptions);
+          case 'list':
+            return listObjects(source, request, route, answerOptions);
+          case 'watch':
+            return watches.handle(request, route, source, answerOptions);
+          default:
+            return write({ request, route, kind, source, tools, options }, answerOptions);
+        }
+      };
+      const response = await perform();
+      return kind.deprecation === undefined ? response : withWarnings(response, [kind.deprecation]);
     },
     close: watches.close,
   };
