@@ -2,7 +2,11 @@
 // looks at names alone, its negotiator (goautoneg) orders by quality and by what is named.
 
 import test from 'ava';
-import { bodyType, negotiate } from '../../coordinator/api/machinery/request/negotiate.ts';
+import {
+  bodyType,
+  negotiate,
+  negotiateError,
+} from '../../coordinator/api/machinery/request/negotiate.ts';
 import { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts';
 
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
@@ -66,3 +70,18 @@ test('[k8s 25] an absent Content-Type is JSON, and parameters of one do not coun
   t.is(bodyType(''), 'application/json');
   t.is(bodyType('Application/YAML; charset=utf-8'), 'application/yaml');
 });
+
+for (const [accept, expected] of [
+  [undefined, 'json'],
+  ['application/json', 'json'],
+  ['application/yaml', 'yaml'],
+  ['application/*', 'json'],
+  [`${table},application/json`, 'json'],
+  [table, 'indented'],
+  ['text/html', 'indented'],
+  ['application/vnd.kubernetes.protobuf', 'json'],
+] as const) {
+  test(`[k8s 25] an error for Accept ${accept ?? 'absent'} is ${expected}`, (t) => {
+    t.is(negotiateError(accept), expected);
+  });
+}

@@ -15,13 +15,14 @@ import { beginAudit, type AuditTrail } from './access/audit.ts';
 import { anonymous, authorizeRoute, nobody, toAttributes } from './access/authorizer.ts';
 import { impersonate, parseImpersonation } from './access/impersonation.ts';
 import type { Api, ApiOptions, ApiRequest, ApiResponse, RequestHead } from './api.ts';
-import { answerError, answerText, wantsPretty } from './answer/answers.ts';
+import { answerError, answerText, encodeAnswer, wantsPretty } from './answer/answers.ts';
 import { answerCustomKinds } from './verbs/custom-kinds.ts';
 import { createDiscovery } from './openapi/discovery.ts';
 import { startNamespaceGc } from './collect/namespace-gc.ts';
 import { createOpenApiV2 } from './openapi/openapi-v2.ts';
 import { buildOpenApiV3 } from './openapi/openapi.ts';
 import { countRequest } from './flow/request-metrics.ts';
+import { negotiateError, plainJson } from './request/negotiate.ts';
 import { answerPath, type PathSources } from './request/paths.ts';
 import { startOwnerGc } from './collect/owner-gc.ts';
 import { createResourceHandler, type ResourceHandler } from './verbs/resources.ts';
@@ -84,7 +85,7 @@ async function handle(request: ApiRequest, parts: Parts): Promise<ApiResponse> {
 
 function refuse(head: RequestHead, error: ApiError, parts: Parts): ApiResponse {
   const route = parseRoute(head.method, head.target, parts.kinds);
-  const response = answerError(error, route !== undefined && isPretty(route, head));
+  const response = encodeError(error, head, route);
   countRequest(parts.options.metrics, route, { code: error.code, seconds: 0 });
   const auditId = toAuditId(head, parts.options);
   const isUnknown = error.code === 401;
@@ -110,14 +111,22 @@ function finish(response: ApiResponse, auditId: string): ApiResponse {
   return { ...response, headers: { 'audit-id': auditId, ...response.headers } };
 }
 
-function isPretty(route: Route, head: RequestHead): boolean {
-  return wantsPretty(route.query, head.headers['user-agent']);
+/** An error in the form that the client takes, whatever it asked the answer to be. */
+function encodeError(error: ApiError, head: RequestHead, route: Route | undefined): ApiResponse {
+  const form = negotiateError(head.headers['accept']);
+  const isAsked = route !== undefined && wantsPretty(route.query, head.headers['user-agent']);
+  const response = answerError(error, form === 'indented' || isAsked);
+  if (form !== 'yaml') return response;
+  const { status, headers, body } = encodeAnswer(error.status.code, error.status, yamlForm);
+  return { status, headers: { ...response.headers, ...headers }, body };
 }
+
+const yamlForm = { form: { ...plainJson, format: 'yaml' }, isPretty: false } as const;
 
 /** The client's own Audit-ID is echoed, but only what is safe in a header. */
 function toAuditId({ headers }: RequestHead, { chance }: ApiOptions): string {
   const text = headers['audit-id'] ?? chance.uuid();
-  return text.replace(/[^\x21-\x7e]/g, '').slice(0, 64);
+  return text.replace(/[^\x20-\x7e]/g, '').slice(0, 64);
 }
 
 async function answer(
@@ -177,8 +186,8 @@ function answerFault(
   { request, route, trail }: Failed,
   options: ApiOptions,
 ): ApiResponse {
-  const pretty = route !== undefined && isPretty(route, request);
-  if (error instanceof ApiError) return answerError(error, pretty);
+  const refuseWith = (refusal: ApiError): ApiResponse => encodeError(refusal, request, route);
+  if (error instanceof ApiError) return refuseWith(error);
   const path = route?.path ?? '';
   if (error instanceof MeshError) {
     options.log.warn('API request failed', { code: error.code, path, error: describeError(error) });
@@ -186,7 +195,7 @@ function answerFault(
       error.class === 'fatal'
         ? internal(error.code)
         : serviceUnavailable(`${error.code}: try again`);
-    return answerError(refusal, pretty);
+    return refuseWith(refusal);
   }
   // One request's fault is not everyone's: it is logged as what it is, and the server goes on.
   options.log.error('API request failed on a programmer error', {
@@ -195,5 +204,5 @@ function answerFault(
     stack: error instanceof Error ? error.stack : undefined,
   });
   trail?.panics('see the log of the server');
-  return answerError(internal('see the log of the server'), pretty);
+  return refuseWith(internal('see the log of the server'));
 }

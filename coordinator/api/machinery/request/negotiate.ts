@@ -75,12 +75,13 @@ function isBetter(a: Ranked, b: Ranked): boolean {
 const clausesMax = 12;
 
 const acceptedText = 'application/json, application/yaml';
+const protobufType = 'application/vnd.kubernetes.protobuf';
 // What kube-apiserver's router lets through; protobuf is then not found to be written.
 const routedTypes: ReadonlySet<string> = new Set([
   '*/*',
   'application/json',
   'application/yaml',
-  'application/vnd.kubernetes.protobuf',
+  protobufType,
 ]);
 
 // A header names a few types; more is nobody's client.
@@ -98,6 +99,20 @@ export function negotiate(header: string | undefined): AnswerForm {
     if (form !== undefined) return form;
   }
   throw notAcceptable(`only the following media types are accepted: ${acceptedText}`);
+}
+
+/** How errors are written: in what the client takes, else as indented JSON (writers.go). */
+export function negotiateError(header: string | undefined): 'json' | 'yaml' | 'indented' {
+  if (header === undefined || header.length > acceptBytesMax) return 'json';
+  for (const { type, params } of parseAccept(header)) {
+    const { as, g, v, sv, stream = 'watch' } = params;
+    const isPlain = as === undefined && g === undefined && v === undefined && sv === undefined;
+    // Protobuf would be taken, and is what we do not write: JSON stands for it.
+    if (isPlain && stream === 'watch' && type === protobufType) return 'json';
+    const format = type === 'application/*' ? 'json' : toFormat(type);
+    if (isPlain && stream === 'watch' && format !== undefined) return format;
+  }
+  return 'indented';
 }
 
 function isRouted(text: string): boolean {
