@@ -1,8 +1,9 @@
-// One builder a folder: a file that holds the builder's process id. That of a builder that is no
-// more does not count. Two that find such a file in the same instant may both build: each renames
-// a file of its own, so that costs time only.
+// One builder a folder: a file that holds the builder's process id and is touched while it builds.
+// That of a process that is no more does not count, nor one that nobody touches: process ids are
+// given out again. Two that find such a file in the same instant may both build: each renames a
+// file of its own, so that costs time only.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../common/runtime/clock.ts';
@@ -11,6 +12,9 @@ import { isAlive } from '../../demo/leftovers.ts';
 // Longer than a cold build of everything, so that waiting is never what fails.
 const waitMs = 90 * 60_000;
 const lookAgainMs = 500;
+const touchMs = 5_000;
+// A machine that is busy with compiling keeps a process waiting, but not so long.
+const untouchedMs = 120_000;
 
 /** Resolves once the folder is this process's alone, to what gives it back. */
 export async function lockFolder(
@@ -21,7 +25,7 @@ export async function lockFolder(
   const startMs = clock.monotonicMs();
   for (let isTold = false; !take(path); ) {
     const holder = readHolder(path);
-    if (holder === undefined || !isAlive(holder)) {
+    if (holder === undefined || !isAlive(holder) || clock.now() - touchedMs(path) > untouchedMs) {
       rmSync(path, { force: true });
       continue;
     }
@@ -31,7 +35,24 @@ export async function lockFolder(
     isTold = true;
     await wait(lookAgainMs);
   }
-  return () => rmSync(path, { force: true });
+  const touching = setInterval(() => touch(path, clock.now()), touchMs);
+  return () => {
+    clearInterval(touching);
+    rmSync(path, { force: true });
+  };
+}
+
+function touch(path: string, nowMs: number): void {
+  try {
+    utimesSync(path, nowMs / 1_000, nowMs / 1_000);
+  } catch {
+    // Somebody removed it; whoever waits then builds too, and each renames a file of its own.
+  }
+}
+
+/** 0 when it is not there any more. */
+function touchedMs(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 function take(path: string): boolean {

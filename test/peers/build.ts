@@ -12,7 +12,6 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock as clock } from '../../common/runtime/clock.ts';
-import { isAlive } from '../../demo/leftovers.ts';
 import { lockFolder } from './build-lock.ts';
 import {
   isOurs,
@@ -125,12 +124,10 @@ async function build(chosen: readonly Peer[], folder: string): Promise<number> {
   return code;
 }
 
-/** What a builder that was killed left behind: `.NAME.PROCESS`. */
+/** What a builder that was killed left behind: `.NAME.PROCESS`. Only the lock's holder may. */
 function removeUnfinished(folder: string): void {
-  for (const file of readdirSync(folder)) {
-    const id = /^\..*\.(\d+)$/.exec(file)?.[1];
-    if (id !== undefined && !isAlive(Number(id))) rmSync(join(folder, file), { force: true });
-  }
+  for (const file of readdirSync(folder))
+    if (/^\..*\.\d+$/.test(file)) rmSync(join(folder, file), { force: true });
 }
 
 /** Leaves the reason beside the programs, for the tests that are skipped for it. */

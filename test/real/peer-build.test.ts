@@ -9,10 +9,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../common/runtime/clock.ts';
 import { runProgram, type Ran } from '../support/run-program.ts';
 
 interface Machine {
@@ -23,6 +25,7 @@ interface Machine {
   /** Every file in the folder of programs. */
   files(): readonly string[];
   read(file: string): string;
+  write(file: string, text: string, ageSeconds: number): void;
 }
 
 /** `go`: what its script does in a build or a listing; none without a text. */
@@ -47,6 +50,11 @@ function makeMachine(t: ExecutionContext, go: string | undefined): Machine {
     builds: () => readFileSync(log, 'utf8').split('\n').length - 1,
     files: () => readdirSync(folder()).sort(),
     read: (file) => readFileSync(join(folder(), file), 'utf8'),
+    write: (file, text, ageSeconds) => {
+      writeFileSync(join(folder(), file), text);
+      const at = systemClock.now() / 1_000 - ageSeconds;
+      utimesSync(join(folder(), file), at, at);
+    },
   };
 }
 
@@ -84,6 +92,14 @@ case $verb in build) [ -e "$LOG.once" ] || { : >"$LOG.once"; kill -9 $PPID; } ;;
   t.deepEqual(machine.files(), ['etcd']);
 });
 
+test('a lock whose process id now belongs to another process is not waited for', async (t) => {
+  const machine = makeMachine(t, goBuilds);
+  await machine.build('--only', 'etcd');
+  machine.write('.building', String(process.pid), 600);
+  t.is((await machine.build('--only', 'kubectl')).code, 0);
+  t.deepEqual(machine.files(), ['etcd', 'kubectl']);
+});
+
 test('without Go the reason is kept for the skipped tests, and the exit code is 3', async (t) => {
   const machine = makeMachine(t, undefined);
   const { code, output } = await machine.build('--only', 'etcd');
@@ -110,6 +126,12 @@ test('a program that does not compile leaves no file, and the exit code is 1', a
   t.is(code, 1);
   t.deepEqual(machine.files(), ['etcd.reason']);
   t.is(machine.read('etcd.reason'), 'does not compile: x.go:1: no\n');
+});
+
+test('--list names each peer with its pinned version', async (t) => {
+  const { output } = await makeMachine(t, undefined).build('--list');
+  for (const line of output.trim().split('\n')) t.regex(line, /^[\w.-]+ v\d+\.\d+\.\d+ not built$/);
+  t.regex(output, /^kube-apiserver v1\.34\.4 not built$/m);
 });
 
 test('a name that is no peer is a usage error', async (t) => {
