@@ -102,9 +102,7 @@ export async function createCoordinator(
   const { desired, log } = ports;
   const { federation, domain, ttlSeconds, addressRules } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
-  await ensureNamespaces(ports);
-  const pools = openPools(ports, options, term);
-  const kinds = federationKinds({ caHash: options.caHash, pools });
+  const { kinds, pools } = await openKinds(ports, options, term);
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
@@ -157,7 +155,7 @@ export async function createCoordinator(
     recorder,
     config: { addressRules },
   });
-  const api = openApi(ports, options, { projections, kinds, access: rights.access });
+  const api = openApi(ports, options, { projections, kinds, pools, access: rights.access });
   const unsubscribe = sessions.subscribe(({ cluster, key }) => {
     if (key === undefined) placement.markReachability(toClusterName(cluster));
   });
@@ -184,7 +182,6 @@ export async function createCoordinator(
     },
     stop: async () => {
       await api.close();
-      pools.close();
       await rights.stop();
       await sessions.stop();
       unsubscribe();
@@ -197,11 +194,17 @@ export async function createCoordinator(
   };
 }
 
-/** Folds the Services of the log: what they have is taken. */
-function openPools(ports: CoordinatorPorts, options: CoordinatorOptions, term: Term): ServicePools {
+/** The kinds, and the pools that their Services take from: folded from the log. */
+async function openKinds(
+  ports: CoordinatorPorts,
+  options: CoordinatorOptions,
+  term: Term,
+): Promise<{ readonly kinds: readonly KindDefinition[]; readonly pools: ServicePools }> {
+  await ensureNamespaces(ports);
   const ranges = options.serviceRanges ?? parsePoolRanges({});
   invariant(typeof ranges !== 'string', 'the default ranges of Services cannot be read');
-  return createServicePools({ ...ports, ranges, term });
+  const pools = createServicePools({ ...ports, ranges, term });
+  return { kinds: federationKinds({ caHash: options.caHash, pools }), pools };
 }
 
 function openApi(
@@ -210,11 +213,12 @@ function openApi(
   parts: {
     readonly projections: ReturnType<typeof createProjections>;
     readonly kinds: readonly KindDefinition[];
+    readonly pools: ServicePools;
     readonly access: Access;
   },
 ): Api {
-  const { projections, kinds, access } = parts;
-  return createApi({
+  const { projections, kinds, pools, access } = parts;
+  const api = createApi({
     ...ports,
     kinds,
     projections: new Map<string, Projection>([
@@ -230,6 +234,13 @@ function openApi(
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
   });
+  return {
+    ...api,
+    close: async () => {
+      await api.close();
+      pools.close();
+    },
+  };
 }
 
 function createProjections({ clock, log }: CoordinatorPorts, epoch: number) {

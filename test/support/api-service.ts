@@ -66,7 +66,8 @@ export const nowMs = Date.UTC(2026, 0, 2);
 export const context = contextAt(nowMs);
 
 export function created(object: KubeObject, kind = serviceKind): KubeObject {
-  return kind.prepareForCreate?.(object, context) ?? object;
+  const given = kind.allocate?.(object, undefined, context).object ?? object;
+  return kind.prepareForCreate?.(given, context) ?? given;
 }
 
 /** The cells of an object's row, by column. */

@@ -43,7 +43,7 @@ export async function startFederationApi(): Promise<FederationApi> {
     desired,
     projections,
     authorize: authorizeMasters,
-    version: { gitVersion: 'v1.33.0+isthmus.1' },
+    version: { gitVersion: 'v1.34.0+isthmus.1' },
     chance: systemChance,
   });
   const https = await listenForTest(api);

@@ -1,5 +1,6 @@
 // Every kind that the federation serves.
 
+import type { ServicePools } from '../allocation/service-pools.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import {
   localSubjectAccessReviewKind,
@@ -22,10 +23,16 @@ import { clusterRoleKind, roleKind } from './role.ts';
 import { servicePolicyKind } from './service-policy.ts';
 import { serviceKind } from './service.ts';
 
-/** `caHash`: lower-case hex SHA-256 of the CA certificate's DER, pinned by join tokens. */
-export function federationKinds(options: { readonly caHash: string }): readonly KindDefinition[] {
+export interface FederationKindsOptions {
+  /** Lower-case hex SHA-256 of the CA certificate's DER, pinned by join tokens. */
+  readonly caHash: string;
+  /** Where Services get addresses and ports; without it they get none. */
+  readonly pools?: ServicePools;
+}
+
+export function federationKinds(options: FederationKindsOptions): readonly KindDefinition[] {
   return [
-    serviceKind({ federation: true }),
+    serviceKind({ federation: true, pools: options.pools }),
     namespaceKind,
     eventKind,
     configMapKind,

@@ -8,36 +8,38 @@ import {
   notSupported,
   required,
 } from '../machinery/rules/field-errors.ts';
-import { isRecord, own, ownList, ownText } from '../machinery/schema/json-value.ts';
+import { own, ownText } from '../machinery/schema/json-value.ts';
 import type { FieldError } from '../machinery/kind.ts';
-import { checkLabel1123, checkQualifiedName } from '../machinery/rules/name-rules.ts';
+import { listLabelFaults, listQualifiedNameFaults } from '../machinery/rules/name-rules.ts';
+import { numberOf, portsOf, typeOf } from './service-spec.ts';
 
 const outOfRange = 'must be between 1 and 65535, inclusive';
 
-export function validatePorts(spec: JsonObject, isHeadless: boolean): readonly FieldError[] {
-  const ports = ownList(spec, 'ports').filter(isRecord);
-  const type = ownText(spec, 'type');
-  if (ports.length === 0) {
-    return isHeadless || type === 'ExternalName' ? [] : [required('spec.ports')];
-  }
+/** Each port by itself; names among each other. */
+export function validatePorts(spec: JsonObject): readonly FieldError[] {
+  const ports = portsOf(spec);
   const names = new Set<string>();
-  const each = ports.flatMap((port, index) =>
-    validatePort(port, { field: `spec.ports[${index}]`, isOnly: ports.length === 1, type, names }),
+  return ports.flatMap((port, index) =>
+    validatePort(port, { field: `spec.ports[${index}]`, isOnly: ports.length === 1, names }),
   );
-  return [...each, ...findDuplicateNodePorts(ports), ...findDuplicatePorts(ports)];
+}
+
+/** The ports against the type and against each other. */
+export function validatePortSets(spec: JsonObject): readonly FieldError[] {
+  const ports = portsOf(spec);
+  return [...refuseNodePorts(spec), ...findDuplicateNodePorts(ports), ...findDuplicatePorts(ports)];
 }
 
 interface PortContext {
   readonly field: string;
   readonly isOnly: boolean;
-  readonly type: string;
   readonly names: Set<string>;
 }
 
 function validatePort(port: JsonObject, context: PortContext): readonly FieldError[] {
-  const { field, type } = context;
+  const { field } = context;
   const errors = [...validateName(port, context)];
-  const number = own(port, 'port') ?? 0;
+  const number = numberOf(port, 'port');
   if (!isPort(number)) errors.push(invalidValue(`${field}.port`, number, outOfRange));
   const protocol = ownText(port, 'protocol');
   if (!['SCTP', 'TCP', 'UDP'].includes(protocol)) {
@@ -45,38 +47,43 @@ function validatePort(port: JsonObject, context: PortContext): readonly FieldErr
   }
   errors.push(...validateTarget(own(port, 'targetPort'), `${field}.targetPort`));
   const appProtocol = own(port, 'appProtocol');
-  const wrong = typeof appProtocol === 'string' ? checkQualifiedName(appProtocol) : undefined;
-  if (wrong !== undefined) errors.push(invalidValue(`${field}.appProtocol`, appProtocol, wrong));
-  const nodePort = own(port, 'nodePort');
-  if (nodePort !== undefined && type === 'ClusterIP') {
-    const detail = "may not be used when `type` is 'ClusterIP'";
-    errors.push(forbiddenField(`${field}.nodePort`, detail));
-  } else if (nodePort !== undefined && !isPort(nodePort)) {
-    errors.push(invalidValue(`${field}.nodePort`, nodePort, outOfRange));
-  }
-  return errors;
+  if (appProtocol === undefined) return errors;
+  const faults = listQualifiedNameFaults(String(appProtocol));
+  return [
+    ...errors,
+    ...faults.map((fault) => invalidValue(`${field}.appProtocol`, appProtocol, fault)),
+  ];
 }
 
 function validateName(port: JsonObject, context: PortContext): readonly FieldError[] {
   const name = ownText(port, 'name');
   const field = `${context.field}.name`;
   if (name === '') return context.isOnly ? [] : [required(field)];
-  const wrong = checkLabel1123(name);
-  if (wrong !== undefined) return [invalidValue(field, name, wrong)];
-  if (context.names.has(name)) return [duplicate(field, name)];
+  const errors = listLabelFaults(name).map((fault) => invalidValue(field, name, fault));
+  if (context.names.has(name)) errors.push(duplicate(field, name));
   context.names.add(name);
-  return [];
+  return errors;
 }
 
 function validateTarget(target: Json | undefined, field: string): readonly FieldError[] {
   if (typeof target !== 'string') {
     return isPort(target ?? 0) ? [] : [invalidValue(field, target ?? 0, outOfRange)];
   }
-  return checkPortName(target).map((detail) => invalidValue(field, target, detail));
+  return listPortNameFaults(target).map((detail) => invalidValue(field, target, detail));
+}
+
+function refuseNodePorts(spec: JsonObject): readonly FieldError[] {
+  if (typeOf(spec) !== 'ClusterIP') return [];
+  const detail = "may not be used when `type` is 'ClusterIP'";
+  return portsOf(spec).flatMap((port, index) =>
+    numberOf(port, 'nodePort') === 0
+      ? []
+      : [forbiddenField(`spec.ports[${index}].nodePort`, detail)],
+  );
 }
 
 /** IANA_SVC_NAME (RFC 6335 5.1). */
-function checkPortName(name: string): readonly string[] {
+function listPortNameFaults(name: string): readonly string[] {
   const errors: string[] = [];
   if (name.length > 15) errors.push('must be no more than 15 characters');
   if (!/^[-a-z0-9]+$/.test(name)) {
@@ -97,9 +104,9 @@ function isPort(value: Json): boolean {
 function findDuplicateNodePorts(ports: readonly JsonObject[]): readonly FieldError[] {
   const seen = new Set<string>();
   return ports.flatMap((port, index) => {
-    const nodePort = own(port, 'nodePort');
-    if (nodePort === undefined) return [];
-    const key = `${ownText(port, 'protocol')}/${String(nodePort)}`;
+    const nodePort = numberOf(port, 'nodePort');
+    if (nodePort === 0) return [];
+    const key = `${ownText(port, 'protocol')}/${nodePort}`;
     if (seen.has(key)) return [duplicate(`spec.ports[${index}].nodePort`, nodePort)];
     seen.add(key);
     return [];
@@ -109,9 +116,9 @@ function findDuplicateNodePorts(ports: readonly JsonObject[]): readonly FieldErr
 function findDuplicatePorts(ports: readonly JsonObject[]): readonly FieldError[] {
   const seen = new Set<string>();
   return ports.flatMap((port, index) => {
-    const number = own(port, 'port') ?? 0;
+    const number = numberOf(port, 'port');
     const protocol = ownText(port, 'protocol');
-    const key = `${protocol}/${String(number)}`;
+    const key = `${protocol}/${number}`;
     // Kubernetes prints the Go struct, with only these two members filled.
     const printed = {
       Name: '',

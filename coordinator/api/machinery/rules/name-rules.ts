@@ -1,5 +1,5 @@
-// The grammars of names, labels and qualified keys. Each returns what is wrong, in Kubernetes' own
-// words, or undefined.
+// The grammars of names, labels and qualified keys. `list...Faults` says all that is wrong, in
+// Kubernetes' own words; `check...` the first of it, or undefined.
 
 const label1123 = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const label1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
@@ -7,54 +7,52 @@ const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 const qualifiedPart = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const labelValue = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 
-function tooLong(max: number): string {
-  return `must be no more than ${max} characters`;
+/** Lengths are bytes, as Go counts them. */
+function listFaults(
+  text: string,
+  max: number,
+  form: { readonly pattern: RegExp; readonly fault: string },
+): readonly string[] {
+  const faults: string[] = [];
+  if (Buffer.byteLength(text) > max) faults.push(`must be no more than ${max} characters`);
+  if (!form.pattern.test(text)) faults.push(form.fault);
+  return faults;
+}
+
+const labelForm =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and " +
+  "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex " +
+  "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+
+export function listLabelFaults(name: string): readonly string[] {
+  const fault = subdomain.test(name) ? 'must not contain dots' : labelForm;
+  return listFaults(name, 63, { pattern: label1123, fault });
 }
 
 export function checkLabel1123(name: string): string | undefined {
-  if (name.length > 63) return tooLong(63);
-  if (label1123.test(name)) return undefined;
-  return (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and " +
-    "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex " +
-    "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-  );
+  return listLabelFaults(name)[0];
 }
 
-export function checkLabel1035(name: string): string | undefined {
-  if (name.length > 63) return tooLong(63);
-  if (label1035.test(name)) return undefined;
-  return (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an " +
-    "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or " +
-    "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
-  );
+const label1035Form =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an " +
+  "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or " +
+  "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+
+export function listLabel1035Faults(name: string): readonly string[] {
+  return listFaults(name, 63, { pattern: label1035, fault: label1035Form });
+}
+
+const subdomainForm =
+  'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, ' +
+  "'-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', " +
+  "regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
+export function listSubdomainFaults(name: string): readonly string[] {
+  return listFaults(name, 253, { pattern: subdomain, fault: subdomainForm });
 }
 
 export function checkSubdomain1123(name: string): string | undefined {
-  if (name.length > 253) return tooLong(253);
-  if (subdomain.test(name)) return undefined;
-  return (
-    'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, ' +
-    "'-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', " +
-    "regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-  );
-}
-
-/** A label key: an optional DNS prefix, a slash, a name. */
-export function checkQualifiedName(key: string): string | undefined {
-  const parts = key.split('/');
-  const name = parts.length === 1 ? key : (parts[1] ?? '');
-  if (parts.length > 2) return qualifiedForm;
-  if (parts.length === 2) {
-    const prefix = parts[0] ?? '';
-    if (prefix === '') return 'prefix part must be non-empty';
-    const wrong = checkSubdomain1123(prefix);
-    if (wrong !== undefined) return `prefix part ${wrong}`;
-  }
-  if (name === '') return 'name part must be non-empty';
-  if (name.length > 63) return `name part ${tooLong(63)}`;
-  return qualifiedPart.test(name) ? undefined : `name part ${partForm}`;
+  return listSubdomainFaults(name)[0];
 }
 
 const partForm =
@@ -65,13 +63,44 @@ const qualifiedForm =
   `a qualified name ${partForm} with an optional DNS subdomain prefix and '/' ` +
   "(e.g. 'example.com/MyName')";
 
+/** A label key: an optional DNS prefix, a slash, a name. */
+export function listQualifiedNameFaults(key: string): readonly string[] {
+  const parts = key.split('/');
+  if (parts.length > 2) return [qualifiedForm];
+  const faults: string[] = [];
+  const prefix = parts.length === 2 ? (parts[0] ?? '') : undefined;
+  if (prefix === '') faults.push('prefix part must be non-empty');
+  else if (prefix !== undefined) {
+    faults.push(...listSubdomainFaults(prefix).map((fault) => `prefix part ${fault}`));
+  }
+  const name = parts.at(-1) ?? '';
+  if (name === '') faults.push('name part must be non-empty');
+  const named = listFaults(name, 63, { pattern: qualifiedPart, fault: partForm });
+  return [...faults, ...named.map((fault) => `name part ${fault}`)];
+}
+
+export function checkQualifiedName(key: string): string | undefined {
+  return listQualifiedNameFaults(key)[0];
+}
+
+const valueForm =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or " +
+  "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or " +
+  "'my_value',  or '12345', regex used for validation is " +
+  "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+export function listLabelValueFaults(value: string): readonly string[] {
+  return listFaults(value, 63, { pattern: labelValue, fault: valueForm });
+}
+
 export function checkLabelValue(value: string): string | undefined {
-  if (value.length > 63) return tooLong(63);
-  if (labelValue.test(value)) return undefined;
-  return (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or " +
-    "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or " +
-    "'my_value',  or '12345', regex used for validation is " +
-    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-  );
+  return listLabelValueFaults(value)[0];
+}
+
+const forbiddenNames: readonly string[] = ['.', '..'];
+
+/** A name that is free but for what would change a path's meaning; `isPrefix` of a longer one. */
+export function listPathSegmentFaults(name: string, isPrefix: boolean): readonly string[] {
+  if (!isPrefix && forbiddenNames.includes(name)) return [`may not be '${name}'`];
+  return ['/', '%'].flatMap((text) => (name.includes(text) ? [`may not contain '${text}'`] : []));
 }

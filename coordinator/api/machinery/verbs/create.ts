@@ -1,10 +1,12 @@
 // Create: from a decoded object to a stored one. Used by POST, and by PUT and apply of an object
 // that is not there.
 //
-// Order, as kube-apiserver's: identity, field owners, preparation, validation, admission, store.
+// Order, as kube-apiserver's: namespace, identity, field owners, allocation, preparation,
+// validation, admission, store.
 
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import { toTimestamp } from '../../../../common/runtime/clock.ts';
+import { settleAfter, unallocated, type Allocated } from '../allocated.ts';
 import type { KindDefinition } from '../kind.ts';
 import { trackUpdate } from '../apply/managed-fields.ts';
 import { toGeneratedName, validateMetadata } from '../rules/object-rules.ts';
@@ -26,6 +28,7 @@ import {
   toWriteContext,
   toWritten,
   writeAttemptsMax,
+  type Guard,
   type WriteCall,
   type WriteTools,
   type Written,
@@ -87,35 +90,50 @@ async function createNamed(
   object: KubeObject,
   isApplied: boolean,
 ): Promise<Written | 'exists'> {
-  const prepared = prepare(tools, call, object, isApplied);
-  call.kind.refuseWrite?.(prepared, undefined, toAccessContext(tools, call));
-  const key = toObjectKey(call.kind, call);
   for (let attempt = 0; attempt < writeAttemptsMax; attempt += 1) {
     const guard = await requireNamespace(tools, call);
-    refuseInvalid(call.kind, call.name, [
-      ...validateMetadata(prepared, call.kind),
-      ...call.kind.validate(prepared),
-    ]);
-    await askAdmission(tools, call, { operation: 'create', object: prepared, old: undefined });
-    if (call.options.isDryRun) {
-      return tools.desired.get(key) === undefined ? toDryRun(call, prepared) : 'exists';
-    }
-    const stored = toOrdered(call.kind.toStored?.(prepared) ?? prepared);
-    const outcome = await tools.desired.write({
-      key,
-      object: stored,
-      expected: absent,
-      ...present({ guard }),
-    });
-    if (outcome.kind === 'conflict') return 'exists';
-    if (outcome.kind === 'fenced') continue; // the namespace changed: look at it again
-    if (call.kind.toCreateAnswer === undefined) return toWritten(201, outcome.stored);
-    return { status: 201, object: call.kind.toCreateAnswer(outcome.stored.object, prepared) };
+    const context = toWriteContext(tools, call);
+    const complete = toComplete(tools, call, object, isApplied);
+    const allocated = call.kind.allocate?.(complete, undefined, context) ?? unallocated(complete);
+    const written = await settleAfter(allocated, () =>
+      storeNewborn(tools, call, { allocated, guard }),
+    );
+    if (written !== 'fenced') return written; // else the namespace changed: look at it again
   }
   throw timeout(`namespace ${call.namespace} keeps changing`);
 }
 
-function prepare(
+async function storeNewborn(
+  tools: WriteTools,
+  call: WriteCall,
+  { allocated, guard }: { readonly allocated: Allocated; readonly guard: Guard | undefined },
+): Promise<Written | 'exists' | 'fenced'> {
+  const { kind } = call;
+  const context = toWriteContext(tools, call);
+  const { object, fence } = allocated;
+  const prepared = toOrdered(kind.prepareForCreate?.(object, context) ?? object, kind.schema);
+  kind.refuseWrite?.(prepared, undefined, toAccessContext(tools, call));
+  refuseInvalid(kind, call.name, [...validateMetadata(prepared, kind), ...kind.validate(prepared)]);
+  await askAdmission(tools, call, { operation: 'create', object: prepared, old: undefined });
+  const key = toObjectKey(kind, call);
+  if (call.options.isDryRun) {
+    return tools.desired.get(key) === undefined ? toDryRun(call, prepared) : 'exists';
+  }
+  const stored = toOrdered(kind.toStored?.(prepared) ?? prepared, kind.schema);
+  const outcome = await tools.desired.write({
+    key,
+    object: stored,
+    expected: absent,
+    ...present({ guard, fence }),
+  });
+  if (outcome.kind === 'conflict') return 'exists';
+  if (outcome.kind === 'fenced') return 'fenced';
+  if (kind.toCreateAnswer === undefined) return toWritten(201, outcome.stored);
+  return { status: 201, object: kind.toCreateAnswer(outcome.stored.object, prepared) };
+}
+
+/** Born, defaulted, with its owners of fields. */
+function toComplete(
   tools: WriteTools,
   call: WriteCall,
   object: KubeObject,
@@ -130,19 +148,16 @@ function prepare(
     timestamp,
   });
   const complete = kind.setDefaults?.(newborn) ?? newborn;
-  // Before preparation: what the server allocates belongs to no client.
-  const tracked = isApplied
-    ? complete
-    : trackUpdate({
-        kind,
-        old: undefined,
-        next: complete,
-        manager: call.options.manager,
-        subresource: '',
-        time: timestamp,
-      });
-  const prepared = kind.prepareForCreate?.(tracked, toWriteContext(tools, call)) ?? tracked;
-  return toOrdered(prepared);
+  // Before allocation and preparation: what the server gives belongs to no client.
+  if (isApplied) return complete;
+  return trackUpdate({
+    kind,
+    old: undefined,
+    next: complete,
+    manager: call.options.manager,
+    subresource: '',
+    time: timestamp,
+  });
 }
 
 function toDryRun(call: WriteCall, prepared: KubeObject): Written {

@@ -8,9 +8,10 @@
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import { toTimestamp } from '../../../../common/runtime/clock.ts';
 import type { StoredObject } from '../../../desired/store.ts';
+import { settleAfter, unallocated, type Allocated, type Fence } from '../allocated.ts';
 import { checkNamespace, createObject, refuseLostUid } from './create.ts';
 import { trackUpdate } from '../apply/managed-fields.ts';
-import { validateMetadata, validateMetadataUpdate } from '../rules/object-rules.ts';
+import { validateMetadataUpdate } from '../rules/object-rules.ts';
 import { toObjectKey, toResourceName } from './read.ts';
 import {
   isSameObject,
@@ -111,13 +112,35 @@ async function updateLive(
   const wished = wish.build(old);
   checkName(call, wished);
   checkIdentity(call, wished, old, wish.method);
-  const next = settle(tools, call, { wished, old, isApplied: wish.method === 'apply' });
+  const isApplied = wish.method === 'apply';
+  const allocated = allocate(tools, call, settle(tools, call, { wished, old, isApplied }), old);
+  return settleAfter(allocated, () => storeNext(tools, call, { live, allocated }));
+}
+
+/** Takes what the server gives to the next object; a subresource takes nothing. */
+function allocate(
+  tools: WriteTools,
+  call: WriteCall,
+  next: KubeObject,
+  old: KubeObject,
+): Allocated {
+  if (call.subresource !== '') return unallocated(next);
+  return call.kind.allocate?.(next, old, toWriteContext(tools, call)) ?? unallocated(next);
+}
+
+async function storeNext(
+  tools: WriteTools,
+  call: WriteCall,
+  { live, allocated }: { readonly live: StoredObject; readonly allocated: Allocated },
+): Promise<Written | 'raced'> {
+  const old = live.object;
+  const next = prepare(tools, call, allocated.object, old);
   call.kind.refuseWrite?.(next, old, toAccessContext(tools, call));
   refuseInvalid(call.kind, call.name, validateAll(call, next, old));
   if (isSameObject(next, old)) return toWritten(200, live); // U3
   await askAdmission(tools, call, { operation: 'update', object: next, old });
   if (call.options.isDryRun) return { status: 200, object: withRevisionOf(next, old) };
-  return store(tools, call, { live, next });
+  return store(tools, call, { live, next, fence: allocated.fence });
 }
 
 /** U1, and the uid as a precondition of PUT. */
@@ -150,20 +173,29 @@ function settle(
 ): KubeObject {
   const { kind } = call;
   const restored = withRestoredMetadata(inNamespace(call, wished), old);
-  const split = splitStatus(kind, restored, old, call.subresource);
-  const complete = kind.setDefaults?.(split) ?? split;
-  const tracked = isApplied
-    ? complete
-    : trackUpdate({
-        kind,
-        old,
-        next: complete,
-        manager: call.options.manager,
-        subresource: call.subresource === 'status' ? 'status' : '',
-        time: toTimestamp(tools.clock.now()),
-      });
-  const prepared = kind.prepareForUpdate?.(tracked, old, toWriteContext(tools, call)) ?? tracked;
-  return toOrdered(withGeneration(kind, prepared, old));
+  // Defaults see the whole request, also the half that this endpoint does not write.
+  const defaulted = kind.setDefaults?.(restored) ?? restored;
+  const complete = splitStatus(kind, defaulted, old, call.subresource);
+  if (isApplied) return complete;
+  return trackUpdate({
+    kind,
+    old,
+    next: complete,
+    manager: call.options.manager,
+    subresource: call.subresource === 'status' ? 'status' : '',
+    time: toTimestamp(tools.clock.now()),
+  });
+}
+
+function prepare(
+  tools: WriteTools,
+  call: WriteCall,
+  next: KubeObject,
+  old: KubeObject,
+): KubeObject {
+  const { kind } = call;
+  const prepared = kind.prepareForUpdate?.(next, old, toWriteContext(tools, call)) ?? next;
+  return toOrdered(withGeneration(kind, prepared, old), kind.schema);
 }
 
 function inNamespace(call: WriteCall, object: KubeObject): KubeObject {
@@ -172,11 +204,13 @@ function inNamespace(call: WriteCall, object: KubeObject): KubeObject {
 }
 
 function validateAll(call: WriteCall, next: KubeObject, old: KubeObject) {
+  const { kind, subresource } = call;
   return [
-    ...validateMetadata(next, call.kind),
-    ...validateMetadataUpdate(next, old),
-    ...call.kind.validate(next),
-    ...(call.kind.validateUpdate?.(next, old) ?? []),
+    ...validateMetadataUpdate(next, old, kind),
+    ...(kind.validateChange?.(next, old, subresource) ?? [
+      ...kind.validate(next),
+      ...(kind.validateUpdate?.(next, old) ?? []),
+    ]),
   ];
 }
 
@@ -189,7 +223,15 @@ function withRevisionOf(next: KubeObject, old: KubeObject): KubeObject {
 async function store(
   tools: WriteTools,
   call: WriteCall,
-  { live, next }: { readonly live: StoredObject; readonly next: KubeObject },
+  {
+    live,
+    next,
+    fence,
+  }: {
+    readonly live: StoredObject;
+    readonly next: KubeObject;
+    readonly fence: Fence | undefined;
+  },
 ): Promise<Written | 'raced'> {
   const object = call.kind.toStored?.(next) ?? next;
   const isLastFinalizerGone =
@@ -200,6 +242,7 @@ async function store(
     key: live.key,
     object: isLastFinalizerGone ? undefined : object,
     expected: live.revision,
+    ...(fence === undefined ? {} : { fence }),
   });
   if (outcome.kind !== 'written') return 'raced'; // U2; U1 finds the new version and refuses
   return isLastFinalizerGone ? { status: 200, object: next } : toWritten(200, outcome.stored);
