@@ -17,7 +17,7 @@ import type {
 import type { KindDefinition, UserInfo } from '../../coordinator/api/machinery/kind.ts';
 import { createApi } from '../../coordinator/api/machinery/server.ts';
 import { readWholeBody } from '../../coordinator/api/machinery/answer/whole-body.ts';
-import type { Desired } from '../../coordinator/desired/store.ts';
+import type { Desired, Store } from '../../coordinator/desired/store.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import { createProjection, type Projection } from '../../coordinator/desired/projection.ts';
@@ -101,6 +101,7 @@ export async function createApiFixture(
     readonly admit?: Admit;
     readonly windowEvents?: number;
     readonly clock?: ManualClock;
+    readonly store?: Store;
     /** A store of another fixture, as a restarted server finds it. */
     readonly desired?: Desired;
     readonly readiness?: ApiOptions['readiness'];
@@ -110,7 +111,7 @@ export async function createApiFixture(
   const desired =
     options.desired ??
     (await createDesired({
-      store: createMemoryStore({ disk: createMemoryDisk('test') }),
+      store: options.store ?? createMemoryStore({ disk: createMemoryDisk('test') }),
       clock,
       log: silentLog,
       metrics: silentMetrics,
