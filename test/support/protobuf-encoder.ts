@@ -73,6 +73,12 @@ function toSingle(number: number, schema: Schema, value: Json): Uint8Array {
   switch (schema.type) {
     case 'object':
       return lengthPrefixed(number, toMessage(schema, isRecord(value) ? value : {}));
+    case 'list': {
+      if (schema.isWrapped !== true) throw new Error('no list here');
+      const items = isList(value) ? value : [];
+      const inner = items.map((item) => toSingle(1, schema.items, item));
+      return lengthPrefixed(number, Buffer.concat(inner));
+    }
     case 'any':
       return lengthPrefixed(number, lengthPrefixed(1, text(JSON.stringify(value))));
     case 'intOrString':

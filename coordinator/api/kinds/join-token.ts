@@ -15,7 +15,9 @@ import {
   toKubeObject,
   withMember,
 } from '../machinery/schema/json-value.ts';
-import type { FieldError, KindDefinition, WriteContext } from '../machinery/kind.ts';
+import { isthmusGroup } from '../../../common/model/isthmus-kinds.ts';
+import { forbiddenBecause } from '../machinery/answer/status-error.ts';
+import type { AccessContext, FieldError, KindDefinition, WriteContext } from '../machinery/kind.ts';
 import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
 import { refuseChange } from '../machinery/rules/object-rules.ts';
 import { objectSchema } from './common-schema.ts';
@@ -76,6 +78,7 @@ export function joinTokenKind(options: { readonly caHash: string }): KindDefinit
       toKubeObject(withToken(toJsonObject(token), context, options.caHash)),
     toStored: (token) => toKubeObject(withoutToken(toJsonObject(token))),
     toCreateAnswer: withTokenOf,
+    refuseWrite: (token, _old, context) => refuseWiderToken(token, context),
     validate: (token) => validateToken(toJsonObject(token)),
     validateUpdate: (next, old) =>
       refuseChange(
@@ -84,6 +87,28 @@ export function joinTokenKind(options: { readonly caHash: string }): KindDefinit
         ownRecord(toJsonObject(old), 'spec'),
       ),
   });
+}
+
+/**
+ * A token lets its holder register a cluster, or take the place of one: who may not do that himself
+ * may not make a token for it.
+ */
+function refuseWiderToken(token: KubeObject, { user, access, read }: AccessContext): void {
+  const cluster = ownText(ownRecord(toJsonObject(token), 'spec'), 'cluster');
+  const at = { group: isthmusGroup, resource: 'clusters', name: cluster };
+  const isThere = cluster !== '' && read(at) !== undefined;
+  const verbs = isThere ? ['create', 'update'] : ['create'];
+  const fixed = { version: '*', subresource: '', namespace: '', path: '', isResource: true };
+  for (const verb of verbs) {
+    if (access.authorize({ ...at, ...fixed, user, verb }).allowed) continue;
+    const which = cluster === '' ? 'clusters' : `the cluster ${JSON.stringify(cluster)}`;
+    throw forbiddenBecause({
+      group: isthmusGroup,
+      resource: 'jointokens',
+      name: token.metadata.name,
+      why: `user ${JSON.stringify(user.name)} cannot ${verb} ${which}, which the token would let its holder do`,
+    });
+  }
 }
 
 function setTokenDefaults(token: JsonObject): JsonObject {

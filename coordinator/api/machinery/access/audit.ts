@@ -167,7 +167,7 @@ class Trail implements AuditTrail {
     if (!this.#config.omitManagedFields || !isRecord(value)) return value;
     const items = own(value, 'items');
     const list = Array.isArray(items) ? { items: items.map(withoutManagers) } : {};
-    return { ...value, ...list, ...withoutManagers(value) };
+    return { ...withoutManagers(value), ...list };
   }
 
   #toStatus(code: number, answer: Json | undefined, message: string | undefined): JsonObject {
