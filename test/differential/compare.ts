@@ -26,7 +26,8 @@ export function compare(theirs: Normal, ours: Normal): readonly Found[] {
 }
 
 function summaryOf(answer: Normal): JsonLike {
-  const { status = null, body } = answer;
+  const { status, body, fault } = answer;
+  if (status === undefined) return fault ?? null;
   const message = isMap(body) && body['kind'] === 'Status' ? body['message'] : undefined;
   return { status, ...(message === undefined ? {} : { message }) };
 }

@@ -142,7 +142,7 @@ async function runStep(step: Step, area: string, pair: Pair): Promise<readonly D
     answerOf(step, pair.ours),
   ]);
   const found = isSetup(step)
-    ? compare(successOf(theirs), successOf(ours))
+    ? compare(successOf(step, theirs), successOf(step, ours))
     : compare(toNormal(step, theirs), toNormal(step, ours));
   return found.map((difference) => ({ area, step: step.title, ...difference }));
 }
@@ -156,9 +156,11 @@ function toNormal(step: Step, answer: Answer | string): Normal {
   return typeof answer === 'string' ? { fault: answer } : normalise(step, answer);
 }
 
-function successOf(answer: Answer | string): Normal {
+function successOf(step: Step, answer: Answer | string): Normal {
   if (typeof answer === 'string') return { fault: answer };
-  const isGood = answer.kind === 'kubectl' ? answer.code === 0 : answer.status < 300;
+  const wanted = step.kind === 'http' ? step.until : undefined;
+  const isGood =
+    answer.kind === 'kubectl' ? answer.code === 0 : answer.status < 300 || answer.status === wanted;
   if (isGood) return {};
   return { fault: answer.kind === 'http' ? answer.body : 'the preparation failed' };
 }

@@ -8,6 +8,7 @@ import { deletes, namespaces } from './deletes.ts';
 import { discovery } from './discovery.ts';
 import { config, events, leasesAndViews } from './others.ts';
 import { jsonPatch, mergePatch, strategicPatch } from './patches.ts';
+import { kubectlApply, kubectlRead, kubectlWrite } from './kubectl.ts';
 import { lists, negotiation, tables } from './read.ts';
 import { defaults, validation } from './services.ts';
 import { transitions, update } from './update.ts';
@@ -35,4 +36,7 @@ export const areas: readonly Area[] = [
   config,
   leasesAndViews,
   auth,
+  kubectlRead,
+  kubectlWrite,
+  kubectlApply,
 ];

@@ -53,7 +53,7 @@ export const deletes: Area = {
     }),
     setup(post('again', 'services', service('again'), saved)),
     setup(del('again', 'services/again')),
-    setup(get('is gone', 'services/again', { until: 404, pick: () => null, isSetup: false })),
+    setup(get('is gone', 'services/again', { until: 404 })),
     setup(post('again', 'services', service('again'))),
     del('the old uid [k8s 110]', 'services/again', { preconditions: { uid: '{uid}' } }),
     get('the new one stays [k8s 110]', 'services/again'),

@@ -28,7 +28,7 @@ const start = setup(
       {
         labels: { l: '1', 'x/y': '2' },
         finalizers: ['example.com/f'],
-        annotations: { 'a~b': '1' },
+        annotations: { n: '1' },
       },
     ),
   ),
@@ -53,7 +53,7 @@ export const jsonPatch: Area = {
     json(
       'escapes [k8s 85]',
       op('replace', '/metadata/labels/x~1y', { value: '3' }),
-      op('replace', '/metadata/annotations/a~0b', { value: '2' }),
+      op('test', '/metadata/annotations/a~0b', { value: '2' }),
     ),
     json('remove what is not there [k8s 85]', op('remove', '/spec/nothing')),
     json('replace what is not there [k8s 85]', op('replace', '/spec/nothing', { value: 1 })),

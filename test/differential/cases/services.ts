@@ -104,6 +104,8 @@ const affinity = (timeoutSeconds: number): Fields => ({
 });
 const lb = (fields: Fields): Fields => ({ type: 'LoadBalancer', ...fields });
 const annotated = (name: string, value: string): Fields => ({ annotations: { [name]: value } });
+// Without an address: kube-apiserver allocates one before it looks at the name.
+const headless = { clusterIP: 'None' };
 const hints = 'service.kubernetes.io/topology-aware-hints';
 const mode = 'service.kubernetes.io/topology-mode';
 const ranges = 'service.beta.kubernetes.io/load-balancer-source-ranges';
@@ -111,12 +113,12 @@ const ranges = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 export const validation: Area = {
   name: 'validation',
   steps: [
-    row('1', 'name begins with a digit', {}, { name: '1a' }),
-    row('1', 'name with a capital', {}, { name: 'Ab' }),
-    row('1', 'name too long', {}, { name: 'a'.repeat(64) }),
-    row('1', 'name with a dot', {}, { name: 'a.b' }),
-    row('1', 'name ends with a dash', {}, { name: 'a-' }),
-    row('1', 'invalid generateName', {}, { name: '', generateName: 'A_' }),
+    row('1', 'name begins with a digit', headless, { name: '1a' }),
+    row('1', 'name with a capital', headless, { name: 'Ab' }),
+    row('1', 'name too long', headless, { name: 'a'.repeat(64) }),
+    row('1', 'name with a dot', headless, { name: 'a.b' }),
+    row('1', 'name ends with a dash', headless, { name: 'a-' }),
+    row('1', 'invalid generateName', headless, { name: '', generateName: 'A_' }),
     row('3', 'hints and mode differ', {}, { annotations: { [hints]: 'Auto', [mode]: 'x' } }),
     row('3', 'hints and mode agree', {}, { annotations: { [hints]: 'Auto', [mode]: 'Auto' } }),
     row('4', 'no ports', { ports: [] }),
