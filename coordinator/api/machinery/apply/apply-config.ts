@@ -6,15 +6,21 @@
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { formatElement } from './field-element.ts';
 import { toElement, type ListSchema } from './field-walk.ts';
-import { JsonSyntaxError, parseJsonStrict, type ParsedJson } from '../schema/json-strict.ts';
+import {
+  JsonBudgetError,
+  JsonSyntaxError,
+  parseJsonStrict,
+  type ParsedJson,
+} from '../schema/json-strict.ts';
+import { toText } from '../schema/parse-ahead.ts';
 import { isList, isRecord, own, ownRecord, ownText } from '../schema/json-value.ts';
 import type { KindDefinition } from '../kind.ts';
 import { toApiVersion } from '../answer/answers.ts';
 import type { Schema } from '../schema/schema.ts';
 import { formatGo, goTypeName } from '../schema/format-go.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
-import { badRequest, plainError } from '../answer/status-error.ts';
-import { parseYamlBody, YamlSyntaxError } from '../schema/yaml-body.ts';
+import { badRequest, plainError, tooLargeBecause } from '../answer/status-error.ts';
+import { parseYamlBody, YamlSyntaxError, type ParsedYaml } from '../schema/yaml-body.ts';
 
 export interface ApplyConfig {
   readonly config: JsonObject;
@@ -23,8 +29,13 @@ export interface ApplyConfig {
 }
 
 /** Throws 400 for what is no configuration of this kind, 500 for what the schema does not allow. */
-export function parseApplyConfig(kind: KindDefinition, bytes: Uint8Array): ApplyConfig {
-  const { value, duplicates } = parse(bytes);
+export function parseApplyConfig(
+  kind: KindDefinition,
+  bytes: Uint8Array,
+  parsed?: ParsedJson,
+): ApplyConfig {
+  const isDone = parsed !== undefined && parsed.duplicates.length === 0;
+  const { value, duplicates } = isDone ? parsed : parse(bytes);
   const config = value ?? {};
   if (!isRecord(config)) {
     throw badRequest(
@@ -53,8 +64,8 @@ export function describe(kind: KindDefinition, config: JsonObject): string {
   return `${subject}; ${kind.group}/${kind.version}, Kind=${kind.kind}`;
 }
 
-function parse(bytes: Uint8Array): ParsedJson {
-  const text = new TextDecoder().decode(bytes);
+function parse(bytes: Uint8Array): ParsedYaml {
+  const text = toText(bytes);
   try {
     return /^\s*\{/.test(text) ? parseJsonOrYaml(text) : parseYamlBody(text);
   } catch (error) {
@@ -64,12 +75,13 @@ function parse(bytes: Uint8Array): ParsedJson {
 }
 
 /** JSON is YAML, and the faster parser is ours; but `{a: b}` is YAML only. */
-function parseJsonOrYaml(text: string): ParsedJson {
+function parseJsonOrYaml(text: string): ParsedYaml {
   try {
     const parsed = parseJsonStrict(text);
     // Strict validation names duplicate keys as YAML's parser does, with their lines.
     return parsed.duplicates.length === 0 ? parsed : parseYamlBody(text);
   } catch (error) {
+    if (error instanceof JsonBudgetError) throw tooLargeBecause(error.message);
     if (!(error instanceof JsonSyntaxError)) throw error;
     return parseYamlBody(text);
   }

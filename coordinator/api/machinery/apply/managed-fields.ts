@@ -42,6 +42,7 @@ import { applyConflict, badRequest, plainError } from '../answer/status-error.ts
 import { toApiVersion } from '../answer/answers.ts';
 import type { KindDefinition } from '../kind.ts';
 import { check, withTypeMeta, type FieldValidation } from '../schema/decode.ts';
+import type { ParsedJson } from '../schema/json-strict.ts';
 import { jsonEquals, toJsonObject } from '../schema/json-value.ts';
 import { toZeroObject } from '../schema/shape.ts';
 
@@ -51,6 +52,8 @@ export interface ApplyRequest {
   readonly live: KubeObject | undefined;
   /** JSON or YAML. */
   readonly bytes: Uint8Array;
+  /** The bytes as JSON, when they were parsed already (parseAhead). */
+  readonly parsed?: ParsedJson | undefined;
   readonly manager: string;
   readonly force: boolean;
   readonly subresource: Subresource;
@@ -67,7 +70,7 @@ export interface ApplyRequest {
  */
 export function applyServerSide(request: ApplyRequest): KubeObject {
   const { kind, manager } = request;
-  const { config, strict } = parseApplyConfig(kind, request.bytes);
+  const { config, strict } = parseApplyConfig(kind, request.bytes, request.parsed);
   const live = request.live ?? toZeroObject(kind);
   const before = toJsonObject(withManagedFields(live, []));
   const { after, owners, next } = mergeConfig(request, before, config);

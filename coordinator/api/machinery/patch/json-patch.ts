@@ -6,7 +6,8 @@
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import type { FieldValidation } from '../schema/decode.ts';
-import { JsonSyntaxError, parseJsonStrict } from '../schema/json-strict.ts';
+import type { ParsedJson } from '../schema/json-strict.ts';
+import { parseJsonBody, refuseWith } from '../schema/parse-ahead.ts';
 import { cloneJson, isList, isRecord, jsonEquals, own } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest, tooLargeBecause, unprocessable } from '../answer/status-error.ts';
@@ -17,8 +18,8 @@ const operationsMax = 10_000;
 const copiedBytesMax = 3 * 1024 * 1024;
 
 /** Throws 400 for what is no patch, 413 for too many operations, 422 for what cannot be done. */
-export const applyJsonPatch: Patcher = ({ object, bytes, validation }) => {
-  const { operations, strict } = parseOperations(bytes, validation);
+export const applyJsonPatch: Patcher = ({ object, bytes, parsed, validation }) => {
+  const { operations, strict } = parseOperations(bytes, parsed, validation);
   if (operations.length > operationsMax) {
     throw tooLargeBecause(
       `The allowed maximum operations in a JSON patch is ${operationsMax}, ` +
@@ -35,6 +36,7 @@ const textMembers: ReadonlySet<string> = new Set(['op', 'path', 'from']);
 
 function parseOperations(
   bytes: Uint8Array,
+  parsed: ParsedJson | undefined,
   validation: FieldValidation,
 ): { readonly operations: readonly Json[]; readonly strict: readonly string[] } {
   // Without validation another decoder reads, and names its own types.
@@ -43,7 +45,7 @@ function parseOperations(
   const types = isLax
     ? { list: 'jsonpatch.Patch', item: 'jsonpatch.Operation' }
     : { list: '[]handlers.jsonPatchOp', item: 'handlers.jsonPatchOp' };
-  const { value, duplicates } = parse(bytes, head);
+  const { value, duplicates } = parsed ?? parseJsonBody(bytes, refuseWith(head));
   const refuse = (found: Json, type: string): Error =>
     badRequest(`${head}json: cannot unmarshal ${jsonName(found)} into Go value of type ${type}`);
   if (value === null) return { operations: [], strict: [] };
@@ -68,15 +70,6 @@ function requireText(key: string, member: Json): void {
     `error decoding patch: json: cannot unmarshal ${jsonName(member)} into ` +
       `Go struct field jsonPatchOp.${key} of type string`,
   );
-}
-
-function parse(bytes: Uint8Array, head: string) {
-  try {
-    return parseJsonStrict(new TextDecoder().decode(bytes));
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
-    throw badRequest(`${head}${error.message}`);
-  }
 }
 
 type Members = Record<string, Json | undefined>;

@@ -1,16 +1,18 @@
 // Merge patch (RFC 7386): null removes, objects merge, all else replaces.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
-import { JsonSyntaxError, parseJsonStrict } from '../schema/json-strict.ts';
+import { parseJsonBody } from '../schema/parse-ahead.ts';
 import { isList, isRecord, own } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest } from '../answer/status-error.ts';
 import { printJson, setMember, type Patcher } from './patched.ts';
 
 /** Throws 400 for what is no patch. */
-export const applyMergePatch: Patcher = ({ object, bytes, validation }) => {
+export const applyMergePatch: Patcher = ({ object, bytes, parsed, validation }) => {
   const isLax = validation === 'Ignore';
-  const { value, duplicates } = parse(bytes, isLax);
+  const refuse = (problem: string): Error =>
+    badRequest(isLax ? 'Invalid JSON Patch' : `error decoding patch: ${problem}`);
+  const { value, duplicates } = parsed ?? parseJsonBody(bytes, refuse);
   const opened = new Set<object>();
   const strict = isLax ? [] : duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
   if (!isRecord(value)) {
@@ -27,15 +29,6 @@ export const applyMergePatch: Patcher = ({ object, bytes, validation }) => {
   const json = merge(object, value, opened);
   return { json, strict, printed: () => printJson(json, opened), isMap: false };
 };
-
-function parse(bytes: Uint8Array, isLax: boolean) {
-  try {
-    return parseJsonStrict(new TextDecoder().decode(bytes));
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
-    throw badRequest(isLax ? 'Invalid JSON Patch' : `error decoding patch: ${error.message}`);
-  }
-}
 
 function merge(target: JsonObject, patch: JsonObject, opened: Set<object>): JsonObject {
   const merged: Record<string, Json | undefined> = { ...target };

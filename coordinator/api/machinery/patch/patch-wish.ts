@@ -7,6 +7,7 @@ import { applyJsonPatch } from './json-patch.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMergePatch } from './strategic-patch.ts';
 import { decodePatched, type Patcher } from './patched.ts';
+import type { ParsedJson } from '../schema/json-strict.ts';
 import { toJsonObject } from '../schema/json-value.ts';
 import { toResourceName } from '../verbs/read.ts';
 import { notFound, toApiError, unsupportedMediaType } from '../answer/status-error.ts';
@@ -28,9 +29,11 @@ export function toPatchWish(of: {
   readonly call: WriteCall;
   readonly type: string;
   readonly bytes: Uint8Array;
+  /** The bytes as JSON, when they were parsed already (parseAhead). */
+  readonly parsed?: ParsedJson | undefined;
   readonly time: string;
 }): Pick<Wish, 'method' | 'build'> {
-  const { call, type, bytes, time } = of;
+  const { call, type, bytes, parsed, time } = of;
   const { kind, options } = call;
   if (type === applyType) {
     return {
@@ -40,6 +43,7 @@ export function toPatchWish(of: {
           kind,
           live,
           bytes,
+          parsed,
           manager: options.manager,
           force: options.force,
           subresource: call.subresource === 'status' ? 'status' : '',
@@ -52,19 +56,19 @@ export function toPatchWish(of: {
   const patcher = patchers.get(type);
   const isStrategic = type === strategicType;
   if (patcher === undefined || (isStrategic && !kind.allowsStrategicMerge)) throw refuseType(kind);
-  return { method: 'patch', build: (live) => buildPatched(call, live, patcher, bytes) };
+  return { method: 'patch', build: (live) => buildPatched(call, live, patcher, { bytes, parsed }) };
 }
 
 function buildPatched(
   call: WriteCall,
   live: KubeObject | undefined,
   patcher: Patcher,
-  bytes: Uint8Array,
+  body: { readonly bytes: Uint8Array; readonly parsed: ParsedJson | undefined },
 ): KubeObject {
   if (live === undefined) throw notFound(toResourceName(call.kind, call.name));
   const { kind } = call;
   const { validation } = call.options;
-  const patched = patcher({ kind, object: toJsonObject(live), bytes, validation });
+  const patched = patcher({ kind, object: toJsonObject(live), ...body, validation });
   const decoded = decodePatched(kind, patched, validation);
   call.warnings.push(...decoded.warnings);
   return decoded.object;

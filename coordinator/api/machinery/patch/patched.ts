@@ -4,6 +4,7 @@
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { check, toApiVersion, withTypeMeta } from '../schema/decode.ts';
 import type { Decoded, FieldValidation } from '../schema/decode.ts';
+import type { ParsedJson } from '../schema/json-strict.ts';
 import { isRecord } from '../schema/json-value.ts';
 import type { KindDefinition } from '../kind.ts';
 import { invalidValue } from '../rules/field-errors.ts';
@@ -84,5 +85,7 @@ export type Patcher = (request: {
   readonly kind: KindDefinition;
   readonly object: JsonObject;
   readonly bytes: Uint8Array;
+  /** The bytes as JSON, when they were parsed already (parseAhead). */
+  readonly parsed?: ParsedJson | undefined;
   readonly validation: FieldValidation;
 }) => Patched;

@@ -1,7 +1,6 @@
 // A strategic merge patch from its bytes to the patched object (strategic-merge.ts merges).
 
-import type { Json } from '../../../../common/model/kube-object.ts';
-import { JsonSyntaxError, parseJsonStrict } from '../schema/json-strict.ts';
+import { parseJsonBody, refuseWith } from '../schema/parse-ahead.ts';
 import { isRecord } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest } from '../answer/status-error.ts';
@@ -10,8 +9,8 @@ import type { Patcher } from './patched.ts';
 import { mergeStrategically } from './strategic-merge.ts';
 
 /** Throws 400 for what is no patch. */
-export const applyStrategicMergePatch: Patcher = ({ kind, object, bytes, validation }) => {
-  const { value, duplicates } = parse(bytes);
+export const applyStrategicMergePatch: Patcher = ({ kind, object, bytes, parsed, validation }) => {
+  const { value, duplicates } = parsed ?? parseJsonBody(bytes, refuseWith(''));
   const patch = value ?? {};
   if (!isRecord(patch)) {
     throw badRequest(
@@ -28,15 +27,3 @@ export const applyStrategicMergePatch: Patcher = ({ kind, object, bytes, validat
     isMap: true,
   };
 };
-
-function parse(bytes: Uint8Array): {
-  readonly value: Json;
-  readonly duplicates: readonly string[];
-} {
-  try {
-    return parseJsonStrict(new TextDecoder().decode(bytes));
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
-    throw badRequest(error.message);
-  }
-}

@@ -11,7 +11,7 @@
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { assertNever, invariant } from '../../../../common/pure/errors.ts';
 import { toTimestamp } from '../../../../common/runtime/clock.ts';
-import { JsonSyntaxError, parseJsonStrict } from '../schema/json-strict.ts';
+import { JsonBudgetError, JsonSyntaxError, parseJsonStrict } from '../schema/json-strict.ts';
 import { ProtobufError, splitMessage, type WireValue } from './protobuf-fields.ts';
 import type { Schema } from '../schema/schema.ts';
 
@@ -144,7 +144,9 @@ function readRaw(bytes: Uint8Array): Json | undefined {
   try {
     return parseJsonStrict(toText(raw)).value;
   } catch (error) {
-    if (error instanceof JsonSyntaxError) throw new ProtobufError(error.message);
+    if (error instanceof JsonSyntaxError || error instanceof JsonBudgetError) {
+      throw new ProtobufError(error.message);
+    }
     throw error;
   }
 }

@@ -7,15 +7,16 @@
 
 import type { Json, JsonObject, KubeObject } from '../../../../common/model/kube-object.ts';
 import { invariant } from '../../../../common/pure/errors.ts';
-import { JsonSyntaxError, parseJsonStrict, type ParsedJson } from './json-strict.ts';
+import type { ParsedJson } from './json-strict.ts';
+import { parseJsonBody, toText } from './parse-ahead.ts';
 import { isRecord, own, toKubeObject } from './json-value.ts';
 import type { KindDefinition } from '../kind.ts';
 import { isNumbered, readEnvelope, readMessage } from '../protobuf/protobuf-body.ts';
 import { ProtobufError } from '../protobuf/protobuf-fields.ts';
 import { badRequest } from '../answer/status-error.ts';
-import { TypeMismatch } from './type-mismatch.ts';
-import { toTyped } from './typed-value.ts';
-import { parseYamlBody, YamlSyntaxError } from './yaml-body.ts';
+import { jsonName, TypeMismatch } from './type-mismatch.ts';
+import { toTyped, type Notes } from './typed-value.ts';
+import { parseYamlBody, YamlSyntaxError, type ParsedYaml } from './yaml-body.ts';
 
 export const protobufMediaType = 'application/vnd.kubernetes.protobuf';
 
@@ -33,27 +34,78 @@ export function decodeObject(request: {
   readonly mediaType: BodyMediaType;
   readonly kind: KindDefinition;
   readonly validation: FieldValidation;
+  /** The bytes as JSON, when they were parsed already (parseAhead). */
+  readonly parsed?: ParsedJson | undefined;
 }): Decoded {
   const { bytes, mediaType, kind, validation } = request;
   if (mediaType === protobufMediaType) {
     return checkAgainstSchema(kind, withTypeMeta(kind, readProtobuf(bytes, kind)), validation);
   }
-  const { value, duplicates } = parseBody(bytes, mediaType, kind);
-  const named = withTypeMeta(kind, value);
-  return checkAgainstSchema(kind, named, validation, duplicates);
+  if (mediaType === 'application/yaml') return decodeYaml(bytes, kind, validation);
+  const refuse = (problem: string): Error =>
+    unrecognized(kind, `${parseProblem}${problem} (${summarize(bytes)})`);
+  const parsed = request.parsed ?? parseJsonBody(bytes, refuse);
+  const named = withTypeMeta(kind, requireTyped(parsed.value, refuse));
+  return checkAgainstSchema(kind, named, validation, parsed);
+}
+
+function decodeYaml(bytes: Uint8Array, kind: KindDefinition, validation: FieldValidation): Decoded {
+  const refuse = (problem: string): Error => unrecognized(kind, `${problem} (${summarize(bytes)})`);
+  const { value, duplicates } = parseYamlOrRefuse(bytes, refuse);
+  const whole = requireTyped(value, (problem) => refuse(`${parseProblem}${problem}`));
+  const decoded = checkAgainstSchema(kind, withTypeMeta(kind, whole), validation);
+  if (validation === 'Ignore' || duplicates.length === 0) return decoded;
+  // Keys that stand there twice are named by their lines, as the YAML parser sees them.
+  if (validation === 'Warn') {
+    return { ...decoded, warnings: [...duplicates, ...decoded.warnings] };
+  }
+  const problem = `yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`;
+  throw cannotHandle(kind, whole, `strict decoding error: ${problem}`);
+}
+
+function parseYamlOrRefuse(bytes: Uint8Array, refuse: (problem: string) => Error): ParsedYaml {
+  try {
+    return parseYamlBody(toText(bytes));
+  } catch (error) {
+    if (error instanceof YamlSyntaxError) throw refuse(error.message);
+    throw error;
+  }
+}
+
+const parseProblem = "couldn't get version/kind; json parse error: ";
+const typeMetaStruct =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; ' +
+  'Kind string "json:\\"kind,omitempty\\"" }';
+
+/** What the body says of its type must be readable; null says nothing. */
+function requireTyped(value: Json, refuse: (problem: string) => Error): JsonObject {
+  if (value === null) return {};
+  if (!isRecord(value)) {
+    throw refuse(
+      `json: cannot unmarshal ${jsonName(value)} into Go value of type ${typeMetaStruct}`,
+    );
+  }
+  for (const key of ['apiVersion', 'kind']) {
+    const member = own(value, key) ?? null;
+    if (member !== null && typeof member !== 'string') {
+      const found = jsonName(member);
+      throw refuse(`json: cannot unmarshal ${found} into Go struct field .${key} of type string`);
+    }
+  }
+  return value;
 }
 
 /**
  * A value as an object of `kind`, defaults set: types, unknown fields, empty values. 400 for what
- * is none. `duplicates` were found while parsing, and count like unknown fields.
+ * is none. `notes` are what the parser saw and the value does not tell.
  */
 export function checkAgainstSchema(
   kind: KindDefinition,
   value: Json,
   validation: FieldValidation,
-  duplicates: readonly string[] = [],
+  notes?: Notes,
 ): Decoded {
-  const checked = check(kind, value, duplicates);
+  const checked = check(kind, value, notes);
   if ('problem' in checked) throw cannotHandle(kind, value, checked.problem);
   const { object, strict } = checked;
   if (validation === 'Strict' && strict.length > 0) {
@@ -68,23 +120,13 @@ export type Checked =
   | { readonly object: KubeObject; readonly strict: readonly string[] };
 
 /** The check itself, for callers that refuse with another Status. */
-export function check(
-  kind: KindDefinition,
-  value: Json,
-  duplicates: readonly string[] = [],
-): Checked {
+export function check(kind: KindDefinition, value: Json, notes?: Notes): Checked {
   const foreign = describeForeign(kind, value);
   if (foreign !== undefined) return { problem: foreign };
   try {
-    const typed = toTyped(kind.schema, value);
+    const typed = toTyped(kind.schema, value, notes);
     const object = toKubeObject(typed.value);
-    return {
-      object: kind.setDefaults?.(object) ?? object,
-      strict: [
-        ...typed.unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
-        ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
-      ],
-    };
+    return { object: kind.setDefaults?.(object) ?? object, strict: typed.strict };
   } catch (error) {
     if (error instanceof TypeMismatch) return { problem: error.message, fromMap: error.fromMap };
     throw error;
@@ -100,8 +142,8 @@ export function withTypeMeta(kind: KindDefinition, value: Json): Json {
   if (!isRecord(value)) return value;
   return {
     ...value,
-    kind: own(value, 'kind') ?? kind.kind,
-    apiVersion: own(value, 'apiVersion') ?? toApiVersion(kind),
+    kind: own(value, 'kind') || kind.kind,
+    apiVersion: own(value, 'apiVersion') || toApiVersion(kind),
     metadata: own(value, 'metadata') ?? {},
   };
 }
@@ -129,25 +171,6 @@ function orRefuse<T>(read: () => T, refuse: (problem: string) => Error): T {
   } catch (error) {
     if (error instanceof ProtobufError) throw refuse(error.message);
     throw error;
-  }
-}
-
-function parseBody(
-  bytes: Uint8Array,
-  mediaType: 'application/json' | 'application/yaml',
-  kind: KindDefinition,
-): ParsedJson {
-  const text = new TextDecoder().decode(bytes);
-  try {
-    const parsed = mediaType === 'application/yaml' ? parseYamlBody(text) : parseJsonStrict(text);
-    if (!isRecord(parsed.value)) {
-      throw new JsonSyntaxError('json: cannot unmarshal into Go value of type struct');
-    }
-    return parsed;
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError || error instanceof YamlSyntaxError)) throw error;
-    const problem = `couldn't get version/kind; json parse error: ${error.message}`;
-    throw unrecognized(kind, `${problem} (${summarize(bytes)})`);
   }
 }
 

@@ -1,7 +1,9 @@
-// A JSON parser that reports duplicate keys, which JSON.parse swallows. Errors read like those of
-// Go's encoding/json. Input: text. Output: the value (last duplicate wins) and the duplicates.
+// A JSON parser that says what JSON.parse swallows: duplicate keys, and numbers that are no plain
+// integers. Errors read like those of Go's encoding/json. It can be paused, so that a large body
+// does not hold up everybody else (parse-ahead.ts).
 //
-//   J1. Work is linear in the text; nesting has a bound.
+//   J1. Work is linear in the text; nesting and the number of values have a bound.
+//   J2. It does not recurse.
 
 import type { Json } from '../../../../common/model/kube-object.ts';
 
@@ -9,6 +11,8 @@ export interface ParsedJson {
   readonly value: Json;
   /** Paths such as `spec.ports[0].port`, in the order of the text. */
   readonly duplicates: readonly string[];
+  /** Numbers that are not written as plain safe integers, by path: `80.0`, `1e2`. */
+  readonly numbers: ReadonlyMap<string, string>;
 }
 
 /** The text is no JSON; the message is Go's. */
@@ -16,129 +20,230 @@ export class JsonSyntaxError extends Error {
   override readonly name = 'JsonSyntaxError';
 }
 
-// Kubernetes objects are a dozen levels deep; recursion must stay far from the stack's end.
-const depthMax = 500;
+/** More values than an object of Kubernetes ever has. */
+export class JsonBudgetError extends Error {
+  override readonly name = 'JsonBudgetError';
+}
+
+// Go stops at 10,000. Objects are a dozen levels deep, and what comes after the parser recurses.
+const depthMax = 1_000;
+
+/**
+ * An Endpoints of a thousand addresses or a JSON patch of 10,000 operations has some 50,000. What
+ * is beyond is made to keep the server busy: 3 MiB hold a million, and each costs a microsecond in
+ * every step of a write.
+ */
+export const valuesMax = 200_000;
 
 export function parseJsonStrict(text: string): ParsedJson {
-  const parser = new Parser(text);
-  const value = parser.document();
-  return { value, duplicates: parser.duplicates };
+  const parser = new JsonParser(text);
+  parser.run(Number.POSITIVE_INFINITY);
+  return parser.result();
+}
+
+interface Frame {
+  readonly container: Record<string, Json> | Json[];
+  /** Of the member that is being read. */
+  key: string;
 }
 
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+// Up to the quote or the backslash that ends a run of plain characters.
+const plain = /[ !#-[\]-\uffff]*/y;
 
-class Parser {
-  readonly duplicates: string[] = [];
+export class JsonParser {
   readonly #text: string;
+  readonly #frames: Frame[] = [];
+  readonly #duplicates: string[] = [];
+  readonly #numbers = new Map<string, string>();
   #at = 0;
+  #values = 0;
+  #root: Json | undefined;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  document(): Json {
-    const value = this.#value('', 0);
+  /** Reads on for about so many values; true at the end. Throws JsonSyntaxError. */
+  run(values: number): boolean {
+    const until = this.#values + values;
+    while (this.#root === undefined || this.#frames.length > 0) {
+      if (this.#values >= until) return false;
+      this.#next();
+    }
     this.#space();
     if (this.#at < this.#text.length) this.#fail('after top-level value');
-    return value;
+    return true;
   }
 
-  #value(path: string, depth: number): Json {
-    if (depth > depthMax) throw new JsonSyntaxError('exceeded max depth');
+  result(): ParsedJson {
+    return {
+      value: this.#root ?? null,
+      duplicates: this.#duplicates,
+      numbers: this.#numbers,
+    };
+  }
+
+  /** One value, or the end of a container. */
+  #next(): void {
+    const frame = this.#frames.at(-1);
     this.#space();
+    if (frame === undefined) return this.#value();
+    if (Array.isArray(frame.container)) this.#nextItem(frame.container);
+    else this.#nextMember(frame, frame.container);
+  }
+
+  #nextItem(items: Json[]): void {
+    if (this.#take(']')) return this.#end();
+    if (items.length > 0 && !this.#take(',')) this.#fail('after array element');
+    this.#space();
+    this.#value();
+  }
+
+  #nextMember(frame: Frame, members: Record<string, Json>): void {
+    const isFirst = frame.key === noKey;
+    if (this.#take('}')) return this.#end();
+    if (!isFirst && !this.#take(',')) this.#fail('after object key:value pair');
+    this.#space();
+    if (this.#text[this.#at] !== '"') this.#fail('looking for beginning of object key string');
+    frame.key = this.#string();
+    if (Object.hasOwn(members, frame.key)) this.#duplicates.push(this.#path());
+    this.#space();
+    if (!this.#take(':')) this.#fail('after object key');
+    this.#space();
+    this.#value();
+  }
+
+  #end(): void {
+    this.#frames.pop();
+  }
+
+  #value(): void {
+    this.#values += 1;
+    if (this.#values > valuesMax) throw new JsonBudgetError(`more than ${valuesMax} values`);
     switch (this.#text[this.#at]) {
       case '{':
-        return this.#object(path, depth);
+        return this.#open({});
       case '[':
-        return this.#list(path, depth);
+        return this.#open([]);
       case '"':
-        return this.#string();
+        return this.#put(this.#string());
       case 't':
-        return this.#word('true', true);
+        return this.#put(this.#word('true', true));
       case 'f':
-        return this.#word('false', false);
+        return this.#put(this.#word('false', false));
       case 'n':
-        return this.#word('null', null);
+        return this.#put(this.#word('null', null));
       default:
-        return this.#number();
+        return this.#put(this.#number());
     }
   }
 
-  #object(path: string, depth: number): Json {
+  #open(container: Record<string, Json> | Json[]): void {
+    if (this.#frames.length >= depthMax) this.#fail('exceeded max depth');
+    this.#put(container);
+    this.#frames.push({ container, key: noKey });
     this.#at += 1;
-    const members = new Map<string, Json>();
-    this.#space();
-    if (this.#take('}')) return {};
-    for (;;) {
-      this.#space();
-      if (this.#text[this.#at] !== '"') this.#fail('looking for beginning of object key string');
-      const key = this.#string();
-      const keyPath = path === '' ? key : `${path}.${key}`;
-      if (members.has(key)) this.duplicates.push(keyPath);
-      this.#space();
-      if (!this.#take(':')) this.#fail('after object key');
-      members.set(key, this.#value(keyPath, depth + 1));
-      this.#space();
-      if (this.#take('}')) return Object.fromEntries(members);
-      if (!this.#take(',')) this.#fail('after object key:value pair');
-    }
   }
 
-  #list(path: string, depth: number): Json {
-    this.#at += 1;
-    const items: Json[] = [];
-    this.#space();
-    if (this.#take(']')) return items;
-    for (;;) {
-      items.push(this.#value(`${path}[${items.length}]`, depth + 1));
-      this.#space();
-      if (this.#take(']')) return items;
-      if (!this.#take(',')) this.#fail('after array element');
-    }
+  #put(value: Json): void {
+    const frame = this.#frames.at(-1);
+    if (frame === undefined) this.#root = value;
+    else if (Array.isArray(frame.container)) frame.container.push(value);
+    else if (frame.key === '__proto__') defineMember(frame.container, frame.key, value);
+    else frame.container[frame.key] = value;
+  }
+
+  #path(): string {
+    const last = this.#frames.length - 1;
+    return this.#frames.reduce((path, { container, key }, depth) => {
+      // An item with items of its own stands in its list already.
+      if (Array.isArray(container)) return `${path}[${container.length - (depth < last ? 1 : 0)}]`;
+      return path === '' ? key : `${path}.${key}`;
+    }, '');
   }
 
   #string(): string {
     const start = this.#at;
-    let end = start + 1;
-    let isPlain = true;
-    for (;;) {
+    plain.lastIndex = start + 1;
+    plain.exec(this.#text);
+    let end = plain.lastIndex;
+    if (this.#text[end] === '"') {
+      this.#at = end + 1;
+      return this.#text.slice(start + 1, end);
+    }
+    while (this.#text[end] !== '"') {
+      end = this.#text[end] === '\\' ? this.#escape(end) : end;
+      plain.lastIndex = end;
+      plain.exec(this.#text);
+      end = plain.lastIndex;
       const code = this.#text.charCodeAt(end);
-      if (Number.isNaN(code)) throw new JsonSyntaxError('unexpected end of JSON input');
-      if (code === 0x22) break;
-      if (code < 0x20) {
+      if (code < 0x20 || Number.isNaN(code)) {
         this.#at = end;
         this.#fail('in string literal');
       }
-      if (code === 0x5c) {
-        isPlain = false;
-        end += 1;
-      }
-      end += 1;
     }
     this.#at = end + 1;
-    return isPlain ? this.#text.slice(start + 1, end) : this.#unescape(start, end);
+    const text = String(JSON.parse(this.#text.slice(start, end + 1)));
+    // Half of a pair is no character: Go has U+FFFD there.
+    return text.replace(/\p{Surrogate}/gu, '\ufffd');
   }
 
-  #unescape(start: number, end: number): string {
-    try {
-      return String(JSON.parse(this.#text.slice(start, end + 1)));
-    } catch (error) {
-      throw new JsonSyntaxError('invalid character in string escape code', { cause: error });
+  /** The place after an escape. */
+  #escape(at: number): number {
+    const letter = this.#text[at + 1] ?? '';
+    if (letter !== 'u') {
+      this.#at = at + 1;
+      if (letter === '' || !'"\\/bfnrt'.includes(letter)) this.#fail('in string escape code');
+      return at + 2;
     }
+    for (let digit = at + 2; digit < at + 6; digit += 1) {
+      this.#at = digit;
+      if (!/^[0-9a-fA-F]$/.test(this.#text[digit] ?? '')) {
+        this.#fail('in \\u hexadecimal character escape');
+      }
+    }
+    return at + 6;
   }
 
   #word<T extends Json>(word: string, value: T): T {
-    if (!this.#text.startsWith(word, this.#at)) this.#fail(`in literal ${word}`);
-    this.#at += word.length;
+    for (const letter of word) {
+      if (this.#text[this.#at] !== letter) this.#fail(`in literal ${word} (expecting '${letter}')`);
+      this.#at += 1;
+    }
     return value;
   }
 
   #number(): number {
     number.lastIndex = this.#at;
-    const match = number.exec(this.#text);
-    if (match === null) this.#fail('looking for beginning of value');
-    this.#at += match[0].length;
-    return Number(match[0]);
+    const [text] = number.exec(this.#text) ?? [];
+    if (text === undefined) this.#failInNumber();
+    this.#at += text.length;
+    this.#checkEnd(text);
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || /[.eE]/.test(text)) this.#numbers.set(this.#path(), text);
+    return value;
+  }
+
+  #failInNumber(): never {
+    const isSigned = this.#text[this.#at] === '-';
+    if (isSigned) this.#at += 1;
+    return this.#fail(isSigned ? 'in numeric literal' : 'looking for beginning of value');
+  }
+
+  /** What cannot follow a number that is complete so far. */
+  #checkEnd(text: string): void {
+    const next = this.#text[this.#at];
+    const isWhole = !/[.eE]/.test(text);
+    if (next === '.' && isWhole) {
+      this.#at += 1;
+      this.#fail('after decimal point in numeric literal');
+    }
+    if ((next === 'e' || next === 'E') && !/[eE]/.test(text)) {
+      this.#at += 1;
+      if (/^[+-]$/.test(this.#text[this.#at] ?? '')) this.#at += 1;
+      this.#fail('in exponent of numeric literal');
+    }
   }
 
   #space(): void {
@@ -156,14 +261,31 @@ class Parser {
   }
 
   #fail(where: string): never {
-    const found = this.#text[this.#at];
+    const found = this.#text.codePointAt(this.#at);
     if (found === undefined) throw new JsonSyntaxError('unexpected end of JSON input');
     throw new JsonSyntaxError(`invalid character ${quote(found)} ${where}`);
   }
 }
 
-function quote(character: string): string {
+// Before the first member; no key of a member, for JSON's texts have no such character alone.
+const noKey = '\ud800';
+
+function defineMember(object: Record<string, Json>, key: string, value: Json): void {
+  Object.defineProperty(object, key, {
+    value,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
+}
+
+/** Go looks at bytes: of a character beyond ASCII it names the first one. */
+function quote(code: number): string {
+  const character = String.fromCodePoint(code);
+  if (code > 0x7e) return `'${String.fromCharCode(Buffer.from(character)[0] ?? 0)}'`;
   if (character === "'") return "'\\''";
-  const escaped = JSON.stringify(character).slice(1, -1);
-  return `'${character === '"' ? '"' : escaped}'`;
+  if (character === '"') return "'\"'";
+  if (code >= 0x20) return `'${character === '\\' ? '\\\\' : character}'`;
+  const escape = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\b': '\\b', '\f': '\\f' }[character];
+  return `'${escape ?? `\\x${code.toString(16).padStart(2, '0')}`}'`;
 }

@@ -53,6 +53,8 @@ export type Schema = Described &
         /** Of times: seconds (metav1.Time) unless it says otherwise (MicroTime). */
         readonly precision?: 'seconds' | 'microseconds';
         readonly enum?: readonly string[];
+        /** Go's name of the type when it has one of its own, such as `v1.ServiceType`. */
+        readonly goName?: string;
       }
     | { readonly type: 'integer'; readonly format: 'int32' | 'int64' }
     | { readonly type: 'number' }

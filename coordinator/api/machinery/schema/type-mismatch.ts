@@ -20,28 +20,27 @@ export class TypeMismatch extends Error {
 /** One step of a path: a field's name, an item's number, or the key of a map. */
 export type Step = string | number | { readonly key: string };
 
+/** `text` is how a number is written, when that is what is wrong with it. */
 export function describeMismatch(
   schema: Schema,
   value: Json,
   at: { readonly struct: string; readonly path: readonly Step[] },
+  text = typeof value === 'number' ? String(value) : '',
 ): TypeMismatch {
   const isNumeric = schema.type === 'integer' || schema.type === 'intOrString';
-  const found = typeof value === 'number' && isNumeric ? `number ${value}` : jsonName(value);
+  const found = typeof value === 'number' && isNumeric ? `number ${text}` : jsonName(value);
   const type = schema.type === 'intOrString' ? 'int32' : goType(schema);
-  // Types that decode themselves do not know where they stand.
-  const isPlain =
-    at.path.length === 0 ||
-    schema.type === 'intOrString' ||
-    (schema.type === 'string' && schema.format === 'date-time');
-  if (isPlain) {
-    const whole = at.path.length === 0 && schema.type === 'object' ? `v1.${schema.goName}` : type;
-    return new TypeMismatch(`json: cannot unmarshal ${found} into Go value of type ${whole}`);
-  }
+  const whole = at.path.length === 0 && schema.type === 'object' ? `v1.${schema.goName}` : type;
+  const bare = `json: cannot unmarshal ${found} into Go value of type ${whole}`;
+  if (at.path.length === 0) return new TypeMismatch(bare);
   // Go names fields only: neither items nor the keys of maps.
   const names = at.path.filter((step) => typeof step === 'string').join('.');
+  // Types that decode themselves do not know where they stand in an untyped map.
+  const isOpaque =
+    schema.type === 'intOrString' || (schema.type === 'string' && schema.format === 'date-time');
   return new TypeMismatch(
     `json: cannot unmarshal ${found} into Go struct field ${at.struct}.${names} of type ${type}`,
-    fromMapMessage(schema, value),
+    isOpaque ? bare : fromMapMessage(schema, value),
   );
 }
 
@@ -59,7 +58,9 @@ function fromMapMessage(schema: Schema, value: Json): string {
       // Go could convert a number to text and back; Kubernetes does not let it.
       const isConvertible =
         typeof value === 'number' && (schema.type === 'string' || schema.type === 'integer');
-      return isConvertible ? `cannot convert ${found} to ${type}` : `unrecognized type: ${type}`;
+      return isConvertible
+        ? `cannot convert ${found} to ${type}`
+        : `unrecognized type: ${schema.type === 'string' ? 'string' : type}`;
     }
   }
 }
@@ -99,6 +100,6 @@ function goType(schema: Schema): string {
     case 'any':
       return 'interface {}';
     case 'string':
-      return schema.format === 'byte' ? '[]uint8' : 'string';
+      return schema.format === 'byte' ? '[]uint8' : (schema.goName ?? 'string');
   }
 }

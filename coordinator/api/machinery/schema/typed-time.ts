@@ -8,14 +8,20 @@ const pattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d
 
 /** Seconds lose their fraction, as metav1.Time does; microseconds (MicroTime) have six digits. */
 export function toTime(text: string, precision: 'seconds' | 'microseconds'): string {
-  if (text === '') return text;
   const match = pattern.exec(text);
   const [, whole = '', fraction = '', zone = ''] = match ?? [];
-  const ms = match === null ? undefined : parseTimestamp(`${whole}${zone}`);
+  const isReal = match !== null && isRealDay(whole);
+  const ms = isReal ? parseTimestamp(`${whole}${zone}`) : undefined;
   if (ms === undefined) throw refuse(text);
   const utc = zone === 'Z' ? `${whole}Z` : toTimestamp(ms);
   if (precision === 'seconds') return utc;
   return utc.replace(/Z$/, `.${fraction.slice(0, 6).padEnd(6, '0')}Z`);
+}
+
+/** JavaScript takes 30 February for 2 March. */
+function isRealDay(whole: string): boolean {
+  const ms = parseTimestamp(`${whole}Z`);
+  return ms !== undefined && toTimestamp(ms).startsWith(whole.slice(0, 10));
 }
 
 const layout = '2006-01-02T15:04:05Z07:00';

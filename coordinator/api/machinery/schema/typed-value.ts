@@ -15,50 +15,83 @@ import { describeMismatch, TypeMismatch, type Step } from './type-mismatch.ts';
 
 export interface TypedValue {
   readonly value: JsonObject;
-  /** Paths of fields that the schema does not have, such as `spec.ports[0].portz`. */
-  readonly unknown: readonly string[];
+  /** What strict validation refuses, such as `unknown field "spec.ports[0].portz"`. */
+  readonly strict: readonly string[];
 }
 
 type ObjectSchema = Extract<Schema, { readonly type: 'object' }>;
 
-export function toTyped(schema: Schema, value: Json): TypedValue {
-  const walk = new Walk();
+/** What the parser saw and JSON does not tell. */
+export interface Notes {
+  /** Paths of keys that stand there twice. */
+  readonly duplicates: readonly string[];
+  /** Numbers that are not written as plain integers, by path. */
+  readonly numbers: ReadonlyMap<string, string>;
+}
+
+/** Throws TypeMismatch for the first value that is of another type. */
+export function toTyped(schema: Schema, value: Json, notes?: Notes): TypedValue {
+  const walk = new Walk(notes);
   if (schema.type !== 'object' || !isRecord(value)) {
     throw describeMismatch(schema, value, { struct: '', path: [] });
   }
-  return { value: walk.object(schema, value), unknown: walk.unknown };
+  return { value: walk.object(schema, value), strict: walk.strict };
 }
 
 class Walk {
-  readonly unknown: string[] = [];
+  readonly strict: string[] = [];
+  readonly #duplicates: ReadonlySet<string> | undefined;
+  readonly #numbers: ReadonlyMap<string, string> | undefined;
   readonly #path: Step[] = [];
   /** Go's names of the structs around, for errors. */
   readonly #structs: string[] = [];
 
+  constructor(notes: Notes | undefined) {
+    const { duplicates = [], numbers } = notes ?? {};
+    this.#duplicates = duplicates.length > 0 ? new Set(duplicates) : undefined;
+    this.#numbers = numbers !== undefined && numbers.size > 0 ? numbers : undefined;
+  }
+
   object(schema: ObjectSchema, value: JsonObject): JsonObject {
-    const { fields } = schema;
-    for (const key of Object.keys(value)) {
-      if (!Object.hasOwn(fields, key)) this.unknown.push(this.#pathOf(key));
-    }
     this.#structs.push(schema.goName ?? this.#structs.at(-1) ?? '');
+    const found = this.#members(schema, value);
+    this.#structs.pop();
     const typed: Record<string, Json> = {};
-    for (const key of Object.keys(fields)) {
-      const field = fields[key];
+    for (const key of Object.keys(schema.fields)) {
+      const field = schema.fields[key];
       if (field === undefined) continue;
-      const member = (Object.hasOwn(value, key) ? value[key] : undefined) ?? null;
-      if (member === null) {
+      const member = found.get(key);
+      if (member === undefined) {
         if (field.isAlways === true) typed[key] = zeroOf(field);
+      } else if (field.keepsEmpty === true || field.isAlways === true || !isEmpty(field, member)) {
+        typed[key] = member;
+      }
+    }
+    return typed;
+  }
+
+  /** In the order of the text, so that faults come in the order in which Go finds them. */
+  #members(schema: ObjectSchema, value: JsonObject): ReadonlyMap<string, Json> {
+    const found = new Map<string, Json>();
+    for (const key of Object.keys(value)) {
+      const field = Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
+      if (field === undefined) {
+        this.strict.push(`unknown field ${JSON.stringify(this.#pathOf(key))}`);
         continue;
       }
+      const member = value[key] ?? null;
       this.#path.push(key);
-      const found = this.#value(field, member);
+      if (member !== null) found.set(key, this.#value(field, member));
       this.#path.pop();
-      if (field.keepsEmpty === true || field.isAlways === true || !isEmpty(field, found)) {
-        typed[key] = found;
-      }
+      this.#noteDuplicate(key);
     }
-    this.#structs.pop();
-    return typed;
+    return found;
+  }
+
+  #noteDuplicate(key: string): void {
+    if (this.#duplicates === undefined) return;
+    const path = this.#pathOf(key);
+    if (this.#duplicates.has(path)) this.strict.push(`duplicate field ${JSON.stringify(path)}`);
   }
 
   #value(schema: Schema, value: Json): Json {
@@ -93,6 +126,7 @@ class Walk {
         this.#path.push({ key });
         const typed = this.#value(values, member ?? zeroOf(values));
         this.#path.pop();
+        this.#noteDuplicate(key);
         return [key, typed];
       }),
     );
@@ -105,28 +139,42 @@ class Walk {
         if (schema.format === 'date-time') return toTime(value, schema.precision ?? 'seconds');
         return schema.format === 'byte' ? checkBase64(value) : value;
       case 'integer':
+        if (this.#numbers !== undefined) this.#checkNumber(schema);
         return isIntegral(value, schema.format) ? value : this.#fail(schema, value);
       case 'number':
         return typeof value === 'number' ? value : this.#fail(schema, value);
       case 'boolean':
         return typeof value === 'boolean' ? value : this.#fail(schema, value);
       default:
+        if (this.#numbers !== undefined) this.#checkNumber(schema);
         if (typeof value === 'string' || isIntegral(value, 'int32')) return value;
         return this.#fail(schema, value);
     }
   }
 
+  /** `80.0` is an integer to JavaScript, and none to Go. */
+  #checkNumber(schema: Schema): void {
+    const text = this.#numbers?.get(toPath(this.#path));
+    if (text === undefined) return;
+    const at = { struct: this.#structs.at(-1) ?? '', path: this.#path };
+    throw describeMismatch(schema, Number(text), at, text);
+  }
+
   #pathOf(last: string): string {
-    return [...this.#path, last].reduce<string>((path, step) => {
-      if (typeof step === 'number') return `${path}[${step}]`;
-      const name = typeof step === 'string' ? step : step.key;
-      return path === '' ? name : `${path}.${name}`;
-    }, '');
+    return toPath([...this.#path, last]);
   }
 
   #fail(schema: Schema, value: Json): never {
     throw describeMismatch(schema, value, { struct: this.#structs.at(-1) ?? '', path: this.#path });
   }
+}
+
+function toPath(steps: readonly Step[]): string {
+  return steps.reduce<string>((path, step) => {
+    if (typeof step === 'number') return `${path}[${step}]`;
+    const name = typeof step === 'string' ? step : step.key;
+    return path === '' ? name : `${path}.${name}`;
+  }, '');
 }
 
 function isIntegral(value: Json, format: 'int32' | 'int64'): value is number {

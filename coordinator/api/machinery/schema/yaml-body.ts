@@ -6,21 +6,32 @@
 import { parseAllDocuments } from 'yaml';
 import type { Json } from '../../../../common/model/kube-object.ts';
 import { isList, isRecord } from './json-value.ts';
-import type { ParsedJson } from './json-strict.ts';
+import { tooLargeBecause } from '../answer/status-error.ts';
 
-/** The text is no YAML, or not one document. */
+/** The text is no YAML; the message begins as Go's: `yaml: line 2: ...`. */
 export class YamlSyntaxError extends Error {
   override readonly name = 'YamlSyntaxError';
 }
 
+export interface ParsedYaml {
+  readonly value: Json;
+  /** Such as `line 3: key "x" already set in map`. */
+  readonly duplicates: readonly string[];
+}
+
 const aliasesMax = 100;
+// The library parses a megabyte in a second, at one go. What is larger is sent as JSON.
+const charactersMax = 256 * 1024;
 // Go's yaml.v2 leaves these as plain text or refuses them.
 const foreignTags: ReadonlySet<string> = new Set(
-  ['timestamp', 'binary', 'omap', 'pairs', 'set'].map((name) => `tag:yaml.org,2002:${name}`),
+  ['timestamp', 'omap', 'pairs', 'set'].map((name) => `tag:yaml.org,2002:${name}`),
 );
 
-/** The value, and a text for each duplicate key, such as `line 3: key "x" already set in map`. */
-export function parseYamlBody(text: string): ParsedJson {
+/** The first document, as Kubernetes takes no notice of others; null when there is none. */
+export function parseYamlBody(text: string): ParsedYaml {
+  if (text.length > charactersMax) {
+    throw tooLargeBecause(`limit of YAML is ${charactersMax}; send JSON`);
+  }
   const documents = parseAllDocuments(text, {
     version: '1.1',
     merge: true,
@@ -29,31 +40,55 @@ export function parseYamlBody(text: string): ParsedJson {
         (tag) => typeof tag === 'string' || !(foreignTags.has(tag.tag) || tag.format === 'TIME'),
       ),
   });
-  const [document, ...others] = Array.isArray(documents) ? documents : [];
+  const [document] = Array.isArray(documents) ? documents : [];
   if (document === undefined) return { value: null, duplicates: [] };
-  if (others.length > 0) throw new YamlSyntaxError('expected a single document in the stream');
   const duplicates: string[] = [];
   for (const error of document.errors) {
     const line = error.linePos?.[0].line ?? 0;
-    if (error.code !== 'DUPLICATE_KEY')
-      throw new YamlSyntaxError(`yaml: line ${line}: ${reason(error.message)}`);
-    duplicates.push(`line ${line}: key already set in map`);
+    if (error.code !== 'DUPLICATE_KEY') throw new YamlSyntaxError(toGoError(error, line));
+    const [key = ''] = /^[^\s:,}\]]+|^"[^"]*"|^'[^']*'/.exec(text.slice(error.pos[0])) ?? [];
+    const name = JSON.stringify(key.replace(/^["']|["']$/g, ''));
+    duplicates.push(`line ${line}: key ${name} already set in map`);
   }
   return { value: toPlain(toJs(document)), duplicates };
+}
+
+/** The words of Go's parser for what people get wrong most; else the library's own. */
+function toGoError(
+  error: { readonly code: string; readonly message: string },
+  line: number,
+): string {
+  const where = `yaml: line ${line}: `;
+  switch (error.code) {
+    case 'TAB_AS_INDENT':
+      return `${where}found a tab character that violates indentation`;
+    case 'BAD_INDENT':
+    case 'BLOCK_IN_FLOW':
+      return error.message.startsWith('Flow')
+        ? `${where}did not find expected node content`
+        : `${where}did not find expected key`;
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return 'yaml: mapping values are not allowed in this context';
+    case 'BAD_SCALAR_START':
+      return 'yaml: found character that cannot start any token';
+    default:
+      return `${where}${error.message.split(' at line ')[0] ?? error.message}`;
+  }
 }
 
 function toJs(document: { toJS(options: { maxAliasCount: number }): unknown }): unknown {
   try {
     return document.toJS({ maxAliasCount: aliasesMax });
   } catch (error) {
-    throw new YamlSyntaxError(`yaml: ${error instanceof Error ? error.message : 'unreadable'}`, {
-      cause: error,
-    });
+    const message = error instanceof Error ? error.message : 'unreadable';
+    const name = /^Unresolved alias .*: (.*)$/.exec(message)?.[1];
+    const problem = message.startsWith('Excessive alias')
+      ? 'document contains excessive aliasing'
+      : name === undefined
+        ? message
+        : `unknown anchor '${name}' referenced`;
+    throw new YamlSyntaxError(`yaml: ${problem}`, { cause: error });
   }
-}
-
-function reason(message: string): string {
-  return message.split(' at line ')[0] ?? message;
 }
 
 /** Only what JSON can say. */
@@ -61,6 +96,7 @@ function toPlain(value: unknown): Json {
   if (value === undefined || value === null) return null;
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
   if (isList(value)) return value.map(toPlain);
   if (isRecord(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toPlain(member)]));
