@@ -28,7 +28,7 @@ import { federationKinds } from './api/kinds/all.ts';
 import type { Api } from './api/machinery/api.ts';
 import { startAccess } from './api/access/stage.ts';
 import type { Access } from './api/machinery/access/access.ts';
-import type { AuditOptions } from './api/machinery/access/audit.ts';
+import type { AuditOptions } from './api/machinery/access/request-audit.ts';
 import type { KindDefinition } from './api/machinery/kind.ts';
 import { createApi } from './api/machinery/server.ts';
 import { createProjection, type Projection } from './desired/projection.ts';

@@ -10,13 +10,13 @@ import type { Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import type { SettingValues } from '../common/runtime/settings.ts';
 import { parseApiTokens } from './api-tokens.ts';
-import { openAuditFile } from './api/access/audit-file.ts';
+import { openAuditFile } from './api/access/json-lines-audit.ts';
 import { createJsonFetcher } from './api/access/https-json.ts';
 import { createOidc } from './api/access/oidc.ts';
 import type { OidcOptions } from './api/access/oidc-claims.ts';
 import { openTokenFile } from './api/access/token-file.ts';
 import type { Access } from './api/machinery/access/access.ts';
-import type { AuditOptions } from './api/machinery/access/audit.ts';
+import type { AuditOptions } from './api/machinery/access/request-audit.ts';
 import {
   defaultAuditPolicy,
   parseAuditPolicy,

@@ -18,7 +18,7 @@ import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics, type Metrics } from '../../common/runtime/metrics.ts';
 import { parseApiTokens } from '../../coordinator/api-tokens.ts';
-import { openAuditFile, type AuditFile } from '../../coordinator/api/access/audit-file.ts';
+import { openAuditFile, type AuditFile } from '../../coordinator/api/access/json-lines-audit.ts';
 import { openTokenFile } from '../../coordinator/api/access/token-file.ts';
 import { runTokensCommand } from '../../coordinator/tokens-command.ts';
 import { eventually } from '../support/eventually.ts';

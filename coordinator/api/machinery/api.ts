@@ -11,7 +11,7 @@ import type { Metrics } from '../../../common/runtime/metrics.ts';
 import type { KubeObject } from '../../../common/model/kube-object.ts';
 import type { Desired, ObjectView } from '../../desired/store.ts';
 import type { Access, Authorize } from './access/access.ts';
-import type { AuditOptions } from './access/audit.ts';
+import type { AuditOptions } from './access/request-audit.ts';
 import type { ApiError } from './answer/status-error.ts';
 import type { KindDefinition, UserInfo } from './kind.ts';
 

@@ -11,7 +11,7 @@
 
 import { MeshError } from '../../../common/pure/errors.ts';
 import { describeError } from '../../../common/runtime/log.ts';
-import { beginAudit, type AuditTrail } from './access/audit.ts';
+import { beginAudit, type AuditTrail } from './access/request-audit.ts';
 import { anonymous, authorizeRoute, nobody, toAttributes } from './access/authorizer.ts';
 import { impersonate, parseImpersonation } from './access/impersonation.ts';
 import type { Api, ApiOptions, ApiRequest, ApiResponse, RequestHead } from './api.ts';

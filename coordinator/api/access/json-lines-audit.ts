@@ -10,7 +10,7 @@ import { dirname } from 'node:path';
 import type { JsonObject } from '../../../common/model/kube-object.ts';
 import { describeError, type Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
-import type { AuditSink } from '../machinery/access/audit.ts';
+import type { AuditSink } from '../machinery/access/request-audit.ts';
 
 export interface AuditFileOptions {
   readonly path: string;
