@@ -19,6 +19,8 @@ export interface DataDir {
   readonly receiptKey: Uint8Array;
   /** For the API, the mesh and NATS; names every address in `hosts`. */
   readonly server: KeyPairPem;
+  /** Another such certificate, for when that one comes to its end. */
+  issueServer(): Promise<KeyPairPem>;
   /** The coordinator's own identity towards NATS. */
   readonly natsClient: KeyPairPem;
   /** URI in natsClient, by which NATS knows the coordinator. */
@@ -54,14 +56,15 @@ export async function openDataDir(options: {
     'isthmus-coordinator',
     ...options.hosts.filter((host) => !isAddress(host)),
   ];
-  const server = await issueServerCertificate({
-    ca,
-    commonName: 'isthmus-coordinator',
-    dnsNames: names,
-    ipAddresses: ['127.0.0.1', '::1', ...options.hosts.filter(isAddress)],
-    validDays: serverDays,
-    clock,
-  });
+  const issueServer = (): Promise<KeyPairPem> =>
+    issueServerCertificate({
+      ca,
+      commonName: 'isthmus-coordinator',
+      dnsNames: names,
+      ipAddresses: ['127.0.0.1', '::1', ...options.hosts.filter(isAddress)],
+      validDays: serverDays,
+      clock,
+    });
   const coordinatorUri = `isthmus://${federation}/coordinator`;
   const natsClient = await issueClientCertificate({
     ca,
@@ -75,7 +78,8 @@ export async function openDataDir(options: {
     path,
     ca,
     receiptKey,
-    server,
+    server: await issueServer(),
+    issueServer,
     natsClient,
     coordinatorUri,
     writeAdminKubeconfig: async (apiUrl) => {

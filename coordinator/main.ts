@@ -17,6 +17,7 @@ import { createLog, describeError, type Log, type LogLevel } from '../common/run
 import { createMetrics, type MetricsRegistry } from '../common/runtime/metrics.ts';
 import { connectNats } from '../common/runtime/nats-bus.ts';
 import { certificateHash } from '../common/runtime/certificates.ts';
+import { startLagMeter } from '../common/runtime/lag.ts';
 import {
   formatAddress,
   readSettings,
@@ -26,7 +27,7 @@ import {
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
-import { listenHttps } from './api/https.ts';
+import { openApiServer } from './api-server.ts';
 import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import { loadAuthorityKeys } from './authority-keys.ts';
@@ -137,12 +138,15 @@ async function run(
   log: Log,
   onReload: (reload: Reload) => void,
 ): Promise<void> {
+  const metrics = createMetrics({ withProcess: true });
+  const lag = startLagMeter({ clock, metrics });
+  lifecycle.onClose({ name: 'lag meter', close: () => Promise.resolve(lag.stop()) });
   const base: Base = {
     onReload,
     settings,
     lifecycle,
     log,
-    metrics: createMetrics({ withProcess: true }),
+    metrics,
     federation: settings.text('federation') ?? '',
     domain: settings.text('domain') ?? '',
   };
@@ -164,15 +168,8 @@ async function run(
   const meshPort = await coordinator.start();
   lifecycle.onClose({ name: 'coordinator', close: () => coordinator.stop() });
   const apiListen = addressOf(settings, 'api-listen');
-  const api = await listenHttps({
-    ...base,
-    api: coordinator.api,
-    ...apiListen,
-    tls: { ...dir.server, clientCaPem: dir.ca.certPem },
-    authenticate: users.authenticate,
-    clock,
-  });
-  lifecycle.onClose({ name: 'api', close: () => api.close() });
+  const { authenticate } = users;
+  const api = await openApiServer({ ...base, api: coordinator.api, authenticate, dir, clock });
   const adminPort = await openAdmin(base, readiness);
   const apiUrl = `https://${formatAddress({ host: reachable(apiListen.host), port: api.port })}`;
   const kubeconfig = await dir.writeAdminKubeconfig(apiUrl);

@@ -86,6 +86,49 @@ const settings: readonly Setting[] = [
   },
   ...userSettings,
   {
+    name: 'api-tls-cert',
+    kind: 'text',
+    description:
+      'PEM file of a server certificate for the API, with its chain, instead of one of our own CA; read again hourly and on SIGHUP.',
+  },
+  {
+    name: 'api-tls-key',
+    kind: 'text',
+    description: 'PEM file of the key of --api-tls-cert.',
+  },
+  {
+    name: 'max-requests-inflight',
+    kind: 'number',
+    default: '400',
+    min: 1,
+    max: 100_000,
+    description: 'API requests that only read, served at once; one user has at most half of them.',
+  },
+  {
+    name: 'max-mutating-requests-inflight',
+    kind: 'number',
+    default: '200',
+    min: 1,
+    max: 100_000,
+    description: 'API requests that write, served at once; one user has at most half of them.',
+  },
+  {
+    name: 'request-timeout-seconds',
+    kind: 'number',
+    default: '60',
+    min: 1,
+    max: 3_600,
+    description: 'The longest time of an API request that is no watch.',
+  },
+  {
+    name: 'max-connections',
+    kind: 'number',
+    default: '5000',
+    min: 1,
+    max: 1_000_000,
+    description: 'Connections to the API that are open at once.',
+  },
+  {
     name: 'ttl-seconds',
     kind: 'number',
     default: '60',
@@ -132,6 +175,9 @@ export function checkCoordinatorSettings(values: SettingValues): string | undefi
   const federation = values.text('federation') ?? '';
   if (!isDnsLabel(federation)) {
     return `--federation: "${federation}" is not a DNS label (a-z, 0-9 and -, at most 63 characters)`;
+  }
+  if ((values.text('api-tls-cert') === undefined) !== (values.text('api-tls-key') === undefined)) {
+    return '--api-tls-cert and --api-tls-key go together: give both or none';
   }
   const domain = values.text('domain') ?? '';
   if (!domainPattern.test(domain)) {

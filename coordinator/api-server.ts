@@ -1,0 +1,78 @@
+// The API's port as the settings want it: its limits, its certificate, and who is let in.
+
+import type { KeyPairPem } from '../common/runtime/certificates.ts';
+import type { Clock } from '../common/runtime/clock.ts';
+import type { Lifecycle } from '../common/runtime/lifecycle.ts';
+import type { Log } from '../common/runtime/log.ts';
+import type { Metrics } from '../common/runtime/metrics.ts';
+import type { SettingValues } from '../common/runtime/settings.ts';
+import { certificateFiles, keepCertificate, ownCertificate } from './api-certificate.ts';
+import {
+  defaultHttpsLimits,
+  listenHttps,
+  type HttpsLimits,
+  type HttpsListener,
+} from './api/https.ts';
+import type { Authenticate } from './api/machinery/access/authenticate.ts';
+import type { Api } from './api/machinery/api.ts';
+import type { DataDir } from './data-dir.ts';
+
+export interface ApiServerOptions {
+  readonly api: Api;
+  readonly authenticate: Authenticate;
+  readonly dir: DataDir;
+  readonly settings: SettingValues;
+  readonly lifecycle: Lifecycle;
+  /** Adds something to do on SIGHUP. */
+  readonly onReload: (reload: {
+    readonly name: string;
+    readonly reload: () => Promise<void>;
+  }) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Listens until the lifecycle closes it. */
+export async function openApiServer(options: ApiServerOptions): Promise<HttpsListener> {
+  const { settings, lifecycle, dir, clock } = options;
+  const [certPath, keyPath] = [settings.text('api-tls-cert'), settings.text('api-tls-key')];
+  const source =
+    certPath === undefined || keyPath === undefined
+      ? ownCertificate(dir.server, () => dir.issueServer(), clock)
+      : certificateFiles(certPath, keyPath);
+  const current = await source();
+  const clientCaPem = dir.ca.certPem;
+  const listener = await listenHttps({
+    ...options,
+    ...(settings.address('api-listen') ?? { host: '127.0.0.1', port: 0 }), // it has a default
+    tls: { ...current, clientCaPem },
+    limits: toHttpsLimits(settings),
+  });
+  const apply = (pair: KeyPairPem): void => listener.setTls({ ...pair, clientCaPem });
+  const keeper = keepCertificate({ ...options, source, current, apply });
+  options.onReload({ name: 'API certificate', reload: () => keeper.refresh() });
+  lifecycle.onClose({
+    name: 'api',
+    close: () => {
+      keeper.stop();
+      return listener.close();
+    },
+  });
+  return listener;
+}
+
+function toHttpsLimits(settings: SettingValues): HttpsLimits {
+  const limits = defaultHttpsLimits;
+  const readsMax = settings.number('max-requests-inflight') ?? limits.readsMax;
+  const writesMax = settings.number('max-mutating-requests-inflight') ?? limits.writesMax;
+  const seconds = settings.number('request-timeout-seconds');
+  return {
+    ...limits,
+    readsMax,
+    writesMax,
+    requestsMax: Math.max(limits.requestsMax, 2 * (readsMax + writesMax)),
+    connectionsMax: settings.number('max-connections') ?? limits.connectionsMax,
+    requestMs: seconds === undefined ? limits.requestMs : seconds * 1000,
+  };
+}
