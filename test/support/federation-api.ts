@@ -6,18 +6,30 @@ import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { federationKinds } from '../../coordinator/api/kinds/all.ts';
-import { authorizeMasters } from '../../coordinator/api/machinery/access/authorizer.ts';
+import { startAccess } from '../../coordinator/api/access/stage.ts';
+import {
+  createTokenTable,
+  hashToken,
+  reviewWith,
+} from '../../coordinator/api/machinery/access/authenticate.ts';
 import { createApi } from '../../coordinator/api/machinery/server.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
-import { createProjection } from '../../coordinator/desired/projection.ts';
-import { listenForTest, type HttpsFixture } from './https-fixture.ts';
+import { createProjection, type Projection } from '../../coordinator/desired/projection.ts';
+import { listenForTest, token, type HttpsFixture } from './https-fixture.ts';
+
+const robot = {
+  hash: hashToken(token),
+  user: { name: 'robot', groups: ['system:masters'] },
+};
 
 export interface FederationApi {
   readonly https: HttpsFixture;
   /** What it serves from, for a test that plays another stage. */
   readonly desired: Desired;
+  /** Views of the projected kinds, by `<group>/<plural>`. */
+  readonly projections: ReadonlyMap<string, Projection>;
   close(): Promise<void>;
 }
 
@@ -37,12 +49,17 @@ export async function startFederationApi(): Promise<FederationApi> {
       createProjection({ epoch: 1, group, resource: plural, clock: systemClock }),
     ]),
   );
+  const rights = await startAccess(
+    { ...common, desired, chance: systemChance },
+    { kinds, reviewToken: reviewWith([createTokenTable([robot])]) },
+  );
   const api = createApi({
     ...common,
     kinds,
     desired,
     projections,
-    authorize: authorizeMasters,
+    authorize: rights.access.authorize,
+    access: rights.access,
     version: { gitVersion: 'v1.34.0+isthmus.1' },
     chance: systemChance,
   });
@@ -50,9 +67,11 @@ export async function startFederationApi(): Promise<FederationApi> {
   return {
     https,
     desired,
+    projections,
     close: async () => {
       await https.listener.close();
       await api.close();
+      await rights.stop();
       await desired.close();
     },
   };
