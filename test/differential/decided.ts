@@ -25,6 +25,19 @@ export const decided: readonly Decided[] = [
     places: ['*metadata.finalizers', '*metadata.finalizers[0]'],
     ours: '*"isthmus.dev/shards"*',
   },
+  {
+    what: 'Descriptions of the columns of tables are in our own words.',
+    reason: 'Nobody parses them, and the texts are not copied.',
+    steps: ['*'],
+    places: ['*columnDefinitions[*].description'],
+  },
+  {
+    what: 'A deleted Service is answered with a deletionTimestamp, and is gone a moment later.',
+    reason: 'The finalizer isthmus.dev/shards holds it until the removal of its shards is ordered.',
+    steps: ['deletes: *', 'watches: *'],
+    places: ['*metadata.deletionTimestamp', '*metadata.deletionGracePeriodSeconds'],
+    ours: '*',
+  },
 ];
 
 export function explains(

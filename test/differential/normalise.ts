@@ -43,7 +43,10 @@ export function normalise(step: Step, answer: Answer): Normal {
       return {
         status: answer.status,
         ...normaliseHeaders(answer.headers),
-        events: answer.lines.map((line) => parseNormal(line)),
+        events: answer.lines
+          .map(parse)
+          .filter(isShown)
+          .map((event) => normaliseValue(event, '')),
       };
     case 'kubectl':
       return {
@@ -77,9 +80,16 @@ function normaliseBody(step: Step, answer: HttpAnswer): JsonLike {
 
 function normaliseOutput(step: Step, text: string): JsonLike {
   const pick = step.kind === 'kubectl' ? step.pick : undefined;
-  const normal = normaliseText(text).replace(/ {2,}/g, '  ').replace(/ +$/gm, '');
-  return (pick === undefined ? normal : pick(normal)).split('\n');
+  const normal = normaliseText(text)
+    .replace(shardsFinalizer, '')
+    .replace(/ {2,}/g, '  ')
+    .replace(/ +$/gm, '');
+  return pick === undefined ? normal : pick(normal);
 }
+
+// Decided: every Service has it (decided.ts). As YAML and as JSON.
+const shardsFinalizer =
+  /\n *finalizers:\n *- isthmus\.dev\/shards(?=\n)|\n *"finalizers": \[\s*"isthmus\.dev\/shards"\s*\],/g;
 
 function parse(text: string): JsonLike {
   try {
@@ -89,8 +99,11 @@ function parse(text: string): JsonLike {
   }
 }
 
-function parseNormal(text: string): JsonLike {
-  return normaliseValue(parse(text), '');
+/** Not the event by which a Service that only we hold begins to go: it has no counterpart. */
+function isShown(event: JsonLike): boolean {
+  const text = JSON.stringify(event);
+  const isHeldByUs = text.includes('"finalizers":["isthmus.dev/shards"]');
+  return !(isHeldByUs && text.includes('"type":"MODIFIED"') && text.includes('deletionTimestamp'));
 }
 
 const revisionKeys = new Set(['resourceVersion', 'storageVersionHash', 'hash', 'continue']);

@@ -8,7 +8,10 @@ export function formatReport({ compared, unexplained, explained, stale }: Report
   const bySteps = new Map<string, Difference[]>();
   for (const difference of unexplained) {
     const key = `${difference.area}: ${difference.step}`;
-    bySteps.set(key, [...(bySteps.get(key) ?? []), difference]);
+    const known = bySteps.get(key) ?? [];
+    // The same one through another kubectl is not told twice.
+    const isNew = known.every((other) => format(other) !== format(difference));
+    if (isNew) bySteps.set(key, [...known, difference]);
   }
   const blocks = [...bySteps].map(([step, found]) =>
     [`\n## ${step}`, ...found.map(format)].join('\n'),
@@ -28,6 +31,6 @@ function format({ place, theirs, ours }: Difference): string {
 
 function show(value: JsonLike | undefined): string {
   if (value === undefined) return '(absent)';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? value.replace(/\n/g, '\\n') : JSON.stringify(value);
   return text.length > shownMax ? `${text.slice(0, shownMax)}...` : text;
 }

@@ -6,10 +6,9 @@
 import { Agent } from 'node:https';
 import { stringify } from 'yaml';
 import type { KeyPairPem } from '../../common/runtime/certificates.ts';
-import { startFederationApi } from '../support/federation-api.ts';
-import { token } from '../support/https-fixture.ts';
+import { listenForTest, token } from '../support/https-fixture.ts';
 import { startKubeApiserver } from '../support/kube-apiserver.ts';
-import { finalizeServices } from './finalizing.ts';
+import { openCoordinator } from './coordinator.ts';
 import type { Subject } from './perform.ts';
 
 export interface RunningSubject extends Subject {
@@ -17,12 +16,11 @@ export interface RunningSubject extends Subject {
 }
 
 export async function startOurs(): Promise<RunningSubject> {
-  const federation = await startFederationApi();
-  const stopFinalizing = finalizeServices(federation.desired);
-  const { listener, ca, admin } = federation.https;
+  const coordinator = await openCoordinator();
+  const { listener, ca, admin } = await listenForTest(coordinator.api);
   return toSubject('ours', { url: listener.url, caPem: ca.certPem, admin, token }, async () => {
-    stopFinalizing();
-    await federation.close();
+    await listener.close();
+    await coordinator.stop();
   });
 }
 

@@ -33,7 +33,9 @@ export interface SuiteOptions {
 const areasAtOnce = 3;
 
 export async function runSuite(options: SuiteOptions): Promise<Report> {
-  const runs = options.areas.flatMap((area) => toRuns(area, options.kubectls));
+  const runs = options.areas
+    .flatMap((area) => toRuns(area, options.kubectls))
+    .map((run, index) => ({ ...run, port: firstPort + index }));
   const differences: Difference[] = [];
   let compared = 0;
   const queue = [...runs];
@@ -62,10 +64,14 @@ interface Run {
   readonly area: Area;
   readonly name: string;
   readonly kubectl: Kubectl | undefined;
+  /** A node port that no other run asks for. */
+  readonly port: number;
 }
 
+const firstPort = 30_040;
+
 /** An area with kubectl commands runs once with each kubectl, in a namespace of its own. */
-function toRuns(area: Area, kubectls: readonly Kubectl[]): readonly Run[] {
+function toRuns(area: Area, kubectls: readonly Kubectl[]): readonly Omit<Run, 'port'>[] {
   if (!area.steps.some(({ kind }) => kind === 'kubectl')) {
     return [{ area, name: area.name, kubectl: undefined }];
   }
@@ -82,7 +88,7 @@ interface Pair {
 }
 
 async function runArea(
-  { area, name, kubectl }: Run,
+  { area, name, kubectl, port }: Run,
   { theirs, ours }: SuiteOptions,
 ): Promise<{ readonly compared: number; readonly differences: readonly Difference[] }> {
   const folders: string[] = [];
@@ -94,6 +100,7 @@ async function runArea(
       ['ns', name],
       ['token', subject.token],
       ['kubectl', kubectl?.minor ?? ''],
+      ['port', String(port)],
     ]);
     return {
       subject,

@@ -125,6 +125,7 @@ export const apply: Area = {
 export const managedFields: Area = {
   name: 'managed-fields',
   steps: [
+    setup(post('an owner', 'configmaps', configMap('o'), { save: { o: ['metadata', 'uid'] } })),
     post(
       'create [k8s 100]',
       'services',
@@ -205,7 +206,7 @@ export const managedFields: Area = {
         metadata: {
           name: 's',
           finalizers: ['example.com/g'],
-          ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u1' }],
+          ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: '{o}' }],
         },
       }),
     ),

@@ -99,6 +99,10 @@ export const deletes: Area = {
     del('by the old option [k8s 106]', 'configmaps/owner', { orphanDependents: true }),
     gone('the owner goes too [k8s 106]', 'configmaps/owner'),
     get('its orphan stays [k8s 106]', 'configmaps/child5'),
+    map('lost', {
+      ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'never', uid: 'never-was' }],
+    }),
+    gone('one without its owner goes [k8s 106]', 'configmaps/lost'),
     map('x1', { labels: { set: 'x' } }),
     map('x2', { labels: { set: 'x' } }),
     map('y1', { labels: { set: 'y' } }),

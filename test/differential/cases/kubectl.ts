@@ -11,8 +11,8 @@ spec:
   type: LoadBalancer
   selector: {run: nginx}
   ports:
-  - {name: http, port: 80, nodePort: 30030}
-  - {name: https, port: 443, nodePort: 30031}
+  - {name: http, port: 80}
+  - {name: https, port: 443}
 `;
 const bad = nginx.replace('type:', 'typo:');
 const plain = `apiVersion: v1
@@ -32,7 +32,7 @@ const served = (text: string): string =>
     .filter((line) => /^(services|namespaces|configmaps|secrets|events|leases|NAME)\b/.test(line))
     .sort()
     .join('\n');
-const addresses = (text: string): string => text.replace(/^(IPs?:|NodePort:).*$/gm, '$1');
+const addresses = (text: string): string => text.replace(/^(IPs?:).*$/gm, '$1');
 
 export const kubectlRead: Area = {
   name: 'kubectl-read',
@@ -168,11 +168,11 @@ export const kubectlWrite: Area = {
     kubectl('service headless [k8s 18]', 'create service clusterip hl --clusterip=None'),
     kubectl(
       'service nodeport [k8s 18]',
-      'create service nodeport outer --tcp=80:http --node-port=30040',
+      'create service nodeport outer --tcp=80:http --node-port={port}',
     ),
     kubectl(
       'service nodeport, taken [k8s 18]',
-      'create service nodeport outer2 --tcp=80 --node-port=30040',
+      'create service nodeport outer2 --tcp=80 --node-port={port}',
     ),
     kubectl('service loadbalancer [k8s 18]', 'create service loadbalancer edge --tcp=5678:8080'),
     kubectl(

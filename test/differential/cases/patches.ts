@@ -165,6 +165,10 @@ export const strategicPatch: Area = {
   name: 'strategic-patch',
   steps: [
     start,
+    setup(post('an owner', 'configmaps', configMap('o'), { save: { o: ['metadata', 'uid'] } })),
+    setup(
+      post('an owner more', 'configmaps', configMap('q'), { save: { q: ['metadata', 'uid'] } }),
+    ),
     strategic('a port by its number [k8s 87]', {
       spec: { ports: [{ port: 80, targetPort: 8080 }] },
     }),
@@ -200,12 +204,12 @@ export const strategicPatch: Area = {
     }),
     strategic('owner references merge by uid [k8s 87]', {
       metadata: {
-        ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u1' }],
+        ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: '{o}' }],
       },
     }),
     strategic('another owner [k8s 87]', {
       metadata: {
-        ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'q', uid: 'u2' }],
+        ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'q', uid: '{q}' }],
       },
     }),
     strategic('owners replaced [k8s 87]', {
