@@ -132,7 +132,7 @@ test('P1. a key without a field number is a fault', (t) => {
   t.throws(() => encodeOpenApiV2({ ...document, novelty: 'x' }), { message: /novelty/ });
 });
 
-test('both forms are built at the first request, once', (t) => {
+test('both forms are built at the first request, once', async (t) => {
   let reads = 0;
   const counted = {
     ...v3,
@@ -141,11 +141,17 @@ test('both forms are built at the first request, once', (t) => {
       return v3.documents;
     },
   };
-  const v2 = createOpenApiV2(counted);
+  let turns = 0;
+  const v2 = createOpenApiV2(counted, () => {
+    turns += 1;
+    return Promise.resolve();
+  });
   t.is(reads, 0);
-  t.is(v2.json(), v2.json());
-  t.is(v2.protobuf(), v2.protobuf());
+  t.is(await v2.json(), await v2.json());
+  t.is(await v2.protobuf(), await v2.protobuf());
   t.is(reads, 1);
+  // The turns of others: some milliseconds of work lie between two of them, not a hundred.
+  t.true(turns > 10, String(turns));
 });
 
 const asked = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';

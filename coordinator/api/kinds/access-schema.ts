@@ -174,7 +174,7 @@ export const accessStatus = struct(
   {
     allowed: kept(flag('True when it may be done.')),
     denied: flag('True when something forbids it, whoever else would allow it.'),
-    reason: text('Why.'),
+    reason: text('Why it is allowed, or is not.'),
     evaluationError: text('What could not be found out.'),
   },
   { required: ['allowed'], protobuf: { allowed: 1, reason: 2, evaluationError: 3, denied: 4 } },

@@ -43,7 +43,10 @@ export function createApi(options: ApiOptions): Api {
   const paths: PathSources = {
     discovery: createDiscovery(options.kinds),
     openApi,
-    openApiV2: createOpenApiV2(openApi),
+    openApiV2: createOpenApiV2(
+      openApi,
+      () => new Promise((resolve) => options.clock.soon(resolve)),
+    ),
     version: options.version,
     readiness: options.readiness ?? (() => ({})),
     exposeMetrics: options.metrics.expose,

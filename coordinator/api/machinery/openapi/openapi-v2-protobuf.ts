@@ -10,15 +10,43 @@ import { invariant } from '../../../../common/pure/errors.ts';
 import { isList, isRecord } from '../schema/json-value.ts';
 
 export function encodeOpenApiV2(document: JsonObject): Uint8Array {
-  const output = new Output();
-  encodeMessage(output, documentFields, document);
-  return Buffer.concat(output.parts);
+  const slices = encodeInSlices(document);
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done === true) return slice.value;
+  }
 }
 
-/** Pieces of a message, put together once: a length stands before what it is the length of. */
+// Some 2 ms.
+const entriesPerSlice = 16;
+
+/** The same with pauses, in which a caller lets others have their turn. */
+export function* encodeInSlices(document: JsonObject): Generator<void, Uint8Array> {
+  const output = new Output();
+  for (const [key, member] of entriesOf(document)) {
+    const group = groups[key];
+    if (group === undefined) {
+      encodeMessage(output, documentFields, { [key]: member });
+      continue;
+    }
+    const inner = new Output();
+    for (const [index, entry] of entriesOf(member).entries()) {
+      encodeNamed(inner, group.entry, entry, group.encode);
+      if (index % entriesPerSlice === entriesPerSlice - 1) yield;
+    }
+    output.bytes(group.field, inner.toBytes());
+  }
+  return output.toBytes();
+}
+
+/** A message that is written front to back into one buffer. */
 class Output {
-  readonly parts: Uint8Array[] = [];
+  #buffer = Buffer.allocUnsafe(1024);
   #size = 0;
+
+  toBytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#size);
+  }
 
   /** Wire type 0. */
   flag(field: number): void {
@@ -30,29 +58,41 @@ class Output {
   bytes(field: number, value: Uint8Array): void {
     this.#varint(field * 8 + 2);
     this.#varint(value.length);
-    this.#add(value);
+    this.#reserve(value.length);
+    this.#buffer.set(value, this.#size);
+    this.#size += value.length;
   }
 
   /** Wire type 2: what `write` puts into the nested message. */
   nested(field: number, write: (inner: Output) => void): void {
-    const inner = new Output();
-    write(inner);
     this.#varint(field * 8 + 2);
-    this.#varint(inner.#size);
-    for (const part of inner.parts) this.#add(part);
+    const start = this.#size;
+    write(this);
+    const length = this.#size - start;
+    // The length stands before what it is known after: that moves on to make room.
+    this.#varint(length);
+    const prefix = this.#size - start - length;
+    const varint = Buffer.from(this.#buffer.subarray(this.#size - prefix, this.#size));
+    this.#buffer.copyWithin(start + prefix, start, start + length);
+    this.#buffer.set(varint, start);
   }
 
   #varint(value: number): void {
-    const bytes: number[] = [];
+    this.#reserve(10);
     let rest = value;
-    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
-    bytes.push(rest);
-    this.#add(Buffer.from(bytes)); // from the pool: there are tens of thousands
+    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) {
+      this.#buffer[this.#size] = (rest % 0x80) + 0x80;
+      this.#size += 1;
+    }
+    this.#buffer[this.#size] = rest;
+    this.#size += 1;
   }
 
-  #add(part: Uint8Array): void {
-    this.parts.push(part);
-    this.#size += part.length;
+  #reserve(bytes: number): void {
+    if (this.#size + bytes <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafe(2 * (this.#size + bytes));
+    this.#buffer.copy(grown, 0, 0, this.#size);
+    this.#buffer = grown;
   }
 }
 
@@ -114,14 +154,12 @@ function yaml(output: Output, field: number, value: Json): void {
 }
 
 function message(of: Message): Encode {
-  return (output, field, value) =>
-    output.nested(field, (inner) => encodeMessage(inner, of, value));
+  return (output, field, value) => output.nested(field, (inner) => encodeMessage(inner, of, value));
 }
 
 /** A message around one field of its own: a oneof, a map or a list that has a name. */
 function inside(number: number, encode: Encode): Encode {
-  return (output, field, value) =>
-    output.nested(field, (inner) => encode(inner, number, value));
+  return (output, field, value) => output.nested(field, (inner) => encode(inner, number, value));
 }
 
 function each(encode: Encode): Encode {
@@ -232,7 +270,13 @@ const documentFields: Message = {
   fields: {
     swagger: [1, text],
     info: [2, message({ fields: { title: [1, text], version: [2, text] } })],
-    paths: [8, inside(2, named(message(pathItemFields)))],
-    definitions: [9, inside(1, named(schema))],
   },
+};
+
+/** The two long maps of the document, each a message of its own around its entries. */
+const groups: Readonly<
+  Record<string, { readonly field: number; readonly entry: number; readonly encode: Encode }>
+> = {
+  paths: { field: 8, entry: 2, encode: message(pathItemFields) },
+  definitions: { field: 9, entry: 1, encode: schema },
 };

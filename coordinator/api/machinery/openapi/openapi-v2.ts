@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto';
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { invariant } from '../../../../common/pure/errors.ts';
 import { at, isList, isRecord } from '../schema/json-value.ts';
-import { encodeOpenApiV2 } from './openapi-v2-protobuf.ts';
+import { encodeInSlices } from './openapi-v2-protobuf.ts';
 import type { OpenApiV3 } from './openapi.ts';
 
 export interface EncodedOpenApi {
@@ -24,17 +24,28 @@ export interface EncodedOpenApi {
 }
 
 export interface OpenApiV2 {
-  json(): EncodedOpenApi;
-  protobuf(): EncodedOpenApi;
+  json(): Promise<EncodedOpenApi>;
+  protobuf(): Promise<EncodedOpenApi>;
 }
 
-/** Builds nothing yet: most clients never ask, and a start should not wait for it. */
-export function createOpenApiV2(v3: OpenApiV3): OpenApiV2 {
-  const document = once(() => buildOpenApiV2(v3));
+/**
+ * Builds nothing yet: most clients never ask, and a start should not wait for it. The first who
+ * asks waits while it is built in slices, with a `turn` for everybody else between them.
+ */
+export function createOpenApiV2(v3: OpenApiV3, turn: () => Promise<void>): OpenApiV2 {
+  const document = once(() => run(buildInSlices(v3), turn));
   return {
-    json: once(() => toEncoded(Buffer.from(JSON.stringify(document())))),
-    protobuf: once(() => toEncoded(encodeOpenApiV2(document()))),
+    json: once(async () => toEncoded(Buffer.from(JSON.stringify(await document())))),
+    protobuf: once(async () => toEncoded(await run(encodeInSlices(await document()), turn))),
   };
+}
+
+async function run<T>(slices: Generator<void, T>, turn: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done === true) return slice.value;
+    await turn();
+  }
 }
 
 function once<T extends object>(make: () => T): () => T {
@@ -46,14 +57,30 @@ function toEncoded(bytes: Uint8Array): EncodedOpenApi {
   return { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() };
 }
 
-export function buildOpenApiV2({ documents }: OpenApiV3): JsonObject {
+export function buildOpenApiV2(v3: OpenApiV3): JsonObject {
+  const slices = buildInSlices(v3);
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done === true) return slice.value;
+  }
+}
+
+// Some 2 ms.
+const entriesPerSlice = 32;
+
+function* buildInSlices({ documents }: OpenApiV3): Generator<void, JsonObject> {
   const paths = new Map<string, JsonObject>();
   const definitions = new Map<string, JsonObject>();
   for (const document of documents.values()) {
-    for (const [path, item] of recordsAt(document, 'paths')) paths.set(path, toPathItem(item));
+    for (const [path, item] of recordsAt(document, 'paths')) {
+      paths.set(path, toPathItem(item));
+      if (paths.size % entriesPerSlice === 0) yield;
+    }
+    yield;
     for (const [name, component] of recordsAt(document, 'components', 'schemas')) {
       addDefinition(definitions, name, toSchema(component));
     }
+    yield;
   }
   return {
     swagger: '2.0',

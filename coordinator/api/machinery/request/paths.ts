@@ -36,7 +36,7 @@ export async function answerPath(
   const answer =
     findHandled({ ...route, path }, sources) ?? (await answerMetrics(path, sources.exposeMetrics));
   if (answer !== undefined) return answer;
-  const found = findAnswer(request, { ...route, path }, sources);
+  const found = await findAnswer(request, { ...route, path }, sources);
   if (found === undefined) return answerText(404, '404 page not found\n', plain);
   if (request.method === 'GET') return found;
   return answerError(methodNotAllowed(), wantsPretty(route.query, request.headers['user-agent']));
@@ -68,7 +68,7 @@ function findAnswer(
   request: ApiRequest,
   route: PathRoute,
   sources: PathSources,
-): ApiResponse | undefined {
+): ApiResponse | Promise<ApiResponse> | undefined {
   const { path } = route;
   const isPretty = wantsPretty(route.query, request.headers['user-agent']);
   const document = sources.discovery.find(path, request.headers['accept']);
@@ -168,11 +168,11 @@ const formsOfV2: Readonly<Record<string, 'json' | 'protobuf'>> = {
   [protobufV2]: 'protobuf',
 };
 
-function answerOpenApiV2(request: ApiRequest, openApi: OpenApiV2): ApiResponse {
+async function answerOpenApiV2(request: ApiRequest, openApi: OpenApiV2): Promise<ApiResponse> {
   const clauses = parseAccept(request.headers['accept']?.slice(0, acceptCharactersMax));
   const [form] = clauses.flatMap(({ type }) => formsOfV2[type] ?? []);
   if (form === undefined) return answerText(406, '', { vary: 'Accept' });
-  const { bytes, hash } = openApi[form]();
+  const { bytes, hash } = await openApi[form]();
   const headers = {
     ...commonHeaders,
     'content-type': form === 'json' ? 'application/json' : protobufV2,

@@ -191,6 +191,24 @@ export function withRestoredMetadata(next: KubeObject, old: KubeObject): KubeObj
   };
 }
 
+/** Of several references to one owner the first is kept, and a warning says so. */
+export function withoutDoubleOwners(object: KubeObject, warnings: string[]): KubeObject {
+  const owners = object.metadata.ownerReferences ?? [];
+  const seen = new Set<string>();
+  const doubled = new Set<string>();
+  const kept = owners.filter(({ uid }) => {
+    if (seen.has(uid)) doubled.add(uid);
+    return seen.size < seen.add(uid).size;
+  });
+  if (doubled.size === 0) return object;
+  warnings.push(
+    '.metadata.ownerReferences contains duplicate entries; API server dedups owner references ' +
+      'in 1.20+, and may reject such requests as early as 1.24; please fix your requests; ' +
+      `duplicate UID(s) observed: ${[...doubled].join(', ')}`,
+  );
+  return { ...object, metadata: { ...object.metadata, ownerReferences: kept } };
+}
+
 /** The main endpoint cannot write status; the status endpoint cannot write anything else. */
 export function splitStatus(
   kind: KindDefinition,

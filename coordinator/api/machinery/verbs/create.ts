@@ -11,7 +11,7 @@ import type { KindDefinition } from '../kind.ts';
 import { trackUpdate } from '../apply/managed-fields.ts';
 import { toGeneratedName, validateMetadata } from '../rules/object-rules.ts';
 import { toObjectKey, toResourceName } from './read.ts';
-import { present, toNewborn, toOrdered } from '../schema/shape.ts';
+import { present, toNewborn, toOrdered, withoutDoubleOwners } from '../schema/shape.ts';
 import {
   alreadyExists,
   badRequest,
@@ -141,7 +141,7 @@ function toComplete(
 ): KubeObject {
   const { kind } = call;
   const timestamp = toTimestamp(tools.clock.now());
-  const newborn = toNewborn(kind, object, {
+  const newborn = toNewborn(kind, withoutDoubleOwners(object, call.warnings), {
     name: call.name,
     namespace: call.namespace,
     uid: tools.chance.uuid(),

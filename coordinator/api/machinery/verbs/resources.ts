@@ -16,6 +16,8 @@ import { toPlainAccess } from '../access/access.ts';
 import { answerList, fromItems } from '../answer/list-body.ts';
 import { anonymous, authorizeRoute } from '../access/authorizer.ts';
 import { createObject } from './create.ts';
+import type { ParsedJson } from '../schema/json-strict.ts';
+import { parseAhead } from '../schema/parse-ahead.ts';
 import { decodeObject, protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
 import { deleteObject } from './delete.ts';
 import { deleteCollection } from './delete-collection.ts';
@@ -151,11 +153,16 @@ interface WriteRequest {
   readonly source: ReadSource;
   readonly tools: WriteTools;
   readonly options: ApiOptions;
+  /** The body, when it was large. */
+  readonly parsed?: ParsedJson | undefined;
 }
 
-async function write(of: WriteRequest, answer: AnswerOptions): Promise<ApiResponse> {
+async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiResponse> {
   const warnings: string[] = [];
-  const { route } = of;
+  const { route } = request;
+  const { clock } = request.options;
+  const turn = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
+  const of = { ...request, parsed: await parseAhead(request.request.body, turn) };
   switch (route.verb) {
     case 'create':
       return withWarnings(answerWritten(await create(of, warnings), answer), warnings);
@@ -209,8 +216,9 @@ function readOptions(
 
 function decodeBody(of: WriteRequest, options: WriteOptions, warnings: string[]): KubeObject {
   const { validation } = options;
-  const mediaType = requireBodyType(of.request, isNumbered(of.kind.schema));
-  const decoded = decodeObject({ bytes: of.request.body, mediaType, kind: of.kind, validation });
+  const { kind, parsed } = of;
+  const mediaType = requireBodyType(of.request, isNumbered(kind.schema));
+  const decoded = decodeObject({ bytes: of.request.body, mediaType, kind, validation, parsed });
   warnings.push(...decoded.warnings);
   return decoded.object;
 }
@@ -252,7 +260,7 @@ function patch(of: WriteRequest, warnings: string[]): Promise<Written> {
   const options = readOptions(of, 'PatchOptions', type === 'application/apply-patch+yaml');
   const call = toCall(of, options, warnings);
   const time = toTimestamp(of.tools.clock.now());
-  const build = toPatchWish({ call, type, bytes: of.request.body, time });
+  const build = toPatchWish({ call, type, bytes: of.request.body, parsed: of.parsed, time });
   return updateObject(of.tools, call, { ...build, requireCreate: () => requireCreate(of) });
 }
 

@@ -18,9 +18,10 @@ import {
   splitStatus,
   toOrdered,
   withGeneration,
+  withoutDoubleOwners,
   withRestoredMetadata,
 } from '../schema/shape.ts';
-import { badRequest, conflict, notFound } from '../answer/status-error.ts';
+import { badRequest, conflict, notFound, plainError } from '../answer/status-error.ts';
 import {
   askAdmission,
   refuseInvalid,
@@ -69,31 +70,40 @@ async function createMissing(
 ): Promise<Written | 'raced'> {
   const { kind, subresource } = call;
   const mayCreate =
-    subresource === '' &&
     kind.verbs.includes('create') &&
-    (wish.method === 'apply' || (wish.method === 'put' && kind.allowsCreateOnUpdate));
+    ((wish.method === 'apply' && subresource === '') ||
+      // Also by a status: kube-apiserver asks the kind alone.
+      (wish.method !== 'patch' && kind.allowsCreateOnUpdate));
   if (!mayCreate) throw notFound(toResourceName(kind, call.name));
   const object = wish.build(undefined);
-  const { uid = '', resourceVersion = '' } = object.metadata;
-  if (uid !== '') throw refuseLostUid(call, uid);
-  if (resourceVersion !== '' && resourceVersion !== '0')
-    throw conflict(toResourceName(kind, call.name));
+  const { uid = '' } = object.metadata;
+  if (uid !== '') throw wish.method === 'apply' ? refuseUid(call, uid) : refuseLostUid(call, uid);
   wish.requireCreate();
   checkName(call, object);
+  // A version of what is not there says nothing.
   const { resourceVersion: _none, ...metadata } = object.metadata;
   return createObject(tools, call, { ...object, metadata }, wish.method === 'apply');
 }
 
-/** A body without a name takes the path's; another name is refused. */
+function refuseUid(call: WriteCall, uid: string): Error {
+  const given = `the provided object specified uid ${uid}`;
+  const message = `uid mismatch: ${given}, and no existing object was found`;
+  return conflict({ ...toResourceName(call.kind, call.name), message });
+}
+
+/** The body must have the path's name. */
 function checkName(call: WriteCall, object: KubeObject): void {
-  const { name } = object.metadata;
-  if (name !== undefined && name !== '' && name !== call.name) {
+  const name = object.metadata.name ?? '';
+  if (name === '') {
+    throw badRequest(
+      `the name of the object (${call.name} based on URL) was undeterminable: ` +
+        'name must be provided',
+    );
+  }
+  if (name !== call.name) {
     throw badRequest(
       `the name of the object (${name}) does not match the name on the URL (${call.name})`,
     );
-  }
-  if ((name ?? '') === '') {
-    throw badRequest('name must be provided');
   }
   checkNamespace(call.kind, call.namespace, object.metadata.namespace ?? '');
 }
@@ -109,7 +119,8 @@ async function updateLive(
   { live, wish }: Attempt,
 ): Promise<Written | 'raced'> {
   const old = live.object;
-  const wished = wish.build(old);
+  const wished = withoutDoubleOwners(wish.build(old), call.warnings);
+  if (wished === old) return toWritten(200, live); // U3, without a doubt
   checkName(call, wished);
   checkIdentity(call, wished, old, wish.method);
   const isApplied = wish.method === 'apply';
@@ -152,11 +163,14 @@ function checkIdentity(
 ): void {
   const at = toResourceName(call.kind, call.name);
   const { uid = '', resourceVersion = '' } = wished.metadata;
-  if (uid !== '' && uid !== old.metadata.uid && method !== 'patch') {
+  if (uid !== '' && uid !== old.metadata.uid && method === 'put') {
     const message =
       `Precondition failed: UID in precondition: ${uid}, ` +
       `UID in object meta: ${old.metadata.uid ?? ''}`;
     throw conflict({ ...at, message });
+  }
+  if (!/^\d{0,20}$/.test(resourceVersion)) {
+    throw plainError(`strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`);
   }
   const isUnconditional = resourceVersion === '' || resourceVersion === '0';
   if (!isUnconditional && resourceVersion !== old.metadata.resourceVersion) throw conflict(at);
