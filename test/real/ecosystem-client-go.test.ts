@@ -64,6 +64,36 @@ const expected: Readonly<Record<string, readonly Fact[]>> = {
     { what: 'informer', items: 7, watchLists: 1, lists: 0 },
     { what: 'done' },
   ],
+  metadata: [
+    { what: 'got', kind: '', labels: { 'client-go': 'metadata' }, hasUid: true },
+    { what: 'listed', items: 1, hasVersion: true },
+    ...['add', 'update', 'delete'].map((what) => ({
+      what,
+      kind: 'PartialObjectMetadata',
+      name: 'metadata-a',
+    })),
+    { what: 'patched', labels: { 'client-go': 'metadata', more: 'yes' } },
+    { what: 'refused', reason: 'Conflict' },
+    { what: 'done' },
+  ],
+  events: [
+    {
+      what: 'event',
+      type: 'Normal',
+      reason: 'Tried',
+      message: 'the old way',
+      count: 3,
+      source: 'client-go',
+    },
+    { what: 'done' },
+  ],
+  reviews: [
+    { what: 'self', user: 'admin', groups: ['system:masters', 'system:authenticated'] },
+    { what: 'self access', allowed: true, denied: false },
+    { what: 'access of a stranger', allowed: false },
+    { what: 'rules', incomplete: false, any: true },
+    { what: 'done' },
+  ],
 };
 
 const test = testWithPeers('isthmus-client-go');
@@ -87,6 +117,18 @@ test('[k8s 48] client-go: pages of a list are of one revision, though objects ar
 
 test('[k8s 62] client-go: an informer begins with a watch-list and needs no list', async (t) => {
   await againstUs(t, 'watch-list');
+});
+
+test('[k8s 39, 107] client-go: metadata alone is read, followed, patched and deleted by uid', async (t) => {
+  await againstUs(t, 'metadata');
+});
+
+test('[k8s 112] client-go: an event told three times is one event with a count', async (t) => {
+  await againstUs(t, 'events');
+});
+
+test('[k8s 119] client-go: who am I, what may I, what may another', async (t) => {
+  await againstUs(t, 'reviews');
 });
 
 testReal('kube-apiserver shows the Go client the same as we do', async (t) => {

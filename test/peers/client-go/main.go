@@ -34,6 +34,10 @@ var modes = map[string]func(context.Context, *run) error{
 	"follow":          follow,
 	"apply":           apply,
 	"pages":           pages,
+	"metadata":        metadataOnly,
+	"events":          countedEvents,
+	"events-v1":       seriesOfEvents,
+	"reviews":         reviews,
 	"watch-list":      watchList,
 }
 
