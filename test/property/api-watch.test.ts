@@ -87,7 +87,7 @@ const writes = fc.array(
   fc.record({
     name: fc.constantFrom(...names),
     isDelete: fc.boolean(),
-    then: fc.constantFrom('go on', 'go on', 'go on', 'go on', 'rest', 'watch', 'pause', 'resume'),
+    next: fc.constantFrom('go on', 'go on', 'go on', 'go on', 'rest', 'watch', 'pause', 'resume'),
   }),
   { minLength: 400, maxLength: 600 },
 );
@@ -105,17 +105,17 @@ for (const [kind, toSubject] of [
         const written: number[] = [];
         const watching = [await listAndWatch(fixture, target)];
         let pending: Promise<unknown>[] = [];
-        for (const [round, { name, isDelete, then }] of steps.entries()) {
+        for (const [round, { name, isDelete, next }] of steps.entries()) {
           // Not awaited: writers run into each other.
           pending.push(
             act(name, isDelete, round).then((revision) => {
               if (revision !== undefined) written.push(revision);
             }),
           );
-          if (then === 'go on') continue;
-          if (then === 'watch') watching.push(await listAndWatch(fixture, target));
-          if (then === 'pause') watching[round % watching.length]?.tap.holdBack(1 << 20);
-          if (then === 'resume') watching[round % watching.length]?.tap.holdBack(0);
+          if (next === 'go on') continue;
+          if (next === 'watch') watching.push(await listAndWatch(fixture, target));
+          if (next === 'pause') watching[round % watching.length]?.tap.holdBack(1 << 20);
+          if (next === 'resume') watching[round % watching.length]?.tap.holdBack(0);
           await Promise.all(pending);
           pending = [];
           await new Promise<void>((resolve) => fixture.clock.soon(() => resolve()));
