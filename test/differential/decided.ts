@@ -7,7 +7,10 @@ export interface Decided {
   /** What differs, for the page. */
   readonly what: string;
   readonly reason: string;
-  /** Areas or titles of steps in which it shows; `*` stands for any text. */
+  /**
+   * `<area>: <title>` of the steps in which it shows, `*` for any text. None: it shows nearly
+   * everywhere, and normalise.ts sets it aside.
+   */
   readonly steps: readonly string[];
   /** Places of the answer, such as `body.status` or `header.warning`; `*` as above. */
   readonly places: readonly string[];
@@ -21,9 +24,8 @@ export const decided: readonly Decided[] = [
     reason:
       'It keeps the Service until its names are gone and the removal of its shards is ordered, as ' +
       'service.kubernetes.io/load-balancer-cleanup does in a cluster with a cloud.',
-    steps: ['*'],
-    places: ['*metadata.finalizers', '*metadata.finalizers[0]'],
-    ours: '*"isthmus.dev/shards"*',
+    steps: [],
+    places: [],
   },
   {
     what: 'Descriptions of the columns of tables are in our own words.',

@@ -80,16 +80,9 @@ function normaliseBody(step: Step, answer: HttpAnswer): JsonLike {
 
 function normaliseOutput(step: Step, text: string): JsonLike {
   const pick = step.kind === 'kubectl' ? step.pick : undefined;
-  const normal = normaliseText(text)
-    .replace(shardsFinalizer, '')
-    .replace(/ {2,}/g, '  ')
-    .replace(/ +$/gm, '');
+  const normal = normaliseText(text).replace(/ {2,}/g, '  ').replace(/ +$/gm, '');
   return pick === undefined ? normal : pick(normal);
 }
-
-// Decided: every Service has it (decided.ts). As YAML and as JSON.
-const shardsFinalizer =
-  /\n *finalizers:\n *- isthmus\.dev\/shards(?=\n)|\n *"finalizers": \[\s*"isthmus\.dev\/shards"\s*\],/g;
 
 function parse(text: string): JsonLike {
   try {
@@ -116,16 +109,30 @@ function normaliseValue(value: JsonLike, key: string): JsonLike {
   }
   if (typeof value === 'number') return normaliseNumber(value, key);
   if (isList(value)) {
-    const list = value.map((item) => normaliseValue(item, key));
+    const list = value
+      .filter((item) => item !== shardsFinalizer)
+      .map((item) => normaliseValue(item, key));
     return unordered.has(key)
       ? [...list].sort((a, b) => compareText(JSON.stringify(a), JSON.stringify(b)))
       : list;
   }
   if (value === null || typeof value !== 'object') return value;
-  const members = Object.entries(value).map(
-    ([name, member]) => [normaliseText(name), normaliseValue(member, name)] as const,
-  );
+  const members = Object.entries(value)
+    .filter(([name, member]) => !isOnlyOurs(name, member))
+    .map(([name, member]) => [normaliseText(name), normaliseValue(member, name)] as const);
   return Object.fromEntries(members.sort(([a], [b]) => compareText(a, b)));
+}
+
+// Decided: every Service has it (decided.ts), so it is set aside wherever it shows.
+const shardsFinalizer = 'isthmus.dev/shards';
+
+function isOnlyOurs(name: string, value: JsonLike): boolean {
+  if (name === `v:"${shardsFinalizer}"`) return true;
+  const text = JSON.stringify(value);
+  return (
+    (name === 'finalizers' && text === `["${shardsFinalizer}"]`) ||
+    (name === 'f:finalizers' && /^\{("\.":\{\},)?"v:\\"isthmus\.dev\/shards\\"":\{\}\}$/.test(text))
+  );
 }
 
 function isList(value: JsonLike): value is readonly JsonLike[] {
@@ -143,6 +150,15 @@ function normaliseNumber(value: number, key: string): JsonLike {
 }
 
 const replacements: readonly (readonly [RegExp, string])[] = [
+  // The finalizer of Services in YAML, in JSON, and in JSON inside of a message.
+  [/\n *finalizers:\n *- isthmus\.dev\/shards(?=\n)/g, ''],
+  [/\s*\\*"finalizers\\*": ?\[\s*\\*"isthmus\.dev\/shards\\*"\s*\],/g, ''],
+  [/,\\*"isthmus\.dev\/shards\\*"/g, ''],
+  [
+    /\\*"f:finalizers\\*":\{(\\*"\.\\*":\{\},)?\\*"v:\\*"isthmus\.dev\/shards\\*"\\*":\{\}\},?/g,
+    '',
+  ],
+  [/,\\*"v:\\*"isthmus\.dev\/shards\\*"\\*":\{\}/g, ''],
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, '<time>'],
   [/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+A-Z0-9]+/g, '<time>'],
@@ -150,12 +166,16 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\b10\.96\.(?!0\.)\d+\.\d+\b/g, '<ip>'],
   [/https:\/\/(127\.0\.0\.1|localhost):\d+/g, '<server>'],
   [/\b(3008[6-9]|3009\d|30[1-9]\d\d|31\d{3}|32[0-6]\d\d|327[0-5]\d|3276[0-7])\b/g, '<port>'],
-  [/(resourceVersion"?[:=] ?"?)\d+/g, '$1<resourceVersion>'],
+  [/(resourceVersion\\*"?[:=] ?\\*"?)\d+/g, '$1<resourceVersion>'],
   [/(ResourceVersion in (?:the )?(?:precondition|record) \()\d+/g, '$1<resourceVersion>'],
   [/(resource version: )\d+( \(\d+\))?(, current: \d+)?/g, '$1<resourceVersion>'],
   [/\b(\d+[hms]){1,2}\b/g, '<age>'],
   [/\?hash=[0-9A-F]+/gi, '?hash=<hash>'],
   [/(generateName|name|gen)-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, '$1-<random>'],
+  // Where the Go program was built from.
+  [/in scheme \\?"[^"]*\\?"/g, 'in scheme <scheme>'],
+  [/A_[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, 'A_<random>'],
+  [/\/tmp\/kubectl[-.\w]*-edit-\d+\.yaml/g, '<file>'],
   [/isthmus-kubectl-\w+/g, '<folder>'],
 ];
 

@@ -331,10 +331,10 @@ export const kubectlApply: Area = {
     kubectl('diff without one [k8s 93]', 'diff -f nginx.yaml'),
     kubectl('diff with one [k8s 93]', 'diff -f nginx.yaml', {
       files: { 'nginx.yaml': changed },
-      pick: (text) => text.replace(/^(diff|---|\+\+\+) .*$/gm, '$1'),
+      pick: (text) => text.replace(/^(diff|---|\+\+\+|@@) .*$/gm, '$1'),
     }),
     kubectl('diff on the server [k8s 93]', 'diff --server-side --force-conflicts -f nginx.yaml', {
-      pick: (text) => text.replace(/^(diff|---|\+\+\+) .*$/gm, '$1'),
+      pick: (text) => text.replace(/^(diff|---|\+\+\+|@@) .*$/gm, '$1'),
     }),
     kubectl('apply a change [k8s 92]', 'apply -f nginx.yaml'),
     kubectl('a port is gone [k8s 92]', [
