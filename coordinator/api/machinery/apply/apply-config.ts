@@ -144,10 +144,16 @@ function findInItems(schema: ListSchema, value: readonly Json[], path: string): 
     if (typeof element !== 'string') {
       return [...problems, `${path}: element ${index}: ${element.why}`];
     }
-    const printed = formatElement(element);
-    if (seen.has(element)) problems.push(`${path}: duplicate entries for key ${printed}`);
+    if (seen.has(element)) {
+      problems.push(`${path}: duplicate entries for key ${formatElement(element)}`);
+    }
     seen.add(element);
-    problems.push(...findProblems(schema.items, item, `${path}${printed}`));
+    // Where it stands is put into words when something is wrong, which is seldom.
+    const found = findProblems(schema.items, item, '');
+    if (found.length > 0) {
+      const here = `${path}${formatElement(element)}`;
+      problems.push(...found.map((problem) => `${here}${problem}`));
+    }
   }
   return problems;
 }

@@ -6,7 +6,12 @@ import { isList, isRecord } from '../schema/json-value.ts';
 
 /** `k:` of key members that are sorted by name; at least one. */
 export function toKeyElement(pairs: readonly (readonly [string, Json])[]): string {
-  return `k:${toGoJson(Object.fromEntries(pairs))}`;
+  let text = 'k:{';
+  for (const [name, value] of pairs) {
+    const member = typeof value === 'number' ? String(value) : toGoJson(value);
+    text += `${text.length > 3 ? ',' : ''}"${name}":${member}`;
+  }
+  return `${text}}`;
 }
 
 export function toValueElement(item: Json): string {
@@ -15,7 +20,9 @@ export function toValueElement(item: Json): string {
 
 /** JSON as Go's encoder writes it: what HTML could mistake is escaped. */
 function toGoJson(value: Json): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => {
+  const text = JSON.stringify(value);
+  if (!/[<>&\u2028\u2029]/.test(text)) return text;
+  return text.replace(/[<>&\u2028\u2029]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
@@ -33,6 +40,7 @@ export function parseElement(text: string): string | 'foreign' | undefined {
     case 'i':
       return /^[+-]?\d+$/.test(content) ? `i:${Number(content)}` : undefined;
     case 'k': {
+      if (isCanonical(text)) return text;
       const keys = parseJson(content);
       if (!isRecord(keys)) return undefined;
       const pairs = Object.entries(keys).map(([key, value]) => [key, value ?? null] as const);
@@ -45,6 +53,15 @@ export function parseElement(text: string): string | 'foreign' | undefined {
     default:
       return 'foreign';
   }
+}
+
+// One or two keys, as we and Kubernetes write them: nearly all there are.
+const plainKeys =
+  /^k:\{"(\w+)":(?:0|[1-9]\d{0,8}|"[\w./-]*")(?:,"(\w+)":(?:0|[1-9]\d{0,8}|"[\w./-]*"))?\}$/;
+
+function isCanonical(element: string): boolean {
+  const [, first = '', second] = plainKeys.exec(element) ?? [];
+  return first !== '' && (second === undefined || first < second);
 }
 
 function parseJson(text: string): Json | undefined {
@@ -61,8 +78,8 @@ const ranks: Readonly<Record<string, number>> = { f: 0, k: 1, v: 2, i: 3 };
 export function compareElements(a: string, b: string): number {
   const [kindA = '', kindB = ''] = [a[0], b[0]];
   if (kindA !== kindB) return (ranks[kindA] ?? 4) - (ranks[kindB] ?? 4);
+  if (kindA === 'f') return compareText(a, b);
   const [textA, textB] = [a.slice(2), b.slice(2)];
-  if (kindA === 'f') return compareText(textA, textB);
   return compareJson(parseJson(textA) ?? null, parseJson(textB) ?? null);
 }
 

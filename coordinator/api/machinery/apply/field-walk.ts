@@ -52,7 +52,7 @@ export function toElement(schema: ListSchema, item: Json): string | { readonly w
         "(and doesn't have default values for any key fields)",
     };
   }
-  return toKeyElement(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
+  return toKeyElement(pairs.length < 2 ? pairs : pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function toSetElement(item: Json): string | { readonly why: string } {

@@ -59,12 +59,12 @@ export function reconcile(schema: Schema | undefined, set: FieldSet): FieldSet {
     (schema.type === 'list' && schema.topology.kind === 'atomic') ||
     ((schema.type === 'object' || schema.type === 'map') && schema.isAtomic === true);
   if (isWhole) return { isMember: true, children: new Map() };
-  let isSame = true;
-  const children = new Map<string, FieldSet>();
+  let changed: Map<string, FieldSet> | undefined;
   for (const [element, child] of set.children) {
     const next = reconcile(schemaOf(schema, element), child);
-    isSame &&= next === child;
-    children.set(element, next);
+    if (next === child) continue;
+    changed ??= new Map(set.children);
+    changed.set(element, next);
   }
-  return isSame ? set : { isMember: set.isMember, children };
+  return changed === undefined ? set : { isMember: set.isMember, children: changed };
 }

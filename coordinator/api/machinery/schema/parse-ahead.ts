@@ -13,7 +13,7 @@ import {
 // Below this a body is parsed in about a millisecond.
 const aheadFromBytes = 64 * 1024;
 // Some 2 ms.
-const valuesPerSlice = 5_000;
+const valuesPerSlice = 2_000;
 
 /** Undefined for what is small, or no JSON: whoever decodes it parses it, and says what is wrong. */
 export async function parseAhead(
