@@ -125,7 +125,11 @@ test('[k8s 118] a binding gives away what its author holds; a role that is missi
   );
   const lost = await ask(bob, 'POST', paths.roleBindings, bind('y', { role: 'nope', user: 'bob' }));
   t.is(lost.status, 404);
-  t.is(lost.message, 'clusterrole.rbac.authorization.k8s.io "nope" not found');
+  t.is(
+    lost.message,
+    'rolebindings.rbac.authorization.k8s.io "nope" not found',
+    'as a write names it',
+  );
   const missing = await ask(
     root,
     'POST',

@@ -6,7 +6,7 @@
 import { toLogPrefix } from '../../../common/model/ids.ts';
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import type { ViewEvent } from '../../desired/store.ts';
-import type { PolicyRule, UserInfo } from '../machinery/access/access.ts';
+import type { PolicyRule, RoleRef, UserInfo } from '../machinery/access/access.ts';
 import {
   isRecord,
   ownList,
@@ -17,11 +17,6 @@ import {
 import { readRules } from './rules.ts';
 
 export const rbacGroup = 'rbac.authorization.k8s.io';
-
-export interface RoleRef {
-  readonly kind: string;
-  readonly name: string;
-}
 
 export interface Binding {
   readonly key: string;

@@ -11,10 +11,11 @@ import type {
   Decision,
   GrantedRules,
   PolicyRule,
+  RoleRef,
   UserInfo,
 } from '../machinery/access/access.ts';
-import { BindingIndex, rbacGroup, rbacPrefixes, type BoundRole, type RoleRef } from './bindings.ts';
-import { matchesRule } from './rules.ts';
+import { BindingIndex, rbacGroup, rbacPrefixes, type BoundRole } from './bindings.ts';
+import { describeMissing, matchesRule } from './rules.ts';
 
 export interface Rbac {
   authorize(attributes: Attributes): Decision;
@@ -32,8 +33,8 @@ interface Grant {
 
 interface Granted {
   readonly grants: readonly Grant[];
-  /** Of bindings whose role is missing. */
-  readonly faults: readonly string[];
+  /** Roles of bindings that are not there. */
+  readonly missing: readonly RoleRef[];
 }
 
 // Users that ask at the same time; beyond them the oldest is looked up again.
@@ -65,7 +66,7 @@ export function createRbac(view: ObjectView): Rbac {
       const parts = scopes(namespace).map((scope) => grantedTo(user, scope));
       return {
         rules: parts.flatMap(({ grants }) => grants.map(({ rule }) => rule)),
-        error: toAggregate(parts.flatMap(({ faults }) => faults)),
+        missing: parts.flatMap(({ missing }) => missing),
       };
     },
     rulesOf: (role, namespace) => index.rulesOf(role, namespace),
@@ -80,15 +81,14 @@ function scopes(namespace: string): readonly string[] {
 
 function lookUp(index: BindingIndex, user: UserInfo, namespace: string): Granted {
   const grants: Grant[] = [];
-  const faults: string[] = [];
+  const missing: RoleRef[] = [];
   for (const bound of index.boundTo(user, namespace)) {
     const { role } = bound.binding;
     const rules = index.rulesOf(role, namespace);
-    if (rules === undefined) {
-      faults.push(`${role.kind.toLowerCase()}.${rbacGroup} ${JSON.stringify(role.name)} not found`);
-    } else for (const rule of rules) grants.push({ rule, bound });
+    if (rules === undefined) missing.push(role);
+    else for (const rule of rules) grants.push({ rule, bound });
   }
-  return { grants, faults };
+  return { grants, missing };
 }
 
 function authorize(
@@ -96,16 +96,16 @@ function authorize(
   grantedTo: (user: UserInfo, namespace: string) => Granted,
 ): Decision {
   if (asked.user.groups.includes(mastersGroup)) return { allowed: true, reason: '' }; // A1
-  const faults: string[] = [];
+  const missing: RoleRef[] = [];
   for (const scope of scopes(asked.namespace)) {
     const granted = grantedTo(asked.user, scope);
     const grant = granted.grants.find(({ rule }) => matchesRule(rule, asked));
     if (grant !== undefined) {
       return { allowed: true, reason: `RBAC: allowed by ${describe(grant.bound)}` };
     }
-    faults.push(...granted.faults);
+    missing.push(...granted.missing);
   }
-  const error = toAggregate(faults);
+  const error = describeMissing(missing, rbacGroup);
   return { allowed: false, reason: error === undefined ? '' : `RBAC: ${error}` };
 }
 
@@ -117,12 +117,4 @@ function describe({ binding, subject }: BoundRole): string {
     `${kind} ${JSON.stringify(full)} of ${role.kind} ${JSON.stringify(role.name)} ` +
     `to ${subject.text}`
   );
-}
-
-/** Several faults as Go joins them: each once, in brackets. */
-function toAggregate(faults: readonly string[]): string | undefined {
-  const distinct = [...new Set(faults)];
-  const [only] = distinct;
-  if (only === undefined) return undefined;
-  return distinct.length === 1 ? only : `[${distinct.join(', ')}]`;
 }

@@ -8,6 +8,7 @@ import type { Log } from '../../../common/runtime/log.ts';
 import { createLoop } from '../../../common/runtime/loop.ts';
 import { MeshError } from '../../../common/pure/errors.ts';
 import { followNew, type Desired } from '../../desired/store.ts';
+import { trackUpdate } from '../machinery/apply/managed-fields.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
 import { rbacGroup } from './bindings.ts';
 import { toDefaultObjects, type DefaultObject } from './default-roles.ts';
@@ -35,7 +36,12 @@ export async function startRoles(
 ): Promise<Roles> {
   const { desired } = ports;
   // At once: the store commits them together.
-  await Promise.all(toDefaultObjects(kinds).map((wanted) => ensureDefault(ports, wanted)));
+  const writes = toDefaultObjects(kinds).flatMap((wanted) =>
+    kinds
+      .filter(({ group, kind }) => group === rbacGroup && kind === wanted.kind)
+      .map((kind) => ensureDefault(ports, wanted, kind)),
+  );
+  await Promise.all(writes);
   const loop = createLoop<string>({
     ...ports,
     name: 'aggregated-roles',
@@ -64,14 +70,23 @@ const attemptsMax = 3;
 async function ensureDefault(
   { desired, clock, chance }: RolesPorts,
   wanted: DefaultObject,
+  kind: KindDefinition,
 ): Promise<void> {
   const resource = wanted.kind === 'ClusterRole' ? 'clusterroles' : 'clusterrolebindings';
   const key = toLogKey({ group: rbacGroup, resource, name: wanted.name });
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const stored = desired.get(key);
     const birth = { uid: chance.uuid(), timestamp: toTimestamp(clock.now()) };
-    const object = planDefault(wanted, stored?.object, birth);
-    if (object === undefined) return;
+    const planned = planDefault(wanted, stored?.object, birth);
+    if (planned === undefined) return;
+    const object = trackUpdate({
+      kind,
+      old: stored?.object,
+      next: planned,
+      manager: 'kube-apiserver',
+      subresource: '',
+      time: birth.timestamp,
+    });
     const expected = stored?.revision ?? toRevision(0);
     const outcome = await desired.write({ key, object, expected });
     if (outcome.kind === 'written') return;

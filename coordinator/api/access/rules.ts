@@ -4,7 +4,7 @@
 // Source: the semantics of kube-apiserver's RBAC (wildcards, subresources, names, paths).
 
 import type { Json, JsonObject } from '../../../common/model/kube-object.ts';
-import type { Attributes, PolicyRule } from '../machinery/access/access.ts';
+import type { Attributes, PolicyRule, RoleRef } from '../machinery/access/access.ts';
 import { isRecord, ownList } from '../machinery/schema/json-value.ts';
 
 const all = '*';
@@ -139,6 +139,23 @@ function describeRule(rule: PolicyRule): string {
   ] as const;
   const given = parts.filter(([, values]) => values.length > 0);
   return `{${given.map(([name, values]) => `${name}:${quoteList(values)}`).join(', ')}}`;
+}
+
+/**
+ * Missing roles in Kubernetes' words, or undefined when none is: several each once, in brackets.
+ * `resource`: of the request, by which a write names what it misses; without it the role's kind.
+ */
+export function describeMissing(
+  missing: readonly RoleRef[],
+  group: string,
+  resource?: string,
+): string | undefined {
+  const texts = missing.map(({ kind, name }) => {
+    const what = resource ?? kind.toLowerCase();
+    return `${what}.${group} ${JSON.stringify(name)} not found`;
+  });
+  const distinct = [...new Set(texts)];
+  return distinct.length > 1 ? `[${distinct.join(', ')}]` : distinct[0];
 }
 
 /** Go's %q of a list of strings. */

@@ -6,6 +6,8 @@
 //   SelfSubjectRulesReview         what may I do here? (kubectl auth can-i --list)
 
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
+import { rbacGroup } from '../access/bindings.ts';
+import { describeMissing } from '../access/rules.ts';
 import type { Attributes, UserInfo } from '../machinery/access/access.ts';
 import type { AccessContext, FieldError, KindDefinition } from '../machinery/kind.ts';
 import { badRequest, invalid } from '../machinery/answer/status-error.ts';
@@ -188,7 +190,8 @@ function toAttributes(spec: JsonObject, user: UserInfo): Attributes {
 }
 
 function toRules(review: KubeObject, context: AccessContext, namespace: string): KubeObject {
-  const { rules, error } = context.access.rulesFor(context.user, namespace);
+  const { rules, missing } = context.access.rulesFor(context.user, namespace);
+  const error = describeMissing(missing, rbacGroup);
   const resourceRules = rules
     .filter(({ resources }) => resources.length > 0)
     .map(({ verbs, apiGroups, resources, resourceNames }) => ({

@@ -4,10 +4,16 @@
 //   E1. Nobody grants what he does not hold, unless he may escalate (roles) or bind (bindings).
 
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
-import type { Attributes } from '../machinery/access/access.ts';
-import { rbacGroup, type RoleRef } from '../access/bindings.ts';
+import type { Attributes, RoleRef } from '../machinery/access/access.ts';
+import { rbacGroup } from '../access/bindings.ts';
 import { mastersGroup } from '../access/rbac.ts';
-import { describeRules, findMissing, quoteList, readRules } from '../access/rules.ts';
+import {
+  describeMissing,
+  describeRules,
+  findMissing,
+  quoteList,
+  readRules,
+} from '../access/rules.ts';
 import type { AccessContext, FieldError } from '../machinery/kind.ts';
 import { forbiddenBecause, notFound, plainError } from '../machinery/answer/status-error.ts';
 import { invalidValue, notSupported, required } from '../machinery/rules/field-errors.ts';
@@ -73,9 +79,14 @@ export function validateAggregation(role: JsonObject): readonly FieldError[] {
     const detail = 'at least one clusterRoleSelector required if aggregationRule is non-nil';
     return [required(field, detail)];
   }
-  return selectors.flatMap((selector, index) =>
-    validateSelector(isRecord(selector) ? selector : {}, `${field}[${index}]`),
-  );
+  return selectors.flatMap((selector, index) => {
+    const at = `${field}[${index}]`;
+    const errors = validateSelector(isRecord(selector) ? selector : {}, at);
+    // Kubernetes says what is wrong, and then that it is.
+    return errors.length === 0
+      ? []
+      : [...errors, invalidValue(at, null, 'invalid label selector.')];
+  });
 }
 
 function validateSelector(selector: JsonObject, field: string): readonly FieldError[] {
@@ -248,7 +259,7 @@ export function refuseBinding(
   if (access.authorize(asked).allowed) return;
   const rules = access.rulesOf(role, namespace);
   if (rules === undefined) {
-    throw notFound({ group: rbacGroup, resource: role.kind.toLowerCase(), name: role.name });
+    throw notFound({ group: rbacGroup, resource, name: role.name }); // named by the request
   }
   refuseMissing({ group: rbacGroup, resource, name: next.metadata.name }, rules, context);
 }
@@ -274,7 +285,8 @@ function refuseMissing(
   const held = access.rulesFor(user, namespace);
   const missing = findMissing(held.rules, wanted);
   if (missing.length === 0) return;
-  const errors = held.error === undefined ? '' : `; resolution errors: [${held.error}]`;
+  const lost = describeMissing(held.missing, rbacGroup, at.resource);
+  const errors = lost === undefined ? '' : `; resolution errors: [${lost}]`;
   const who = `user ${JSON.stringify(user.name)} (groups=${quoteList(user.groups)})`;
   const why =
     `${who} is attempting to grant RBAC permissions not currently held:\n` +

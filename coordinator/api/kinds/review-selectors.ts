@@ -6,6 +6,7 @@ import type { JsonObject } from '../../../common/model/kube-object.ts';
 import type { FieldError } from '../machinery/kind.ts';
 import { invalidValue, required } from '../machinery/rules/field-errors.ts';
 import { checkQualifiedName } from '../machinery/rules/name-rules.ts';
+import { parseLabelSelector } from '../machinery/request/selectors.ts';
 import { isRecord, own, ownList, ownText } from '../machinery/schema/json-value.ts';
 
 const kinds = ['fieldSelector', 'labelSelector'] as const;
@@ -74,11 +75,26 @@ export function describeSelectorFaults(attributes: JsonObject): string {
 
 function describeFault(selector: unknown, kind: SelectorKind): readonly string[] {
   if (!isRecord(selector)) return [];
+  const raw = ownText(selector, 'rawSelector');
+  if (raw !== '' && !isSelector(raw, kind)) return [toFault(kind, 'ignored')];
   const requirements = ownList(selector, 'requirements').filter(isRecord);
   const readable = requirements.filter((requirement) => isReadable(requirement, kind));
   if (readable.length === requirements.length) return [];
-  const how = readable.length > 0 ? 'partially ignored' : 'ignored';
-  return [`spec.resourceAttributes.${kind} ${how} due to parse error`];
+  return [toFault(kind, readable.length > 0 ? 'partially ignored' : 'ignored')];
+}
+
+function toFault(kind: SelectorKind, how: string): string {
+  return `spec.resourceAttributes.${kind} ${how} due to parse error`;
+}
+
+function isSelector(raw: string, kind: SelectorKind): boolean {
+  if (kind === 'fieldSelector') return raw.split(',').every((term) => term.includes('='));
+  try {
+    parseLabelSelector(raw);
+    return true;
+  } catch {
+    return false; // it throws a refusal of the request, which this is not
+  }
 }
 
 function isReadable(requirement: JsonObject, kind: SelectorKind): boolean {

@@ -34,7 +34,8 @@ export const roleKind: KindDefinition = loggedKind({
   plural: 'roles',
   description: roleDescription,
   schema: objectSchema('Role', roleDescription, { rules }, { protobuf: { metadata: 1, rules: 2 } }),
-  setDefaults: (role) => toKubeObject(withRules(toJsonObject(role))),
+  prepareForCreate: (role) => toKubeObject(withRules(toJsonObject(role))),
+  prepareForUpdate: (role) => toKubeObject(withRules(toJsonObject(role))),
   refuseWrite: (next, old, context) => refuseEscalation('roles', { next, old }, context),
   validate: (role) => validateRules(toJsonObject(role), true),
 });
@@ -53,7 +54,8 @@ export const clusterRoleKind: KindDefinition = loggedKind({
     { rules, aggregationRule: kept(aggregationRule) },
     { protobuf: { metadata: 1, rules: 2, aggregationRule: 3 } },
   ),
-  setDefaults: (role) => toKubeObject(withRules(toJsonObject(role))),
+  prepareForCreate: (role) => toKubeObject(withRules(toJsonObject(role))),
+  prepareForUpdate: (role) => toKubeObject(withRules(toJsonObject(role))),
   refuseWrite: (next, old, context) => refuseEscalation('clusterroles', { next, old }, context),
   validate: (role) => {
     const json = toJsonObject(role);
@@ -61,7 +63,7 @@ export const clusterRoleKind: KindDefinition = loggedKind({
   },
 });
 
-/** Kubernetes answers `rules: null` where there are none. */
+/** Kubernetes answers `rules: null` where there are none, and nobody owns them then. */
 function withRules(role: JsonObject): JsonObject {
   const { aggregationRule: aggregation, rules: given, ...rest } = role;
   return {

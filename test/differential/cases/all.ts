@@ -10,6 +10,8 @@ import { config, events, leasesAndViews } from './others.ts';
 import { jsonPatch, mergePatch, strategicPatch } from './patches.ts';
 import { kubectlApply, kubectlRead, kubectlWrite } from './kubectl.ts';
 import { lists, negotiation, tables } from './read.ts';
+import { reviewsAndImpersonation } from './reviews.ts';
+import { rights } from './rights.ts';
 import { defaults, validation } from './services.ts';
 import { transitions, update } from './update.ts';
 import { watches } from './watches.ts';
@@ -36,6 +38,8 @@ export const areas: readonly Area[] = [
   config,
   leasesAndViews,
   auth,
+  rights,
+  reviewsAndImpersonation,
   kubectlRead,
   kubectlWrite,
   kubectlApply,

@@ -40,10 +40,16 @@ export interface PolicyRule {
   readonly nonResourceURLs: readonly string[];
 }
 
+export interface RoleRef {
+  /** Role or ClusterRole. */
+  readonly kind: string;
+  readonly name: string;
+}
+
 export interface GrantedRules {
   readonly rules: readonly PolicyRule[];
-  /** Roles that bindings name and that are not there, as RBAC prints them. */
-  readonly error: string | undefined;
+  /** Roles that bindings name and that are not there. */
+  readonly missing: readonly RoleRef[];
 }
 
 export interface TokenVerdict {
@@ -59,10 +65,7 @@ export interface Access {
   /** What is granted to the user in the namespace (empty: cluster-wide only). */
   rulesFor(user: UserInfo, namespace: string): GrantedRules;
   /** The rules that a binding in `namespace` would grant; undefined when the role is missing. */
-  rulesOf(
-    role: { readonly kind: string; readonly name: string },
-    namespace: string,
-  ): readonly PolicyRule[] | undefined;
+  rulesOf(role: RoleRef, namespace: string): readonly PolicyRule[] | undefined;
   /** Never rejects. Empty `audiences` are the server's own. */
   reviewToken(token: string, audiences: readonly string[]): Promise<TokenVerdict>;
 }
@@ -71,7 +74,7 @@ export interface Access {
 export function toPlainAccess(authorize: Authorize): Access {
   return {
     authorize,
-    rulesFor: () => ({ rules: [], error: undefined }),
+    rulesFor: () => ({ rules: [], missing: [] }),
     rulesOf: () => undefined,
     reviewToken: () =>
       Promise.resolve({ user: undefined, audiences: [], error: 'invalid bearer token' }),
