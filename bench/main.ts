@@ -11,6 +11,7 @@ import { createLifecycle, type Lifecycle } from '../common/runtime/lifecycle.ts'
 import { createLog, describeError } from '../common/runtime/log.ts';
 import { findProgram, thisMachine } from '../demo/nats-server.ts';
 import { api } from './api/api.ts';
+import { watchers } from './api/watchers.ts';
 import { createToApplied } from './create-to-applied.ts';
 import { failover } from './failover.ts';
 import { toJson, toTable } from './report.ts';
@@ -18,7 +19,7 @@ import { parseBenchCommand, type BenchCommand } from './settings.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, natsMissing: 3, interrupted: 130 } as const;
 
-const benches = [api, createToApplied, failover];
+const benches = [api, watchers, createToApplied, failover];
 
 type Run = Extract<BenchCommand, { readonly kind: 'run' }>;
 

@@ -18,10 +18,14 @@ export function cpuMsOf(pids: readonly number[]): number {
 
 /** Resident memory, together. */
 export function rssMiBOf(pids: readonly number[]): number {
+  return Math.round(rssKibOf(pids) / 1024);
+}
+
+export function rssKibOf(pids: readonly number[]): number {
   let kib = 0;
   for (const pid of pids) {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     kib += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
   }
-  return Math.round(kib / 1024);
+  return kib;
 }
