@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
+import { findPeer } from './find-peer.ts';
 
 /** Absolute path of `name` on PATH or in the usual system folders, or undefined. */
 export function findProgram(name: string): string | undefined {
@@ -30,11 +31,27 @@ export interface Kubectl {
   readonly path: string;
 }
 
-/** Every kubectl of `minors` beside the real path of `kubectl`, or plain kubectl if it is one. */
+/**
+ * Every kubectl of `minors` beside the real path of `kubectl`, or plain kubectl if it is one, and
+ * the newer ones of the peers (./find-peer.ts).
+ */
 export function findKubectls(minors: readonly string[]): {
   readonly found: readonly Kubectl[];
   readonly notFound: readonly string[];
 } {
+  const installed = findInstalledKubectls(minors);
+  const peers = installed.notFound.flatMap((minor) => {
+    const peer = findPeer(minor === '1.34' ? 'kubectl' : `kubectl.${minor}`);
+    return 'path' in peer ? [{ minor, path: peer.path }] : [];
+  });
+  const names = new Set(peers.map(({ minor }) => minor));
+  return {
+    found: [...installed.found, ...peers],
+    notFound: installed.notFound.filter((minor) => !names.has(minor)),
+  };
+}
+
+function findInstalledKubectls(minors: readonly string[]): ReturnType<typeof findKubectls> {
   const plain = findProgram('kubectl');
   if (plain === undefined) return { found: [], notFound: minors };
   const folder = dirname(realpathSync(plain));
