@@ -32,6 +32,7 @@ import {
   badRequest,
   internal,
   serviceUnavailable,
+  unknownResource,
   withoutMarkup,
 } from './answer/status-error.ts';
 
@@ -135,7 +136,7 @@ function toAuditId({ headers }: RequestHead, { chance }: ApiOptions): string {
 async function answer(
   asked: ApiRequest,
   route: Route | undefined,
-  { options, paths, resources }: Parts,
+  { options, kinds, paths, resources }: Parts,
   trail: AuditTrail | undefined,
 ): Promise<ApiResponse> {
   if (route === undefined) throw badRequest('the request target is not a valid path');
@@ -149,7 +150,11 @@ async function answer(
   );
   if (route.kind === 'path') return answerPath(request, route, paths);
   if (!route.isKnownVersion) {
-    return answerCustomKinds(request, route) ?? answerText(404, '404 page not found\n');
+    const custom = answerCustomKinds(request, route);
+    if (custom !== undefined) return custom;
+    // Whoever serves the group says in a Status that it has no such version.
+    if (kinds.hasGroup(route.group)) throw unknownResource();
+    return answerText(404, '404 page not found\n');
   }
   return resources.handle(request, route);
 }

@@ -86,7 +86,7 @@ function toAggregated(
     apiVersion: `apidiscovery.k8s.io/${version}`,
     metadata: {},
     items: groups.map(({ group, versions }) => ({
-      metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
+      metadata: group === '' ? {} : { name: group },
       versions: versions.map((each) => ({
         version: each.version,
         resources: each.kinds.map(toAggregatedResource),
@@ -101,11 +101,15 @@ function toAggregated(
   };
 }
 
+// Group and version are those of the list that it stands in, and kube-apiserver leaves them empty.
+function toResponseKind({ kind }: KindDefinition): object {
+  return { group: '', version: '', kind };
+}
+
 function toAggregatedResource(kind: KindDefinition): object {
-  const responseKind = { group: kind.group, version: kind.version, kind: kind.kind };
   return {
     resource: kind.plural,
-    responseKind,
+    responseKind: toResponseKind(kind),
     scope: kind.isNamespaced ? 'Namespaced' : 'Cluster',
     singularResource: kind.singular,
     verbs: sortedVerbs(kind.verbs),
@@ -116,10 +120,9 @@ function toAggregatedResource(kind: KindDefinition): object {
 }
 
 function withSubresources(kind: KindDefinition): object {
-  const responseKind = { group: kind.group, version: kind.version, kind: kind.kind };
   const all = subresourcesOf(kind).map((each) => ({
     subresource: each.name,
-    responseKind,
+    responseKind: toResponseKind(kind),
     verbs: each.verbs,
   }));
   return all.length === 0 ? {} : { subresources: all };
@@ -179,10 +182,7 @@ function toLegacyResources(kind: KindDefinition): readonly object[] {
     verbs: sortedVerbs(kind.verbs),
     ...(kind.shortNames.length === 0 ? {} : { shortNames: kind.shortNames }),
     ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
-    storageVersionHash: createHash('sha256')
-      .update(`${kind.group}/${kind.version}/${kind.kind}`)
-      .digest('base64')
-      .slice(0, 12),
+    ...(kind.storage === 'virtual' ? {} : { storageVersionHash: toStorageHash(kind) }),
   };
   const subresources = subresourcesOf(kind).map(({ name, verbs }) => ({
     name: `${kind.plural}/${name}`,
@@ -192,6 +192,11 @@ function toLegacyResources(kind: KindDefinition): readonly object[] {
     verbs,
   }));
   return [resource, ...subresources];
+}
+
+function toStorageHash({ group, version, kind }: KindDefinition): string {
+  const text = `${group}/${version}/${kind}`;
+  return createHash('sha256').update(text).digest('base64').slice(0, 12);
 }
 
 function sortedVerbs(verbs: readonly Verb[]): readonly Verb[] {

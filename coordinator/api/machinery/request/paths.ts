@@ -76,7 +76,12 @@ function findAnswer(
   if (path === '/version') return encodeIndented(toVersionInfo(sources.version));
   if (path === '/openapi/v2') return answerOpenApiV2(request, sources.openApiV2);
   if (path === '/openapi/v3') {
-    return encodeAnswer(200, sources.openApi.index, { form: plainJson, isPretty });
+    const { status, headers, body } = encodeAnswer(200, sources.openApi.index, {
+      form: plainJson,
+      isPretty,
+    });
+    // So kube-apiserver calls it.
+    return { status, headers: { ...headers, ...plain }, body };
   }
   if (path.startsWith('/openapi/v3/')) return answerOpenApi(request, route, sources.openApi);
   return undefined;
@@ -117,7 +122,7 @@ function toVersionInfo({ gitVersion }: ApiVersion): object {
 function answerDiscovery(request: ApiRequest, document: DiscoveryDocument): ApiResponse {
   const { contentType, etag } = document;
   if (etag === undefined) {
-    const headers = { ...commonHeaders, 'content-type': contentType, vary: 'Accept' };
+    const headers = { ...commonHeaders, 'content-type': contentType };
     return { status: 200, headers, body: document.bytes };
   }
   const headers = { 'cache-control': 'public', 'content-type': contentType, etag, vary: 'Accept' };
@@ -133,27 +138,22 @@ function matchesEtag(request: ApiRequest, etag: string): boolean {
 }
 
 /** The right hash may be kept for ever; a wrong one is sent on to the right one. */
-function answerOpenApi(
-  request: ApiRequest,
-  route: PathRoute,
-  openApi: OpenApiV3,
-): ApiResponse | undefined {
+function answerOpenApi(request: ApiRequest, route: PathRoute, openApi: OpenApiV3): ApiResponse {
   const name = route.path.slice('/openapi/v3/'.length);
   const bytes = openApi.bytes.get(name);
   const hash = openApi.hashes.get(name);
-  if (bytes === undefined || hash === undefined) return undefined;
-  const asked = route.query.get('hash');
-  if (asked !== null && asked !== '' && asked !== hash) {
-    return answerText(301, '', { location: `/openapi/v3/${name}?hash=${hash}` });
+  if (bytes === undefined || hash === undefined) {
+    return { status: 404, headers: commonHeaders, body: nothing };
   }
+  const asked = route.query.get('hash');
   const etag = `"${hash}"`;
+  const described = { 'content-type': 'application/json', etag, vary: 'Accept' };
+  if (asked !== null && asked !== '' && asked !== hash) {
+    const location = `/openapi/v3/${name}?hash=${hash}`;
+    return { status: 301, headers: { ...commonHeaders, ...described, location }, body: nothing };
+  }
   const cacheControl = asked === hash ? 'public, immutable, max-age=31536000' : 'no-cache, private';
-  const headers = {
-    'cache-control': cacheControl,
-    'content-type': 'application/json',
-    etag,
-    vary: 'Accept',
-  };
+  const headers = { ...described, 'cache-control': cacheControl };
   if (matchesEtag(request, etag)) return { status: 304, headers, body: nothing };
   return { status: 200, headers, body: bytes };
 }

@@ -109,6 +109,7 @@ function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition 
     kind.verbs.some((verb) => verb === route.verb) &&
     (kind.storage !== 'projected' || readVerbs.has(route.verb)) &&
     isSubresourceVerb(route) &&
+    (route.name !== '' || !namedVerbs.has(route.verb)) &&
     !isWriteAcrossNamespaces(kind, route);
   if (!isAllowed) throw methodNotAllowed();
   return kind;
@@ -116,6 +117,8 @@ function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition 
 
 const servedMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 const readVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
+/** A list can be deleted, but not replaced or patched. */
+const namedVerbs: ReadonlySet<string> = new Set(['update', 'patch']);
 const statusVerbs: ReadonlySet<string> = new Set(['get', 'update', 'patch']);
 
 function isSubresourceVerb({ subresource, verb }: ResourceRoute): boolean {
