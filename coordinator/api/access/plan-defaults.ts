@@ -95,11 +95,12 @@ export function isAggregated(role: KubeObject): boolean {
   return ownList(rule, 'clusterRoleSelectors').length > 0;
 }
 
-/** The aggregated role with the rules it has to have, or undefined when it has them. */
+/** An aggregated role with the rules it has to have; undefined when it has them, or is none. */
 export function planAggregation(
   role: KubeObject,
   all: Iterable<KubeObject>,
 ): KubeObject | undefined {
+  if (!isAggregated(role)) return undefined;
   const json = toJsonObject(role);
   const selectors = ownList(ownRecord(json, 'aggregationRule'), 'clusterRoleSelectors');
   const others = [...all]
