@@ -1,5 +1,7 @@
 import test from 'ava';
 import { formatContinue } from '../../coordinator/api/machinery/request/continue-token.ts';
+import { createDiscovery } from '../../coordinator/api/machinery/openapi/discovery.ts';
+import { kinds } from '../support/api-service.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { gadgetKind, widgetKind } from '../support/api-kinds.ts';
 
@@ -248,6 +250,60 @@ test('[k8s 1, 2] discovery comes in both forms, and is not sent again for the sa
   const again = await call('GET', '/apis', undefined, { accept, 'if-none-match': etag });
   t.is(again.status, 304);
 });
+
+test('[k8s 1, 3, 4] legacy discovery describes each group, each version and each resource', (t) => {
+  const discovery = createDiscovery(kinds);
+  const read = (path: string): Readonly<Record<string, unknown>> => {
+    const document = discovery.find(path, 'application/json');
+    return JSON.parse(Buffer.from(document?.bytes ?? []).toString('utf8')) as never;
+  };
+  t.like(read('/api'), { kind: 'APIVersions', versions: ['v1'] });
+  const core = read('/api/v1');
+  t.like(core, { kind: 'APIResourceList', groupVersion: 'v1' });
+  const resources = core['resources'] as readonly { readonly name: string }[];
+  t.like(
+    resources.find(({ name }) => name === 'services'),
+    {
+      kind: 'Service',
+      namespaced: true,
+      singularName: 'service',
+      shortNames: ['svc'],
+      categories: ['all'],
+    },
+  );
+  t.like(
+    resources.find(({ name }) => name === 'services/status'),
+    { kind: 'Service', verbs: ['get', 'patch', 'update'] },
+  );
+  const { groups } = read('/apis') as unknown as {
+    readonly groups: readonly {
+      readonly name: string;
+      readonly preferredVersion: { readonly groupVersion: string };
+    }[];
+  };
+  t.deepEqual(
+    groups.map(({ name }) => name).sort(),
+    [...new Set(kinds.map(({ group }) => group).filter((group) => group !== ''))].sort(),
+  );
+  for (const { name, preferredVersion } of groups) {
+    t.like(read(`/apis/${name}`), { kind: 'APIGroup', name, preferredVersion });
+    const { groupVersion } = preferredVersion;
+    t.like(read(`/apis/${groupVersion}`), { kind: 'APIResourceList', groupVersion });
+  }
+});
+
+for (const version of ['v2', 'v2beta1']) {
+  test(`[k8s 2] aggregated discovery ${version} names itself, and what its answer depends on`, async (t) => {
+    const { call } = await createApiFixture();
+    const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+    const { headers, json } = await call('GET', '/apis', undefined, { accept: type });
+    t.is(headers['content-type'], type);
+    t.is(headers['vary'], 'Accept');
+    t.is(headers['cache-control'], 'public');
+    t.regex(String(headers['etag']), /^"[0-9A-F]{64}"$/);
+    t.is(json['apiVersion'], `apidiscovery.k8s.io/${version}`);
+  });
+}
 
 test('[k8s 8] an OpenAPI document is kept for ever under its hash, and found from a wrong one', async (t) => {
   const { call } = await createApiFixture();
