@@ -61,10 +61,19 @@ function normaliseHeaders(headers: Readonly<Record<string, string>>): Normal {
   const found = headersThatMatter.flatMap((name) => {
     const value = headers[name];
     if (value === undefined) return [];
-    const shown = name === 'etag' ? '<etag>' : normaliseText(value);
+    const shown =
+      name === 'etag' ? '<etag>' : name === 'vary' ? sortWords(value) : normaliseText(value);
     return [[`header.${name}`, shown] as const];
   });
   return Object.fromEntries(found);
+}
+
+/** The names in a header, in one order, however many headers carried them. */
+function sortWords(value: string): string {
+  return value
+    .split(/[\s,]+/)
+    .sort()
+    .join(', ');
 }
 
 function normaliseBody(step: Step, answer: HttpAnswer): JsonLike {

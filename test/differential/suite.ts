@@ -56,7 +56,9 @@ export function sort(differences: readonly Difference[]): Omit<Report, 'compared
   return {
     unexplained: differences.filter((difference) => !isDecided(difference)),
     explained: differences.filter(isDecided),
-    stale: decided.filter((each) => !differences.some((difference) => explains(each, difference))),
+    stale: decided
+      .filter((each) => each.steps.length > 0)
+      .filter((each) => !differences.some((difference) => explains(each, difference))),
   };
 }
 
