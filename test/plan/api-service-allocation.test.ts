@@ -121,6 +121,11 @@ test('[k8s 20] a dry run shows the network’s own address, stores nothing and t
     t.is(specOf(shown)['clusterIP'], '10.96.0.0');
     t.true((portsOf(shown)[0]?.nodePort ?? 0) > 0);
   }
+  const chosen = await create('a', { ...one, clusterIP: '1.2.3.4' }, {}, '?dryRun=All');
+  t.regex(
+    messageOf(chosen),
+    /the provided IP \(1\.2\.3\.4\) is not in the valid range\. The range of valid IPs is 10\.96\.0\.0\/30$/,
+  );
   t.is(desired.revision(), before);
   t.is((await get('a')).status, 404);
   t.is((await create('a', one)).status, 201, 'the next create gets a working address');

@@ -186,8 +186,10 @@ function toPreview(pools: Pools): Claim {
       const range = pools.addresses.get(family)?.range;
       if (range === undefined) return asked === '' ? noRange(family) : asked;
       if (asked === '') return range.network;
-      const offset = findOffset(range, asked);
-      return typeof offset === 'number' ? asked : offset;
+      if (typeof findOffset(range, asked) === 'number') return asked;
+      // In a dry run Kubernetes 1.34 asks one range, and so can name it.
+      const why = `the provided IP (${asked}) is not in the valid range`;
+      return { why: `${why}. The range of valid IPs is ${range.text}` };
     },
     takePort: (asked) => {
       const port = asked === 0 ? Math.max(previewPort - 1, ...ports) + 1 : asked;

@@ -64,6 +64,9 @@ export interface ParsedCidr {
   readonly isOutdated: boolean;
 }
 
+// Of ::ffff:0:0/96, before the IPv4 address.
+const mappedBits = 96;
+
 export function parseCidr(text: string): ParsedCidr | undefined {
   const slash = text.indexOf('/');
   const address = slash < 0 ? undefined : parseIp(text.slice(0, slash));
@@ -72,11 +75,13 @@ export function parseCidr(text: string): ParsedCidr | undefined {
   const width = text.slice(0, slash).includes(':') ? 128 : 32;
   const prefix = Number(bits);
   if (prefix > width) return undefined;
+  const isMapped = address.family === 'IPv4' && width === 128 && prefix >= mappedBits;
   return {
     address,
     width,
     prefix,
-    text: `${networkOf(address, width, prefix)}/${prefix}`,
+    // A mapped network is an IPv4 network.
+    text: `${networkOf(address, width, prefix)}/${isMapped ? prefix - mappedBits : prefix}`,
     isOutdated: address.isOutdated || (bits.length > 1 && bits.startsWith('0')),
   };
 }

@@ -168,9 +168,15 @@ function validateOwners(metadata: ObjectMeta): readonly FieldError[] {
     const detail =
       'Only one reference can have Controller set to true. ' +
       `Found "true" in references for ${controller} and ${name}`;
-    errors.push(invalidValue(field, metadata.ownerReferences, detail));
+    errors.push(invalidValue(field, (metadata.ownerReferences ?? []).map(toPrinted), detail));
   }
   return errors;
+}
+
+/** With the members that Go prints also when they are empty. */
+function toPrinted(owner: Owner): object {
+  const { apiVersion = '', kind = '', name = '', uid = '', ...rest } = owner;
+  return { apiVersion, kind, name, uid, ...rest };
 }
 
 function validateOwner(owner: Owner, field: string): readonly FieldError[] {
@@ -186,7 +192,7 @@ function validateOwner(owner: Owner, field: string): readonly FieldError[] {
   }
   if (apiVersion === 'v1' && kind === 'Event') {
     const detail = '/v1, Kind=Event is disallowed from being an owner';
-    errors.push(invalidValue(field, owner, detail));
+    errors.push(invalidValue(field, toPrinted(owner), detail));
   }
   return errors;
 }
