@@ -7,9 +7,11 @@ import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import {
   emptySet,
   equalSets,
+  formatPath,
   fromFieldsV1,
   intersection,
   isEmptySet,
+  pathsOf,
   toFieldsV1,
   union,
 } from '../../coordinator/api/machinery/apply/field-set.ts';
@@ -103,7 +105,7 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, sorted(member)]));
 }
 
-test('A1. applying twice is applying once', (t) => {
+test('[k8s 94] A1. applying twice is applying once', (t) => {
   fc.assert(
     fc.property(configs('', 80), configs('', 80), (first, second) => {
       const live = apply(apply(undefined, 'other', first), 'm', second);
@@ -125,7 +127,7 @@ test('managers with fields of their own may write in any order', (t) => {
   );
 });
 
-test('A2. nobody loses a field that nobody gave up', (t) => {
+test('[k8s 95, 96] A2. nobody loses a field that nobody gave up', (t) => {
   // One value per label: what force takes from an owner, that owner has no say in any more.
   const config = configs('', 80, ['1']);
   const step = fc.record({ manager: fc.constantFrom('p', 'q', 'r'), config });
@@ -185,7 +187,7 @@ test('FieldsV1 is read back as it was written', (t) => {
   );
 });
 
-test('an update owns exactly what it changed', (t) => {
+test('[k8s 100] an update owns exactly what it changed', (t) => {
   fc.assert(
     fc.property(configs('', 80), configs('', 80), (before, after) => {
       const old = apply(undefined, 'm', before);
@@ -212,6 +214,52 @@ test('an update owns exactly what it changed', (t) => {
     }),
   );
 });
+
+test('every field that somebody owns is there', (t) => {
+  const step = fc.record({
+    manager: fc.constantFrom('p', 'q', 'r'),
+    isApply: fc.boolean(),
+    config: configs('', 80),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
+      let live: KubeObject | undefined;
+      for (const { manager, isApply, config } of steps) {
+        const next = isApply ? apply(live, manager, config) : replace(live, manager, config);
+        live = next;
+      }
+      for (const entry of live?.metadata.managedFields ?? []) {
+        for (const path of pathsOf(fromFieldsV1(entry['fieldsV1']) ?? emptySet)) {
+          t.true(isThere(live ?? {}, path), formatPath(path));
+        }
+      }
+    }),
+  );
+});
+
+function replace(live: KubeObject | undefined, manager: string, config: Config): KubeObject {
+  const { managedFields: _none, ...metadata } = apply(undefined, 'x', config).metadata;
+  const next = { ...apply(undefined, 'x', config), metadata };
+  return trackUpdate({ kind: serviceKind, old: live, next, manager, subresource: '', time });
+}
+
+function isThere(value: unknown, path: readonly string[]): boolean {
+  const [element, ...rest] = path;
+  if (element === undefined) return value !== undefined;
+  const content = element.slice(2);
+  if (element.startsWith('f:')) {
+    return isThere((value as Readonly<Record<string, unknown>>)[content], rest);
+  }
+  const wanted: unknown = JSON.parse(content);
+  const items = value as readonly unknown[];
+  if (element.startsWith('v:')) return items.includes(wanted);
+  return items.some(
+    (item) =>
+      Object.entries(wanted as object).every(
+        ([key, member]) => (item as Readonly<Record<string, unknown>>)[key] === member,
+      ) && isThere(item, rest),
+  );
+}
 
 function bare(object: KubeObject): JsonObject {
   const { managedFields: _fields, ...metadata } = object.metadata;
