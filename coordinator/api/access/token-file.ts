@@ -4,7 +4,7 @@
 //   F1. A file that cannot be read changes nothing: the tokens of the last good one stay.
 
 import { watch, type FSWatcher } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../../common/runtime/log.ts';
@@ -37,6 +37,7 @@ export async function openTokenFile(options: {
     if (typeof tokens !== 'string') return tokens;
     throw new MeshError('fatal', 'API_TOKENS_INVALID', `${path}: ${tokens}`);
   };
+  let version = await toVersion(path);
   let table = createTokenTable(await read());
   let timer: Timer | undefined;
   const reload = async (): Promise<void> => {
@@ -44,10 +45,17 @@ export async function openTokenFile(options: {
     table = createTokenTable(tokens);
     log.info('API tokens read', { path, tokens: tokens.length });
   };
+  // Other files of the folder change too: a log may lie beside the tokens.
+  const reloadChanged = async (): Promise<void> => {
+    const now = await toVersion(path);
+    if (now === version) return;
+    version = now;
+    await reload();
+  };
   const onChange = (): void => {
     timer?.cancel();
     timer = clock.after(settleMs, () => {
-      reload().catch((error: unknown) => {
+      reloadChanged().catch((error: unknown) => {
         log.error('API tokens not read: the former ones stay', {
           path,
           error: describeError(error),
@@ -64,6 +72,12 @@ export async function openTokenFile(options: {
       watcher?.close();
     },
   };
+}
+
+/** Changes whenever the file does, or another takes its place. */
+async function toVersion(path: string): Promise<string> {
+  const { ino, size, mtimeMs } = await stat(path);
+  return `${ino} ${size} ${mtimeMs}`;
 }
 
 /** The folder, since a file that is replaced is another file. Without it SIGHUP is left. */

@@ -1,5 +1,5 @@
-// Who may do what: the authorization of a route, its refusal in Kubernetes' words, and the plain
-// authorizer that stands until RBAC is evaluated. Pure.
+// Who may do what: the authorization of a route, its refusal in Kubernetes' words, and a plain
+// authorizer for servers without roles. Pure.
 //
 //   Z1. Nobody learns whether something exists before being allowed to ask.
 
@@ -80,7 +80,10 @@ export function toForbidden(attributes: Attributes, reason: string | undefined):
   });
 }
 
-/** Members of system:masters may do everything; others only look at what describes the server. */
+/**
+ * Without roles: members of system:masters may do everything, others only look at what describes
+ * the server. For servers that serve no roles, such as simulated member clusters.
+ */
 export const authorizeMasters: Authorize = ({ user, verb, isResource, path }) => {
   if (user.groups.includes('system:masters')) return { allowed: true };
   if (isResource || verb !== 'get') return { allowed: false };
