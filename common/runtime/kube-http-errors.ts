@@ -55,21 +55,25 @@ function toForbidden(status: KubeStatus, message: string): MeshError {
   if (status.message.includes('exceeded quota')) {
     return new MeshError('retryable', 'KUBE_QUOTA_EXCEEDED', message);
   }
-  if (isWebhookRefusal(status))
+  if (isAdmissionRefusal(status))
     return new MeshError('retryable', 'KUBE_ADMISSION_REFUSED', message);
   return new MeshError('fatal', 'KUBE_FORBIDDEN', message);
 }
 
 function toOther(status: KubeStatus, message: string): MeshError {
-  if (isWebhookRefusal(status))
+  if (isAdmissionRefusal(status))
     return new MeshError('retryable', 'KUBE_ADMISSION_REFUSED', message);
   return status.code >= 500
     ? new MeshError('retryable', 'KUBE_SERVER_ERROR', message)
     : new MeshError('fatal', 'KUBE_INVALID', message);
 }
 
-function isWebhookRefusal({ message }: KubeStatus): boolean {
-  return /admission webhook ".*" denied the request/.test(message);
+// A webhook, or since Kubernetes 1.30 a policy, which answers 422 as invalid fields do. Either may
+// be changed by the cluster's owner at any time.
+function isAdmissionRefusal({ message }: KubeStatus): boolean {
+  return /(admission webhook ".*" denied the|ValidatingAdmissionPolicy '.*' denied) request/.test(
+    message,
+  );
 }
 
 function parseStatus(httpStatus: number, body: string): KubeStatus {

@@ -110,6 +110,17 @@ const refusals: readonly (readonly [number, object, string, string])[] = [
     'KUBE_ADMISSION_REFUSED',
     'retryable',
   ],
+  [
+    422,
+    {
+      reason: 'Invalid',
+      message:
+        'services "x" is forbidden: ' +
+        "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+    },
+    'KUBE_ADMISSION_REFUSED',
+    'retryable',
+  ],
   [404, { details: { kind: 'namespaces', name: 'n' } }, 'KUBE_NAMESPACE_MISSING', 'retryable'],
   [404, { details: { kind: 'services', name: 'x' } }, 'KUBE_NOT_FOUND', 'fatal'],
   [409, { reason: 'Conflict' }, 'KUBE_CONFLICT', 'conflict'],
