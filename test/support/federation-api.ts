@@ -5,6 +5,8 @@ import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
+import { parsePoolRanges } from '../../coordinator/api/allocation/pool-ranges.ts';
+import { createServicePools } from '../../coordinator/api/allocation/service-pools.ts';
 import { federationKinds } from '../../coordinator/api/kinds/all.ts';
 import { startAccess } from '../../coordinator/api/access/stage.ts';
 import {
@@ -34,10 +36,13 @@ export interface FederationApi {
 }
 
 export async function startFederationApi(): Promise<FederationApi> {
-  const kinds = federationKinds({ caHash: 'none' });
   const common = { clock: systemClock, log: silentLog, metrics: silentMetrics };
   const store = createMemoryStore({ disk: createMemoryDisk('federation') });
   const desired = await createDesired({ ...common, store });
+  const ranges = parsePoolRanges({ addresses: '10.96.0.0/16' });
+  if (typeof ranges === 'string') throw new Error(ranges);
+  const pools = createServicePools({ ...common, desired, ranges, chance: systemChance });
+  const kinds = federationKinds({ caHash: 'none', pools });
   const key = toLogKey({ group: '', resource: 'namespaces', name: 'default' });
   const metadata = { name: 'default', creationTimestamp: '2026-01-02T03:04:05Z' };
   const object = { apiVersion: 'v1', kind: 'Namespace', metadata, status: { phase: 'Active' } };
@@ -71,6 +76,7 @@ export async function startFederationApi(): Promise<FederationApi> {
     close: async () => {
       await https.listener.close();
       await api.close();
+      pools.close();
       await rights.stop();
       await desired.close();
     },
