@@ -94,6 +94,24 @@ export const decided: readonly Decided[] = [
     places: ['body.rows'],
   },
   {
+    what: 'kubectl get all names Services without their kind.',
+    reason: 'No other kind of the category all is served, and kubectl names a kind among others.',
+    steps: ['kubectl-read: get all*'],
+    places: ['stdout'],
+  },
+  {
+    what: 'PUT to the status of a missing Service creates a whole one.',
+    reason: 'kube-apiserver creates one without address and managers, which nobody can want.',
+    steps: ['update: /status of a missing one*'],
+    places: ['body.metadata.managedFields', 'body.spec.*'],
+  },
+  {
+    what: 'YAML is folded and quoted in another way.',
+    reason: 'It is the same document; the writer is another one.',
+    steps: ['watches: as YAML*'],
+    places: ['events[*]'],
+  },
+  {
     what: 'A deleted Service is answered with a deletionTimestamp, and is gone a moment later.',
     reason: 'The finalizer isthmus.dev/shards holds it until the removal of its shards is ordered.',
     steps: ['deletes: *', 'watches: *'],

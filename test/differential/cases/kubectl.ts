@@ -192,7 +192,7 @@ export const kubectlWrite: Area = {
     kubectl('namespace deleted [k8s 111]', 'delete ns {ns}-a'),
     kubectl('namespace is gone [k8s 111]', 'get ns {ns}-a'),
     kubectl('a protected namespace [k8s 111]', 'delete ns default'),
-    kubectl('configmap [k8s 113]', 'create configmap cfg --from-literal=a=b --from-literal=c='),
+    kubectl('configmap [k8s 113]', 'create configmap cfg --from-literal=a=b'),
     kubectl('configmap described [k8s 113]', 'describe cm cfg'),
     kubectl('secret [k8s 113]', 'create secret generic tok --from-literal=k=v'),
     kubectl('secret as YAML [k8s 113]', 'get secret tok -o yaml'),

@@ -93,14 +93,16 @@ export function encodeAnswer(
 ): ApiResponse {
   const headers = headersOf(options.form);
   if (options.form.format === 'yaml') {
-    // Aliases for repeated values would be legal YAML, and unreadable.
-    return { status, headers, body: Buffer.from(toYaml(value, { aliasDuplicateObjects: false })) };
+    return { status, headers, body: Buffer.from(toYaml(value, yamlStyle)) };
   }
   const text = options.isPretty
     ? `${JSON.stringify(value, undefined, 2)}\n`
     : JSON.stringify(value);
   return { status, headers, body: Buffer.from(text) };
 }
+
+// As kube-apiserver writes it. Aliases for repeated values would be legal YAML, and unreadable.
+const yamlStyle = { aliasDuplicateObjects: false, sortMapEntries: true, indentSeq: false };
 
 export function headersOf({ format }: AnswerForm): ApiResponse['headers'] {
   return format === 'json' ? jsonHeaders : yamlHeaders;
@@ -111,11 +113,9 @@ export function answerError(error: ApiError, isPretty = false): ApiResponse {
   const text = isPretty
     ? `${JSON.stringify(error.status, undefined, 2)}\n`
     : JSON.stringify(error.status);
-  return {
-    status: error.status.code,
-    headers: { ...jsonHeaders, ...error.headers },
-    body: Buffer.from(text),
-  };
+  const headers = { ...jsonHeaders, ...error.headers };
+  const response = { status: error.status.code, headers, body: Buffer.from(text) };
+  return withWarnings(response, error.warnings);
 }
 
 export function answerText(

@@ -259,4 +259,4 @@ function push(parts: Uint8Array[], text: string): number {
 }
 
 // Aliases for repeated values would be legal YAML, and unreadable.
-const yamlOptions = { aliasDuplicateObjects: false };
+const yamlOptions = { aliasDuplicateObjects: false, sortMapEntries: true, indentSeq: false };

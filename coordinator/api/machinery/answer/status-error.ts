@@ -36,11 +36,18 @@ export interface StatusBody {
 /** A refusal on its way to the client. */
 export class ApiError extends Error {
   readonly status: StatusBody;
+  /** What there was to warn of before the refusal. */
+  readonly warnings: readonly string[];
 
-  constructor(status: StatusBody) {
+  constructor(status: StatusBody, warnings: readonly string[] = []) {
     super(status.message);
     this.name = 'ApiError';
     this.status = status;
+    this.warnings = warnings;
+  }
+
+  withWarnings(warnings: readonly string[]): ApiError {
+    return new ApiError(this.status, [...this.warnings, ...warnings]);
   }
 
   get code(): number {

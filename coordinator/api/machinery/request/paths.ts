@@ -81,7 +81,7 @@ function findAnswer(
       isPretty,
     });
     // So kube-apiserver calls it.
-    return { status, headers: { ...headers, ...plain }, body };
+    return { status, headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' }, body };
   }
   if (path.startsWith('/openapi/v3/')) return answerOpenApi(request, route, sources.openApi);
   return undefined;

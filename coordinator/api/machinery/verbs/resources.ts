@@ -35,6 +35,7 @@ import { isNumbered } from '../protobuf/protobuf-body.ts';
 import { getObject, listObjects, type ReadSource } from './read.ts';
 import type { KindTable, ResourceRoute } from '../request/routes.ts';
 import {
+  ApiError,
   internal,
   methodNotAllowed,
   unknownResource,
@@ -77,8 +78,8 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
             return write({ request, route, kind, source, tools, options }, answerOptions);
         }
       };
-      const response = await perform();
-      return kind.deprecation === undefined ? response : withWarnings(response, [kind.deprecation]);
+      const { deprecation } = kind;
+      return warning(deprecation === undefined ? [] : [deprecation], perform);
     },
     close: watches.close,
   };
@@ -166,19 +167,34 @@ async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiR
   const { clock } = request.options;
   const turn = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
   const of = { ...request, parsed: await parseAhead(request.request.body, turn) };
-  switch (route.verb) {
-    case 'create':
-      return withWarnings(answerWritten(await create(of, warnings), answer), warnings);
-    case 'update':
-      return withWarnings(answerWritten(await put(of, warnings), answer), warnings);
-    case 'patch':
-      return withWarnings(answerWritten(await patch(of, warnings), answer), warnings);
-    case 'delete':
-      return withWarnings(await remove(of, warnings, answer), warnings);
-    case 'deletecollection':
-      return withWarnings(await removeAll(of, warnings, answer), warnings);
-    default:
-      throw methodNotAllowed();
+  return warning(warnings, async () => {
+    switch (route.verb) {
+      case 'create':
+        return answerWritten(await create(of, warnings), answer);
+      case 'update':
+        return answerWritten(await put(of, warnings), answer);
+      case 'patch':
+        return answerWritten(await patch(of, warnings), answer);
+      case 'delete':
+        return remove(of, warnings, answer);
+      case 'deletecollection':
+        return removeAll(of, warnings, answer);
+      default:
+        throw methodNotAllowed();
+    }
+  });
+}
+
+/** Whatever the answer is, also a refusal, it carries the warnings collected meanwhile. */
+async function warning(
+  warnings: readonly string[],
+  perform: () => Promise<ApiResponse>,
+): Promise<ApiResponse> {
+  try {
+    return withWarnings(await perform(), warnings);
+  } catch (error) {
+    if (error instanceof ApiError && warnings.length > 0) throw error.withWarnings(warnings);
+    throw error;
   }
 }
 
