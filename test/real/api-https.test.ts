@@ -127,7 +127,7 @@ test('H1 garbage on the port is counted and hurts nobody', async (t) => {
   t.is((await askHttp1(https, { path: gadgets, client: https.admin })).status, 200);
 });
 
-test('a long answer is compressed for who accepts it, a short one is not', async (t) => {
+test('[k8s 47] a long answer is compressed for who accepts it, a short one is not', async (t) => {
   const https = await start(t);
   const notes = { long: 'x'.repeat(200_000) };
   await https.fixture.put(gadgetKind, {
@@ -137,6 +137,13 @@ test('a long answer is compressed for who accepts it, a short one is not', async
   const long = await askHttp1(https, { path: `${gadgets}/long`, headers, client: https.admin });
   t.is(long.headers['content-encoding'], 'gzip');
   t.regex(gunzipSync(long.body).toString('utf8'), /"name":"long"/);
+  const picky = { 'accept-encoding': 'gzip;q=0' };
+  const plain = await askHttp1(https, {
+    path: `${gadgets}/long`,
+    headers: picky,
+    client: https.admin,
+  });
+  t.is(plain.headers['content-encoding'], undefined);
   const short = await askHttp1(https, { path: '/version', headers });
   t.is(short.headers['content-encoding'], undefined);
 });

@@ -28,11 +28,14 @@ export interface HttpsFixture {
   readonly listener: HttpsListener;
   readonly ca: KeyPairPem;
   readonly admin: KeyPairPem;
-  /** Connection faults counted so far, by kind. */
+  /** What was counted so far: connection faults by kind, else by the metric's name. */
   readonly faults: ReadonlyMap<string, number>;
 }
 
 export const token = 'tell-nobody';
+/** Of a user without groups: flow control refuses members of system:masters nothing. */
+export const userToken = 'tell-nobody-either';
+export const asUser = { authorization: `Bearer ${userToken}` } as const;
 
 export async function listenForTest(
   api: Api,
@@ -59,7 +62,10 @@ export async function listenForTest(
     host: '127.0.0.1',
     port: 0,
     tls: { certPem: server.certPem, keyPem: server.keyPem, clientCaPem: ca.certPem },
-    authenticate: createAuthenticator([{ token, user: 'robot', groups: ['system:masters'] }]),
+    authenticate: createAuthenticator([
+      { token, user: 'robot', groups: ['system:masters'] },
+      { token: userToken, user: 'bob', groups: [] },
+    ]),
     limits: { ...defaultHttpsLimits, ...limits },
     clock: systemClock,
     log: silentLog,
@@ -70,8 +76,8 @@ export async function listenForTest(
 
 function toFaultCounter(faults: Map<string, number>): Metrics {
   return {
-    count: (_name, labels = {}) => {
-      const kind = labels['kind'] ?? '';
+    count: (name, labels = {}) => {
+      const kind = labels['kind'] ?? name;
       faults.set(kind, (faults.get(kind) ?? 0) + 1);
     },
     gauge: () => undefined,
@@ -131,6 +137,11 @@ export function askHttp1({ listener, ca }: HttpsFixture, asked: Asked): Promise<
 
 export function openHttp2({ listener, ca, admin }: HttpsFixture): ClientHttp2Session {
   return connectHttp2(listener.url, { ca: ca.certPem, cert: admin.certPem, key: admin.keyPem });
+}
+
+/** Without a certificate: a token names the user. */
+export function openHttp2AsUser({ listener, ca }: HttpsFixture): ClientHttp2Session {
+  return connectHttp2(listener.url, { ca: ca.certPem });
 }
 
 export function askHttp2(session: ClientHttp2Session, asked: Asked): Promise<HttpAnswer> {
