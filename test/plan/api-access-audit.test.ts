@@ -209,3 +209,12 @@ test('[k8s 121] managed fields are left out where the policy says so', async (t)
   t.true(events.length >= 2);
   t.false(JSON.stringify(events).includes('managedFields'));
 });
+
+test('[k8s 121] a large body is told of by its size alone', async (t) => {
+  const { ask, events } = await start(t, everything);
+  const data = { big: 'x'.repeat(300 * 1024) };
+  await ask(root, 'POST', '/api/v1/namespaces/shop/configmaps', { metadata: { name: 'c' }, data });
+  const { requestObject, responseObject, annotations } = events[0] ?? {};
+  t.deepEqual([requestObject, responseObject], [undefined, undefined]);
+  t.regex(JSON.stringify(annotations), /"audit.isthmus.dev\/omitted":"response of \d+ bytes"/);
+});

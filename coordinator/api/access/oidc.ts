@@ -29,6 +29,7 @@ const verdictsMax = 4_096;
 const keysMaxAgeMs = 600_000;
 // After an answer without the key, and after a failure.
 const askAgainMs = 10_000;
+const sayAgainMs = 1_000;
 // Signatures being checked at once; they take turns in Node's thread pool.
 const checksMax = 64;
 
@@ -44,19 +45,26 @@ export function createOidc(ports: OidcPorts): TokenSource {
   const keys = new IssuerKeys(ports);
   const verdicts = new Map<string, Verdict>();
   let checks = 0;
+  let saidMs = -Infinity;
+  // Once a second: tokens of strangers must not fill the log.
+  const sayRefused = (reason: string): void => {
+    if (clock.monotonicMs() - saidMs < sayAgainMs) return;
+    saidMs = clock.monotonicMs();
+    log.info('OIDC token refused', { reason }); // O3
+  };
   const check = async (token: string, key: string): Promise<UserInfo | undefined> => {
     checks += 1;
     try {
       const verdict = readClaims(await verify(token, keys, options), options, clock.now());
       if ('refused' in verdict) {
-        log.info('OIDC token refused', { reason: verdict.refused }); // O3
+        sayRefused(verdict.refused);
         return undefined;
       }
       const untilMs = Math.min(clock.now() + verdictMs, verdict.expiresMs);
       keep(verdicts, key, { user: verdict.user, untilMs });
       return verdict.user;
     } catch (error) {
-      log.info('OIDC token refused', { reason: describeRefusal(error) });
+      sayRefused(describeRefusal(error));
       return undefined;
     } finally {
       checks -= 1;

@@ -3,7 +3,8 @@
 //
 //   U1. The bodies of kinds that hold secrets are in no event, whatever the policy says; nor are
 //       the words of their refusals, which may repeat a body.
-//   U2. An event is a value handed to the sink: what becomes of it delays no request.
+//   U2. A body beyond 256 KiB is not kept; an annotation says so.
+//   U3. An event is a value handed to the sink: what becomes of it delays no request.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { toMicroTimestamp, type Clock } from '../../../../common/runtime/clock.ts';
@@ -60,6 +61,10 @@ export function beginAudit(
   return trail;
 }
 
+// Reading and writing a body again takes the event loop's time: some milliseconds are enough (I11).
+const objectBytesMax = 256 * 1024;
+const omittedKey = 'audit.isthmus.dev/omitted';
+
 type Beginning = Parameters<typeof beginAudit>[1];
 
 class Trail implements AuditTrail {
@@ -89,6 +94,7 @@ class Trail implements AuditTrail {
 
   decides({ allowed, reason = '' }: Decision): void {
     this.#annotations = {
+      ...this.#annotations,
       'authorization.k8s.io/decision': allowed ? 'allow' : 'forbid',
       'authorization.k8s.io/reason': reason,
     };
@@ -99,10 +105,17 @@ class Trail implements AuditTrail {
     const { body, status } = response;
     const isWatch = this.#asked.attributes.verb === 'watch' && !(body instanceof Uint8Array);
     // A body is read only where something of it is kept.
-    const isRead = status >= 400 || this.#keeps('RequestResponse');
-    const answer = isRead && body instanceof Uint8Array ? parse(body) : undefined;
+    const isKept = this.#keeps('RequestResponse');
+    const isRead = body instanceof Uint8Array && (status >= 400 || isKept);
+    if (isRead && body.length > objectBytesMax) {
+      this.#annotations = {
+        ...this.#annotations,
+        [omittedKey]: `response of ${body.length} bytes`,
+      };
+    }
+    const answer = isRead && body.length <= objectBytesMax ? parse(body) : undefined;
     this.#more = { ...this.#more, responseStatus: this.#toStatus(status, answer, message) };
-    if (answer !== undefined && this.#keeps('RequestResponse')) {
+    if (answer !== undefined && isKept) {
       this.#objects = { ...this.#objects, responseObject: this.#strip(answer) };
     }
     if (!isWatch) {
@@ -157,10 +170,14 @@ class Trail implements AuditTrail {
   #keepRequest(): void {
     const { body, headers } = this.#asked.request;
     if (body === undefined || body.length === 0) return;
+    if (body.length > objectBytesMax) {
+      this.#annotations = { [omittedKey]: `request of ${body.length} bytes` };
+      return;
+    }
     const type = headers['content-type'] ?? 'application/json';
     const value = type.includes('yaml') ? parseYaml(body) : parse(body);
     if (value !== undefined) this.#objects = { requestObject: this.#strip(value) };
-    else this.#annotations = { 'audit.isthmus.dev/request-object': 'not JSON' };
+    else this.#annotations = { [omittedKey]: 'request that is no JSON' };
   }
 
   #strip(value: Json): Json {
