@@ -351,3 +351,12 @@ test('apply reads YAML, and a ConfigMap is owned key by key', (t) => {
   t.regex(status.message, /^error decoding YAML: /);
   t.is(decode({ metadata: { name: 'a' } }, 'Strict', kind).object.kind, 'ConfigMap');
 });
+
+test('[k8s 100] an owner of a version that is not served is forgotten with the next write', (t) => {
+  const created = update(undefined, service({ ports: [{ port: 80 }] }), 'one');
+  const [entry] = created.metadata.managedFields ?? [];
+  const managedFields = [{ ...entry, apiVersion: 'v9' }];
+  const old = { ...created, metadata: { ...created.metadata, managedFields } };
+  const labeled = { ...old, metadata: { ...old.metadata, labels: { a: '1' } } };
+  t.deepEqual(managersOf(update(old, labeled, 'two')), ['two Update']);
+});

@@ -47,6 +47,11 @@ const typeErrors: readonly (readonly [string, unknown, string])[] = [
     'parsing time "2020-02-30T00:00:00Z": day out of range',
   ],
   [
+    'a number for a text of a type of its own',
+    { spec: { type: 1 } },
+    'json: cannot unmarshal number into Go struct field ServiceSpec.spec.type of type v1.ServiceType',
+  ],
+  [
     'half a time',
     { metadata: { creationTimestamp: '2020-01-01' } },
     'parsing time "2020-01-01" as "2006-01-02T15:04:05Z07:00": cannot parse "" as "T"',

@@ -8,6 +8,11 @@ export function text(description: string, values?: readonly string[]): Schema {
     : { type: 'string', description, enum: values };
 }
 
+/** A text of a type of its own in Go, which errors name: `v1.ServiceType`. */
+export function named(goName: string, schema: Schema): Schema {
+  return schema.type === 'string' ? { ...schema, goName } : schema;
+}
+
 export function time(description: string): Schema {
   return { type: 'string', format: 'date-time', description };
 }

@@ -8,6 +8,7 @@ import {
   intOrString,
   kept,
   list,
+  named,
   struct,
   text,
   textMap,
@@ -19,7 +20,7 @@ const port = struct(
   'One port on which the Service is reached.',
   {
     name: text('Name of the port, a DNS label. Needed when there are several.'),
-    protocol: text('TCP (the default), UDP or SCTP.', ['SCTP', 'TCP', 'UDP']),
+    protocol: named('v1.Protocol', text('TCP (the default), UDP or SCTP.', ['SCTP', 'TCP', 'UDP'])),
     appProtocol: kept(text('What is spoken on the port, such as kubernetes.io/h2c.')),
     port: int32('Number of the port, 1 to 65535.'),
     targetPort: intOrString('Number or name of the port on the pods. Default: the same as port.'),
@@ -48,23 +49,29 @@ const spec = struct(
     selector: textMap('Labels of the pods that stand behind the Service.', true),
     clusterIP: text('Virtual address inside the cluster, given when absent; None for headless.'),
     clusterIPs: texts('The virtual addresses, one per IP family; the first is clusterIP.'),
-    type: text('How the Service is exposed. Default: ClusterIP.', [
-      'ClusterIP',
-      'ExternalName',
-      'LoadBalancer',
-      'NodePort',
-    ]),
+    type: named(
+      'v1.ServiceType',
+      text('How the Service is exposed. Default: ClusterIP.', [
+        'ClusterIP',
+        'ExternalName',
+        'LoadBalancer',
+        'NodePort',
+      ]),
+    ),
     externalIPs: texts('Further addresses that route to the nodes, managed by nobody here.'),
-    sessionAffinity: text('ClientIP sends one client to one pod. Default: None.', [
-      'ClientIP',
-      'None',
-    ]),
+    sessionAffinity: named(
+      'v1.ServiceAffinity',
+      text('ClientIP sends one client to one pod. Default: None.', ['ClientIP', 'None']),
+    ),
     loadBalancerIP: text('Address wanted of the load balancer, where the provider heeds it.'),
     loadBalancerSourceRanges: texts('Networks (CIDR) that may reach the load balancer.'),
     externalName: text('The DNS name that a Service of type ExternalName is an alias of.'),
-    externalTrafficPolicy: text(
-      'Local keeps traffic from outside on the node that it arrives at. Default: Cluster.',
-      ['Cluster', 'Local'],
+    externalTrafficPolicy: named(
+      'v1.ServiceExternalTrafficPolicy',
+      text('Local keeps traffic from outside on the node that it arrives at. Default: Cluster.', [
+        'Cluster',
+        'Local',
+      ]),
     ),
     healthCheckNodePort: int32('Port of the node health check, for externalTrafficPolicy Local.'),
     publishNotReadyAddresses: flag('True lists endpoints in DNS before they are ready.'),
@@ -86,11 +93,14 @@ const spec = struct(
       { protobuf: { clientIP: 1 } },
     ),
     ipFamilyPolicy: kept(
-      text('Whether one or both IP families are wanted.', [
-        'PreferDualStack',
-        'RequireDualStack',
-        'SingleStack',
-      ]),
+      named(
+        'v1.IPFamilyPolicy',
+        text('Whether one or both IP families are wanted.', [
+          'PreferDualStack',
+          'RequireDualStack',
+          'SingleStack',
+        ]),
+      ),
     ),
     ipFamilies: texts('The IP families (IPv4, IPv6) in order of preference.'),
     allocateLoadBalancerNodePorts: kept(
@@ -98,10 +108,13 @@ const spec = struct(
     ),
     loadBalancerClass: kept(text('Which load balancer implementation is meant.')),
     internalTrafficPolicy: kept(
-      text('Local keeps traffic inside the cluster on its node. Default: Cluster.', [
-        'Cluster',
-        'Local',
-      ]),
+      named(
+        'v1.ServiceInternalTrafficPolicy',
+        text('Local keeps traffic inside the cluster on its node. Default: Cluster.', [
+          'Cluster',
+          'Local',
+        ]),
+      ),
     ),
     trafficDistribution: kept(text('Preference for near endpoints, such as PreferClose.')),
   },
@@ -137,7 +150,12 @@ const ingress = struct(
   {
     ip: text('Address, when the load balancer has one.'),
     hostname: text('DNS name, when the load balancer has that instead.'),
-    ipMode: kept(text('VIP or Proxy: how packets to the address arrive.', ['Proxy', 'VIP'])),
+    ipMode: kept(
+      named(
+        'v1.LoadBalancerIPMode',
+        text('VIP or Proxy: how packets to the address arrive.', ['Proxy', 'VIP']),
+      ),
+    ),
     ports: list(
       'What became of each port.',
       struct(

@@ -146,15 +146,22 @@ function ownersBeforeApply(request: ApplyRequest): Owners {
   const { kind, live } = request;
   const owners = decodeOwners(live?.metadata.managedFields) ?? new Map<string, Owner>();
   if (live === undefined) return owners;
-  if (owners.size > 0) {
-    return new Map(
-      [...owners].map(([id, owner]) => {
-        return [id, { ...owner, fields: reconcile(kind.schema, owner.fields) }];
-      }),
-    );
-  }
+  if (owners.size > 0) return toCurrent(kind, owners);
   const [before, after] = [toZeroObject(kind), withManagedFields(live, [])];
   return track({ ...request, manager: 'before-first-apply' }, owners, { before, after });
+}
+
+/** Owners in the terms of today's schema; those of versions that are not served are gone. */
+function toCurrent(kind: KindDefinition, owners: Owners): Owners {
+  const current = new Map<string, Owner>();
+  for (const [id, owner] of owners) {
+    const slash = owner.apiVersion.indexOf('/');
+    const group = slash < 0 ? '' : owner.apiVersion.slice(0, slash);
+    // Another group's version is the other face of a kind that has two, such as Event.
+    if (group === kind.group && owner.apiVersion !== toApiVersion(kind)) continue;
+    current.set(id, { ...owner, fields: reconcile(kind.schema, owner.fields) });
+  }
+  return current;
 }
 
 /**
@@ -237,9 +244,8 @@ function track(
   const [before, after] = [toJsonObject(objects.before), toJsonObject(objects.after)];
   const change = compare(kind, subresource, before, after);
   const next = new Map<string, Owner>();
-  for (const [id, owner] of owners) {
-    const fields = reconcile(kind.schema, owner.fields);
-    const left = lose({ ...owner, fields }, change);
+  for (const [id, owner] of toCurrent(kind, owners)) {
+    const left = lose(owner, change);
     if (!isEmptySet(left.fields)) next.set(id, left);
   }
   const touched = withoutServers(union(change.added, change.modified));
