@@ -53,6 +53,8 @@ async function measureWatchers(command: Command, context: BenchContext): Promise
   lifecycle.onClose({ name: 'connections', close: () => pool.close() });
   await write(pool, 0);
   await sleep(systemClock, settleMs);
+  say(`without watches for ${command.seconds} s`);
+  const cpuWithout = await measureCpu(coordinator, command.seconds);
   const before = rssKibOf(coordinator);
   say(`opening ${command.watchers} watches on ${connections} connections`);
   let lines = 0;
@@ -63,10 +65,9 @@ async function measureWatchers(command: Command, context: BenchContext): Promise
   });
   await sleep(systemClock, settleMs);
   const after = rssKibOf(coordinator);
-  const [cpuBefore, linesBefore] = [cpuMsOf(coordinator), lines];
+  const linesBefore = lines;
   say(`idle for ${command.seconds} s`);
-  await sleep(systemClock, command.seconds * 1000);
-  const cpuMs = cpuMsOf(coordinator) - cpuBefore;
+  const cpuWith = await measureCpu(coordinator, command.seconds);
   const bookmarks = lines - linesBefore;
   const times: number[] = [];
   for (let round = 1; round <= command.writes; round += 1) {
@@ -87,12 +88,20 @@ async function measureWatchers(command: Command, context: BenchContext): Promise
     facts: {
       'memory of one watch, KiB': round1((after - before) / command.watchers),
       'goal for it, KiB': 80,
-      'CPU while idle, % of a core': round1((cpuMs / (command.seconds * 1000)) * 100),
+      'CPU of all while idle, % of a core': round1(cpuWith - cpuWithout),
       'goal for it, %': 2,
+      'CPU without them, % of a core': round1(cpuWithout),
       'bookmarks while idle': bookmarks,
       'coordinator without them, MiB': Math.round(before / 1024),
     },
   };
+}
+
+/** Percent of one core. */
+async function measureCpu(pids: readonly number[], seconds: number): Promise<number> {
+  const before = cpuMsOf(pids);
+  await sleep(systemClock, seconds * 1000);
+  return ((cpuMsOf(pids) - before) / (seconds * 1000)) * 100;
 }
 
 async function openAll(

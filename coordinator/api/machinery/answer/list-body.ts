@@ -119,20 +119,24 @@ async function* encodePieces(
   let isFirst = true;
   let bytes = 0;
   let startMs = clock.monotonicMs();
+  const isLate = (): boolean => clock.monotonicMs() - startMs >= turnMs;
+  const rest = async (): Promise<void> => {
+    await new Promise<void>((resolve) => clock.soon(resolve));
+    startMs = clock.monotonicMs();
+  };
   try {
     for (let slice = source.next(); slice !== undefined; slice = source.next()) {
       for (const stored of slice) {
         put(isFirst ? writing.begin : writing.between);
         isFirst = false;
         bytes += writing.item(stored, parts);
+        if (bytes >= pieceBytes) {
+          yield Buffer.concat(parts.splice(0));
+          bytes = 0;
+        }
+        if (isLate()) await rest();
       }
-      if (bytes >= pieceBytes) {
-        yield Buffer.concat(parts.splice(0));
-        bytes = 0;
-      }
-      if (clock.monotonicMs() - startMs < turnMs) continue;
-      await new Promise<void>((resolve) => clock.soon(resolve));
-      startMs = clock.monotonicMs();
+      if (isLate()) await rest(); // also when nothing matched
     }
     put(isFirst ? writing.empty : writing.end);
     yield Buffer.concat(parts);
