@@ -12,7 +12,7 @@ import { clusterKind } from './cluster.ts';
 import { configMapKind, secretKind } from './config-map.ts';
 import { projectedKind } from './definition.ts';
 import { endpointsKind, endpointSliceKind } from './endpoints.ts';
-import { eventKind } from './event.ts';
+import { eventKind, newEventKind } from './event.ts';
 import { selfSubjectReviewKind, tokenReviewKind } from './identity-review.ts';
 import { joinTokenKind } from './join-token.ts';
 import { leaseKind } from './lease.ts';
@@ -35,6 +35,7 @@ export function federationKinds(options: FederationKindsOptions): readonly KindD
     serviceKind({ federation: true, pools: options.pools }),
     namespaceKind,
     eventKind,
+    newEventKind,
     configMapKind,
     secretKind,
     endpointsKind(projectedKind),

@@ -1,7 +1,12 @@
 // v1 ConfigMap and Secret: keys and values that programs are configured with.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { forbiddenField, invalidValue, tooLong } from '../machinery/rules/field-errors.ts';
+import {
+  forbiddenField,
+  invalidValue,
+  required,
+  tooLong,
+} from '../machinery/rules/field-errors.ts';
 import {
   jsonEquals,
   own,
@@ -59,7 +64,13 @@ export const configMapKind: KindDefinition = loggedKind({
       ...both.map((key) =>
         invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'),
       ),
-      ...checkSize([data, binary], ''),
+      ...checkSize(
+        [
+          { map: data, isBase64: false },
+          { map: binary, isBase64: true },
+        ],
+        '',
+      ),
     ];
   },
   validateUpdate: (next, old) =>
@@ -96,7 +107,11 @@ export const secretKind: KindDefinition = loggedKind({
   validate: (object) => {
     const secret = toJsonObject(object);
     const data = ownRecord(secret, 'data');
-    return [...checkKeys(data, 'data'), ...checkSize([data], 'data')];
+    return [
+      ...checkKeys(data, 'data'),
+      ...checkSize([{ map: data, isBase64: true }], 'data'),
+      ...checkSecretType(secret),
+    ];
   },
   validateUpdate: (next, old) => {
     const type = ownText(toJsonObject(next), 'type');
@@ -107,6 +122,48 @@ export const secretKind: KindDefinition = loggedKind({
     return [...changed, ...refuseImmutable(toJsonObject(next), toJsonObject(old), ['data'])];
   },
 });
+
+/** What each built-in type of Secret must hold (pkg/apis/core/validation, ValidateSecret). */
+function checkSecretType(secret: JsonObject): readonly FieldError[] {
+  const data = ownRecord(secret, 'data');
+  const missing = (...keys: readonly string[]): readonly FieldError[] =>
+    keys.filter((key) => own(data, key) === undefined).map((key) => required(`data[${key}]`));
+  switch (ownText(secret, 'type')) {
+    case 'kubernetes.io/service-account-token': {
+      const key = 'kubernetes.io/service-account.name';
+      const annotations = ownRecord(ownRecord(secret, 'metadata'), 'annotations');
+      return ownText(annotations, key) === '' ? [required(`metadata.annotations[${key}]`)] : [];
+    }
+    case 'kubernetes.io/dockercfg':
+      return checkJsonData(data, '.dockercfg');
+    case 'kubernetes.io/dockerconfigjson':
+      return checkJsonData(data, '.dockerconfigjson');
+    case 'kubernetes.io/basic-auth': {
+      const both = missing('username', 'password');
+      return both.length === 2 ? both : [];
+    }
+    case 'kubernetes.io/ssh-auth':
+      return ownText(data, 'ssh-privatekey') === '' ? [required('data[ssh-privatekey]')] : [];
+    case 'kubernetes.io/tls':
+      return missing('tls.crt', 'tls.key');
+    default:
+      return [];
+  }
+}
+
+function checkJsonData(data: JsonObject, key: string): readonly FieldError[] {
+  const value = own(data, key);
+  if (value === undefined) return [required(`data[${key}]`)];
+  const text = Buffer.from(String(value), 'base64').toString('utf8');
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && !Array.isArray(parsed)) return [];
+  } catch {
+    // Said below; what the parser says could repeat the secret.
+  }
+  const why = text === '' ? 'unexpected end of JSON input' : 'must be a JSON object';
+  return [invalidValue(`data[${key}]`, '<secret contents redacted>', why)];
+}
 
 function mergeStringData(secret: JsonObject): JsonObject {
   const plain = Object.entries(ownRecord(secret, 'stringData')).map(
@@ -136,13 +193,20 @@ function checkKeys(map: JsonObject, field: string): readonly FieldError[] {
   });
 }
 
-function checkSize(maps: readonly JsonObject[], field: string): readonly FieldError[] {
-  const total = maps
-    .flatMap((map) => Object.values(map))
-    .reduce<number>((sum, value) => sum + Buffer.byteLength(String(value)), 0);
-  return total > dataBytesMax * (field === 'data' ? 4 / 3 : 1)
-    ? [tooLong(field, dataBytesMax)]
-    : [];
+interface SizedMap {
+  readonly map: JsonObject;
+  readonly isBase64: boolean;
+}
+
+/** The limit is on the bytes that the values stand for. */
+function checkSize(maps: readonly SizedMap[], field: string): readonly FieldError[] {
+  const total = maps.reduce<number>((sum, { map, isBase64 }) => {
+    const sizes = Object.values(map).map((value) =>
+      Buffer.byteLength(String(value), isBase64 ? 'base64' : 'utf8'),
+    );
+    return sum + sizes.reduce((all, size) => all + size, 0);
+  }, 0);
+  return total > dataBytesMax ? [tooLong(field, dataBytesMax)] : [];
 }
 
 function refuseImmutable(

@@ -1,137 +1,131 @@
-// v1 Event: what happened to an object, told once or counted.
+// v1 and events.k8s.io/v1 Event: what happened to an object, told once or counted. One stored
+// object, in the form of v1, is served under both.
 
-import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { invalidValue } from '../machinery/rules/field-errors.ts';
+import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { own, ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
-import type { KindDefinition } from '../machinery/kind.ts';
-import { objectReference, objectSchema } from './common-schema.ts';
+import type { Column, FieldError, KindDefinition } from '../machinery/kind.ts';
 import { column, formatSince } from './columns.ts';
 import { loggedKind } from './definition.ts';
-import { int32, kept, microTime, struct, text, time } from './schema-parts.ts';
+import { completeCoreEvent, completeNewEvent, toCoreEvent, toNewEvent } from './event-forms.ts';
+import { validateEvent, validateNewEvent, validateNewEventUpdate } from './event-rules.ts';
+import { coreEventSchema, eventDescription, newEventSchema } from './event-schema.ts';
 
-const fields = {
-  involvedObject: objectReference,
-  reason: text('Why, as one CamelCase word for programs.'),
-  message: text('What happened, as a sentence for people.'),
-  source: struct(
-    'EventSource',
-    'Who saw it.',
-    {
-      component: text('The component that reports.'),
-      host: text('The machine that it runs on.'),
-    },
-    { protobuf: { component: 1, host: 2 } },
+const columns: readonly Column[] = [
+  column('Last Seen', 'Time since it last happened.', (event, nowMs) =>
+    formatSince(lastSeenOf(event), nowMs),
   ),
-  firstTimestamp: time('When it first happened.'),
-  lastTimestamp: time('When it last happened.'),
-  count: int32('How often it happened.'),
-  type: text('Normal or Warning.'),
-  eventTime: microTime('When it happened, in microseconds.'),
-  series: struct(
-    'EventSeries',
-    'The run of equal events that this one stands for.',
-    {
-      count: int32('How many there were.'),
-      lastObservedTime: microTime('When the last one was seen.'),
-    },
-    { protobuf: { count: 1, lastObservedTime: 2 } },
+  column('Type', 'Normal or Warning.', (event) => ownText(event, 'type')),
+  column('Reason', 'Why, in one word.', (event) => ownText(event, 'reason')),
+  column('Object', 'The object it happened to.', formatObject),
+  column(
+    'Subobject',
+    'The part of the object that is meant.',
+    (event) => ownText(ownRecord(event, 'involvedObject'), 'fieldPath'),
+    { priority: 1 },
   ),
-  action: text('What was done about it.'),
-  related: objectReference,
-  reportingComponent: kept(text('Name of the controller that reports.')),
-  reportingInstance: kept(text('Which instance of that controller.')),
-};
+  column('Source', 'Who reports it.', formatSource, { priority: 1 }),
+  column('Message', 'What happened.', (event) => ownText(event, 'message').trim()),
+  column(
+    'First Seen',
+    'Time since it first happened.',
+    (event, nowMs) => formatSince(firstSeenOf(event), nowMs),
+    { priority: 1 },
+  ),
+  column('Count', 'How often it happened.', countOf, { priority: 1 }),
+  column('Name', 'Name of the event.', (event) => ownText(ownRecord(event, 'metadata'), 'name'), {
+    priority: 1,
+  }),
+];
 
-const protobuf = {
-  metadata: 1,
-  involvedObject: 2,
-  reason: 3,
-  message: 4,
-  source: 5,
-  firstTimestamp: 6,
-  lastTimestamp: 7,
-  count: 8,
-  type: 9,
-  eventTime: 10,
-  series: 11,
-  action: 12,
-  related: 13,
-  reportingComponent: 14,
-  reportingInstance: 15,
-};
+const referenceFields = [
+  'kind',
+  'namespace',
+  'name',
+  'uid',
+  'apiVersion',
+  'resourceVersion',
+  'fieldPath',
+] as const;
 
-const description = 'Something that happened to an object. Kept for an hour.';
-
-export const eventKind: KindDefinition = loggedKind({
-  version: 'v1',
+const common = {
   kind: 'Event',
+  version: 'v1',
   plural: 'events',
   shortNames: ['ev'],
   allowsCreateOnUpdate: true,
   hasDependents: false,
-  description,
-  schema: objectSchema('Event', description, fields, { required: ['involvedObject'], protobuf }),
-  columns: [
-    column('Last Seen', 'Time since it last happened.', (event, nowMs) =>
-      formatSince(lastSeenOf(event), nowMs),
-    ),
-    column('Type', 'Normal or Warning.', (event) => ownText(event, 'type')),
-    column('Reason', 'Why, in one word.', (event) => ownText(event, 'reason')),
-    column('Object', 'The object it happened to.', formatObject),
-    column(
-      'Subobject',
-      'The part of the object that is meant.',
-      (event) => ownText(ownRecord(event, 'involvedObject'), 'fieldPath'),
-      { priority: 1 },
-    ),
-    column('Source', 'Who reports it.', formatSource, { priority: 1 }),
-    column('Message', 'What happened.', (event) => ownText(event, 'message').trim()),
-    column(
-      'First Seen',
-      'Time since it first happened.',
-      (event, nowMs) =>
-        formatSince(ownText(event, 'firstTimestamp') || ownText(event, 'eventTime'), nowMs),
-      { priority: 1 },
-    ),
-    column('Count', 'How often it happened.', countOf, { priority: 1 }),
-    column('Name', 'Name of the event.', (event) => ownText(ownRecord(event, 'metadata'), 'name'), {
-      priority: 1,
-    }),
-  ],
+  description: eventDescription,
+} as const;
+
+export const eventKind: KindDefinition = loggedKind({
+  ...common,
+  schema: coreEventSchema,
+  columns,
   fieldSelectors: {
-    ...Object.fromEntries(
-      ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'].map(
-        (name) => [
-          `involvedObject.${name}`,
-          (event) => ownText(ownRecord(toJsonObject(event), 'involvedObject'), name),
-        ],
-      ),
-    ),
-    reason: (event) => ownText(toJsonObject(event), 'reason'),
-    reportingComponent: (event) => ownText(toJsonObject(event), 'reportingComponent'),
+    ...selectReference('involvedObject'),
+    reason: textOf('reason'),
+    reportingComponent: textOf('reportingComponent'),
     source: (event) =>
       ownText(ownRecord(toJsonObject(event), 'source'), 'component') ||
       ownText(toJsonObject(event), 'reportingComponent'),
-    type: (event) => ownText(toJsonObject(event), 'type'),
+    type: textOf('type'),
   },
-  setDefaults: (event) => ({ source: {}, reportingComponent: '', reportingInstance: '', ...event }),
-  validate: (event) => {
-    const about = ownText(ownRecord(toJsonObject(event), 'involvedObject'), 'namespace');
-    const { namespace = '' } = event.metadata;
-    // Events about cluster-scoped objects live in `default`.
-    if (about === namespace || (about === '' && namespace === 'default')) return [];
-    const detail = 'does not match event.namespace';
-    return [invalidValue('involvedObject.namespace', about, detail)];
-  },
+  setDefaults: completeCoreEvent,
+  validate: (event) => validateEvent(event, 'reportingComponent'),
 });
 
+/** The newer face, for clients that tell events with series: strict on what they create. */
+export const newEventKind: KindDefinition = loggedKind({
+  ...common,
+  group: 'events.k8s.io',
+  schema: newEventSchema,
+  storedAs: { group: '', plural: 'events', toServed: toNewEvent, toStored: toCoreEvent },
+  columns: columns.map((each) => ({
+    ...each,
+    cell: (event: KubeObject, nowMs: number) => each.cell(toCoreEvent(event), nowMs),
+  })),
+  fieldSelectors: {
+    ...selectReference('regarding'),
+    reason: textOf('reason'),
+    reportingController: textOf('reportingController'),
+    type: textOf('type'),
+  },
+  setDefaults: completeNewEvent,
+  validate: (event) => [...validateLax(event), ...validateNewEvent(toCoreEvent(event))],
+  validateChange: (next, old) => [
+    ...validateLax(next),
+    ...validateNewEventUpdate(toCoreEvent(next), toCoreEvent(old)),
+  ],
+});
+
+function validateLax(event: KubeObject): readonly FieldError[] {
+  return validateEvent(toCoreEvent(event), 'reportingController');
+}
+
+function selectReference(field: string): KindDefinition['fieldSelectors'] {
+  return Object.fromEntries(
+    referenceFields.map((name) => [
+      `${field}.${name}`,
+      (event: KubeObject) => ownText(ownRecord(toJsonObject(event), field), name),
+    ]),
+  );
+}
+
+function textOf(field: string): (event: KubeObject) => string {
+  return (event) => ownText(toJsonObject(event), field);
+}
+
+// printers.go: a series says when it was last seen, then the old times, then the new one.
 function lastSeenOf(event: JsonObject): string {
   return (
     ownText(ownRecord(event, 'series'), 'lastObservedTime') ||
     ownText(event, 'lastTimestamp') ||
-    ownText(event, 'firstTimestamp') ||
-    ownText(event, 'eventTime')
+    firstSeenOf(event)
   );
+}
+
+function firstSeenOf(event: JsonObject): string {
+  return ownText(event, 'firstTimestamp') || ownText(event, 'eventTime');
 }
 
 function formatObject(event: JsonObject): string {

@@ -1,7 +1,9 @@
 // coordination.k8s.io/v1 Lease, for clients that elect a leader.
 
-import { ownRecord, ownText } from '../machinery/schema/json-value.ts';
-import type { KindDefinition } from '../machinery/kind.ts';
+import type { JsonObject } from '../../../common/model/kube-object.ts';
+import { forbiddenField, invalidValue, notSupported } from '../machinery/rules/field-errors.ts';
+import { own, ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
+import type { FieldError, KindDefinition } from '../machinery/kind.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';
@@ -54,4 +56,30 @@ export const leaseKind: KindDefinition = loggedKind({
     ),
     ageColumn,
   ],
+  validate: (lease) => validateSpec(ownRecord(toJsonObject(lease), 'spec')),
 });
+
+const strategies = ['OldestEmulationVersion'];
+
+function validateSpec(spec: JsonObject): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const seconds = own(spec, 'leaseDurationSeconds');
+  if (typeof seconds === 'number' && seconds <= 0) {
+    errors.push(invalidValue('spec.leaseDurationSeconds', seconds, 'must be greater than 0'));
+  }
+  const transitions = own(spec, 'leaseTransitions');
+  if (typeof transitions === 'number' && transitions < 0) {
+    const detail = 'must be greater than or equal to 0';
+    errors.push(invalidValue('spec.leaseTransitions', transitions, detail));
+  }
+  const strategy = ownText(spec, 'strategy');
+  // Others may have strategies of their own, under a name of their own.
+  if (strategy !== '' && !strategy.includes('/') && !strategies.includes(strategy)) {
+    errors.push(notSupported('spec.strategy', strategy, strategies));
+  }
+  if (ownText(spec, 'preferredHolder') !== '' && strategy === '') {
+    const detail = 'may only be specified if `strategy` is defined';
+    errors.push(forbiddenField('spec.preferredHolder', detail));
+  }
+  return errors;
+}

@@ -3,8 +3,8 @@
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { invalidValue } from '../machinery/rules/field-errors.ts';
 import { ownList, ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
-import type { KindDefinition } from '../machinery/kind.ts';
-import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
+import type { FieldError, KindDefinition } from '../machinery/kind.ts';
+import { checkLabel1123, checkQualifiedName } from '../machinery/rules/name-rules.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';
@@ -73,7 +73,10 @@ export const namespaceKind: KindDefinition = loggedKind({
     { protobuf: { metadata: 1, spec: 2, status: 3 } },
   ),
   columns: [nameColumn, column('Status', 'Active or Terminating.', phaseOf), ageColumn],
-  fieldSelectors: { 'status.phase': (namespace) => phaseOf(toJsonObject(namespace)) },
+  fieldSelectors: {
+    name: ({ metadata }) => metadata.name, // as old clients ask
+    'status.phase': (namespace) => phaseOf(toJsonObject(namespace)),
+  },
   setDefaults: withNameLabel,
   prepareForCreate: (namespace) => ({
     ...withNameLabel(namespace),
@@ -88,9 +91,17 @@ export const namespaceKind: KindDefinition = loggedKind({
     return { ...rest, ...(old.spec === undefined ? {} : { spec: old.spec }) };
   },
   holdsDeletion: (namespace) => finalizersOf(namespace).length > 0,
-  validate: ({ metadata }) => {
+  validate: (namespace) => {
+    const { metadata } = namespace;
     const wrong = metadata.name === '' ? undefined : checkLabel1123(metadata.name);
-    return wrong === undefined ? [] : [invalidValue('metadata.name', metadata.name, wrong)];
+    return [
+      ...(wrong === undefined ? [] : [invalidValue('metadata.name', metadata.name, wrong)]),
+      ...checkFinalizers(namespace),
+    ];
+  },
+  validateChange: (next, _old, subresource) => {
+    if (subresource === 'finalize') return checkFinalizers(next, true);
+    return subresource === 'status' ? checkPhase(next) : checkFinalizers(next);
   },
   forbidDelete: ({ metadata }) =>
     protectedNames.has(metadata.name) ? 'this namespace may not be deleted' : undefined,
@@ -103,6 +114,30 @@ function finalizersOf(namespace: KubeObject): readonly string[] {
 
 function withOurs(finalizers: readonly string[]): readonly string[] {
   return finalizers.includes(ours) ? finalizers : [...finalizers, ours];
+}
+
+// The endpoint `finalize` names the entry, the object itself only the list (validation.go).
+function checkFinalizers(namespace: KubeObject, hasIndex = false): readonly FieldError[] {
+  return finalizersOf(namespace).flatMap((name, index) => {
+    const field = hasIndex ? `spec.finalizers[${index}]` : 'spec.finalizers';
+    const wrong = checkQualifiedName(name);
+    if (wrong !== undefined) return [invalidValue(field, name, wrong)];
+    if (name.includes('/') || standardFinalizers.has(name)) return [];
+    const detail = 'name is neither a standard finalizer name nor is it fully qualified';
+    return [invalidValue(field, name, detail)];
+  });
+}
+
+const standardFinalizers: ReadonlySet<string> = new Set([ours, 'orphan', 'foregroundDeletion']);
+
+function checkPhase(namespace: KubeObject): readonly FieldError[] {
+  const phase = phaseOf(toJsonObject(namespace));
+  const isGoing = namespace.metadata.deletionTimestamp !== undefined;
+  const wanted = isGoing ? 'Terminating' : 'Active';
+  if (phase === wanted) return [];
+  const when = isGoing ? 'is not empty' : 'is empty';
+  const detail = `may only be '${wanted}' if \`deletionTimestamp\` ${when}`;
+  return [invalidValue('status.Phase', phase, detail)];
 }
 
 function phaseOf(namespace: JsonObject): string {
