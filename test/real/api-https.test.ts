@@ -159,7 +159,7 @@ test('OpenAPI v2 is compressed, and caches keep its forms and encodings apart', 
   t.regex(gunzipSync(got.body).toString('utf8'), /^\{"swagger":"2\.0"/);
 });
 
-test('H3 a watch streams at once, and closing the port ends it cleanly', async (t) => {
+test('[k8s 64] H3 a watch streams at once, and closing the port ends it cleanly', async (t) => {
   const fixture = await createApiFixture({ authorize: authorizeMasters });
   const https = await listenForTest(fixture.api);
   const session = openHttp2(https);
@@ -177,7 +177,7 @@ test('H3 a watch streams at once, and closing the port ends it cleanly', async (
   session.destroy();
 });
 
-test('a watcher over the network that never reads is cut off while another sees everything', async (t) => {
+test('[k8s 68] a watcher over the network that never reads is cut off while another sees everything', async (t) => {
   const https = await start(t);
   const slow = openHttp2(https);
   const quick = openHttp2(https);
