@@ -103,6 +103,8 @@ function orderField(
   if (before === undefined && value === undefined) return;
   const original = isList(before) ? before : [];
   const merged = toMerged(list, { before, value, original, items });
+  const wrong = key === undefined ? -1 : wanted.findIndex((item) => !isRecord(item));
+  if (wrong >= 0 && merged.length > 0) throw plainError(`value for key ${wrong} is not a map`);
   setMember(target, field, orderItems({ merged, order: wanted, before: original }, key));
 }
 
