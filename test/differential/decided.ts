@@ -112,6 +112,13 @@ export const decided: readonly Decided[] = [
     places: ['events[*]'],
   },
   {
+    what: 'Answers are JSON or YAML, never protobuf, and the texts of 406 say so.',
+    reason: 'Every client that likes protobuf lists JSON too.',
+    steps: ['negotiation: *', 'watches: *'],
+    places: ['body.message'],
+    ours: '*application/json, application/yaml"',
+  },
+  {
     what: 'A deleted Service is answered with a deletionTimestamp, and is gone a moment later.',
     reason: 'The finalizer isthmus.dev/shards holds it until the removal of its shards is ordered.',
     steps: ['deletes: *', 'watches: *'],

@@ -55,7 +55,10 @@ export const negotiation: Area = {
     get('application/* [k8s 25]', 'services/one', accept('application/*')),
     get('YAML [k8s 25]', 'services/one', {
       ...accept('application/yaml'),
-      pick: (body) => String(body).split('\n').slice(0, 6),
+      pick: (body) =>
+        String(body)
+          .split('\n')
+          .filter((line) => /^\S/.test(line)),
     }),
     get('by q-values [k8s 25]', 'services/one', {
       ...accept('application/yaml;q=0.1,application/json;q=0.9'),

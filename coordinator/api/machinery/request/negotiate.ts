@@ -3,7 +3,7 @@
 // JSON and YAML are written; protobuf never is (clients that prefer it always list JSON too).
 // Table and PartialObjectMetadata are forms of JSON and YAML, asked for by `as=`.
 
-import { notAcceptable } from '../answer/status-error.ts';
+import { notAcceptable, toApiError } from '../answer/status-error.ts';
 
 export type MetaVersion = 'v1' | 'v1beta1';
 
@@ -92,7 +92,8 @@ export function negotiate(header: string | undefined): AnswerForm {
   if (header === undefined || header === '*/*' || header === 'application/json') return plainJson;
   if (header.length > acceptBytesMax) throw notAcceptable('the Accept header is too long');
   if (header !== '' && !header.split(',').some(isRouted)) {
-    throw notAcceptable(`406: Not Acceptable\n\nAvailable representations: ${acceptedText}`);
+    const message = `406: Not Acceptable\n\nAvailable representations: ${acceptedText}`;
+    throw toApiError({ code: 406, reason: 'NotAcceptable', message, details: {} });
   }
   for (const clause of parseAccept(header)) {
     const form = toForm(clause);

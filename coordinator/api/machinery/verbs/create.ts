@@ -109,11 +109,14 @@ async function storeNewborn(
   { allocated, guard }: { readonly allocated: Allocated; readonly guard: Guard | undefined },
 ): Promise<Written | 'exists' | 'fenced'> {
   const { kind } = call;
-  const context = toWriteContext(tools, call);
+  // An invalid object is refused for what is wrong with it, and not warned of besides.
+  const advice: string[] = [];
+  const context = toWriteContext(tools, { ...call, warnings: advice });
   const { object, fence } = allocated;
   const prepared = toOrdered(kind.prepareForCreate?.(object, context) ?? object, kind.schema);
   kind.refuseWrite?.(prepared, undefined, toAccessContext(tools, call));
   refuseInvalid(kind, call.name, [...validateMetadata(prepared, kind), ...kind.validate(prepared)]);
+  call.warnings.push(...advice);
   await askAdmission(tools, call, { operation: 'create', object: prepared, old: undefined });
   const key = toObjectKey(kind, call);
   if (call.options.isDryRun) {

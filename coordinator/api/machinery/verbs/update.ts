@@ -145,9 +145,12 @@ async function storeNext(
   { live, allocated }: { readonly live: StoredObject; readonly allocated: Allocated },
 ): Promise<Written | 'raced'> {
   const old = live.object;
-  const next = prepare(tools, call, allocated.object, old);
+  // An invalid object is refused for what is wrong with it, and not warned of besides.
+  const advice: string[] = [];
+  const next = prepare(tools, { ...call, warnings: advice }, allocated.object, old);
   call.kind.refuseWrite?.(next, old, toAccessContext(tools, call));
   refuseInvalid(call.kind, call.name, validateAll(call, next, old));
+  call.warnings.push(...advice);
   if (isSameObject(next, old)) return toWritten(200, live); // U3
   await askAdmission(tools, call, { operation: 'update', object: next, old });
   if (call.options.isDryRun) return { status: 200, object: withRevisionOf(next, old) };
