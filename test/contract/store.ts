@@ -120,6 +120,25 @@ function declareWrites(declare: Declare): void {
     t.deepEqual((await snapshotOf(store)).pages.flat().map(show), ['a=1', 'term=2']);
   });
 
+  declare(
+    'S1 nothing is written when the fence stands elsewhere, whatever the guard',
+    async (t, bench) => {
+      const store = await bench.open();
+      const [term, other] = [await put(store, 'term', '1'), await put(store, 'other', '1')];
+      const key = serviceKey('a');
+      const guard = { key: serviceKey('other'), revision: other };
+      const fence = { key: serviceKey('term'), revision: term };
+      written(await store.write({ key, value: bytes('1'), expected: absent, guard, fence }));
+      const next = await put(store, 'term', '2', term);
+      const b = { key: serviceKey('b'), value: bytes('1'), expected: absent, guard, fence };
+      t.deepEqual(await store.write(b), { kind: 'fenced', current: next });
+      const stale = { ...guard, revision: term };
+      const renewed = { ...fence, revision: next };
+      t.is((await store.write({ ...b, guard: stale, fence: renewed })).kind, 'fenced');
+      written(await store.write({ ...b, fence: renewed }));
+    },
+  );
+
   declare('a delete keeps the last value for watchers and frees the key', async (t, bench) => {
     const store = await bench.open();
     const seen: string[] = [];
