@@ -12,7 +12,7 @@ const { found } = findKubectls(['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', 
 const test = testWith('kubectl');
 
 for (const { minor, path } of found) {
-  test(`kubectl ${minor} finds every kind, and says of none that the server is broken`, async (t) => {
+  test(`[k8s 10, 11, 21] kubectl ${minor} finds every kind, and says of none that the server is broken`, async (t) => {
     t.timeout(60_000);
     const federation = await startFederationApi();
     const kubectl = createKubectl(path, federation.https);
