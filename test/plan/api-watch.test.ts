@@ -240,16 +240,21 @@ test('[k8s 67] the paths of old watch a collection, and one name', async (t) => 
   t.is((await fixture.call('POST', '/api/v1/watch/namespaces/default/gadgets')).status, 405);
 });
 
-test('a bad revision is 500 without a reason, as Go answers it', async (t) => {
-  const { call } = await createApiFixture();
-  const { status, json } = await call('GET', `${gadgets}?watch=1&resourceVersion=x`);
-  t.is(status, 500);
-  t.is(json['reason'], undefined);
-  t.is(
-    json['message'],
-    'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax',
-  );
-});
+for (const [what, target] of [
+  ['a watch', `${gadgets}?watch=1`],
+  ['a get', `${gadgets}/a?`],
+] as const) {
+  test(`[k8s 51] ${what} with a bad revision is 500 without a reason, as Go answers it`, async (t) => {
+    const { call } = await createApiFixture();
+    const { status, json } = await call('GET', `${target}&resourceVersion=x`);
+    t.is(status, 500);
+    t.is(json['reason'], undefined);
+    t.is(
+      json['message'],
+      'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax',
+    );
+  });
+}
 
 test('[k8s 68] a thousand watches see every change in one order', async (t) => {
   const fixture = await createApiFixture();

@@ -2,7 +2,7 @@
 // Pure. Unknown parameters are ignored, as Kubernetes does.
 
 import type { FieldError } from '../kind.ts';
-import { badRequest, invalid } from '../answer/status-error.ts';
+import { badRequest, invalid, plainError } from '../answer/status-error.ts';
 import type { IncludeObject } from '../answer/table.ts';
 import { isTrue } from './routes.ts';
 
@@ -211,11 +211,24 @@ function parseInteger(query: URLSearchParams, name: string): number | undefined 
   throw badRequest(`strconv.ParseInt: parsing "${text}": invalid syntax`);
 }
 
-/** Resource versions are decimal; anything else is refused with 400. */
+/** Of a list: resource versions are decimal; anything else is refused with 400. */
 export function parseResourceVersion(text: string): number {
-  if (/^\d{1,16}$/.test(text)) return Number(text);
-  throw badRequest(
-    `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: ` +
-      `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-  );
+  if (isRevision(text)) return Number(text);
+  throw badRequest(`invalid resource version: ${revisionFault(text)}`);
+}
+
+/** Of a get or a watch, where kube-apiserver answers 500 without a reason. */
+export function parseSingleResourceVersion(text: string): number {
+  if (text === '' || isRevision(text)) return Number(text);
+  throw plainError(revisionFault(text));
+}
+
+function isRevision(text: string): boolean {
+  return /^\d{1,16}$/.test(text);
+}
+
+function revisionFault(text: string): string {
+  const quoted = JSON.stringify(text);
+  const why = `strconv.ParseUint: parsing ${quoted}: invalid syntax`;
+  return `resourceVersion: Invalid value: ${quoted}: ${why}`;
 }

@@ -13,7 +13,12 @@ import { answerList, fromItems, type ItemSource } from '../answer/list-body.ts';
 import type { ListMeta } from '../answer/table.ts';
 import { formatContinue, parseContinue } from '../request/continue-token.ts';
 import type { KindDefinition } from '../kind.ts';
-import { parseListOptions, parseResourceVersion, type ListOptions } from '../request/options.ts';
+import {
+  parseListOptions,
+  parseResourceVersion,
+  parseSingleResourceVersion,
+  type ListOptions,
+} from '../request/options.ts';
 import type { ResourceRoute } from '../request/routes.ts';
 import {
   nameOfFieldSelector,
@@ -43,7 +48,7 @@ export async function getObject(
 ): Promise<ApiResponse> {
   const requested = route.query.get('resourceVersion') ?? '';
   if (requested === '') await source.barrier();
-  else await reachRevision(source.view, parseResourceVersion(requested));
+  else await reachRevision(source.view, parseSingleResourceVersion(requested));
   const stored = source.view.get(toObjectKey(source.kind, route));
   if (stored === undefined) throw notFound(toResourceName(source.kind, route.name));
   return answerObject(200, { object: stored.object, bytes: () => stored.bytes() }, options);

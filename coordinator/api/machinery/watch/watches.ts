@@ -3,12 +3,15 @@
 import { toRevision, type Revision } from '../../../../common/model/ids.ts';
 import type { ApiOptions, ApiRequest, ApiResponse, StreamBody } from '../api.ts';
 import { commonHeaders, type AnswerOptions } from '../answer/answers.ts';
-import { parseListOptions, type ListOptions } from '../request/options.ts';
+import {
+  parseListOptions,
+  parseSingleResourceVersion,
+  type ListOptions,
+} from '../request/options.ts';
 import { canReach, toListPrefix, toSelection, type ReadSource } from '../verbs/read.ts';
 import type { ResourceRoute } from '../request/routes.ts';
 import {
   notAcceptable,
-  plainError,
   tooLargeResourceVersion,
   tooManyRequests,
   type ApiError,
@@ -104,12 +107,7 @@ async function chooseStart(
 ): Promise<Revision | 'present' | ApiError> {
   const { view, barrier } = source;
   const text = list.resourceVersion;
-  if (text !== '' && !/^\d{1,16}$/.test(text)) {
-    const why = `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
-    // 500, as kube-apiserver answers here.
-    throw plainError(`resourceVersion: Invalid value: ${JSON.stringify(text)}: ${why}`);
-  }
-  const asked = Number(text);
+  const asked = parseSingleResourceVersion(text);
   if (text === '') await barrier();
   // SetListOptionsDefaults: without a revision the present state comes first, unless refused.
   const isPresentFirst = list.sendInitialEvents ?? asked === 0;
