@@ -3,8 +3,10 @@
 // (`default` for cluster-scoped ones).
 //
 //   E1. A repeat within ten minutes raises the count of the Event that is there.
-//   E2. An Event goes away an hour after it was last seen.
-//   E3. Bounded: pending series, remembered series and live Events; what is over is counted.
+//   E2. Every Event, a client's too, goes away an hour after it was last written; after a restart,
+//       an hour after the newest time that it carries.
+//   E3. Bounded: pending series and remembered series, where what is over is counted, and live
+//       Events, of which the oldest go first.
 //   E4. Recording never throws and never waits.
 
 import {
@@ -23,7 +25,13 @@ import { parseTimestamp, toTimestamp, type Clock, type Timer } from '../../commo
 import type { Log } from '../../common/runtime/log.ts';
 import { createLoop } from '../../common/runtime/loop.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import { follow, type Desired, type StoredObject, type WatchHandle } from '../desired/store.ts';
+import {
+  followNew,
+  type Desired,
+  type DesiredWrite,
+  type StoredObject,
+  type WatchHandle,
+} from '../desired/store.ts';
 
 const seriesMs = 600_000;
 const expiryMs = 3_600_000;
@@ -61,7 +69,7 @@ export function createEventRecorder(options: {
 }): Events {
   const { desired, clock, chance, log, metrics } = options;
   const known = new Map<string, Series>();
-  /** Monotonic. */
+  /** When each Event is due (monotonic), the earliest first. */
   const expiries = new Map<LogKey, number>();
   let watch: WatchHandle | undefined;
   let wake: { readonly atMs: number; readonly timer: Timer } | undefined;
@@ -70,7 +78,7 @@ export function createEventRecorder(options: {
     const id = seriesId(recorded);
     const nowMs = clock.now();
     const before = known.get(id);
-    if (before === undefined && (loop.depth() >= pendingMax || expiries.size >= eventsMax)) {
+    if (before === undefined && loop.depth() >= pendingMax) {
       metrics.count('mesh_status_events_dropped_total'); // E3
       return;
     }
@@ -90,10 +98,12 @@ export function createEventRecorder(options: {
   const write = async (id: string): Promise<undefined> => {
     const series = known.get(id);
     if (series === undefined) return undefined;
+    const guard = guardOf(desired, series.key);
+    if (guard === undefined) return undefined; // its namespace goes, and everything in it
     const stored = desired.get(series.key);
     const object = toEvent(series, stored?.object.metadata.uid ?? chance.uuid());
     const expected = stored?.revision ?? toRevision(0);
-    const outcome = await desired.write({ key: series.key, object, expected });
+    const outcome = await desired.write({ key: series.key, object, expected, guard });
     if (outcome.kind === 'written') return undefined;
     throw new MeshError('conflict', 'EVENT_CONFLICT', `event ${series.key} was changed meanwhile`);
   };
@@ -124,13 +134,36 @@ export function createEventRecorder(options: {
     concurrency: 2,
   });
 
-  const note = ({ key, object }: StoredObject, isDeleted: boolean): void => {
+  /** What is written now is due last, so that the order stands without sorting. */
+  const note = ({ key }: StoredObject, isDeleted: boolean): void => {
     expiries.delete(key);
     if (isDeleted) return;
-    const ageMs = Math.max(0, clock.now() - (lastSeenMs(object) ?? clock.now()));
-    const atMs = clock.monotonicMs() + Math.max(0, expiryMs - ageMs);
+    const atMs = clock.monotonicMs() + expiryMs;
     expiries.set(key, atMs);
     wakeAt(atMs);
+    evictOldest();
+  };
+
+  const evictOldest = (): void => {
+    for (const key of expiries.keys()) {
+      if (expiries.size <= eventsMax) return;
+      expiries.delete(key); // E3
+      expiryLoop.mark(key);
+      metrics.count('mesh_status_events_evicted_total');
+    }
+  };
+
+  /** E2, of what is there at the start. */
+  const noteAll = (): void => {
+    const nowMs = clock.now();
+    const found = [...desired.list(toLogPrefix('', 'events'))].map(({ key, object }) => {
+      const ageMs = Math.max(0, nowMs - (lastWrittenMs(object) ?? nowMs));
+      return { key, atMs: clock.monotonicMs() + Math.max(0, expiryMs - ageMs) };
+    });
+    for (const { key, atMs } of found.sort((a, b) => a.atMs - b.atMs)) expiries.set(key, atMs);
+    const [first] = expiries.values();
+    if (first !== undefined) wakeAt(first);
+    evictOldest();
   };
 
   /** Sets the timer to the next expiry; an earlier one wins. */
@@ -143,20 +176,18 @@ export function createEventRecorder(options: {
 
   const expireDue = (): void => {
     wake = undefined;
-    let nextMs: number | undefined;
     for (const [key, atMs] of expiries) {
-      if (atMs <= clock.monotonicMs()) {
-        expiries.delete(key);
-        expiryLoop.mark(key);
-      } else nextMs = Math.min(nextMs ?? atMs, atMs);
+      if (atMs > clock.monotonicMs()) return wakeAt(atMs);
+      expiries.delete(key);
+      expiryLoop.mark(key);
     }
-    if (nextMs !== undefined) wakeAt(nextMs);
   };
 
   return {
     record,
     start: () => {
-      watch = follow(desired, toLogPrefix('', 'events'), ({ current, kind }) =>
+      noteAll();
+      watch = followNew(desired, toLogPrefix('', 'events'), ({ current, kind }) =>
         note(current, kind === 'deleted'),
       );
     },
@@ -197,23 +228,42 @@ function toEvent(series: Series, uid: string): KubeObject {
       ...(regarding.namespace === undefined ? {} : { namespace: regarding.namespace }),
       ...(regarding.uid === undefined ? {} : { uid: regarding.uid }),
     },
-    type,
     reason,
     message: message.slice(0, messageMax),
-    count,
+    source: { component },
     firstTimestamp: toTimestamp(firstMs),
     lastTimestamp: toTimestamp(lastMs),
-    source: { component },
+    count,
+    type,
+    eventTime: null,
     reportingComponent: component,
     reportingInstance: '',
   };
   return event;
 }
 
-function lastSeenMs(object: KubeObject): number | undefined {
-  const text = 'lastTimestamp' in object ? object.lastTimestamp : undefined;
-  return (
-    parseTimestamp(typeof text === 'string' ? text : undefined) ??
-    parseTimestamp(object.metadata.creationTimestamp)
-  );
+/** The namespace of the Event, which must stand while it is written; undefined when it goes. */
+function guardOf(desired: Desired, key: LogKey): DesiredWrite['guard'] {
+  const { namespace } = splitLogKey(key);
+  const stored = desired.get(toLogKey({ group: '', resource: 'namespaces', name: namespace }));
+  if (stored === undefined || stored.object.metadata.deletionTimestamp !== undefined) {
+    return undefined;
+  }
+  return { key: stored.key, revision: stored.revision };
+}
+
+/** The newest of the times that say when the Event was written. */
+function lastWrittenMs(object: KubeObject): number | undefined {
+  const series = 'series' in object ? object.series : undefined;
+  const observed =
+    typeof series === 'object' && series !== null && 'lastObservedTime' in series
+      ? series.lastObservedTime
+      : undefined;
+  const times = [
+    'lastTimestamp' in object ? object.lastTimestamp : undefined,
+    observed,
+    object.metadata.creationTimestamp,
+    ...(object.metadata.managedFields ?? []).map((entry) => entry['time']),
+  ].flatMap((text) => parseTimestamp(typeof text === 'string' ? text : undefined) ?? []);
+  return times.length === 0 ? undefined : Math.max(...times);
 }

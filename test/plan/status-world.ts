@@ -67,6 +67,11 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
   const clock = createVirtualClock();
   const store = createMemoryStore({ disk: createMemoryDisk('world') });
   const desired = await createDesired({ store, clock, log: silentLog, metrics: silentMetrics });
+  await desired.write({
+    key: toLogKey({ group: '', resource: 'namespaces', name: 'default' }),
+    object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } },
+    expected: toRevision(0),
+  });
   const common = { desired, clock, chance, log: silentLog, metrics: silentMetrics };
   const events = createEventRecorder(common);
   const clusters = names.map(toClusterName);
