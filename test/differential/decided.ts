@@ -119,6 +119,18 @@ export const decided: readonly Decided[] = [
     ours: '*application/json, application/yaml"',
   },
   {
+    what: 'A body of a kind that nobody knows is refused with the words for a known other kind.',
+    reason: 'It is 400 either way, and we know the names of no kinds but ours.',
+    steps: ['create: unknown kind*'],
+    places: ['body.message'],
+  },
+  {
+    what: 'A patch that removes kind and apiVersion is taken without the removal.',
+    reason: 'kube-apiserver refuses it for a name that is missing, which is not what was wrong.',
+    steps: ['merge-patch: merge patch: no kind*'],
+    places: ['status'],
+  },
+  {
     what: 'A deleted Service is answered with a deletionTimestamp, and is gone a moment later.',
     reason: 'The finalizer isthmus.dev/shards holds it until the removal of its shards is ordered.',
     steps: ['deletes: *', 'watches: *'],

@@ -24,13 +24,27 @@ export function formatReport({ compared, unexplained, explained, stale }: Report
 }
 
 const shownMax = 600;
+const sharedMax = 60;
 
 function format({ place, theirs, ours }: Difference): string {
-  return `- ${place}\n    theirs: ${show(theirs)}\n    ours:   ${show(ours)}`;
+  const [one, other] = [show(theirs), show(ours)];
+  const from = Math.max(0, sharedLength(one, other) - sharedMax);
+  return `- ${place}\n    theirs: ${cut(one, from)}\n    ours:   ${cut(other, from)}`;
 }
 
 function show(value: JsonLike | undefined): string {
   if (value === undefined) return '(absent)';
-  const text = typeof value === 'string' ? value.replace(/\n/g, '\\n') : JSON.stringify(value);
-  return text.length > shownMax ? `${text.slice(0, shownMax)}...` : text;
+  return typeof value === 'string' ? value.replace(/\n/g, '\\n') : JSON.stringify(value);
+}
+
+function sharedLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return length;
+}
+
+/** Long texts begin shortly before they differ. */
+function cut(text: string, from: number): string {
+  if (text.length <= shownMax) return text;
+  return `${from > 0 ? '...' : ''}${text.slice(from, from + shownMax)}...`;
 }

@@ -92,6 +92,7 @@ const spec = struct(
       },
       { protobuf: { clientIP: 1 } },
     ),
+    ipFamilies: texts('The IP families (IPv4, IPv6) in order of preference.'),
     ipFamilyPolicy: kept(
       named(
         'v1.IPFamilyPolicy',
@@ -102,7 +103,6 @@ const spec = struct(
         ]),
       ),
     ),
-    ipFamilies: texts('The IP families (IPv4, IPv6) in order of preference.'),
     allocateLoadBalancerNodePorts: kept(
       flag('False spares the node ports of a LoadBalancer. Default: true.'),
     ),

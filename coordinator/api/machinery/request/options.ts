@@ -68,10 +68,21 @@ function checkManager(name: string): FieldError[] {
     const message = `Too long: may not be more than ${managerBytesMax} bytes`;
     return [{ field: 'fieldManager', reason: 'FieldValueTooLong', message }];
   }
-  if (/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(name)) return [];
-  const why = 'should only contain printable characters';
-  const message = `Invalid value: ${JSON.stringify(name)}: ${why}`;
+  const odd = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(name);
+  if (odd === null) return [];
+  const code = (odd[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  const at = Buffer.byteLength(name.slice(0, odd.index));
+  const why = `invalid character U+${code} (at position ${at})`;
+  const message = `Invalid value: ${quoteAsGo(name)}: ${why}`;
   return [{ field: 'fieldManager', reason: 'FieldValueInvalid', message }];
+}
+
+/** JSON's escapes are Go's, but for two that have letters in Go, and for the short hexadecimals. */
+function quoteAsGo(text: string): string {
+  return JSON.stringify(text)
+    .replaceAll('\\u0007', '\\a')
+    .replaceAll('\\u000b', '\\v')
+    .replace(/\\u00([01][0-9a-f])/g, '\\x$1');
 }
 
 function checkValidation(text: string): FieldError[] {

@@ -45,7 +45,13 @@ export function decodeObject(request: {
   const refuse = (problem: string): Error =>
     unrecognized(kind, `${parseProblem}${problem} (${summarize(bytes)})`);
   const parsed = request.parsed ?? parseJsonBody(bytes, refuse);
-  const named = withTypeMeta(kind, requireTyped(parsed.value, refuse));
+  const whole = requireTyped(parsed.value, refuse);
+  const version = own(whole, 'apiVersion');
+  if (typeof version === 'string' && version.split('/').length > 2) {
+    const problem = `unexpected GroupVersion string: ${version}`;
+    throw unrecognized(kind, `${problem} (${summarize(bytes)})`);
+  }
+  const named = withTypeMeta(kind, whole);
   return checkAgainstSchema(kind, named, validation, parsed);
 }
 

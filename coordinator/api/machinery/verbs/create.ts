@@ -64,7 +64,7 @@ export async function createObject(
 
 function checkBirth(call: WriteCall, object: KubeObject): void {
   const { resourceVersion, namespace = '' } = object.metadata;
-  if ((resourceVersion ?? '') !== '') {
+  if (!['', '0'].includes(resourceVersion ?? '')) {
     throw plainError('resourceVersion should not be set on objects to be created');
   }
   checkNamespace(call.kind, call.namespace, namespace);
