@@ -131,6 +131,18 @@ export const decided: readonly Decided[] = [
     places: ['status'],
   },
   {
+    what: 'A watch takes no notice of continue.',
+    reason: 'kube-apiserver blames resourceVersionMatch for it, which was not given.',
+    steps: ['watches: with continue*'],
+    places: ['status'],
+  },
+  {
+    what: 'There is no namespace kube-public.',
+    reason: 'What clusters publish in it for those who want to join is the join token here.',
+    steps: ['namespaces: kube-public*'],
+    places: ['status'],
+  },
+  {
     what: 'A deleted Service is answered with a deletionTimestamp, and is gone a moment later.',
     reason: 'The finalizer isthmus.dev/shards holds it until the removal of its shards is ordered.',
     steps: ['deletes: *', 'watches: *'],

@@ -205,6 +205,7 @@ export function parseFieldSelector(text: string, kind: KindDefinition): FieldMat
     .filter((term) => term !== '')
     .sort()
     .map((term) => parseTerm(term, text))
+    .filter(({ field, value }) => field !== '' || value !== '') // selects everything, as upstream
     .map(({ field, value, isEqual }) => ({ read: readerOf(field, kind), value, isEqual }));
   return (object) =>
     terms.every(({ read, value, isEqual }) => (read(object) === value) === isEqual);

@@ -262,5 +262,7 @@ async function store(
     ...(fence === undefined ? {} : { fence }),
   });
   if (outcome.kind !== 'written') return 'raced'; // U2; U1 finds the new version and refuses
-  return isLastFinalizerGone ? { status: 200, object: next } : toWritten(200, outcome.stored);
+  return isLastFinalizerGone
+    ? { status: 200, object: withRevisionOf(next, live.object) }
+    : toWritten(200, outcome.stored);
 }
