@@ -2,7 +2,7 @@
 
 import type { Schema } from '../machinery/schema/schema.ts';
 import { objectReference, objectSchema } from './common-schema.ts';
-import { int32, kept, microTime, struct, text, time } from './schema-parts.ts';
+import { always, int32, kept, microTime, struct, text, time } from './schema-parts.ts';
 
 export const eventDescription = 'Something that happened to an object. Kept for an hour.';
 
@@ -44,16 +44,16 @@ export const coreEventSchema: Schema = objectSchema(
     reason: shared.reason,
     message: text('What happened, as a sentence for people.'),
     source,
-    firstTimestamp: time('When it first happened.'),
-    lastTimestamp: time('When it last happened.'),
+    firstTimestamp: always(time('When it first happened.')),
+    lastTimestamp: always(time('When it last happened.')),
     count: int32('How often it happened.'),
     type: shared.type,
-    eventTime: shared.eventTime,
+    eventTime: always(shared.eventTime),
     series,
     action: shared.action,
     related: shared.related,
-    reportingComponent: kept(text('Name of the controller that reports.')),
-    reportingInstance: shared.reportingInstance,
+    reportingComponent: always(text('Name of the controller that reports.')),
+    reportingInstance: always(shared.reportingInstance),
   },
   {
     required: ['involvedObject'],
@@ -81,7 +81,7 @@ export const newEventSchema: Schema = objectSchema(
   'Event',
   eventDescription,
   {
-    eventTime: shared.eventTime,
+    eventTime: always(shared.eventTime),
     series,
     reportingController: text('Name of the controller that reports, such as example.com/agent.'),
     reportingInstance: text('Which instance of the reporting controller.'),
@@ -92,8 +92,8 @@ export const newEventSchema: Schema = objectSchema(
     note: text('What happened, as a sentence for people.'),
     type: shared.type,
     deprecatedSource: source,
-    deprecatedFirstTimestamp: time('When it first happened, in Events of v1.'),
-    deprecatedLastTimestamp: time('When it last happened, in Events of v1.'),
+    deprecatedFirstTimestamp: always(time('When it first happened, in Events of v1.')),
+    deprecatedLastTimestamp: always(time('When it last happened, in Events of v1.')),
     deprecatedCount: int32('How often it happened, in Events of v1.'),
   },
   {

@@ -46,6 +46,11 @@ export function anything(description: string): Schema {
   return { type: 'any', description };
 }
 
+/** Written even when nobody gave it: a value in Go that is not left out. */
+export function always(schema: Schema): Schema {
+  return { ...schema, isAlways: true };
+}
+
 /** Kept even when it is the zero value: a pointer in Go. */
 export function kept(schema: Schema): Schema {
   return { ...schema, keepsEmpty: true };
