@@ -143,6 +143,22 @@ export const decided: readonly Decided[] = [
     places: ['status'],
   },
   {
+    what: 'A delete whose body cannot be read is 400.',
+    reason: "kube-apiserver answers 500 for what is the client's fault.",
+    steps: [
+      'deletes: a body of another kind*',
+      'deletes: garbage*',
+      'deletes: a policy as number*',
+    ],
+    places: ['status'],
+  },
+  {
+    what: "Certificates and docker configurations in Secrets are not explained by Go's parsers.",
+    reason: 'What is refused is the same; a TLS Secret is not warned of for what is no PEM.',
+    steps: ['config: TLS*', 'config: dockerconfigjson*'],
+    places: ['header.warning', 'body.message', 'body.details.causes[0].message'],
+  },
+  {
     what: 'A deleted Service is answered with a deletionTimestamp, and is gone a moment later.',
     reason: 'The finalizer isthmus.dev/shards holds it until the removal of its shards is ordered.',
     steps: ['deletes: *', 'watches: *'],

@@ -48,11 +48,7 @@ export const configMapKind: KindDefinition = loggedKind({
     },
     { protobuf: { metadata: 1, data: 2, binaryData: 3, immutable: 4 } },
   ),
-  columns: [
-    nameColumn,
-    column('Data', 'Number of keys.', countKeys, { type: 'integer' }),
-    ageColumn,
-  ],
+  columns: [nameColumn, column('Data', 'Number of keys.', countKeys), ageColumn],
   validate: (object) => {
     const map = toJsonObject(object);
     const data = ownRecord(map, 'data');
@@ -69,7 +65,7 @@ export const configMapKind: KindDefinition = loggedKind({
           { map: data, isBase64: false },
           { map: binary, isBase64: true },
         ],
-        '',
+        '[]', // so Go's path prints that has no name
       ),
     ];
   },
@@ -99,7 +95,7 @@ export const secretKind: KindDefinition = loggedKind({
   columns: [
     nameColumn,
     column('Type', 'What the secret is for.', (secret) => ownText(secret, 'type')),
-    column('Data', 'Number of keys.', countKeys, { type: 'integer' }),
+    column('Data', 'Number of keys.', countKeys),
     ageColumn,
   ],
   fieldSelectors: { type: (secret) => ownText(toJsonObject(secret), 'type') },

@@ -5,7 +5,7 @@
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { invalidValue, required } from '../machinery/rules/field-errors.ts';
 import type { FieldError } from '../machinery/kind.ts';
-import { checkQualifiedName, checkSubdomain1123 } from '../machinery/rules/name-rules.ts';
+import { checkSubdomain1123, listQualifiedNameFaults } from '../machinery/rules/name-rules.ts';
 import {
   isRecord,
   jsonEquals,
@@ -59,8 +59,9 @@ function validateTimed(
   }
   const controller = ownText(event, 'reportingComponent');
   if (controller === '') errors.push(required(controllerField));
-  const wrong = checkQualifiedName(controller);
-  if (wrong !== undefined) errors.push(invalidValue(controllerField, controller, wrong));
+  for (const fault of listQualifiedNameFaults(controller)) {
+    errors.push(invalidValue(controllerField, controller, fault));
+  }
   for (const field of ['reportingInstance', 'action', 'reason']) {
     const value = ownText(event, field);
     if (value === '') errors.push(required(field));

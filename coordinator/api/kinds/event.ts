@@ -4,7 +4,7 @@
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { own, ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
 import type { Column, FieldError, KindDefinition } from '../machinery/kind.ts';
-import { column, formatSince } from './columns.ts';
+import { column, formatSince, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';
 import { completeCoreEvent, completeNewEvent, toCoreEvent, toNewEvent } from './event-forms.ts';
 import { validateEvent, validateNewEvent, validateNewEventUpdate } from './event-rules.ts';
@@ -32,9 +32,7 @@ const columns: readonly Column[] = [
     { priority: 1 },
   ),
   column('Count', 'How often it happened.', countOf, { priority: 1 }),
-  column('Name', 'Name of the event.', (event) => ownText(ownRecord(event, 'metadata'), 'name'), {
-    priority: 1,
-  }),
+  { ...nameColumn, priority: 1 },
 ];
 
 const referenceFields = [

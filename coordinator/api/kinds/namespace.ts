@@ -4,8 +4,9 @@ import type { JsonObject, KubeObject } from '../../../common/model/kube-object.t
 import { invalidValue } from '../machinery/rules/field-errors.ts';
 import { ownList, ownRecord, ownText, toJsonObject } from '../machinery/schema/json-value.ts';
 import type { FieldError, KindDefinition } from '../machinery/kind.ts';
-import { checkLabel1123, checkQualifiedName } from '../machinery/rules/name-rules.ts';
+import { listLabelFaults, listQualifiedNameFaults } from '../machinery/rules/name-rules.ts';
 import { objectSchema } from './common-schema.ts';
+import { maskTrailingDash } from '../machinery/rules/object-rules.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { loggedKind } from './definition.ts';
 import { keyedList, struct, text, texts, time } from './schema-parts.ts';
@@ -90,15 +91,9 @@ export const namespaceKind: KindDefinition = loggedKind({
     const { spec: _next, ...rest } = labelled;
     return { ...rest, ...(old.spec === undefined ? {} : { spec: old.spec }) };
   },
+  nameRule: (name, isPrefix) => listLabelFaults(isPrefix ? maskTrailingDash(name) : name),
   holdsDeletion: (namespace) => finalizersOf(namespace).length > 0,
-  validate: (namespace) => {
-    const { metadata } = namespace;
-    const wrong = metadata.name === '' ? undefined : checkLabel1123(metadata.name);
-    return [
-      ...(wrong === undefined ? [] : [invalidValue('metadata.name', metadata.name, wrong)]),
-      ...checkFinalizers(namespace),
-    ];
-  },
+  validate: (namespace) => checkFinalizers(namespace),
   validateChange: (next, _old, subresource) => {
     if (subresource === 'finalize') return checkFinalizers(next, true);
     return subresource === 'status' ? checkPhase(next) : checkFinalizers(next);
@@ -120,11 +115,12 @@ function withOurs(finalizers: readonly string[]): readonly string[] {
 function checkFinalizers(namespace: KubeObject, hasIndex = false): readonly FieldError[] {
   return finalizersOf(namespace).flatMap((name, index) => {
     const field = hasIndex ? `spec.finalizers[${index}]` : 'spec.finalizers';
-    const wrong = checkQualifiedName(name);
-    if (wrong !== undefined) return [invalidValue(field, name, wrong)];
-    if (name.includes('/') || standardFinalizers.has(name)) return [];
-    const detail = 'name is neither a standard finalizer name nor is it fully qualified';
-    return [invalidValue(field, name, detail)];
+    const faults = listQualifiedNameFaults(name);
+    const isKnown = name.includes('/') || standardFinalizers.has(name);
+    const unknown = 'name is neither a standard finalizer name nor is it fully qualified';
+    return [...faults, ...(isKnown ? [] : [unknown])].map((fault) =>
+      invalidValue(field, name, fault),
+    );
   });
 }
 

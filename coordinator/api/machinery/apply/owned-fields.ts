@@ -3,7 +3,7 @@
 import { difference, differenceBelow, setOf, type FieldSet } from './field-set.ts';
 import type { KindDefinition } from '../kind.ts';
 
-export type Subresource = '' | 'status';
+export type Subresource = '' | 'status' | 'finalize';
 
 const nobodys: FieldSet = setOf(
   [
@@ -35,7 +35,7 @@ export function withoutReset(
   subresource: Subresource,
   fields: FieldSet,
 ): FieldSet {
-  if (!kind.hasStatus) return fields;
+  if (!kind.hasStatus || subresource === 'finalize') return fields;
   if (subresource === '') return differenceBelow(fields, statusSet);
   const kept = new Set(['f:apiVersion', 'f:kind', 'f:metadata', 'f:status']);
   const rest = [...fields.children.keys()].filter((element) => !kept.has(element));

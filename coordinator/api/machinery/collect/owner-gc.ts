@@ -158,8 +158,8 @@ async function changeOwners(
   const { group, resource } = splitLogKey(stored.key);
   const kind = byKey.get(`${group}/${resource}`);
   if (kind === undefined) return;
-  await changeMetadata(tools, kind, stored, (metadata) => ({
-    ...metadata,
-    ownerReferences: change(metadata.ownerReferences ?? []),
-  }));
+  await changeMetadata(tools, kind, stored, ({ ownerReferences = [], ...metadata }) => {
+    const left = change(ownerReferences);
+    return left.length === 0 ? metadata : { ...metadata, ownerReferences: left };
+  });
 }

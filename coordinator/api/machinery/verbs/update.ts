@@ -11,6 +11,7 @@ import type { StoredObject } from '../../../desired/store.ts';
 import { settleAfter, unallocated, type Allocated, type Fence } from '../allocated.ts';
 import { checkNamespace, createObject, refuseLostUid } from './create.ts';
 import { trackUpdate } from '../apply/managed-fields.ts';
+import type { Subresource } from '../apply/owned-fields.ts';
 import { validateMetadataUpdate } from '../rules/object-rules.ts';
 import { toObjectKey, toResourceName } from './read.ts';
 import {
@@ -199,9 +200,13 @@ function settle(
     old,
     next: complete,
     manager: call.options.manager,
-    subresource: call.subresource === 'status' ? 'status' : '',
+    subresource: toSubresource(call.subresource),
     time: toTimestamp(tools.clock.now()),
   });
+}
+
+function toSubresource(name: string): Subresource {
+  return name === 'status' || name === 'finalize' ? name : '';
 }
 
 function prepare(
