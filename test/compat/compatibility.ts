@@ -36,9 +36,11 @@ export function findFaults(shown: readonly Shown[]): readonly string[] {
     .map(({ file, title, number }) => `${file}: "${title}" names item ${number}, which is none`);
   const open = items.flatMap((item) => {
     const state = stateOf(item, shown);
-    return state === 'not shown' && !notShownYet.has(item.number)
-      ? [`item ${item.number} is neither proved nor decided: ${item.text}`]
-      : [];
+    const isListed = notShownYet.has(item.number);
+    if (state !== 'not shown') {
+      return isListed ? [`item ${item.number} is ${state}: take it out of notShownYet`] : [];
+    }
+    return isListed ? [] : [`item ${item.number} is neither proved nor decided: ${item.text}`];
   });
   return [...unknown, ...open];
 }

@@ -1,13 +1,18 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { findFaults, readCompatibility } from '../compat/compatibility.ts';
+import { findFaults, pagePath, readCompatibility } from '../compat/compatibility.ts';
 import { items } from '../compat/items.ts';
 import { shownBy } from '../compat/titles.ts';
 import { parseSource } from './source-files.ts';
 
-const { faults } = readCompatibility();
+const { page, faults } = readCompatibility();
 
 test('every item of the compatibility checklist is proved, decided, or listed as open', (t) => {
   t.deepEqual(faults, []);
+});
+
+test('the compatibility page is what the tests say: npm run compat', (t) => {
+  t.is(readFileSync(pagePath, 'utf8'), page);
 });
 
 test('the checklist numbers its items without a gap', (t) => {

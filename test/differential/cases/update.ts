@@ -131,6 +131,105 @@ const pairs = Object.keys(types).flatMap((from) =>
   Object.keys(types).flatMap((to) => (from === to ? [] : [[from, to] as const])),
 );
 
+const change = (title: string, spec: Fields, name = 'ip'): HttpStep =>
+  patch('merge', title, `services/${name}`, { spec });
+
+const addresses: readonly HttpStep[] = [
+  setup(post('an address', 'services', service('ip', { clusterIP: '10.96.0.99' }))),
+  change('clusterIP null [k8s 77]', { clusterIP: null }),
+  change('clusterIP empty [k8s 77]', { clusterIP: '' }),
+  change('both null [k8s 77]', { clusterIP: null, clusterIPs: null }),
+  change('clusterIP None [k8s 77]', { clusterIP: 'None' }),
+  change('clusterIP changed [k8s 77]', { clusterIP: '10.96.0.100' }),
+  change('both changed [k8s 77]', { clusterIP: '10.96.0.100', clusterIPs: ['10.96.0.100'] }),
+  change('clusterIPs alone changed [k8s 77]', { clusterIPs: ['10.96.0.100'] }),
+  change('clusterIPs null [k8s 77]', { clusterIPs: null }),
+  change('clusterIPs empty [k8s 77]', { clusterIPs: [] }),
+  change('a family more [k8s 77]', { ipFamilyPolicy: 'RequireDualStack' }),
+  change('PreferDualStack [k8s 77]', { ipFamilyPolicy: 'PreferDualStack' }),
+  change('another family [k8s 77]', { ipFamilies: ['IPv6'] }),
+  change('families null [k8s 77]', { ipFamilies: null }),
+  change('policy null [k8s 77]', { ipFamilyPolicy: null }),
+  setup(post('headless', 'services', service('hl', { clusterIP: 'None', selector: { a: 'b' } }))),
+  change('headless to an address [k8s 77]', { clusterIP: '10.96.0.101' }, 'hl'),
+  change('headless to empty [k8s 77]', { clusterIP: '' }, 'hl'),
+  change('headless to NodePort [k8s 77]', { type: 'NodePort' }, 'hl'),
+  setup(
+    post(
+      'node ports',
+      'services',
+      service('np', {
+        type: 'NodePort',
+        ports: [
+          { name: 'a', port: 80, nodePort: 30_020 },
+          { name: 'b', port: 81, nodePort: 30_021 },
+        ],
+      }),
+    ),
+  ),
+  change(
+    'ports without numbers [k8s 78]',
+    {
+      ports: [
+        { name: 'b', port: 81 },
+        { name: 'a', port: 80 },
+      ],
+    },
+    'np',
+  ),
+  change(
+    'a port renamed [k8s 78]',
+    {
+      ports: [
+        { name: 'c', port: 81 },
+        { name: 'a', port: 80 },
+      ],
+    },
+    'np',
+  ),
+  change('a number changed [k8s 78]', { ports: [{ name: 'a', port: 80, nodePort: 30_022 }] }, 'np'),
+  change('to ClusterIP with its numbers [k8s 78]', { type: 'ClusterIP' }, 'np'),
+  change(
+    'to ClusterIP with a new number [k8s 78]',
+    {
+      type: 'ClusterIP',
+      ports: [{ name: 'a', port: 80, nodePort: 30_023 }],
+    },
+    'np',
+  ),
+  setup(
+    post(
+      'of a class',
+      'services',
+      service('lbc', { type: 'LoadBalancer', loadBalancerClass: 'a/b' }),
+    ),
+  ),
+  change('another class [k8s 79]', { loadBalancerClass: 'c/d' }, 'lbc'),
+  change('no class [k8s 79]', { loadBalancerClass: null }, 'lbc'),
+  setup(
+    post(
+      'with a health port',
+      'services',
+      service('lbh', {
+        type: 'LoadBalancer',
+        externalTrafficPolicy: 'Local',
+        healthCheckNodePort: 30_024,
+      }),
+    ),
+  ),
+  change('another health port [k8s 79]', { healthCheckNodePort: 30_025 }, 'lbh'),
+  change('Local to Cluster [k8s 79]', { externalTrafficPolicy: 'Cluster' }, 'lbh'),
+  change('no node ports for it [k8s 78]', { allocateLoadBalancerNodePorts: false }, 'lbh'),
+  change('free members', {
+    selector: { x: 'y' },
+    sessionAffinity: 'ClientIP',
+    publishNotReadyAddresses: true,
+    externalIPs: ['1.2.3.4'],
+    internalTrafficPolicy: 'Local',
+  }),
+  change('and back', { sessionAffinity: 'None', externalIPs: null, selector: { x: null } }),
+];
+
 export const transitions: Area = {
   name: 'transitions',
   steps: [
@@ -150,110 +249,6 @@ export const transitions: Area = {
         put(`${from} to ${to} by PUT [k8s 76]`, `services/${name}`, service(name, types[to])),
       ];
     }),
-    ...addresses(),
+    ...addresses,
   ],
 };
-
-function addresses(): readonly HttpStep[] {
-  const change = (title: string, spec: Fields, name = 'ip'): HttpStep =>
-    patch('merge', title, `services/${name}`, { spec });
-  return [
-    setup(post('an address', 'services', service('ip', { clusterIP: '10.96.0.99' }))),
-    change('clusterIP null [k8s 77]', { clusterIP: null }),
-    change('clusterIP empty [k8s 77]', { clusterIP: '' }),
-    change('both null [k8s 77]', { clusterIP: null, clusterIPs: null }),
-    change('clusterIP None [k8s 77]', { clusterIP: 'None' }),
-    change('clusterIP changed [k8s 77]', { clusterIP: '10.96.0.100' }),
-    change('both changed [k8s 77]', { clusterIP: '10.96.0.100', clusterIPs: ['10.96.0.100'] }),
-    change('clusterIPs alone changed [k8s 77]', { clusterIPs: ['10.96.0.100'] }),
-    change('clusterIPs null [k8s 77]', { clusterIPs: null }),
-    change('clusterIPs empty [k8s 77]', { clusterIPs: [] }),
-    change('a family more [k8s 77]', { ipFamilyPolicy: 'RequireDualStack' }),
-    change('PreferDualStack [k8s 77]', { ipFamilyPolicy: 'PreferDualStack' }),
-    change('another family [k8s 77]', { ipFamilies: ['IPv6'] }),
-    change('families null [k8s 77]', { ipFamilies: null }),
-    change('policy null [k8s 77]', { ipFamilyPolicy: null }),
-    setup(post('headless', 'services', service('hl', { clusterIP: 'None', selector: { a: 'b' } }))),
-    change('headless to an address [k8s 77]', { clusterIP: '10.96.0.101' }, 'hl'),
-    change('headless to empty [k8s 77]', { clusterIP: '' }, 'hl'),
-    change('headless to NodePort [k8s 77]', { type: 'NodePort' }, 'hl'),
-    setup(
-      post(
-        'node ports',
-        'services',
-        service('np', {
-          type: 'NodePort',
-          ports: [
-            { name: 'a', port: 80, nodePort: 30_020 },
-            { name: 'b', port: 81, nodePort: 30_021 },
-          ],
-        }),
-      ),
-    ),
-    change(
-      'ports without numbers [k8s 78]',
-      {
-        ports: [
-          { name: 'b', port: 81 },
-          { name: 'a', port: 80 },
-        ],
-      },
-      'np',
-    ),
-    change(
-      'a port renamed [k8s 78]',
-      {
-        ports: [
-          { name: 'c', port: 81 },
-          { name: 'a', port: 80 },
-        ],
-      },
-      'np',
-    ),
-    change(
-      'a number changed [k8s 78]',
-      { ports: [{ name: 'a', port: 80, nodePort: 30_022 }] },
-      'np',
-    ),
-    change('to ClusterIP with its numbers [k8s 78]', { type: 'ClusterIP' }, 'np'),
-    change(
-      'to ClusterIP with a new number [k8s 78]',
-      {
-        type: 'ClusterIP',
-        ports: [{ name: 'a', port: 80, nodePort: 30_023 }],
-      },
-      'np',
-    ),
-    setup(
-      post(
-        'of a class',
-        'services',
-        service('lbc', { type: 'LoadBalancer', loadBalancerClass: 'a/b' }),
-      ),
-    ),
-    change('another class [k8s 79]', { loadBalancerClass: 'c/d' }, 'lbc'),
-    change('no class [k8s 79]', { loadBalancerClass: null }, 'lbc'),
-    setup(
-      post(
-        'with a health port',
-        'services',
-        service('lbh', {
-          type: 'LoadBalancer',
-          externalTrafficPolicy: 'Local',
-          healthCheckNodePort: 30_024,
-        }),
-      ),
-    ),
-    change('another health port [k8s 79]', { healthCheckNodePort: 30_025 }, 'lbh'),
-    change('Local to Cluster [k8s 79]', { externalTrafficPolicy: 'Cluster' }, 'lbh'),
-    change('no node ports for it [k8s 78]', { allocateLoadBalancerNodePorts: false }, 'lbh'),
-    change('free members', {
-      selector: { x: 'y' },
-      sessionAffinity: 'ClientIP',
-      publishNotReadyAddresses: true,
-      externalIPs: ['1.2.3.4'],
-      internalTrafficPolicy: 'Local',
-    }),
-    change('and back', { sessionAffinity: 'None', externalIPs: null, selector: { x: null } }),
-  ];
-}
