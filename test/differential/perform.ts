@@ -58,7 +58,8 @@ export type Answer = HttpAnswer | WatchAnswer | KubectlAnswer;
 const requestMs = 20_000;
 const watchMs = 6_000;
 const kubectlMs = 30_000;
-const untilTries = 100;
+// 20 seconds: controllers of a machine under load take their time.
+const untilTries = 400;
 const untilPauseMs = 50;
 
 export async function perform(step: Step, session: Session): Promise<Answer> {
