@@ -308,3 +308,21 @@ test('a body parsed ahead is the same, and others get their turn meanwhile', asy
   t.is(await parseAhead(toBytes('{}'), () => Promise.resolve()), undefined);
   t.is(await parseAhead(toBytes(text.slice(0, -1)), () => Promise.resolve()), undefined);
 });
+
+test.serial(
+  '[k8s 24] I9. a map as a key of YAML is refused, and nothing of the body is printed',
+  (t) => {
+    const said: unknown[] = [];
+    const note = (warning: Error): void => void said.push(warning.message);
+    const { emitWarning } = process;
+    process.emitWarning = note as typeof process.emitWarning;
+    try {
+      for (const text of ['{a: secret}: 1', '? [secret]\n: 1', 'a: &x {b: 1}\n*x : 2']) {
+        t.regex(refusal(() => yaml(text)).message, /yaml: invalid map key: /);
+      }
+      t.deepEqual(said, []);
+    } finally {
+      process.emitWarning = emitWarning;
+    }
+  },
+);

@@ -3,7 +3,7 @@
 //
 //   Y1. Aliases are bounded: a small text never becomes a huge object.
 
-import { parseAllDocuments } from 'yaml';
+import { isAlias, isCollection, parseAllDocuments, visit, type Document } from 'yaml';
 import type { Json } from '../../../../common/model/kube-object.ts';
 import { isList, isRecord } from './json-value.ts';
 import { tooLargeBecause } from '../answer/status-error.ts';
@@ -35,6 +35,8 @@ export function parseYamlBody(text: string): ParsedYaml {
   const documents = parseAllDocuments(text, {
     version: '1.1',
     merge: true,
+    // Warnings would go to standard error, with the text of the body.
+    logLevel: 'error',
     customTags: (tags) =>
       tags.filter(
         (tag) => typeof tag === 'string' || !(foreignTags.has(tag.tag) || tag.format === 'TIME'),
@@ -50,7 +52,19 @@ export function parseYamlBody(text: string): ParsedYaml {
     const name = JSON.stringify(key.replace(/^["']|["']$/g, ''));
     duplicates.push(`line ${line}: key ${name} already set in map`);
   }
+  refuseOddKeys(document);
   return { value: toPlain(toJs(document)), duplicates };
+}
+
+/** A map or a list is no key; the library would make its text one. */
+function refuseOddKeys(document: Document): void {
+  visit(document, {
+    Pair: (_key, { key }) => {
+      const node = isAlias(key) ? key.resolve(document) : key;
+      if (!isCollection(node)) return;
+      throw new YamlSyntaxError(`yaml: invalid map key: ${JSON.stringify(node)}`);
+    },
+  });
 }
 
 /** The words of Go's parser for what people get wrong most; else the library's own. */
