@@ -44,7 +44,9 @@ message AdditionalProperties { Schema schema = 1; }
 message Items { repeated Schema schema = 1; }
 message Type { repeated string value = 1; }
 message Schema {
-  string ref = 1; string format = 2; string description = 4; repeated string required = 19;
+  string ref = 1; string format = 2; string description = 4; double maximum = 7;
+  double minimum = 9; uint32 maxLength = 11; string pattern = 13; uint32 maxItems = 14;
+  repeated string required = 19;
   repeated Any enum = 20; AdditionalProperties additionalProperties = 21; Type type = 22;
   Items items = 23; NamedSchemas properties = 25; repeated NamedAny extensions = 31;
 }

@@ -1,33 +1,62 @@
 // isthmus.dev/v1alpha1 Cluster: one member of the federation, where it stands and how it is.
 
 import type { JsonObject } from '../../../common/model/kube-object.ts';
-import { invalidValue } from '../machinery/rules/field-errors.ts';
 import { isRecord, ownList, ownRecord, ownText } from '../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
-import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
 import { conditions, objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
-import { isthmusKind } from './definition.ts';
-import { struct, text, texts, time } from './schema-parts.ts';
+import { isthmusKind, labelName } from './definition.ts';
+import { boundList, boundText, struct, time } from './schema-parts.ts';
 
 const description = 'A member cluster of the federation. It appears when its agent joins.';
 
+// Labels of nodes hold 63 characters, as labels of DNS do.
+const placeMax = 63;
+const zonesMax = 256;
+const versionMax = 128;
+const sha256 = '^[0-9a-f]{64}$';
+
 const spec = struct('ClusterSpec', 'Where the cluster stands, as its administrator says.', {
-  zone: text('Zone of the whole cluster. Wins over what the agent finds on the nodes.'),
-  region: text('Region of the cluster. Wins over what the agent finds on the nodes.'),
-  provider: text('Who runs the machines, such as gce, aws or openstack. Shown only.'),
+  zone: boundText(
+    'Zone of the whole cluster, which wins over what the agent finds on the nodes. In DNS names ' +
+      'it stands in lower case, with a hyphen for whatever a DNS label cannot hold.',
+    { maxLength: placeMax },
+  ),
+  region: boundText(
+    'Region of the cluster, which wins over what the agent finds on the nodes. In DNS names it ' +
+      'stands as the zone does.',
+    { maxLength: placeMax },
+  ),
+  provider: boundText(
+    'Who runs the machines, such as gce, aws or openstack. It is shown to people and decides ' +
+      'nothing.',
+    { maxLength: placeMax },
+  ),
 });
 
-const status = struct('ClusterStatus', 'What is known of the cluster.', {
-  conditions,
-  zones: texts('Zones that its nodes are in.'),
-  region: text('Region that its nodes are in.'),
-  provider: text('Provider found on its nodes.'),
-  kubernetesVersion: text('Version of its API server.'),
-  agentVersion: text('Version of its agent.'),
-  publicKeyHash: text('SHA-256 (hex) of the public key that joined. Another key is refused.'),
-  joinedAt: time('When its agent first joined.'),
-});
+const status = struct(
+  'ClusterStatus',
+  'What is known of the cluster. Written by the coordinator.',
+  {
+    conditions,
+    zones: boundList(
+      'Zones that its nodes are in, as their labels say.',
+      boundText('One zone.', { maxLength: placeMax }),
+      zonesMax,
+    ),
+    region: boundText('Region that its nodes are in.', { maxLength: placeMax }),
+    provider: boundText('Provider found on its nodes.', { maxLength: placeMax }),
+    kubernetesVersion: boundText('Version of its API server, such as v1.34.0.', {
+      maxLength: versionMax,
+    }),
+    agentVersion: boundText('Version of its agent.', { maxLength: versionMax }),
+    publicKeyHash: boundText(
+      'SHA-256 (hex) of the public key that joined. An agent with another key is refused.',
+      { pattern: sha256 },
+    ),
+    joinedAt: time('When its agent first joined.'),
+  },
+);
 
 export const clusterKind: KindDefinition = isthmusKind({
   kind: 'Cluster',
@@ -51,10 +80,8 @@ export const clusterKind: KindDefinition = isthmusKind({
     column('Telemetry', 'Fresh when reports of health arrive.', formatTelemetry),
     ageColumn,
   ],
-  validate: ({ metadata }) => {
-    const wrong = metadata.name === '' ? undefined : checkLabel1123(metadata.name);
-    return wrong === undefined ? [] : [invalidValue('metadata.name', metadata.name, wrong)];
-  },
+  // The name is a label of DNS names and a part of a certificate's.
+  nameRule: labelName,
 });
 
 function conditionOf(cluster: JsonObject, type: string): string {

@@ -1,6 +1,12 @@
 // What kinds have in common, so that a kind's file says only what is its own.
 
-import type { KindDefinition, Verb } from '../machinery/kind.ts';
+import type { KubeObject } from '../../../common/model/kube-object.ts';
+import type { FieldError, KindDefinition, Verb } from '../machinery/kind.ts';
+import { listLabelFaults } from '../machinery/rules/name-rules.ts';
+import { maskTrailingDash } from '../machinery/rules/object-rules.ts';
+import { validateBySchema } from '../machinery/rules/schema-rules.ts';
+import { toJsonObject } from '../machinery/schema/json-value.ts';
+import type { Schema } from '../machinery/schema/schema.ts';
 
 const writable: readonly Verb[] = [
   'create',
@@ -41,8 +47,21 @@ export function loggedKind(own: OwnPart): KindDefinition {
   };
 }
 
-/** A kind of ours: like a custom resource, without strategic merge and with a generation. */
-export function isthmusKind(own: Omit<OwnPart, 'version'>): KindDefinition {
+/**
+ * A kind of ours: like a custom resource, without strategic merge, with a generation, and held to
+ * what its schema says of values.
+ */
+export function isthmusKind(own: Omit<OwnPart, 'version' | 'validateChange'>): KindDefinition {
+  const { validate, validateUpdate } = own;
+  const body = withoutMetadata(own.schema);
+  const check = (next: KubeObject, old: KubeObject | undefined): readonly FieldError[] => [
+    ...validateBySchema(body, {
+      value: toJsonObject(next),
+      old: old === undefined ? undefined : toJsonObject(old),
+      field: '',
+    }),
+    ...(validate?.(next) ?? []),
+  ];
   return loggedKind({
     group: 'isthmus.dev',
     version: 'v1alpha1',
@@ -50,7 +69,21 @@ export function isthmusKind(own: Omit<OwnPart, 'version'>): KindDefinition {
     tracksGeneration: true,
     categories: ['isthmus'],
     ...own,
+    validate: (object) => check(object, undefined),
+    validateChange: (next, old) => [...check(next, old), ...(validateUpdate?.(next, old) ?? [])],
   });
+}
+
+/** Metadata has rules of its own, the same for every kind. */
+function withoutMetadata(schema: Schema): Schema {
+  if (schema.type !== 'object') return schema;
+  const fields = Object.entries(schema.fields).filter(([name]) => name !== 'metadata');
+  return { ...schema, fields: Object.fromEntries(fields) };
+}
+
+/** For kinds whose name is a part of something whose parts stand between dots. */
+export function labelName(name: string, isPrefix: boolean): readonly string[] {
+  return listLabelFaults(isPrefix ? maskTrailingDash(name) : name);
 }
 
 /** A read-only kind that is computed from other state. */

@@ -6,7 +6,6 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import { parseTimestamp, toTimestamp } from '../../../common/runtime/clock.ts';
-import { invalidValue } from '../machinery/rules/field-errors.ts';
 import {
   own,
   ownRecord,
@@ -17,13 +16,12 @@ import {
 } from '../machinery/schema/json-value.ts';
 import { isthmusGroup } from '../../../common/model/isthmus-kinds.ts';
 import { forbiddenBecause } from '../machinery/answer/status-error.ts';
-import type { AccessContext, FieldError, KindDefinition, WriteContext } from '../machinery/kind.ts';
-import { checkLabel1123 } from '../machinery/rules/name-rules.ts';
+import type { AccessContext, KindDefinition, WriteContext } from '../machinery/kind.ts';
 import { refuseChange } from '../machinery/rules/object-rules.ts';
 import { objectSchema } from './common-schema.ts';
 import { ageColumn, column, formatAge, nameColumn } from './columns.ts';
-import { isthmusKind } from './definition.ts';
-import { int64, struct, text, time } from './schema-parts.ts';
+import { isthmusKind, labelName } from './definition.ts';
+import { int64, labelText, struct, text, time } from './schema-parts.ts';
 
 const secretBytes = 32;
 const caHashCharacters = 32;
@@ -35,11 +33,14 @@ const expirationSecondsMax = 31536000;
 const description = 'Lets the agent of one cluster join the federation, once and for a while.';
 
 const spec = struct('JoinTokenSpec', 'Who may use the token.', {
-  cluster: text(
+  cluster: labelText(
     'Only this cluster may join with the token, which may then also replace its lost key. ' +
       'Default: any cluster whose name is free.',
   ),
-  expirationSeconds: int64('Seconds that the token is good for, 60 to 31536000. Default: 3600.'),
+  expirationSeconds: int64('Seconds that the token is good for. Default: 3600.', {
+    minimum: expirationSecondsMin,
+    maximum: expirationSecondsMax,
+  }),
 });
 
 const status = struct('JoinTokenStatus', 'What became of the token.', {
@@ -79,7 +80,8 @@ export function joinTokenKind(options: { readonly caHash: string }): KindDefinit
     toStored: (token) => toKubeObject(withoutToken(toJsonObject(token))),
     toCreateAnswer: withTokenOf,
     refuseWrite: (token, _old, context) => refuseWiderToken(token, context),
-    validate: (token) => validateToken(toJsonObject(token)),
+    // The name is a part of the token, whose parts are divided by dots.
+    nameRule: labelName,
     validateUpdate: (next, old) =>
       refuseChange(
         'spec',
@@ -141,30 +143,6 @@ function withTokenOf(stored: KubeObject, prepared: KubeObject): KubeObject {
   const token = ownText(ownRecord(toJsonObject(prepared), 'status'), 'token');
   const kept = ownRecord(toJsonObject(stored), 'status');
   return toKubeObject({ ...toJsonObject(stored), status: { token, ...kept } });
-}
-
-function validateToken(token: JsonObject): readonly FieldError[] {
-  const given = ownRecord(token, 'spec');
-  const name = ownText(ownRecord(token, 'metadata'), 'name');
-  const cluster = ownText(given, 'cluster');
-  const seconds = own(given, 'expirationSeconds');
-  const errors: FieldError[] = [];
-  // The name is a part of the token, whose parts are divided by dots.
-  const wrongName = name === '' ? undefined : checkLabel1123(name);
-  if (wrongName !== undefined) errors.push(invalidValue('metadata.name', name, wrongName));
-  const wrongCluster = cluster === '' ? undefined : checkLabel1123(cluster);
-  if (wrongCluster !== undefined) {
-    errors.push(invalidValue('spec.cluster', cluster, wrongCluster));
-  }
-  const isLegal =
-    typeof seconds === 'number' &&
-    seconds >= expirationSecondsMin &&
-    seconds <= expirationSecondsMax;
-  if (!isLegal) {
-    const detail = `must be between ${expirationSecondsMin} and ${expirationSecondsMax}, inclusive`;
-    errors.push(invalidValue('spec.expirationSeconds', seconds, detail));
-  }
-  return errors;
 }
 
 function formatExpiry(token: JsonObject, nowMs: number): string {

@@ -8,6 +8,27 @@ export function text(description: string, values?: readonly string[]): Schema {
     : { type: 'string', description, enum: values };
 }
 
+interface TextBounds {
+  /** An ECMAScript pattern that RE2 reads too, with its anchors. */
+  readonly pattern?: string;
+  readonly maxLength?: number;
+}
+
+/** A text within bounds, which kinds of ours are held to. */
+export function boundText(description: string, bounds: TextBounds): Schema {
+  return { type: 'string', description, ...bounds };
+}
+
+/** RFC 1123 label: what names a cluster or a Service. */
+export function labelText(description: string): Schema {
+  return boundText(description, { pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', maxLength: 63 });
+}
+
+interface Range {
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
 /** A text of a type of its own in Go, which errors name: `v1.ServiceType`. */
 export function named(goName: string, schema: Schema): Schema {
   return schema.type === 'string' ? { ...schema, goName } : schema;
@@ -26,12 +47,12 @@ export function bytes(description: string): Schema {
   return { type: 'string', format: 'byte', description };
 }
 
-export function int32(description: string): Schema {
-  return { type: 'integer', format: 'int32', description };
+export function int32(description: string, range: Range = {}): Schema {
+  return { type: 'integer', format: 'int32', description, ...range };
 }
 
-export function int64(description: string): Schema {
-  return { type: 'integer', format: 'int64', description };
+export function int64(description: string, range: Range = {}): Schema {
+  return { type: 'integer', format: 'int64', description, ...range };
 }
 
 export function flag(description: string): Schema {
@@ -84,8 +105,19 @@ export function list(description: string, items: Schema): Schema {
   return { type: 'list', description, items, topology: atomic, patch: replace };
 }
 
+/** Such a list of so many items at most. */
+export function boundList(description: string, items: Schema, maxItems: number): Schema {
+  return { type: 'list', description, items, topology: atomic, patch: replace, maxItems };
+}
+
 export function texts(description: string): Schema {
   return list(description, text('One entry.'));
+}
+
+/** Texts that each stand once, each owned by itself. */
+export function textSet(description: string, items: Schema, maxItems: number): Schema {
+  const topology: ListTopology = { kind: 'set' };
+  return { type: 'list', description, items, topology, patch: replace, maxItems };
 }
 
 /** A list of structs with an identity. `patchKey` is for strategic merge, absent to replace. */

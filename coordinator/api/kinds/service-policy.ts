@@ -16,27 +16,39 @@ import {
   toJsonObject,
 } from '../machinery/schema/json-value.ts';
 import type { FieldError, KindDefinition } from '../machinery/kind.ts';
-import { checkLabel1123, checkQualifiedName } from '../machinery/rules/name-rules.ts';
+import { checkQualifiedName } from '../machinery/rules/name-rules.ts';
 import { validateLabels } from '../machinery/rules/object-rules.ts';
 import { labelSelector, objectSchema } from './common-schema.ts';
 import { ageColumn, column, nameColumn } from './columns.ts';
 import { isthmusKind } from './definition.ts';
-import { int32, kept, struct, text, texts } from './schema-parts.ts';
+import { int32, kept, labelText, struct, textSet } from './schema-parts.ts';
 
 const description = 'Says for one Service of its namespace which clusters get a shard of it.';
+// A policy is one object of the log and one message to every watcher.
+const clustersMax = 5000;
 const operators = ['DoesNotExist', 'Exists', 'In', 'NotIn'] as const;
 
 const spec = struct(
   'ServicePolicySpec',
   'What holds for the Service.',
   {
-    serviceName: text('Name of the Service, in the namespace of the policy.'),
-    placement: struct('Placement', 'Which clusters get a shard. Default: all of them.', {
-      clusters: texts('Exactly these clusters.'),
-      clusterSelector: labelSelector,
-    }),
+    serviceName: labelText('Name of the Service, in the namespace of the policy.'),
+    placement: struct(
+      'Placement',
+      'Which clusters get a shard: those that every field here chooses. Default: all.',
+      {
+        clusters: textSet(
+          'Exactly these clusters. One that has not joined yet gets its shard when it does.',
+          labelText('Name of one cluster.'),
+          clustersMax,
+        ),
+        clusterSelector: labelSelector,
+      },
+    ),
     health: struct('Health', 'When a shard counts as healthy.', {
-      minReadyEndpoints: kept(int32('Ready endpoints that a shard must have. Default: 1.')),
+      minReadyEndpoints: kept(
+        int32('Ready endpoints that a shard must have. Default: 1.', { minimum: 0 }),
+      ),
     }),
   },
   { required: ['serviceName'] },
@@ -67,25 +79,8 @@ function formatPlacement(policy: JsonObject): string {
 }
 
 function validatePolicy(policy: JsonObject): readonly FieldError[] {
-  const errors: FieldError[] = [];
-  const name = ownText(policy, 'serviceName');
-  const wrongName = checkLabel1123(name);
-  if (name === '') errors.push(required('spec.serviceName'));
-  else if (wrongName !== undefined) errors.push(invalidValue('spec.serviceName', name, wrongName));
-  const placement = ownRecord(policy, 'placement');
-  for (const [index, cluster] of ownList(placement, 'clusters').map(String).entries()) {
-    const wrong = checkLabel1123(cluster);
-    if (wrong === undefined) continue;
-    errors.push(invalidValue(`spec.placement.clusters[${index}]`, cluster, wrong));
-  }
-  const selector = own(placement, 'clusterSelector');
-  if (isRecord(selector)) errors.push(...validateSelector(selector));
-  const least = own(ownRecord(policy, 'health'), 'minReadyEndpoints');
-  if (typeof least === 'number' && least < 0) {
-    const detail = 'must be greater than or equal to 0';
-    errors.push(invalidValue('spec.health.minReadyEndpoints', least, detail));
-  }
-  return errors;
+  const selector = own(ownRecord(policy, 'placement'), 'clusterSelector');
+  return isRecord(selector) ? validateSelector(selector) : [];
 }
 
 function validateSelector(selector: JsonObject): readonly FieldError[] {

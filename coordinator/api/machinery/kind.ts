@@ -27,7 +27,8 @@ export interface FieldError {
     | 'FieldValueNotSupported'
     | 'FieldValueDuplicate'
     | 'FieldValueForbidden'
-    | 'FieldValueTooLong';
+    | 'FieldValueTooLong'
+    | 'FieldValueTooMany';
   /** As Kubernetes prints it, without the field: `Invalid value: 0: must be between ...`. */
   readonly message: string;
 }

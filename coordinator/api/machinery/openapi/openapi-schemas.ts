@@ -131,9 +131,17 @@ export class Components {
           description,
           ...(schema.format === undefined ? {} : { format: schema.format }),
           ...(schema.enum === undefined ? {} : { enum: schema.enum }),
+          ...(schema.pattern === undefined ? {} : { pattern: schema.pattern }),
+          ...(schema.maxLength === undefined ? {} : { maxLength: schema.maxLength }),
         };
       case 'integer':
-        return { type: 'integer', format: schema.format, description };
+        return {
+          type: 'integer',
+          format: schema.format,
+          description,
+          ...(schema.minimum === undefined ? {} : { minimum: schema.minimum }),
+          ...(schema.maximum === undefined ? {} : { maximum: schema.maximum }),
+        };
       default:
         return { type: schema.type, description };
     }
@@ -160,6 +168,7 @@ export class Components {
     return {
       type: 'array',
       items: this.#item(schema.items),
+      ...(schema.maxItems === undefined ? {} : { maxItems: schema.maxItems }),
       'x-kubernetes-list-type': topology.kind,
       ...(topology.kind === 'map' ? { 'x-kubernetes-list-map-keys': topology.keys } : {}),
       ...(patch.kind === 'merge' ? { 'x-kubernetes-patch-strategy': 'merge' } : {}),

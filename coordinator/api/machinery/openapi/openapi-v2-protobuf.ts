@@ -54,6 +54,20 @@ class Output {
     this.#varint(1);
   }
 
+  /** Wire type 1. */
+  double(field: number, value: number): void {
+    this.#varint(field * 8 + 1);
+    this.#reserve(8);
+    this.#buffer.writeDoubleLE(value, this.#size);
+    this.#size += 8;
+  }
+
+  /** Wire type 0. */
+  count(field: number, value: number): void {
+    this.#varint(field * 8);
+    this.#varint(value);
+  }
+
   /** Wire type 2. */
   bytes(field: number, value: Uint8Array): void {
     this.#varint(field * 8 + 2);
@@ -144,6 +158,16 @@ function text(output: Output, field: number, value: Json): void {
   output.bytes(field, Buffer.from(value));
 }
 
+function double(output: Output, field: number, value: Json): void {
+  invariant(typeof value === 'number', 'a bound is a number');
+  output.double(field, value);
+}
+
+function count(output: Output, field: number, value: Json): void {
+  invariant(typeof value === 'number' && value >= 0, 'a length is a number');
+  output.count(field, value);
+}
+
 function flag(output: Output, field: number, value: Json): void {
   if (value === true) output.flag(field);
 }
@@ -185,6 +209,11 @@ const schemaFields: Message = {
     $ref: [1, text],
     format: [2, text],
     description: [4, text],
+    maximum: [7, double],
+    minimum: [9, double],
+    maxLength: [11, count],
+    pattern: [13, text],
+    maxItems: [14, count],
     required: [19, each(text)],
     enum: [20, each(yaml)],
     additionalProperties: [21, inside(1, schema)],

@@ -41,6 +41,14 @@ export function tooLong(field: string, bytesMax: number): FieldError {
   };
 }
 
+export function tooMany(field: string, count: number, max: number): FieldError {
+  return {
+    field,
+    reason: 'FieldValueTooMany',
+    message: `Too many: ${count}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
+  };
+}
+
 function printed(value: unknown): string {
   return value === undefined ? 'null' : JSON.stringify(value);
 }

@@ -46,6 +46,7 @@ export type Schema = Described &
         readonly patch: PatchStrategy;
         /** In protobuf a message of its own, as Go's named lists (ExtraValue) are. */
         readonly isWrapped?: boolean;
+        readonly maxItems?: number;
       }
     | {
         readonly type: 'string';
@@ -55,8 +56,16 @@ export type Schema = Described &
         readonly enum?: readonly string[];
         /** Go's name of the type when it has one of its own, such as `v1.ServiceType`. */
         readonly goName?: string;
+        /** Bounds are checked of kinds like custom resources (rules/schema-rules.ts). */
+        readonly pattern?: string;
+        readonly maxLength?: number;
       }
-    | { readonly type: 'integer'; readonly format: 'int32' | 'int64' }
+    | {
+        readonly type: 'integer';
+        readonly format: 'int32' | 'int64';
+        readonly minimum?: number;
+        readonly maximum?: number;
+      }
     | { readonly type: 'number' }
     | { readonly type: 'boolean' }
     | { readonly type: 'intOrString' }
