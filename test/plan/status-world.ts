@@ -67,11 +67,7 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
   const clock = createVirtualClock();
   const store = createMemoryStore({ disk: createMemoryDisk('world') });
   const desired = await createDesired({ store, clock, log: silentLog, metrics: silentMetrics });
-  await desired.write({
-    key: toLogKey({ group: '', resource: 'namespaces', name: 'default' }),
-    object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } },
-    expected: toRevision(0),
-  });
+  await makeNamespace(desired);
   const common = { desired, clock, chance, log: silentLog, metrics: silentMetrics };
   const events = createEventRecorder(common);
   const clusters = names.map(toClusterName);
@@ -251,4 +247,13 @@ export function eventsIn(desired: Desired): readonly string[] {
     )
     .map(({ reason, count, involvedObject }) => `${involvedObject.kind} ${reason} x${count}`)
     .sort();
+}
+
+/** Events are written only where their namespace is. */
+async function makeNamespace(desired: Desired): Promise<void> {
+  await desired.write({
+    key: toLogKey({ group: '', resource: 'namespaces', name: 'default' }),
+    object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } },
+    expected: toRevision(0),
+  });
 }
