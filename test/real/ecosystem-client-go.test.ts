@@ -87,6 +87,18 @@ const expected: Readonly<Record<string, readonly Fact[]>> = {
     },
     { what: 'done' },
   ],
+  'events-v1': [
+    {
+      what: 'event',
+      type: 'Warning',
+      reason: 'Retried',
+      note: 'the new way',
+      action: 'Retrying',
+      told: 2,
+      by: 'client-go',
+    },
+    { what: 'done' },
+  ],
   reviews: [
     { what: 'self', user: 'admin', groups: ['system:masters', 'system:authenticated'] },
     { what: 'self access', allowed: true, denied: false },
@@ -125,6 +137,10 @@ test('[k8s 39, 107] client-go: metadata alone is read, followed, patched and del
 
 test('[k8s 112] client-go: an event told three times is one event with a count', async (t) => {
   await againstUs(t, 'events');
+});
+
+test('[k8s 112] client-go: an event of events.k8s.io told again has a series', async (t) => {
+  await againstUs(t, 'events-v1');
 });
 
 test('[k8s 119] client-go: who am I, what may I, what may another', async (t) => {

@@ -2,6 +2,7 @@
 // that decides whether the agent tries again, and a watch tells what really happens.
 
 import type { ExecutionContext } from 'ava';
+import { MeshError } from '../../common/pure/errors.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import type { KubeClient } from '../../common/runtime/kube-client.ts';
@@ -28,8 +29,8 @@ test('the agent tells a real kube-apiserver’s refusals apart', async (t) => {
   await applied(kube, 'web');
 
   const codeOf = async (call: Promise<unknown>): Promise<string> => {
-    const error = await t.throwsAsync(call);
-    return `${String((error as { class?: unknown }).class)} ${String((error as { code?: unknown }).code)}`;
+    const error: unknown = await t.throwsAsync(call);
+    return error instanceof MeshError ? `${error.class} ${error.code}` : String(error);
   };
   t.is(
     await codeOf(applied(kube, 'web', { namespace: 'nowhere' })),

@@ -182,7 +182,8 @@ class Attempt {
     this.#write('ca.crt', ca.certPem);
     this.#write('server.crt', server.certPem);
     this.#write('server.key', server.keyPem);
-    this.#write('accounts.key', server.keyPem); // signs service accounts' tokens, of which none is used
+    // Signs service accounts' tokens, of which none is used.
+    this.#write('accounts.key', server.keyPem);
     this.#write(
       'accounts.pub',
       createPublicKey(server.keyPem).export({ format: 'pem', type: 'spki' }) as string,
