@@ -2,6 +2,8 @@
 
 import test from 'ava';
 import type { KubeObject } from '../../common/model/kube-object.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
+import { configMapKind } from '../../coordinator/api/kinds/config-map.ts';
 import { memberKinds } from '../../coordinator/api/kinds/member.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { eventually } from '../support/eventually.ts';
@@ -203,4 +205,31 @@ test('[k8s 111] a thousand objects go with it', async (t) => {
   await api.call('DELETE', `${spaces}/shop`);
   await gone(api, `${spaces}/shop`);
   t.is([...api.desired.list('core/configmaps/shop/')].length, 0);
+});
+
+test('[k8s 111] I11. however much there is in it, no turn of the event loop takes more than a page', async (t) => {
+  const api = await serve();
+  const metadata = { namespace: 'shop' };
+  for (let index = 0; index < 1000; index += 1) {
+    await api.put(configMapKind, { metadata: { ...metadata, name: `m${index}` } });
+  }
+  let inTurn = 0;
+  let most = 0;
+  let isOver = false;
+  const endTurn = (): void => {
+    inTurn = 0;
+    if (!isOver) systemClock.soon(endTurn);
+  };
+  const handle = api.desired.watch('core/configmaps/shop/', api.desired.revision(), (events) => {
+    inTurn += events.length;
+    most = Math.max(most, inTurn);
+  });
+  endTurn();
+  await api.call('DELETE', `${spaces}/shop`);
+  await gone(api, `${spaces}/shop`);
+  isOver = true;
+  if (handle !== 'expired') handle.cancel();
+  t.is([...api.desired.list('core/configmaps/shop/')].length, 0);
+  // The store of this test answers without a turn of its own.
+  t.true(most > 0 && most <= 64, String(most));
 });
