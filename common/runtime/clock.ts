@@ -66,14 +66,26 @@ export function keepProcessAlive(): Timer {
   return { cancel: () => clearInterval(handle) };
 }
 
+// Node takes a longer delay for one of a millisecond.
+const delayMsMax = 2 ** 31 - 1;
+
+function startTimer(delayMs: number, run: () => void): Timer {
+  let leftMs = delayMs;
+  let handle: NodeJS.Timeout | undefined;
+  const arm = (): void => {
+    const nextMs = Math.min(leftMs, delayMsMax);
+    leftMs -= nextMs;
+    handle = setTimeout(leftMs > 0 ? arm : run, nextMs);
+    handle.unref();
+  };
+  arm();
+  return { cancel: () => clearTimeout(handle) };
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
-  after: (delayMs, run) => {
-    const handle = setTimeout(run, delayMs);
-    handle.unref();
-    return { cancel: () => clearTimeout(handle) };
-  },
+  after: startTimer,
   soon: (run) => {
     const handle = setImmediate(run);
     return { cancel: () => clearImmediate(handle) };
