@@ -1,76 +1,53 @@
 // kubectl with the kinds of isthmus.dev: what it prints, explains, applies, edits and waits for.
 
-import type { ExecutionContext } from 'ava';
-import { startFederationApi, type FederationApi } from '../support/federation-api.ts';
-import { createKubectl, type Kubectl } from '../support/kubectl.ts';
-import { findKubectls, testWith } from '../support/programs.ts';
+import type { FederationApi } from '../support/federation-api.ts';
+import { withKubectls } from '../support/kubectl-versions.ts';
 
-const { found } = findKubectls(['1.27', '1.31', '1.33', '1.36']);
-const test = testWith('kubectl');
+const each = withKubectls(['1.27', '1.31', '1.33', '1.36'], putProjected);
 
-/** One server for all versions; each has objects of its own name. */
-let serving: Promise<FederationApi> | undefined;
-
-type Check = (t: ExecutionContext, kubectl: Kubectl, name: string) => Promise<void>;
-
-function withEach(title: string, check: Check): void {
-  for (const { minor, path } of found) {
-    test.serial(`[k8s 116] kubectl ${minor}: ${title}`, async (t) => {
-      t.timeout(60_000);
-      serving ??= serve();
-      const kubectl = createKubectl(path, (await serving).https);
-      t.teardown(kubectl.remove);
-      await check(t, kubectl, `v${minor.replace('.', '-')}`);
-    });
-  }
-}
-
-test.after.always(async () => {
-  if (serving !== undefined) await (await serving).close();
-});
-
-async function serve(): Promise<FederationApi> {
-  const federation = await startFederationApi();
+function putProjected({ projections }: FederationApi): void {
   const metadata = {
     name: 'web.one',
     namespace: 'default',
     creationTimestamp: '2026-01-02T03:04:05Z',
   };
-  federation.projections.get('isthmus.dev/serviceshards')?.put({
+  projections.get('isthmus.dev/serviceshards')?.put({
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'ServiceShard',
     metadata,
     spec: { service: 'web', cluster: 'one' },
     status: { ready: 2, total: 3, ingress: ['192.0.2.1'], health: 'healthy', reason: 'Healthy' },
   });
-  federation.projections.get('isthmus.dev/dnsrecordsets')?.put({
+  projections.get('isthmus.dev/dnsrecordsets')?.put({
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'DNSRecordSet',
     metadata,
     spec: { dnsName: 'web.example', recordType: 'A', ttlSeconds: 60, targets: ['192.0.2.1'] },
     status: { published: true, reason: 'Published' },
   });
-  return federation;
 }
 
 const headOf = (text: string): readonly string[] => (text.split('\n')[0] ?? '').split(/\s+/);
 
-withEach('explain tells every field, and the tree of a policy', async (t, { ok }) => {
-  const spec = await ok(['explain', 'cluster.spec']);
-  t.regex(spec, /region\s+<string>\s+Region of the cluster/);
-  t.regex(spec, /zone\s+<string>\s+Zone of the whole cluster/);
-  t.notRegex(spec, /<no description>/i);
-  const tree = await ok(['explain', 'servicepolicy.spec', '--recursive']);
-  t.regex(
-    tree,
-    /health.*\n\s+minReadyEndpoints\s+<integer>[^]*placement.*\n\s+clusterSelector.*\n\s+matchExpressions[^]*\n\s+clusters\s+<\[\]string>[^]*serviceName/,
-  );
-  t.regex(await ok(['explain', 'svcpol.spec.placement.clusters']), /Exactly these clusters/);
-  t.regex(await ok(['explain', 'dnsrs.status.published']), /True when the name answers so/);
-});
+each(
+  '[k8s 116] kubectl …: explain tells every field, and the tree of a policy',
+  async (t, { ok }) => {
+    const spec = await ok(['explain', 'cluster.spec']);
+    t.regex(spec, /region\s+<string>\s+Region of the cluster/);
+    t.regex(spec, /zone\s+<string>\s+Zone of the whole cluster/);
+    t.notRegex(spec, /<no description>/i);
+    const tree = await ok(['explain', 'servicepolicy.spec', '--recursive']);
+    t.regex(
+      tree,
+      /health.*\n\s+minReadyEndpoints\s+<integer>[^]*placement.*\n\s+clusterSelector.*\n\s+matchExpressions[^]*\n\s+clusters\s+<\[\]string>[^]*serviceName/,
+    );
+    t.regex(await ok(['explain', 'svcpol.spec.placement.clusters']), /Exactly these clusters/);
+    t.regex(await ok(['explain', 'dnsrs.status.published']), /True when the name answers so/);
+  },
+);
 
-withEach(
-  'every kind is listed by its category and short name, with columns',
+each(
+  '[k8s 116] kubectl …: every kind is listed by its category and short name, with columns',
   async (t, kubectl) => {
     const { ok, run } = kubectl;
     const kinds = await ok(['api-resources', '--api-group=isthmus.dev', '-o', 'name']);
@@ -105,28 +82,31 @@ withEach(
 const clusterOf = (name: string, zone: string): string =>
   `apiVersion: isthmus.dev/v1alpha1\nkind: Cluster\nmetadata: {name: ${name}}\nspec: {zone: ${zone}, region: r}\n`;
 
-withEach('apply in both ways, edit, and what a bad value is told', async (t, kubectl, name) => {
-  const { ok, run } = kubectl;
-  const apply = (zone: string, ...more: readonly string[]): Promise<string> =>
-    ok(['apply', '-f', '-', ...more], { input: clusterOf(name, zone) });
-  const full = `cluster.isthmus.dev/${name}`;
-  t.is(await apply('a', '--dry-run=server'), `${full} created (server dry run)\n`);
-  t.is(await apply('a'), `${full} created\n`);
-  t.is(await apply('a'), `${full} unchanged\n`);
-  t.is(await apply('b'), `${full} configured\n`);
-  t.is(await apply('b', '--server-side', '--force-conflicts'), `${full} serverside-applied\n`);
-  const generation = '-o=jsonpath={.metadata.generation}';
-  t.is(await ok(['get', 'cl', name, generation]), '2');
-  const editor = kubectl.file('editor', '#!/bin/sh\nsed -i "s/zone: b/zone: c/" "$1"\n', 0o700);
-  t.is(await ok(['edit', 'cl', name], { env: { EDITOR: editor } }), `${full} edited\n`);
-  t.is(await ok(['get', 'cl', name, '-o=jsonpath={.spec.zone}']), 'c');
-  const long = await run(['apply', '-f', '-'], { input: clusterOf(name, 'z'.repeat(64)) });
-  t.regex(long.stderr, /spec\.zone: Too long: may not be more than 63 bytes/);
-  const odd = await run(['apply', '-f', '-'], {
-    input: clusterOf(name, 'a').replace('zone', 'zoen'),
-  });
-  t.regex(odd.stderr, /unknown field "spec\.zoen"/);
-});
+each(
+  '[k8s 116] kubectl …: apply in both ways, edit, and what a bad value is told',
+  async (t, kubectl, name) => {
+    const { ok, run } = kubectl;
+    const apply = (zone: string, ...more: readonly string[]): Promise<string> =>
+      ok(['apply', '-f', '-', ...more], { input: clusterOf(name, zone) });
+    const full = `cluster.isthmus.dev/${name}`;
+    t.is(await apply('a', '--dry-run=server'), `${full} created (server dry run)\n`);
+    t.is(await apply('a'), `${full} created\n`);
+    t.is(await apply('a'), `${full} unchanged\n`);
+    t.is(await apply('b'), `${full} configured\n`);
+    t.is(await apply('b', '--server-side', '--force-conflicts'), `${full} serverside-applied\n`);
+    const generation = '-o=jsonpath={.metadata.generation}';
+    t.is(await ok(['get', 'cl', name, generation]), '2');
+    const editor = kubectl.file('editor', '#!/bin/sh\nsed -i "s/zone: b/zone: c/" "$1"\n', 0o700);
+    t.is(await ok(['edit', 'cl', name], { env: { EDITOR: editor } }), `${full} edited\n`);
+    t.is(await ok(['get', 'cl', name, '-o=jsonpath={.spec.zone}']), 'c');
+    const long = await run(['apply', '-f', '-'], { input: clusterOf(name, 'z'.repeat(64)) });
+    t.regex(long.stderr, /spec\.zone: Too long: may not be more than 63 bytes/);
+    const odd = await run(['apply', '-f', '-'], {
+      input: clusterOf(name, 'a').replace('zone', 'zoen'),
+    });
+    t.regex(odd.stderr, /unknown field "spec\.zoen"/);
+  },
+);
 
 const readyNow = JSON.stringify({
   status: {
@@ -144,39 +124,50 @@ const readyNow = JSON.stringify({
   },
 });
 
-withEach('wait, describe and the columns see a patched status', async (t, kubectl, prefix) => {
-  const { ok, run } = kubectl;
-  const name = `${prefix}-s`;
-  await ok(['create', '-f', '-'], { input: clusterOf(name, 'a') });
-  t.regex(await ok(['get', 'cl', name]), new RegExp(`${name}\\s+Unknown\\s+r\\s+a`));
-  const late = await run(['wait', '--for=condition=Ready', `cluster/${name}`, '--timeout=200ms']);
-  t.is(late.code, 1);
-  const waiting = ok(['wait', '--for=condition=Ready', `cluster/${name}`, '--timeout=20s']);
-  const patch = ['patch', 'cluster', name, '--subresource=status', '--type=merge', '-p', readyNow];
-  t.is(await ok(patch), `cluster.isthmus.dev/${name} patched\n`);
-  t.is(await waiting, `cluster.isthmus.dev/${name} condition met\n`);
-  const wide = await ok(['get', 'clusters', name, '-o', 'wide']);
-  t.deepEqual(headOf(wide), [
-    'NAME',
-    'READY',
-    'REGION',
-    'ZONES',
-    'PROVIDER',
-    'VERSION',
-    'TELEMETRY',
-    'AGE',
-  ]);
-  t.regex(wide, new RegExp(`${name}\\s+True\\s+r\\s+a\\s+v1\\.34\\.0\\s+Unknown`));
-  const described = await ok(['describe', 'cluster', name]);
-  t.regex(described, /Kubernetes Version:\s+v1\.34\.0/);
-  t.regex(described, /Message:\s+It is heard\./);
-  const strategic = await run(['patch', 'cluster', name, '--type=strategic', '-p', '{}']);
-  t.regex(strategic.stderr, /application\/strategic-merge-patch\+json is not supported/);
-  t.is(await ok(['delete', 'cl', name]), `cluster.isthmus.dev "${name}" deleted\n`);
-});
+each(
+  '[k8s 116] kubectl …: wait, describe and the columns see a patched status',
+  async (t, kubectl, prefix) => {
+    const { ok, run } = kubectl;
+    const name = `${prefix}-s`;
+    await ok(['create', '-f', '-'], { input: clusterOf(name, 'a') });
+    t.regex(await ok(['get', 'cl', name]), new RegExp(`${name}\\s+Unknown\\s+r\\s+a`));
+    const late = await run(['wait', '--for=condition=Ready', `cluster/${name}`, '--timeout=200ms']);
+    t.is(late.code, 1);
+    const waiting = ok(['wait', '--for=condition=Ready', `cluster/${name}`, '--timeout=20s']);
+    const patch = [
+      'patch',
+      'cluster',
+      name,
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      readyNow,
+    ];
+    t.is(await ok(patch), `cluster.isthmus.dev/${name} patched\n`);
+    t.is(await waiting, `cluster.isthmus.dev/${name} condition met\n`);
+    const wide = await ok(['get', 'clusters', name, '-o', 'wide']);
+    t.deepEqual(headOf(wide), [
+      'NAME',
+      'READY',
+      'REGION',
+      'ZONES',
+      'PROVIDER',
+      'VERSION',
+      'TELEMETRY',
+      'AGE',
+    ]);
+    t.regex(wide, new RegExp(`${name}\\s+True\\s+r\\s+a\\s+v1\\.34\\.0\\s+Unknown`));
+    const described = await ok(['describe', 'cluster', name]);
+    t.regex(described, /Kubernetes Version:\s+v1\.34\.0/);
+    t.regex(described, /Message:\s+It is heard\./);
+    const strategic = await run(['patch', 'cluster', name, '--type=strategic', '-p', '{}']);
+    t.regex(strategic.stderr, /application\/strategic-merge-patch\+json is not supported/);
+    t.is(await ok(['delete', 'cl', name]), `cluster.isthmus.dev "${name}" deleted\n`);
+  },
+);
 
-withEach(
-  'a JoinToken is defaulted and shown once, a policy refuses nonsense',
+each(
+  '[k8s 116] kubectl …: a JoinToken is defaulted and shown once, a policy refuses nonsense',
   async (t, kubectl, name) => {
     const { ok, run } = kubectl;
     const token = `apiVersion: isthmus.dev/v1alpha1\nkind: JoinToken\nmetadata: {name: ${name}}\n`;
