@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { formatFailure, runTarget, type FuzzFailure } from './run-target.ts';
-import { fuzzTargets } from './targets.ts';
+import { closeTargets, fuzzTargets } from './targets.ts';
 
 const failuresFolder = 'fuzz-failures';
 
@@ -38,6 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
     const request = { seconds, seed, path: values.path, onProgress: print };
     failures.push(...(await runTarget(target, request)).failures);
   }
+  await closeTargets();
   for (const failure of failures) save(failure);
   print(
     `${named.length - new Set(failures.map(({ target }) => target)).size} targets passed, ` +

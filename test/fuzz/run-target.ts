@@ -72,12 +72,13 @@ async function checkLaw(
   const details = await fc.check(property, options);
   if (!details.failed || path !== undefined) return details;
   // The time was for cases, and shrinking needs its own.
-  return fc.check(property, {
+  const shrunk = await fc.check(property, {
     ...options,
     path: firstOf(details.counterexamplePath),
     numRuns: 1,
     interruptAfterTimeLimit: withinMs + 5_000,
   });
+  return { ...shrunk, numRuns: details.numRuns };
 }
 
 /** The case as it was found, before it shrank. */

@@ -1,6 +1,7 @@
 // All fuzz targets, by the order of a request's way through the server.
 
 import { deleteOptionsTarget, jsonTarget, protobufTarget, yamlTarget } from './body-targets.ts';
+import { closeHttpWorld, httpTarget } from './http-target.ts';
 import type { FuzzTarget } from './target.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
@@ -8,4 +9,10 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   yamlTarget,
   protobufTarget,
   deleteOptionsTarget,
+  httpTarget,
 ];
+
+/** Ends what targets keep between cases. */
+export async function closeTargets(): Promise<void> {
+  await closeHttpWorld();
+}
