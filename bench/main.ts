@@ -11,6 +11,7 @@ import { createLifecycle, type Lifecycle } from '../common/runtime/lifecycle.ts'
 import { createLog, describeError } from '../common/runtime/log.ts';
 import { findProgram, thisMachine } from '../demo/nats-server.ts';
 import { api } from './api/api.ts';
+import { lag } from './api/lag.ts';
 import { watchers } from './api/watchers.ts';
 import { createToApplied } from './create-to-applied.ts';
 import { failover } from './failover.ts';
@@ -19,7 +20,7 @@ import { parseBenchCommand, type BenchCommand } from './settings.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, natsMissing: 3, interrupted: 130 } as const;
 
-const benches = [api, watchers, createToApplied, failover];
+const benches = [api, lag, watchers, createToApplied, failover];
 
 type Run = Extract<BenchCommand, { readonly kind: 'run' }>;
 

@@ -18,6 +18,7 @@ import { createMetrics, type MetricsRegistry } from '../common/runtime/metrics.t
 import { connectNats } from '../common/runtime/nats-bus.ts';
 import { certificateHash } from '../common/runtime/certificates.ts';
 import { startLagMeter } from '../common/runtime/lag.ts';
+import { threadCpuMs } from '../common/runtime/thread-cpu.ts';
 import {
   formatAddress,
   readSettings,
@@ -139,7 +140,7 @@ async function run(
   onReload: (reload: Reload) => void,
 ): Promise<void> {
   const metrics = createMetrics({ withProcess: true });
-  const lag = startLagMeter({ clock, metrics });
+  const lag = startLagMeter({ clock, metrics, cpuMs: threadCpuMs });
   lifecycle.onClose({ name: 'lag meter', close: () => Promise.resolve(lag.stop()) });
   const base: Base = {
     onReload,

@@ -16,13 +16,17 @@ export interface Answer {
   readonly body: Buffer;
 }
 
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string;
+  readonly contentType?: string;
+  /** Instead of, and besides, those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export interface Http2Pool {
-  request(asked: {
-    readonly method: string;
-    readonly path: string;
-    readonly body?: string;
-    readonly contentType?: string;
-  }): Promise<Answer>;
+  request(asked: Asked): Promise<Answer>;
   /** Opens a watch; `onLines` is told how many lines came. Resolves when its headers are there. */
   watch(path: string, onLines: (count: number) => void): Promise<{ close(): void }>;
   close(): Promise<void>;
@@ -45,12 +49,13 @@ export async function openHttp2Pool(
     return session;
   };
   return {
-    request: ({ method, path, body, contentType }) => {
+    request: ({ method, path, body, contentType, headers }) => {
       const stream = next().request({
         ':method': method,
         ':path': path,
         accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+        ...headers,
       });
       stream.end(body);
       return readAnswer(stream);

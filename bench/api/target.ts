@@ -16,9 +16,11 @@ export interface Target {
 }
 
 /** Ends with the lifecycle of `context`. */
-export async function startOurs(context: BenchContext): Promise<Target> {
-  const { kubeconfig, pids } = await startCoordinator(context);
-  return { name: 'isthmus', credentials: toCredentials(kubeconfig), pids };
+export async function startOurs(
+  context: BenchContext,
+): Promise<Target & { readonly admin: string }> {
+  const { kubeconfig, pids, admin } = await startCoordinator(context);
+  return { name: 'isthmus', credentials: toCredentials(kubeconfig), pids, admin };
 }
 
 /** Ends with the lifecycle of `context`. */

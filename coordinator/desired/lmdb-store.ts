@@ -126,6 +126,7 @@ class LmdbStore implements Store {
   async write(request: WriteRequest): Promise<WriteOutcome> {
     if (this.#isBroken) throw unavailable('a commit failed earlier; the store must be reopened');
     if (!this.#room.allows(request)) {
+      this.#room.forget();
       throw new MeshError('retryable', 'STORE_FULL', 'the disk of the store is nearly full');
     }
     const attempts: Attempt[] = [];
@@ -136,6 +137,8 @@ class LmdbStore implements Store {
     } catch (error) {
       this.#isBroken = true; // S4
       throw unavailable('the store did not commit', error);
+    } finally {
+      this.#room.forget();
     }
     const attempt = attempts.at(-1); // a batch that the driver had to repeat ran it again
     if (attempt === undefined) throw unavailable('the store ran no transaction');
@@ -341,10 +344,18 @@ const ownRecords = ['terms', 'publications', 'placements', 'removalorders', 'ses
   (resource) => toLogPrefix(isthmusGroup, resource),
 );
 
-/** Asks the disk before each write, since others fill it too; that costs two microseconds. */
+/**
+ * Asks the disk before each commit, since others fill it too. Writes that come while one is under
+ * way share its answer: a commit takes milliseconds and few writes wait for it, but with a hundred
+ * clients each question costs as much as a write.
+ */
+// What LMDB copies on a write besides the value: the branch pages of two trees.
+const pageBytes = 64 << 10;
+
 class Room {
   readonly #path: string;
   readonly #reserve: number;
+  #freeBytes: number | undefined;
 
   constructor(path: string, reserve: number) {
     this.#path = path;
@@ -353,7 +364,20 @@ class Room {
 
   allows({ key, value }: WriteRequest): boolean {
     const isVital = value === undefined || ownRecords.some((prefix) => key.startsWith(prefix));
+    this.#freeBytes ??= this.#ask();
+    const isAllowed = this.#freeBytes >= (isVital ? this.#reserve / 4 : this.#reserve);
+    // In both tables, and the pages around it.
+    this.#freeBytes -= 2 * (value?.length ?? 0) + pageBytes;
+    return isAllowed;
+  }
+
+  /** Something was committed: what was known of the disk is old. */
+  forget(): void {
+    this.#freeBytes = undefined;
+  }
+
+  #ask(): number {
     const { bavail, bsize } = statfsSync(this.#path);
-    return bavail * bsize >= (isVital ? this.#reserve / 4 : this.#reserve);
+    return bavail * bsize;
   }
 }

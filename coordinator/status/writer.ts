@@ -6,7 +6,7 @@
 
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { TermGuard } from '../../common/model/views.ts';
-import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
@@ -29,7 +29,7 @@ export function createStatusWriter(options: {
 
   const write = async (stored: StoredObject, status: object): Promise<StatusOutcome> => {
     const { key, object: before, revision } = stored;
-    if (toCanonicalJson(before.status ?? {}) === toCanonicalJson(status)) return 'unchanged';
+    if (isSameJson(before.status ?? {}, status)) return 'unchanged';
     const object: KubeObject = { ...before, status };
     const doubt = doubtStatusWrite(before, object);
     if (doubt !== undefined) {

@@ -231,16 +231,29 @@ test('I11 the lag meter tells how late a turn made it, and the latest of a minut
   const clock = createManualClock();
   const metrics = createMetrics({ withProcess: false });
   const meter = startLagMeter({ clock, metrics });
-  clock.advance(20);
-  clock.advance(45); // a turn of 25 ms more than it was due after
+  clock.advance(10);
+  clock.advance(35); // a turn of 25 ms more than it was due after
   t.is(meter.maxMs(), 25);
   const text = await metrics.expose();
   t.regex(text, /^mesh_event_loop_turn_max_seconds 0\.025$/m);
   t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.02"\} 1$/m);
   t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.05"\} 2$/m);
-  for (let step = 0; step < 3_001; step += 1) clock.advance(20);
+  for (let step = 0; step < 6_001; step += 1) clock.advance(10);
   t.is(meter.maxMs(), 0);
   meter.stop();
   clock.advance(1_000);
   t.is(meter.maxMs(), 0);
+});
+
+test('the lag meter tells apart what the thread did and what it waited for a core', async (t) => {
+  const clock = createManualClock();
+  const metrics = createMetrics({ withProcess: false });
+  let ranMs = 100;
+  const meter = startLagMeter({ clock, metrics, cpuMs: () => ranMs });
+  ranMs += 3;
+  clock.advance(35); // late by 25 ms, of which it ran for 3
+  const text = await metrics.expose();
+  t.regex(text, /^mesh_event_loop_turn_seconds_sum 0\.025$/m);
+  t.regex(text, /^mesh_event_loop_turn_cpu_seconds_sum 0\.003$/m);
+  meter.stop();
 });

@@ -1,0 +1,139 @@
+// `npm run bench -- lag`: how long the turns of a coordinator's event loop are, by its own metric,
+// while it is asked for everything that could take long (lag-phases.ts). Beside each phase stands
+// how late the timer of an idle process was in the same seconds: what the machine itself adds.
+//
+// On a machine that is busy with other things the thread waits for a core in the middle of a turn.
+// So the bound is held against the metric that leaves that out; the full one stands below it.
+//
+// Metrics have buckets, so their numbers are upper bounds: `8` says that all were 8 ms or less.
+
+import { fork } from 'node:child_process';
+import { sleep, systemClock } from '../../common/runtime/clock.ts';
+import { lagBucketsSeconds } from '../../common/runtime/lag.ts';
+import type { BenchContext } from '../context.ts';
+import { noteConditions, type Measure, type Report } from '../report.ts';
+import { toNumberSetting, type BenchDefinition } from '../settings.ts';
+import { summarize, type Summary } from '../statistics.ts';
+import { openHttp2Pool, type Credentials } from './http2-pool.ts';
+import { lagPhases } from './lag-phases.ts';
+import { startOurs } from './target.ts';
+
+export const lag: BenchDefinition = {
+  name: 'lag',
+  summary: 'How long the turns of the event loop are, under load and under hostile bodies.',
+  settings: [
+    toNumberSetting('services', 10_000, [100, 50_000], 'Services that are listed and watched.'),
+  ],
+  measure: (values, context) => measureLag(values.number('services') ?? 0, context), // has a default
+};
+
+const sessions = 4;
+const watchSessions = 10;
+const goal = { of: 'max', ms: 10 } as const; // I11
+// Timers that came due in a phase's last turn are told after it.
+const settleMs = 100;
+
+async function measureLag(services: number, context: BenchContext): Promise<Report> {
+  const { say, lifecycle } = context;
+  const conditions = noteConditions(systemClock);
+  say('starting a coordinator and an idle process');
+  const idle = startProbe(context);
+  const { credentials, admin } = await startOurs(context);
+  const pool = await openHttp2Pool(credentials, sessions);
+  const watchPool = await openHttp2Pool(credentials, watchSessions);
+  lifecycle.onClose({ name: 'connections', close: () => pool.close() });
+  lifecycle.onClose({ name: 'watching connections', close: () => watchPool.close() });
+  const body = JSON.stringify({ metadata: { name: 'held' } });
+  await pool.request({ method: 'POST', path: '/api/v1/namespaces', body });
+  const connect = (count: number): Promise<void> => connectMany(credentials, count);
+  const measures: Measure[] = [];
+  for (const { name, run } of lagPhases) {
+    say(name);
+    const before = await readTurns(admin);
+    await idle.take();
+    await run({ pool, watchPool, services, connect });
+    await sleep(systemClock, settleMs);
+    const others = summarize(await idle.take());
+    const after = await readTurns(admin);
+    measures.push(
+      { name, summary: summarizeTurns(before.cpu, after.cpu), goal },
+      { name: '  with waits for a core', summary: summarizeTurns(before.all, after.all) },
+      { name: '  an idle process', summary: others },
+    );
+  }
+  return {
+    bench: lag.name,
+    settings: { services },
+    conditions: conditions(),
+    measures,
+    facts: { 'phases over 10 ms': countOver(measures) },
+  };
+}
+
+function countOver(measures: readonly Measure[]): number {
+  return measures.filter(({ goal: held, summary }) => {
+    return held !== undefined && summary !== undefined && summary.max > held.ms;
+  }).length;
+}
+
+interface Probe {
+  /** Milliseconds, since it was last asked. */
+  take(): Promise<readonly number[]>;
+}
+
+function startProbe({ lifecycle }: BenchContext): Probe {
+  const child = fork(new URL('./lag-probe.js', import.meta.url));
+  lifecycle.onClose({
+    name: 'idle process',
+    close: () => {
+      child.kill();
+      return Promise.resolve();
+    },
+  });
+  return {
+    take: () =>
+      new Promise((resolve) => {
+        child.once('message', (values) => resolve(values as readonly number[])); // lag-probe.ts
+        child.send('take');
+      }),
+  };
+}
+
+async function connectMany(credentials: Credentials, count: number): Promise<void> {
+  const pool = await openHttp2Pool(credentials, count);
+  await pool.close();
+}
+
+/** Timers by bucket, each with those of the lower ones, as Prometheus counts; the last is all. */
+interface Turns {
+  readonly all: readonly number[];
+  readonly cpu: readonly number[];
+}
+
+async function readTurns(admin: string): Promise<Turns> {
+  const response = await fetch(`${admin}/metrics`, { signal: AbortSignal.timeout(10_000) });
+  const text = await response.text();
+  const read = (metric: string): readonly number[] =>
+    [...lagBucketsSeconds.map(String), '+Inf'].map((bound) => {
+      const line = `${metric}_bucket{le="${bound}"} `;
+      const at = text.indexOf(line);
+      return at < 0 ? 0 : Number.parseFloat(text.slice(at + line.length));
+    });
+  return {
+    all: read('mesh_event_loop_turn_seconds'),
+    cpu: read('mesh_event_loop_turn_cpu_seconds'),
+  };
+}
+
+/** Every timer as late as its bucket allows. */
+function summarizeTurns(before: readonly number[], after: readonly number[]): Summary | undefined {
+  const values: number[] = [];
+  let lower = 0;
+  after.forEach((count, index) => {
+    const upTo = count - (before[index] ?? 0);
+    const ms = (lagBucketsSeconds[index] ?? Number.POSITIVE_INFINITY) * 1000;
+    for (let each = lower; each < upTo; each += 1) values.push(ms);
+    lower = upTo;
+  });
+  return summarize(values);
+}
