@@ -204,3 +204,11 @@ test('[k8s 118] a role whose label says so becomes a part of view, and leaves it
   await rights.idle();
   t.is((await ask(bob, 'GET', '/api/v1/namespaces/shop/secrets')).status, 403);
 });
+
+test('[k8s 118] a name that holds line breaks is nobody else, also right after them', async (t) => {
+  const { ask, make } = await start(t);
+  await make(paths.roles, { metadata: { name: 'reader' }, rules: [rule(['list'], ['services'])] });
+  await make(paths.roleBindings, bind('b', { role: 'reader', kind: 'Role', user: 'bob' }));
+  t.is((await ask({ name: 'bob', groups: ['dev', 'ops'] }, 'GET', paths.services)).status, 200);
+  t.is((await ask({ name: 'bob\ndev', groups: ['ops'] }, 'GET', paths.services)).status, 403);
+});

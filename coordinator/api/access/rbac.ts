@@ -51,7 +51,8 @@ export function createRbac(view: ObjectView): Rbac {
     }),
   );
   const grantedTo = (user: UserInfo, namespace: string): Granted => {
-    const key = `${namespace}\n${user.name}\n${user.groups.join('\n')}`;
+    // JSON, because names may hold any character: those of an OIDC issuer are claims.
+    const key = JSON.stringify([namespace, user.name, user.groups]);
     const known = cache.get(key);
     if (known !== undefined) return known;
     const granted = lookUp(index, user, namespace);
