@@ -1,5 +1,6 @@
 // What the federation refuses beyond a Service's own rules: names that every cluster keeps for
-// itself. Agents refuse them too (I13); here the user hears it at once.
+// itself. Agents refuse them too (I13); here the user hears it at once. The Service `kubernetes`
+// is the API's own, and a user may write it as anywhere (api/kubernetes-service.ts).
 
 import type { Admit } from './api/machinery/api.ts';
 import { forbiddenBecause } from './api/machinery/answer/status-error.ts';
@@ -10,11 +11,9 @@ export const admitService: Admit = ({ operation, kind, object }) => {
     return Promise.resolve({ warnings: [] });
   }
   const { name, namespace = '' } = object.metadata;
-  const isKept =
-    namespace.startsWith('kube-') || (namespace === 'default' && name === 'kubernetes');
-  if (!isKept) return Promise.resolve({ warnings: [] });
+  if (!namespace.startsWith('kube-')) return Promise.resolve({ warnings: [] });
   const why =
-    `${namespace}/${name} is every cluster's own: Services of kube-* namespaces and ` +
-    'default/kubernetes are not federated';
+    `${namespace}/${name} is every cluster's own: ` +
+    'Services of kube-* namespaces are not federated';
   return Promise.reject(forbiddenBecause({ group: '', resource: 'services', name, why }));
 };

@@ -6,7 +6,7 @@
 // Stages see each other only through the read views of common/model/views.ts.
 
 import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
-import { toClusterName, toLogKey, toRevision, type ServiceKey } from '../common/model/ids.ts';
+import { toClusterName, toLogKey, toRevision } from '../common/model/ids.ts';
 import type { KubeObject } from '../common/model/kube-object.ts';
 import type { PeerSource } from '../common/model/views.ts';
 import type { AddressRules } from '../common/pure/address-rules.ts';
@@ -24,6 +24,11 @@ import {
   type PoolRanges,
   type ServicePools,
 } from './api/allocation/service-pools.ts';
+import {
+  keepKubernetesService,
+  type ApiAddress,
+  type KubernetesService,
+} from './api/kubernetes-service.ts';
 import { federationKinds } from './api/kinds/all.ts';
 import type { Api } from './api/machinery/api.ts';
 import { startAccess } from './api/access/stage.ts';
@@ -86,6 +91,8 @@ export interface Coordinator {
   readonly api: Api;
   /** Resolves with the port that agents dial. */
   start(): Promise<number>;
+  /** Publishes where clients reach the API, as the Service default/kubernetes. After start(). */
+  publishApi(at: ApiAddress): Promise<void>;
   /** Nothing is due anywhere; what waits for a time is not waited for. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -114,12 +121,7 @@ export async function createCoordinator(
     isReachable: (cluster) => sessions.session(cluster)?.isConnected === true,
   });
   // Sessions send what health knows, and health hears what sessions know: one has to come first.
-  const peers: PeerSource = {
-    services: () => health.peers.services(),
-    peers: (key: ServiceKey) => health.peers.peers(key),
-    peer: (cluster, key) => health.peers.peer(cluster, key),
-    subscribe: (listener) => health.peers.subscribe(listener),
-  };
+  const peers = forwardPeers(() => health.peers);
   const identity = desired.identity();
   const sessions = createSessions({
     ...ports,
@@ -156,6 +158,7 @@ export async function createCoordinator(
     config: { addressRules },
   });
   const api = openApi(ports, options, { projections, kinds, pools, access: rights.access });
+  const publisher = createPublisher(ports, options, projections, api);
   const unsubscribe = sessions.subscribe(({ cluster, key }) => {
     if (key === undefined) placement.markReachability(toClusterName(cluster));
   });
@@ -173,14 +176,17 @@ export async function createCoordinator(
       log.info('coordinator started', { federation, domain, term: term.number });
       return port;
     },
+    publishApi: publisher.publish,
     idle: async () => {
       await rights.idle();
+      await publisher.idle();
       await placement.idle();
       await health.idle();
       await dns.idle();
       await status.idle();
     },
     stop: async () => {
+      await publisher.stop();
       await api.close();
       await rights.stop();
       await sessions.stop();
@@ -201,10 +207,15 @@ async function openKinds(
   term: Term,
 ): Promise<{ readonly kinds: readonly KindDefinition[]; readonly pools: ServicePools }> {
   await ensureNamespaces(ports);
-  const ranges = options.serviceRanges ?? parsePoolRanges({});
-  invariant(typeof ranges !== 'string', 'the default ranges of Services cannot be read');
+  const ranges = rangesOf(options);
   const pools = createServicePools({ ...ports, ranges, term });
   return { kinds: federationKinds({ caHash: options.caHash, pools }), pools };
+}
+
+function rangesOf({ serviceRanges }: CoordinatorOptions): PoolRanges {
+  const ranges = serviceRanges ?? parsePoolRanges({});
+  invariant(typeof ranges !== 'string', 'the default ranges of Services cannot be read');
+  return ranges;
 }
 
 function openApi(
@@ -240,6 +251,39 @@ function openApi(
       await api.close();
       pools.close();
     },
+  };
+}
+
+function forwardPeers(peers: () => PeerSource): PeerSource {
+  return {
+    services: () => peers().services(),
+    peers: (key) => peers().peers(key),
+    peer: (cluster, key) => peers().peer(cluster, key),
+    subscribe: (listener) => peers().subscribe(listener),
+  };
+}
+
+interface Publisher extends KubernetesService {
+  readonly publish: (at: ApiAddress) => Promise<void>;
+}
+
+/** Knows where the API is only once somebody listens for it. */
+function createPublisher(
+  ports: CoordinatorPorts,
+  options: CoordinatorOptions,
+  projections: ReturnType<typeof createProjections>,
+  api: Api,
+): Publisher {
+  let service: KubernetesService | undefined;
+  return {
+    publish: async (at) => {
+      const clusterIP = rangesOf(options).addresses[0]?.addressAt(0);
+      await service?.stop();
+      service = keepKubernetesService({ ...ports, ...projections, at, clusterIP, api });
+      await service.idle();
+    },
+    idle: () => service?.idle() ?? Promise.resolve(),
+    stop: () => service?.stop() ?? Promise.resolve(),
   };
 }
 

@@ -3,7 +3,8 @@
 // on stdout when it is ready. Everything else it has to say goes to stderr.
 
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { isIP } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogPrefix } from '../common/model/ids.ts';
@@ -173,6 +174,7 @@ async function run(
   const api = await openApiServer({ ...base, api: coordinator.api, authenticate, dir, clock });
   const adminPort = await openAdmin(base, readiness);
   const apiUrl = `https://${formatAddress({ host: reachable(apiListen.host), port: api.port })}`;
+  await coordinator.publishApi({ hosts: apiHosts(settings), port: api.port });
   const kubeconfig = await dir.writeAdminKubeconfig(apiUrl);
   started.isReady = true;
   sayReady({
@@ -354,6 +356,17 @@ function hostsOf(settings: SettingValues): readonly string[] {
   );
   const hosts = [...settings.list('advertise'), ...listened, hostname()];
   return [...new Set(hosts)].filter((host) => host !== '0.0.0.0' && host !== '::');
+}
+
+/** As a kube-apiserver advertises itself: as told, else where it listens, else the host's own. */
+function apiHosts(settings: SettingValues): readonly string[] {
+  const told = settings.list('advertise').filter((host) => isIP(host) !== 0);
+  if (told.length > 0) return told;
+  const { host } = addressOf(settings, 'api-listen');
+  if (isIP(host) !== 0 && host !== '0.0.0.0' && host !== '::') return [host];
+  const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  const outer = own.find(({ internal, family }) => !internal && family === 'IPv4');
+  return [outer?.address ?? reachable(host)];
 }
 
 function reachable(host: string): string {

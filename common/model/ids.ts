@@ -57,6 +57,14 @@ export function splitServiceKey(key: ServiceKey): {
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
+/** The Service by which clients find the API that they talk to: each API has its own. */
+export const apiServiceKey = toServiceKey({ namespace: 'default', name: 'kubernetes' });
+
+/** False for the one Service that never leaves the federation's own API. */
+export function isFederated(key: ServiceKey): boolean {
+  return key !== apiServiceKey;
+}
+
 /** The log key of an object; `namespace` is empty for cluster-scoped kinds. */
 export function toLogKey(at: {
   readonly group: string;

@@ -10,6 +10,7 @@
 
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import {
+  isFederated,
   splitServiceKey,
   toClusterName,
   toLogKey,
@@ -200,9 +201,8 @@ async function publish(
   const at = toPublicationKey(key, options.config.domain);
   const stored = desired.get(at);
   const previous = readPublication(stored?.object);
-  const service = desired.get(
-    toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }),
-  );
+  const serviceAt = toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) });
+  const service = isFederated(key) ? desired.get(serviceAt) : undefined;
   const isGone = service === undefined || service.object.metadata.deletionTimestamp !== undefined;
   if (isGone) {
     complaints.delete(key);

@@ -10,6 +10,7 @@
 
 import { isthmusGroup, type ServicePolicy } from '../../common/model/isthmus-kinds.ts';
 import {
+  isFederated,
   splitServiceKey,
   toLogKey,
   toLogPrefix,
@@ -146,9 +147,8 @@ function toViewRevision(pending: Revision | undefined, current: Revision): Revis
 async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResult> {
   const { desired, table, tell, announcer, clusters } = stage;
   // All reads that decide come before the first await, so they are of one revision.
-  const stored = desired.get(
-    toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) }),
-  );
+  const at = toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) });
+  const stored = isFederated(key) ? desired.get(at) : undefined;
   const service = stored?.object as Service | undefined; // by its log key
   const plan = service === undefined ? undefined : planFor(stage, service);
   const shard = plan === undefined ? undefined : toShard(key, plan.manifest);

@@ -7,6 +7,7 @@
 //       that no condition speaks of an earlier spec.
 
 import {
+  isFederated,
   splitLogKey,
   splitServiceKey,
   toLogKey,
@@ -54,7 +55,7 @@ export function createServiceStatus(
 
   const run = async (key: ServiceKey): Promise<{ readonly againAfterMs: number } | undefined> => {
     const at = { group: '', resource: 'services', ...splitServiceKey(key) };
-    const stored = desired.get(toLogKey(at));
+    const stored = isFederated(key) ? desired.get(toLogKey(at)) : undefined;
     const last = shown.get(key) ?? nothingShown;
     if (stored === undefined) {
       show(last, []);

@@ -274,7 +274,8 @@ function kubeconfigOfFederation(): string {
 }
 
 async function namesOfServices(): Promise<string> {
-  return (await mesh.kubectl(federated, ['get', 'services', '-o', 'name'])).trim();
+  const names = await mesh.kubectl(federated, ['get', 'services', '-o', 'name']);
+  return names.replace('service/kubernetes\n', '').trim();
 }
 
 async function clusterNames(): Promise<readonly string[]> {

@@ -77,7 +77,10 @@ test.serial(
     t.true(acknowledged.size > 2);
     t.deepEqual(await lostWrites(mesh.kube(), acknowledged), []);
     t.deepEqual(await mesh.dnsFaults([a]), []);
-    t.is((await mesh.kubectl(federated, ['get', 'svc', '-o', 'name'])).trim(), 'service/nginx');
+    t.is(
+      (await mesh.kubectl(federated, ['get', 'svc', '-o', 'name'])).trim(),
+      'service/kubernetes\nservice/nginx',
+    );
     await mesh.kill('coordinator');
     await mesh.start('coordinator');
     t.deepEqual(await lostWrites(mesh.kube(), acknowledged), []);
@@ -106,7 +109,10 @@ test.serial('a disk filled at once by somebody else: reads go on, then all recov
   const refused = await post(toConfigMap('refused', {}));
   t.true(refused.status >= 500, `${refused.status} ${refused.body}`);
   t.is((JSON.parse(refused.body) as { kind: string }).kind, 'Status');
-  t.is((await mesh.kubectl(federated, ['get', 'svc', '-o', 'name'])).trim(), 'service/nginx');
+  t.is(
+    (await mesh.kubectl(federated, ['get', 'svc', '-o', 'name'])).trim(),
+    'service/kubernetes\nservice/nginx',
+  );
   t.deepEqual(await lostWrites(mesh.kube(), writes.acknowledged), []);
   t.is(await conditionOf(mesh.kube(), a, 'Ready'), 'True');
   rmSync(filler);

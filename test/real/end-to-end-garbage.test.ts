@@ -153,7 +153,10 @@ test.serial('I8 the certificate of a cluster is worth nothing at the API', async
       t.is(status, 403, `${method} ${path}`);
     }
   }
-  t.is((await mesh.kubectl(federated, ['get', 'svc', '-o', 'name'])).trim(), 'service/nginx');
+  t.is(
+    (await mesh.kubectl(federated, ['get', 'svc', '-o', 'name'])).trim(),
+    'service/kubernetes\nservice/nginx',
+  );
 });
 
 async function serviceGoesOn(): Promise<void> {

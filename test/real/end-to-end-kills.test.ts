@@ -131,7 +131,7 @@ test.serial('a Service that is deleted while processes are killed goes everywher
     '-o',
     'name',
   ]);
-  t.is(output.trim(), '');
+  t.is(output.trim(), 'service/kubernetes');
 });
 
 async function notReady(): Promise<readonly string[]> {

@@ -2,7 +2,13 @@
 // truth. Says the first thing that is not (yet) so.
 
 import { decode, encode } from 'dns-packet';
-import { splitServiceKey, toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import {
+  apiServiceKey,
+  isFederated,
+  splitServiceKey,
+  toServiceKey,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
 import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
 import { toGlobalName, toRegionName, toZoneName } from '../../common/pure/level-names.ts';
@@ -31,16 +37,26 @@ export function findDifference(world: World): string | undefined {
   }
   const [order] = world.disk.objects('removalorders');
   if (order !== undefined) return `the order ${order.metadata.name} is not obeyed`;
-  for (const object of world.disk.objects('services')) {
+  for (const object of federatedServices(world)) {
     const difference = findInService(world, serving, object as Service);
     if (difference !== undefined) return `Service ${object.metadata.name}: ${difference}`;
+  }
+  for (const object of world.disk.objects('publications')) {
+    if (readPublication(object)?.key === apiServiceKey) return `${apiServiceKey} has names`;
   }
   return findInMembers(world);
 }
 
-/** Shards of Services that are not there. */
+/** Without the API's own Service, which has neither shards nor names. */
+function federatedServices(world: World): readonly KubeObject[] {
+  return world.disk
+    .objects('services')
+    .filter(({ metadata: { name } }) => isFederated(toServiceKey({ namespace, name })));
+}
+
+/** Shards of Services that are not there, or not federated. */
 function findInMembers(world: World): string | undefined {
-  const wanted = new Set(world.disk.objects('services').map(({ metadata }) => metadata.name));
+  const wanted = new Set(federatedServices(world).map(({ metadata }) => metadata.name));
   for (const cluster of world.clusters.values()) {
     for (const { object } of cluster.kube.desired.list(`core/services/${namespace}/`)) {
       const isOurs = federationOf(object) === federation;

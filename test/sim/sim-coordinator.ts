@@ -189,6 +189,7 @@ export class SimCoordinator {
     );
     const zone = createZoneTable({ desired, domain, federation });
     await coordinator.start();
+    await coordinator.publishApi({ hosts: ['192.0.2.53'], port: 6443 });
     this.#lastTroubleMs = this.#options.clock.monotonicMs();
     this.#serving = { process, desired, coordinator, zone };
     this.#options.trace.note(`serving ${process.name}`);

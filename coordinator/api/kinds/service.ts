@@ -2,6 +2,7 @@
 // ordered away; in a member cluster it gets addresses from that cluster's allocator.
 
 import { shardsFinalizer } from '../../../common/model/isthmus-kinds.ts';
+import { isFederated, toServiceKey } from '../../../common/model/ids.ts';
 import type { JsonObject, KubeObject } from '../../../common/model/kube-object.ts';
 import type { ServicePools } from '../allocation/service-pools.ts';
 import type { KindDefinition, WriteContext } from '../machinery/kind.ts';
@@ -96,7 +97,9 @@ function specOf(service: KubeObject): JsonObject {
 
 function held(service: KubeObject, isHeld: boolean): KubeObject {
   const finalizers = service.metadata.finalizers ?? [];
-  if (!isHeld || finalizers.includes(shardsFinalizer)) return service;
+  const { namespace = '', name } = service.metadata;
+  if (!isHeld || !isFederated(toServiceKey({ namespace, name }))) return service;
+  if (finalizers.includes(shardsFinalizer)) return service;
   const metadata = { ...service.metadata, finalizers: [...finalizers, shardsFinalizer] };
   return { ...service, metadata };
 }
