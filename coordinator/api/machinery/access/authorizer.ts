@@ -5,6 +5,7 @@
 
 import type { Attributes, Authorize, Decision, UserInfo } from './access.ts';
 import type { ResourceRoute, Route } from '../request/routes.ts';
+import { nameOfFieldSelector } from '../request/selectors.ts';
 import { forbidden, forbiddenPath, type ApiError } from '../answer/status-error.ts';
 
 export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
@@ -49,12 +50,10 @@ export function toAttributes(route: Route, user: UserInfo): Attributes {
 /** A list or watch of one object by its name may be granted by that name. */
 function toSelectedName({ verb, query }: ResourceRoute): string {
   if (verb !== 'list' && verb !== 'watch') return '';
-  const selector = query.get('fieldSelector') ?? '';
-  for (const term of selector.split(',')) {
-    const [, name] = /^metadata\.name==?([^=!\\]+)$/.exec(term) ?? [];
-    if (name !== undefined && !/[/%]/.test(name) && name !== '.' && name !== '..') return name;
-  }
-  return '';
+  // Read as the list itself reads it: an escaped comma divides nothing.
+  const name = nameOfFieldSelector(query.get('fieldSelector') ?? '');
+  if (name === undefined || /[/%]/.test(name) || name === '.' || name === '..') return '';
+  return name;
 }
 
 export function toForbidden(attributes: Attributes, reason: string | undefined): ApiError {
