@@ -240,7 +240,7 @@ test('[k8s 116] a status is written at its endpoint only, and held to its schema
     'status.conditions[1]: Duplicate value: {"type":"Ready"}',
   ]);
   t.deepEqual(await lines({ publicKeyHash: 'short' }), [
-    `status.publicKeyHash: Invalid value: "short": status.publicKeyHash in body should match '^[0-9a-f]{64}$'`,
+    `status.publicKeyHash: Invalid value: "short": publicKeyHash in body should match '^[0-9a-f]{64}$'`,
   ]);
   t.deepEqual(stored(await api.call('GET', path)).status, status);
 });

@@ -111,7 +111,7 @@ function validateText(schema: Of<'string'>, text: string, field: string): readon
     errors.push(tooLong(field, maxLength));
   }
   if (pattern !== undefined && !new RegExp(pattern, 'u').test(text)) {
-    errors.push(invalidValue(field, text, `${field} in body should match '${pattern}'`));
+    errors.push(invalidValue(field, text, `${inBody(field)} in body should match '${pattern}'`));
   }
   if (schema.enum !== undefined && !schema.enum.includes(text)) {
     errors.push(notSupported(field, text, schema.enum));
@@ -126,12 +126,17 @@ function validateNumber(
 ): readonly FieldError[] {
   const { minimum, maximum } = schema;
   if (minimum !== undefined && value < minimum) {
-    const detail = `${field} in body should be greater than or equal to ${minimum}`;
+    const detail = `${inBody(field)} in body should be greater than or equal to ${minimum}`;
     return [invalidValue(field, value, detail)];
   }
   if (maximum !== undefined && value > maximum) {
-    const detail = `${field} in body should be less than or equal to ${maximum}`;
+    const detail = `${inBody(field)} in body should be less than or equal to ${maximum}`;
     return [invalidValue(field, value, detail)];
   }
   return [];
+}
+
+/** A status is judged as a body of its own. */
+function inBody(field: string): string {
+  return field.replace(/^status\./, '');
 }

@@ -103,7 +103,8 @@ function isEmpty(value: unknown): boolean {
 
 /** The object that Go's `new` makes: structs that are there by value, and nothing else. */
 export function toZeroObject(kind: KindDefinition): KubeObject {
-  const zero = toZeroStruct(kind.schema, true);
+  // Custom resources are maps in Go, which begin empty.
+  const zero = toZeroStruct(kind.schema, kind.allowsStrategicMerge);
   return toKubeObject({
     ...zero,
     apiVersion: toApiVersion(kind),
@@ -115,7 +116,7 @@ export function toZeroObject(kind: KindDefinition): KubeObject {
 function toZeroStruct(schema: Schema, isRoot: boolean): JsonObject {
   if (schema.type !== 'object') return {};
   const members = Object.entries(schema.fields).flatMap(([key, field]) => {
-    // The parts of an object (spec, status) are values in every kind of Kubernetes.
+    // The parts of an object (spec, status) are values in every kind of Kubernetes' own.
     const isValue = field.isAlways === true || (isRoot && field.type === 'object');
     return isValue ? [[key, toZero(field)] as const] : [];
   });
