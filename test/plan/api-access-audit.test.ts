@@ -191,6 +191,8 @@ test('[k8s 121] the first rule that matches decides, and without one nothing is 
 test('[k8s 121] a policy that says nothing sensible is refused by its field', (t) => {
   const parse = (rule: object) =>
     parseAuditPolicy({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [rule] });
+  const odd = parse({ level: 'None', users: [{ toString: {} }] });
+  t.regex(String(odd), /^rules\[0\]\.users: not a list of texts/);
   t.regex(String(parse({ level: 'All' })), /^rules\[0\]\.level: "All" is none of None, Metadata/);
   t.regex(String(parse({ level: 'None', omitStages: ['x'] })), /^rules\[0\]\.omitStages/);
   t.regex(String(parse({ level: 'None', nonResourceURLs: ['x'] })), /must begin with \//);

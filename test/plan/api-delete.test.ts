@@ -220,6 +220,21 @@ const refused: readonly (readonly [string, string, unknown, number, string])[] =
     400,
     'Pod in version "v1" cannot be handled as a DeleteOptions',
   ],
+  [
+    'a kind that is an object with a method of its own',
+    '',
+    { kind: { toString: {} } },
+    400,
+    'the object provided is unrecognized (must be of type DeleteOptions)',
+  ],
+  [
+    'a dry run of an object',
+    '',
+    { dryRun: [{ toString: {} }] },
+    400,
+    'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal ' +
+      'object into Go struct field DeleteOptions.dryRun of type string',
+  ],
 ];
 
 for (const [title, query, body, code, message] of refused) {

@@ -181,6 +181,10 @@ for (const [match, revision, expected] of matrix) {
 
 for (const [token, why] of [
   ['a.b', 'illegal base64 data at input byte 1'],
+  [
+    Buffer.from('{"v":{"toString":{}}}').toString('base64url'),
+    'server does not recognize this encoded version ',
+  ],
   ['e30', 'server does not recognize this encoded version '],
   [
     Buffer.from('{"v":"meta.k8s.io/v1","rv":0,"start":"a"}').toString('base64url'),

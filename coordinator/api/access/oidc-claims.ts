@@ -52,7 +52,7 @@ function checkValidity(claims: Claims, options: OidcOptions, nowMs: number): str
   const { iss, aud, exp, nbf } = claims;
   if (iss !== options.issuer) return 'iss is another issuer';
   const audiences = Array.isArray(aud) ? aud : [aud];
-  if (!audiences.some((each) => options.audiences.includes(String(each)))) {
+  if (!audiences.some((each) => typeof each === 'string' && options.audiences.includes(each))) {
     return 'aud does not name us';
   }
   const nowSeconds = nowMs / 1000;

@@ -25,7 +25,8 @@ function readRule(rule: JsonObject): PolicyRule {
 }
 
 function texts(values: readonly Json[]): readonly string[] {
-  return values.map(String);
+  // What is no text grants nothing, and narrows what it stands for.
+  return values.map((each) => (typeof each === 'string' ? each : JSON.stringify(each)));
 }
 
 /** Whether the rule grants what is asked. */

@@ -72,7 +72,7 @@ export function parseAuditPolicy(value: unknown): AuditPolicy | string {
   const rules = ownList(value, 'rules');
   if (rules.length === 0) return 'rules: at least one rule is needed, else nothing is logged';
   const parsed: AuditRule[] = [];
-  const omitted = ownList(value, 'omitStages').map(String);
+  const omitted = texts(value, 'omitStages');
   const wrongStage = omitted.find((stage) => !isStage(stage));
   if (wrongStage !== undefined)
     return `omitStages: "${wrongStage}" is none of ${list(auditStages)}`;
@@ -98,7 +98,13 @@ function isLevel(text: string): text is AuditLevel {
   return auditLevels.some((level) => level === text);
 }
 
+const textLists = ['users', 'userGroups', 'verbs', 'namespaces', 'nonResourceURLs', 'omitStages'];
+
 function findProblem(rule: JsonObject, field: string): string | undefined {
+  const odd = textLists.find((name) =>
+    ownList(rule, name).some((each) => typeof each !== 'string'),
+  );
+  if (odd !== undefined) return `${field}.${odd}: not a list of texts`;
   const level = ownText(rule, 'level');
   if (!isLevel(level)) return `${field}.level: "${level}" is none of ${list(auditLevels)}`;
   const stage = texts(rule, 'omitStages').find((each) => !isStage(each));
@@ -124,7 +130,9 @@ function findProblem(rule: JsonObject, field: string): string | undefined {
 }
 
 function texts(object: JsonObject, key: string): readonly string[] {
-  return ownList(object, key).map(String);
+  return ownList(object, key).map((each) =>
+    typeof each === 'string' ? each : JSON.stringify(each),
+  );
 }
 
 function toRule(

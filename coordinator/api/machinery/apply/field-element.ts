@@ -93,7 +93,12 @@ function compareJson(a: Json, b: Json): number {
   if (typeA !== typeB) return typeA - typeB;
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   if (isRecord(a) && isRecord(b)) return compareMembers(Object.entries(a), Object.entries(b));
-  return compareText(String(a), String(b));
+  return compareText(toText(a), toText(b));
+}
+
+/** An object in a list may have a member toString of its own. */
+function toText(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function compareMembers(

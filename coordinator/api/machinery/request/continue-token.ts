@@ -24,7 +24,8 @@ const tokenCharactersMax = 4096;
 /** Throws 400 for anything that formatContinue did not make. */
 export function parseContinue(text: string): ContinueToken {
   const { v, rv, start } = decode(text);
-  if (v !== version) refuse(`server does not recognize this encoded version ${String(v ?? '')}`);
+  if (v !== version)
+    refuse(`server does not recognize this encoded version ${typeof v === 'string' ? v : ''}`);
   if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0) {
     refuse(`incorrect encoded start resourceVersion (version ${version})`);
   }

@@ -104,20 +104,26 @@ function readBody(body: Uint8Array, mediaType: BodyMediaType): Given {
     mediaType === protobufMediaType ? readProtobufDeleteOptions(body) : parseText(body, mediaType);
   const kind = own(options, 'kind') ?? 'DeleteOptions';
   const version = own(options, 'apiVersion') ?? 'v1';
+  if (!isText(kind) || !isText(version)) throw badRequest(unrecognized);
   if (kind !== 'DeleteOptions') {
-    throw badRequest(
-      `${String(kind)} in version "${String(version)}" cannot be handled as a DeleteOptions`,
-    );
+    throw badRequest(`${kind} in version "${version}" cannot be handled as a DeleteOptions`);
   }
   const preconditions = typed(options, 'preconditions', isRecord, 'v1.Preconditions') ?? {};
   typed(options, 'gracePeriodSeconds', Number.isSafeInteger, 'int64');
   return {
-    dryRun: (typed(options, 'dryRun', isList, '[]string') ?? []).map(String),
+    dryRun: readDryRun(options),
     propagation: typed(options, 'propagationPolicy', isText, 'v1.DeletionPropagation'),
     orphan: typed(options, 'orphanDependents', isFlag, 'bool'),
     uid: typed(preconditions, 'uid', isText, 'types.UID'),
     resourceVersion: typed(preconditions, 'resourceVersion', isText, 'string'),
   };
+}
+
+function readDryRun(options: JsonObject): readonly string[] {
+  const given = typed(options, 'dryRun', isList, '[]string') ?? [];
+  const wrong = given.find((each) => each !== null && !isText(each));
+  if (wrong !== undefined) throw refuseType('dryRun', wrong, 'string');
+  return given.map((each) => (isText(each) ? each : ''));
 }
 
 function isText(value: unknown): value is string {
@@ -138,7 +144,11 @@ function typed<T>(
   const value = own(object, name);
   if (value === undefined || value === null) return undefined;
   if (is(value)) return value as T; // the guard has looked
-  throw badRequest(
+  throw refuseType(name, value, goType);
+}
+
+function refuseType(name: string, value: Json, goType: string): Error {
+  return badRequest(
     'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal ' +
       `${goNameOf(value)} into Go struct field DeleteOptions.${name} of type ${goType}`,
   );
@@ -158,5 +168,7 @@ function parseText(body: Uint8Array, mediaType: BodyMediaType): JsonObject {
   } catch {
     // Answered below: the client learns the same from either fault.
   }
-  throw badRequest('the object provided is unrecognized (must be of type DeleteOptions)');
+  throw badRequest(unrecognized);
 }
+
+const unrecognized = 'the object provided is unrecognized (must be of type DeleteOptions)';
