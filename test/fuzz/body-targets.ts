@@ -233,8 +233,8 @@ export const protobufTarget: FuzzTarget = {
 
 const deleteMembers: fc.Arbitrary<JsonObject> = fc.record(
   {
-    kind: fc.constantFrom('DeleteOptions', 'Service', ''),
-    apiVersion: fc.constantFrom('v1', 'meta.k8s.io/v1', 'x/y/z'),
+    kind: fc.oneof(fc.constantFrom('DeleteOptions', 'Service', ''), anyJson),
+    apiVersion: fc.oneof(fc.constantFrom('v1', 'meta.k8s.io/v1', 'x/y/z'), anyJson),
     propagationPolicy: fc.oneof(fc.constantFrom('Background', 'Orphan', 'Foreground'), anyJson),
     gracePeriodSeconds: anyJson,
     orphanDependents: fc.oneof(fc.boolean(), anyJson),

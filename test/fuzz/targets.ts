@@ -2,6 +2,9 @@
 
 import { deleteOptionsTarget, jsonTarget, protobufTarget, yamlTarget } from './body-targets.ts';
 import { closeHttpWorld, httpTarget } from './http-target.ts';
+import { applyTarget, patchTarget } from './patch-targets.ts';
+import { accessTarget, requestTarget } from './request-targets.ts';
+import { serviceTarget } from './service-target.ts';
 import type { FuzzTarget } from './target.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
@@ -9,6 +12,11 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   yamlTarget,
   protobufTarget,
   deleteOptionsTarget,
+  patchTarget,
+  applyTarget,
+  requestTarget,
+  accessTarget,
+  serviceTarget,
   httpTarget,
 ];
 
