@@ -1,4 +1,5 @@
 import test from 'ava';
+import { systemChance } from '../../common/runtime/chance.ts';
 import { createServiceApi, messageOf, servicesPath, specOf } from '../support/service-api.ts';
 
 const one = { ports: [{ port: 80 }] };
@@ -28,6 +29,30 @@ test('[k8s 27] a generated name is 58 characters and five of Kubernetes’ alpha
   const short = metaOf(await create('', one, { generateName: 'web-' }));
   t.regex(short.name, /^web-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
   t.is(short.generateName, 'web-');
+});
+
+test('[k8s 27] after eight names that are taken it is 409, with a time to wait', async (t) => {
+  const suffixes: string[] = [];
+  let fixed = 0;
+  const bytes = (count: number): Uint8Array => {
+    suffixes.push(String(fixed));
+    return new Uint8Array(count).fill(fixed);
+  };
+  const { create } = await createServiceApi({ chance: { ...systemChance, bytes } });
+  const generateName = 'web-';
+  t.is(metaOf(await create('', one, { generateName })).name, 'web-bbbbb');
+  suffixes.length = 0;
+  const refused = await create('', one, { generateName });
+  t.is(refused.status, 409);
+  t.is(
+    messageOf(refused),
+    'services "web-bbbbb" already exists, the server was not able to generate a unique name for the object',
+  );
+  t.like(refused.json, { reason: 'AlreadyExists', details: { retryAfterSeconds: 1 } });
+  t.is(refused.headers['retry-after'], '1');
+  t.is(suffixes.length, 8);
+  fixed = 1;
+  t.is(metaOf(await create('', one, { generateName })).name, 'web-ccccc');
 });
 
 test('[k8s 27] a prefix that cannot begin a name is refused under its own field', async (t) => {

@@ -1,6 +1,7 @@
 // Bad input over the real API and at the real door for agents: refused with a reason that says
 // what to do, on both sides, and nothing is stored.
 
+import { readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { systemClock as clock } from '../../common/runtime/clock.ts';
 import { createCsr } from '../../common/runtime/pki.ts';
@@ -70,6 +71,16 @@ const refused: readonly Refused[] = [
       "used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
   },
 ];
+
+test.serial('the Service kubernetes leads to the API, and no cluster hears of it', async (t) => {
+  const path = '{.subsets[0].addresses[0].ip}:{.subsets[0].ports[0].port}';
+  const ask = (...args: readonly string[]) => mesh.kubectl(federated, ['get', ...args]);
+  const where = await ask('endpoints', 'kubernetes', '-o', `jsonpath=https://${path}`);
+  t.true(readFileSync(kubeconfigOfFederation(), 'utf8').includes(where), where);
+  const columns = /^kubernetes +ClusterIP +198\.18\.0\.1 +<none> +443\/TCP /;
+  t.regex(await ask('service', 'kubernetes', '--no-headers'), columns);
+  t.notRegex(await ask('serviceshards,dnsrecordsets', '-o', 'name'), /kubernetes/);
+});
 
 for (const { title, service, says } of refused) {
   test.serial(`422 as kubectl prints it: ${title}`, async (t) => {

@@ -3,7 +3,7 @@
 
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { toLogKey, toRevision } from '../../common/model/ids.ts';
-import { systemChance } from '../../common/runtime/chance.ts';
+import { systemChance, type Chance } from '../../common/runtime/chance.ts';
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
@@ -101,6 +101,7 @@ export async function createApiFixture(
     readonly admit?: Admit;
     readonly windowEvents?: number;
     readonly clock?: ManualClock;
+    readonly chance?: Chance;
     readonly store?: Store;
     /** A store of another fixture, as a restarted server finds it. */
     readonly desired?: Desired;
@@ -125,7 +126,7 @@ export async function createApiFixture(
     authorize: options.authorize ?? (() => ({ allowed: true })),
     version: { gitVersion: 'v1.34.0+isthmus.1' },
     clock,
-    chance: systemChance,
+    chance: options.chance ?? systemChance,
     log: silentLog,
     metrics: silentMetrics,
     ...present({ admit: options.admit, readiness: options.readiness }),

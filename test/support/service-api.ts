@@ -1,6 +1,6 @@
 // The federation's API with addresses and ports for Services, over a store in memory.
 
-import { systemChance } from '../../common/runtime/chance.ts';
+import { systemChance, type Chance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
@@ -28,6 +28,8 @@ export interface ServiceApiOptions {
   /** Of a server that ran before. */
   readonly disk?: MemoryDisk;
   readonly wrap?: (store: Store) => Store;
+  /** What generated names are made of. */
+  readonly chance?: Chance;
 }
 
 export interface ServiceApi {
@@ -67,7 +69,11 @@ export async function createServiceApi(options: ServiceApiOptions = {}): Promise
   });
   // Without the finalizer of the federation, which no stage here would take away.
   const kinds = [namespaceKind, serviceKind({ federation: false, pools })];
-  const fixture = await createApiFixture({ desired, kinds });
+  const fixture = await createApiFixture({
+    desired,
+    kinds,
+    chance: options.chance ?? systemChance,
+  });
   const { call } = fixture;
   return {
     fixture,
