@@ -194,6 +194,12 @@ test('[k8s 46] what nobody can write is 406; yaml and pretty are written', async
   t.regex(yaml.text, /^kind: Gadget$/m);
   const pretty = await call('GET', `${gadgets}/a?pretty=true`);
   t.regex(pretty.text, /^ {2}"kind": "Gadget",$/m);
+  const asCurl = await call('GET', `${gadgets}/a`, undefined, { 'user-agent': 'curl/8.5.0' });
+  t.is(asCurl.text, pretty.text);
+  const plain = await call('GET', `${gadgets}/a`);
+  t.is(plain.text.trim().split('\n').length, 1);
+  const told = { 'user-agent': 'curl/8.5.0' };
+  t.is((await call('GET', `${gadgets}/a?pretty=false`, undefined, told)).text, plain.text);
   const protobuf = 'application/vnd.kubernetes.protobuf,application/json';
   t.is((await call('GET', gadgets, undefined, { accept: protobuf })).status, 200);
 });
