@@ -4,14 +4,16 @@
 //   R1. A seat is held until the work is done AND the exchange is over: a client that resets its
 //       streams (RFC 9113 10.5) or reads slowly makes room for nobody.
 //   R2. Nobody waits longer than the deadline: not for a body, not for an answer, not for a
-//       client that does not take it. Watches have a limit of their own.
-//   R3. A refused body is not read.
+//       client that does not take it, be it a refusal. Watches have a limit of their own: what
+//       is a watch is what the API answers as one, whatever the request line looks like.
+//   R3. A refused body is not read; nor is a stranger's, who may not do what he asks.
+//   R4. What only waits to be taken (probes, refusals) keeps nobody out.
 
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import { openList, openWatch, sendAndRefuseBody, sendWhole } from './https-answer.ts';
 import { readCertificate } from './https-certificate.ts';
-import { Presence, readBody, type Exchange } from './https-exchange.ts';
+import { emptyBody, Presence, readBody, type Exchange } from './https-exchange.ts';
 import type { Authenticate, Credentials } from './machinery/access/authenticate.ts';
 import {
   type ApiError,
@@ -24,13 +26,7 @@ import {
 import type { Api, ApiResponse } from './machinery/api.ts';
 import type { UserInfo } from './machinery/kind.ts';
 import type { FlowControl, Seat } from './machinery/flow/flow-control.ts';
-import {
-  isExemptUser,
-  isLongRunning,
-  isProbe,
-  toDeadlineMs,
-  toFlowKind,
-} from './machinery/flow/flow-request.ts';
+import { isExemptUser, isProbe, toDeadlineMs, toFlowKind } from './machinery/flow/flow-request.ts';
 
 export interface RequestLimits {
   readonly bodyBytesMax: number;
@@ -54,7 +50,6 @@ interface Head {
   readonly user: UserInfo | undefined;
   readonly presence: Presence;
   readonly deadlineMs: number;
-  readonly isWatch: boolean;
 }
 
 interface Deadline {
@@ -62,6 +57,8 @@ interface Deadline {
   cancel(): void;
 }
 
+// A refusal is some hundred bytes: whoever does not take them within this will not.
+const refusalMs = 10_000;
 const lateText = 'request did not complete within the allotted timeout'; // kube-apiserver's
 
 export interface Open {
@@ -73,6 +70,8 @@ export class RequestServer {
   readonly #options: RequestOptions;
   readonly #certificates = new WeakMap<object, Credentials['certificate'] | 'none'>();
   readonly #watches = new Set<Presence>();
+  /** Let in and not over, watches not counted: what requestsMax is about (R4). */
+  readonly #admitted = new Set<Presence>();
   #requests = 0;
   #isClosing = false;
   #onIdle: (() => void) | undefined;
@@ -91,6 +90,7 @@ export class RequestServer {
     this.#requests += 1;
     exchange.answer.once('close', () => {
       presence.end();
+      this.#admitted.delete(presence);
       if (!this.#watches.delete(presence)) this.#requests -= 1;
       if (this.#requests === 0 && this.#watches.size === 0) this.#onIdle?.();
     });
@@ -124,9 +124,13 @@ export class RequestServer {
     });
     const user = asked instanceof Promise ? await asked : asked;
     if (user === 'invalid') return this.#refuse(exchange, unauthorized());
-    const head = { user, presence, deadlineMs, isWatch: isLongRunning(exchange) };
-    if (isProbe(exchange)) return this.#work(exchange, head, undefined);
-    if (this.#requests > limits.requestsMax) return this.#refuse(exchange, tooManyRequests());
+    const head = { user, presence, deadlineMs };
+    // A probe has no body: one that has is held back as any other.
+    const isFree = isProbe(exchange) && exchange.body === undefined;
+    if (isFree) return this.#work(exchange, head, undefined);
+    if (presence.isOver) return undefined;
+    if (this.#admitted.size >= limits.requestsMax) return this.#refuse(exchange, tooManyRequests());
+    this.#admitted.add(presence);
     const entered = this.#options.flow.enter(
       {
         kind: toFlowKind(exchange),
@@ -136,16 +140,19 @@ export class RequestServer {
       () => presence.signal(),
     );
     const seat = entered instanceof Promise ? await entered : entered;
-    if (seat === undefined) return this.#refuse(exchange, tooManyRequests());
+    if (seat === undefined) {
+      this.#admitted.delete(presence);
+      return this.#refuse(exchange, tooManyRequests());
+    }
     return this.#work(exchange, head, seat);
   }
 
   async #work(exchange: Exchange, head: Head, seat: Seat | undefined): Promise<void> {
     const { presence } = head;
     const deadline = this.#startDeadline(exchange, head.deadlineMs);
-    let isWorking = true;
+    let [isWorking, isWatching] = [true, false];
     const leave = (): void => {
-      if (!isWorking && (head.isWatch || presence.isOver)) seat?.leave(); // R1
+      if (!isWorking && (isWatching || presence.isOver)) seat?.leave(); // R1
     };
     presence.onEnd = () => {
       deadline.cancel();
@@ -154,7 +161,8 @@ export class RequestServer {
     try {
       const response = await this.#respond(exchange, head);
       if (response === undefined || presence.isOver || deadline.isOver) return;
-      if (head.isWatch) deadline.cancel();
+      isWatching = isWatch(response);
+      if (isWatching) deadline.cancel();
       await this.#send(exchange, response, presence);
     } finally {
       isWorking = false;
@@ -165,12 +173,14 @@ export class RequestServer {
   /** Undefined when the client went away before it had asked. */
   async #respond(exchange: Exchange, head: Head): Promise<ApiResponse | undefined> {
     const { api, limits } = this.#options;
-    const read = readBody(exchange, limits.bodyBytesMax);
+    const { user, presence } = head;
+    const isStranger = user === undefined && exchange.body !== undefined;
+    const isUnread = isStranger && !api.admits(exchange, user); // R3
+    const read = isUnread ? emptyBody : readBody(exchange, limits.bodyBytesMax);
     const body = read instanceof Promise ? await read : read;
     if (body === 'large') return api.refuse(exchange, tooLarge(limits.bodyBytesMax));
     if (body === 'gone') return undefined;
     const { method, target, headers, rawHeaders } = exchange;
-    const { user, presence } = head;
     return api.handle({
       method,
       target,
@@ -199,6 +209,9 @@ export class RequestServer {
   }
 
   #refuse(exchange: Exchange, error: ApiError): Promise<void> {
+    const { clock, limits } = this.#options;
+    const timer = clock.after(Math.min(refusalMs, limits.requestMs), () => exchange.abandon());
+    exchange.answer.once('close', () => timer.cancel());
     return this.#send(exchange, this.#options.api.refuse(exchange, error), undefined);
   }
 
@@ -217,6 +230,7 @@ export class RequestServer {
     if (body.isList === true) return body.start(openList(exchange, response));
     if (presence !== undefined) {
       this.#watches.add(presence);
+      this.#admitted.delete(presence);
       this.#requests -= 1;
     }
     body.start(openWatch(exchange, response));
@@ -232,4 +246,8 @@ export class RequestServer {
     }
     return known === 'none' ? undefined : known;
   }
+}
+
+function isWatch({ body }: ApiResponse): boolean {
+  return !(body instanceof Uint8Array) && body.isList !== true;
 }

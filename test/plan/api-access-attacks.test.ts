@@ -1,4 +1,4 @@
-// What somebody tries who has few rights or none: each of these once gave more than was granted.
+// What somebody tries who has few rights or none, and must not get by it.
 
 import test from 'ava';
 import { bind, paths, startAccessApi, user, type AccessApi } from '../support/access-api.ts';

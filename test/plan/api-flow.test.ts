@@ -13,7 +13,6 @@ import {
 } from '../../coordinator/api/machinery/flow/flow-control.ts';
 import {
   isExemptUser,
-  isLongRunning,
   isProbe,
   toDeadlineMs,
   toFlowKind,
@@ -164,22 +163,6 @@ test('the gauge shows the peak of a second, and nothing once all is quiet', asyn
   world.clock.advance(1_000);
   t.is(gauge.exec(await world.metrics())?.[1], '0');
 });
-
-for (const [method, target, expected] of [
-  ['GET', '/api/v1/services?watch=1', true],
-  ['GET', '/api/v1/services?watch=true&resourceVersion=5', true],
-  ['GET', '/api/v1/watch/services', true],
-  ['GET', '/apis/isthmus.dev/v1alpha1/watch/clusters', true],
-  ['GET', '/api/v1/services?watch=0', false],
-  ['GET', '/api/v1/services?watch=false', false],
-  ['GET', '/api/v1/services?labelSelector=watch', false],
-  ['GET', '/api/v1/services', false],
-  ['POST', '/api/v1/services?watch=1', false],
-] as const) {
-  test(`${method} ${target} is ${expected ? 'a watch' : 'none'}`, (t) => {
-    t.is(isLongRunning({ method, target }), expected);
-  });
-}
 
 test('what only reads, who is exempt, and what is a probe', (t) => {
   const kindOf = (method: string) => toFlowKind({ method, target: '/' });

@@ -110,6 +110,8 @@ export interface Api {
   handle(request: ApiRequest): Promise<ApiResponse>;
   /** The answer to a request that the transport refused before its body was read. */
   refuse(head: RequestHead, error: ApiError): ApiResponse;
+  /** Whether `user` may ask this at all: what a transport asks before it reads a stranger's body. */
+  admits(head: RequestHead, user: UserInfo | undefined): boolean;
   /** Ends every watch cleanly and stops the clean-up of namespaces. */
   close(): Promise<void>;
 }

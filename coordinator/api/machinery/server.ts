@@ -14,6 +14,7 @@ import { describeError } from '../../../common/runtime/log.ts';
 import { beginAudit, type AuditTrail } from './access/request-audit.ts';
 import { anonymous, authorizeRoute, nobody, toAttributes } from './access/authorizer.ts';
 import { impersonate, parseImpersonation } from './access/impersonation.ts';
+import type { UserInfo } from './access/access.ts';
 import type { Api, ApiOptions, ApiRequest, ApiResponse, RequestHead } from './api.ts';
 import { answerError, answerText, encodeAnswer, wantsPretty } from './answer/answers.ts';
 import { answerCustomKinds } from './verbs/custom-kinds.ts';
@@ -56,6 +57,7 @@ export function createApi(options: ApiOptions): Api {
   return {
     handle: (request) => handle(request, parts),
     refuse: (head, error) => refuse(head, error, parts),
+    admits: (head, user) => admits(head, user, parts),
     close: async () => {
       resources.close();
       await Promise.all(collectors.map((collector) => collector.stop()));
@@ -86,6 +88,25 @@ async function handle(request: ApiRequest, parts: Parts): Promise<ApiResponse> {
   });
   return finish(trail?.answers(response) ?? response, auditId);
 }
+
+/** Looked at in the same order as the request itself will be, without a trace. */
+function admits(head: RequestHead, user: UserInfo | undefined, { options, kinds }: Parts): boolean {
+  const route = parseRoute(head.method, head.target, kinds);
+  if (route === undefined) return false;
+  try {
+    const asked = { ...head, body: noBody, user, signal: neverGone };
+    const request = impersonateIn(asked, options, undefined);
+    if ('fault' in request) return false;
+    authorizeRoute(route, request.user ?? anonymous, options.authorize);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError) return false;
+    throw error;
+  }
+}
+
+const noBody = new Uint8Array();
+const neverGone = new AbortController().signal;
 
 function refuse(head: RequestHead, error: ApiError, parts: Parts): ApiResponse {
   const route = parseRoute(head.method, head.target, parts.kinds);

@@ -1,5 +1,5 @@
 // What flow control must know of a request before its body is read: whether it changes anything,
-// whether it stays open, who is never refused, and how long it may take. Pure.
+// who is never refused, and how long it may take. Pure.
 
 import { parseGoDuration } from './go-duration.ts';
 import type { FlowKind } from './flow-control.ts';
@@ -24,16 +24,6 @@ export function isProbe({ target }: RequestLine): boolean {
 /** kube-apiserver's mandatory FlowSchema "exempt". */
 export function isExemptUser(user: { readonly groups: readonly string[] } | undefined): boolean {
   return user !== undefined && user.groups.includes('system:masters');
-}
-
-/** A watch: it holds a seat only until it has started, and has a time limit of its own. */
-export function isLongRunning({ method, target }: RequestLine): boolean {
-  if (method !== 'GET') return false;
-  const mark = target.indexOf('?');
-  if (/^\/apis?\/(?:[^/]+\/){1,2}watch\//.test(target)) return true;
-  if (mark < 0 || !target.includes('watch', mark)) return false; // nearly always
-  const asked = new URLSearchParams(target.slice(mark + 1)).get('watch');
-  return asked !== null && asked !== 'false' && asked !== '0';
 }
 
 /**
