@@ -1,6 +1,7 @@
 // The kinds of isthmus.dev have what custom resources have: schemas that say and check everything,
 // generations, a status of their own, columns, apply by field.
 
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { clusterKind } from '../../coordinator/api/kinds/cluster.ts';
 import { joinTokenKind } from '../../coordinator/api/kinds/join-token.ts';
@@ -338,4 +339,28 @@ test('[k8s 116] a dry run stores nothing; a delete answers a Status', async (t) 
     status: 'Success',
     details: { name: 'x', group: 'isthmus.dev', kind: 'clusters' },
   });
+});
+
+for (const [file, path] of [
+  ['clusters/join-token.yaml', tokens],
+  ['policies/nginx.yaml', policies],
+] as const) {
+  test(`[k8s 116] the example ${file} is taken as it stands`, async (t) => {
+    const api = await serve();
+    const text = readFileSync(new URL(`../../../examples/${file}`, import.meta.url), 'utf8');
+    const made = await api.call('POST', `${path}?fieldValidation=Strict`, text, {
+      'content-type': 'application/yaml',
+    });
+    t.is(made.status, 201, made.text);
+  });
+}
+
+test('[k8s 116] a random name has the form of a name given; a bad beginning is refused', async (t) => {
+  const api = await serve();
+  const made = await api.call('POST', tokens, { metadata: { generateName: 'edge-' } });
+  t.is(made.status, 201, made.text);
+  t.regex((made.json['metadata'] as { readonly name: string }).name, /^edge-[a-z0-9]{5}$/);
+  const bad = await api.call('POST', tokens, { metadata: { generateName: 'a.b-' } });
+  t.is(bad.status, 422);
+  t.true(bad.text.includes('must not contain dots'));
 });
