@@ -72,10 +72,12 @@ function patchPhase(name: string, contentType: string, toBody: (index: number) =
 /** As many as a body holds that is refused for nothing but what it says. */
 const hostileLabels = 49_000;
 
-function toHostile(kind: 'ConfigMap' | 'Service', name: string): object {
-  const labels = Object.fromEntries(
-    Array.from({ length: hostileLabels }, (_, index) => [`label-${index}`, 'x']),
-  );
+function toLabels(count: number): object {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`label-${index}`, 'x']));
+}
+
+function toHostile(kind: 'ConfigMap' | 'Service', name: string, count = hostileLabels): object {
+  const labels = toLabels(count);
   const service = toService(name);
   const metadata = { name, labels };
   return kind === 'Service'
@@ -144,20 +146,20 @@ const hostilePhases: readonly LagPhase[] = [
     method: 'PATCH',
     path: `${held}/held-4`,
     contentType: mergeType,
-    body: JSON.stringify({ metadata: (toHostile('Service', '') as { metadata: object }).metadata }),
+    body: JSON.stringify({ metadata: { labels: toLabels(hostileLabels) } }),
   })),
   hostile('49,000 labels merged strategically', () => ({
     method: 'PATCH',
     path: `${held}/held-5`,
     contentType: 'application/strategic-merge-patch+json',
-    body: JSON.stringify({ metadata: (toHostile('Service', '') as { metadata: object }).metadata }),
+    body: JSON.stringify({ metadata: { labels: toLabels(hostileLabels) } }),
   })),
   hostile('49,000 data of a ConfigMap', () => ({
     method: 'POST',
     path: configMaps,
     body: JSON.stringify({
       metadata: { name: 'data' },
-      data: Object.fromEntries(Array.from({ length: hostileLabels }, (_, i) => [`k${i}`, ''])),
+      data: toLabels(hostileLabels),
     }),
   })),
   hostile('4,000 ports applied', () => ({
@@ -168,6 +170,46 @@ const hostilePhases: readonly LagPhase[] = [
       ...toService('held-6'),
       spec: { ports: Array.from({ length: 4_000 }, (_, i) => ({ name: `p${i}`, port: i + 1 })) },
     }),
+  })),
+  hostile('4,900 labels applied', () => ({
+    method: 'PATCH',
+    path: `${held}/held-7?fieldManager=lag&force=true`,
+    contentType: applyType,
+    body: JSON.stringify(toHostile('Service', 'held-7', 4_900)),
+  })),
+  hostile('4,900 labels put', () => ({
+    method: 'PUT',
+    path: `${held}/held-8`,
+    body: JSON.stringify(toHostile('Service', 'held-8', 4_900)),
+  })),
+  hostile('4,900 labels created', () => ({
+    method: 'POST',
+    path: `${configMaps}?dryRun=All`,
+    body: JSON.stringify(toHostile('ConfigMap', 'many', 4_900)),
+  })),
+  hostile('4,900 labels merged', () => ({
+    method: 'PATCH',
+    path: `${held}/held-9`,
+    contentType: mergeType,
+    body: JSON.stringify({ metadata: { labels: toLabels(4_900) } }),
+  })),
+  hostile('10,000 operations of JSON patch', () => ({
+    method: 'PATCH',
+    path: `${held}/held-10`,
+    contentType: 'application/json-patch+json',
+    body: JSON.stringify(
+      Array.from({ length: 10_000 }, (_, index) => ({
+        op: 'add',
+        path: `/metadata/labels/l${index}`,
+        value: 'x',
+      })),
+    ),
+  })),
+  hostile('250 KB of YAML', () => ({
+    method: 'POST',
+    path: configMaps,
+    contentType: 'application/yaml',
+    body: `metadata: {name: many}\ndata:\n${'  a: b\n'.repeat(36_000)}`,
   })),
   hostile('a gzip body', () => ({
     method: 'POST',

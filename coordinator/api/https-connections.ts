@@ -18,8 +18,8 @@ export interface ConnectionLimits {
   readonly idleMs: number;
 }
 
-// A handshake costs about a millisecond: signature, key exchange, the client's certificate.
-const handshakesPerTurn = 4;
+// A handshake costs one to two milliseconds: signature, key exchange, the client's certificate.
+const handshakesPerTurn = 2;
 
 export interface Connections {
   /** HTTP/2 sessions and connections that are open. */

@@ -21,7 +21,8 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import { watchConnections, type ConnectionLimits } from './https-connections.ts';
-import { Http1Exchange, Http2Exchange } from './https-exchange.ts';
+import { Http1Exchange, Http2Exchange, type Exchange } from './https-exchange.ts';
+import { paceTurns } from './https-pace.ts';
 import { RequestServer, type Open, type RequestLimits } from './https-request.ts';
 import type { Authenticate } from './machinery/access/authenticate.ts';
 import type { Api } from './machinery/api.ts';
@@ -99,7 +100,11 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
   const flow = createFlowControl(limits, { clock, metrics });
   const requests = new RequestServer({ ...options, limits, flow });
   const connections = watchConnections(server, limits, { clock, onFault });
-  routeRequests(server, requests, onFault);
+  const serve = paceTurns<Exchange>(clock, (exchange) => {
+    // Who left while he waited is not served.
+    if (!exchange.answer.destroyed) requests.serve(exchange);
+  });
+  routeRequests(server, serve, onFault);
   catchFaults(server, onFault);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -167,12 +172,16 @@ function toContext({ certPem, keyPem, clientCaPem }: TlsFiles) {
 
 type OnFault = (kind: string, error?: Error) => void;
 
-function routeRequests(server: Http2SecureServer, requests: RequestServer, onFault: OnFault): void {
+function routeRequests(
+  server: Http2SecureServer,
+  serve: (exchange: Exchange) => void,
+  onFault: OnFault,
+): void {
   server.on('request', (request: unknown, response: unknown) => {
     if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return;
     response.on('error', (error: Error) => onFault('response', error));
     request.on('error', (error: Error) => onFault('request', error));
-    requests.serve(new Http1Exchange(request, response));
+    serve(new Http1Exchange(request, response));
   });
   // That listener made node imitate HTTP/1.1 over HTTP/2 streams; they are served as they are.
   server.removeAllListeners('stream');
@@ -184,7 +193,7 @@ function routeRequests(server: Http2SecureServer, requests: RequestServer, onFau
   ): void => {
     stream.on('error', (error) => onFault('response', error));
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
-    requests.serve(new Http2Exchange(stream, headers, rawHeaders));
+    serve(new Http2Exchange(stream, headers, rawHeaders));
   };
   server.on('stream', onStream);
 }

@@ -10,8 +10,8 @@ import {
   type ParsedJson,
 } from './json-strict.ts';
 
-// Below this a body is parsed in about a millisecond.
-const aheadFromBytes = 64 * 1024;
+// Below this a body is parsed in a millisecond or two, however many values it has.
+const aheadFromBytes = 8 * 1024;
 // Some 2 ms.
 const valuesPerSlice = 2_000;
 

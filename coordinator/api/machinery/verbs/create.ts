@@ -10,6 +10,7 @@ import { settleAfter, unallocated, type Allocated } from '../allocated.ts';
 import type { KindDefinition } from '../kind.ts';
 import { trackUpdate } from '../apply/managed-fields.ts';
 import { toGeneratedName, validateMetadata } from '../rules/object-rules.ts';
+import { refuseHuge } from '../rules/object-size.ts';
 import { toObjectKey, toResourceName } from './read.ts';
 import { present, toNewborn, toOrdered, withoutDoubleOwners } from '../schema/shape.ts';
 import {
@@ -94,6 +95,7 @@ async function createNamed(
     const guard = await requireNamespace(tools, call);
     const context = toWriteContext(tools, call);
     const complete = toComplete(tools, call, object, isApplied);
+    await call.rest?.();
     const allocated = call.kind.allocate?.(complete, undefined, context) ?? unallocated(complete);
     const written = await settleAfter(allocated, () =>
       storeNewborn(tools, call, { allocated, guard }),
@@ -113,10 +115,12 @@ async function storeNewborn(
   const advice: string[] = [];
   const context = toWriteContext(tools, { ...call, warnings: advice });
   const { object, fence } = allocated;
+  refuseHuge(object);
   const prepared = toOrdered(kind.prepareForCreate?.(object, context) ?? object, kind.schema);
   kind.refuseWrite?.(prepared, undefined, toAccessContext(tools, call));
   refuseInvalid(kind, call.name, [...validateMetadata(prepared, kind), ...kind.validate(prepared)]);
   call.warnings.push(...advice);
+  await call.rest?.();
   await askAdmission(tools, call, { operation: 'create', object: prepared, old: undefined });
   const key = toObjectKey(kind, call);
   if (call.options.isDryRun) {

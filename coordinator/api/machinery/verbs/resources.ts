@@ -32,6 +32,7 @@ import {
 } from '../request/options.ts';
 import { toPatchWish } from '../patch/patch-wish.ts';
 import { isNumbered } from '../protobuf/protobuf-body.ts';
+import { refuseHuge } from '../rules/object-size.ts';
 import { getObject, listObjects, type ReadSource } from './read.ts';
 import type { KindTable, ResourceRoute } from '../request/routes.ts';
 import {
@@ -140,7 +141,7 @@ function toAnswerOptions(
   kind: KindDefinition,
   options: ApiOptions,
 ): AnswerOptions {
-  const form = negotiate(request.headers['accept']);
+  const form = negotiate(request.headers['accept'], kind.storage !== 'virtual');
   return {
     kind,
     form,
@@ -159,6 +160,8 @@ interface WriteRequest {
   readonly options: ApiOptions;
   /** The body, when it was large. */
   readonly parsed?: ParsedJson | undefined;
+  /** Then also a turn for everybody else. */
+  readonly rest?: (() => Promise<void>) | undefined;
 }
 
 async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiResponse> {
@@ -166,15 +169,18 @@ async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiR
   const { route } = request;
   const { clock } = request.options;
   const turn = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
-  const of = { ...request, parsed: await parseAhead(request.request.body, turn) };
+  const parsed = await parseAhead(request.request.body, turn);
+  const isList = bodyType(request.request.headers['content-type']) === jsonPatchType;
+  if (parsed !== undefined && !isList) refuseHuge(parsed.value);
+  const of = { ...request, parsed, rest: parsed === undefined ? undefined : turn };
   return warning(warnings, async () => {
     switch (route.verb) {
       case 'create':
-        return answerWritten(await create(of, warnings), answer);
+        return answerWritten(of, await create(of, warnings), answer);
       case 'update':
-        return answerWritten(await put(of, warnings), answer);
+        return answerWritten(of, await put(of, warnings), answer);
       case 'patch':
-        return answerWritten(await patch(of, warnings), answer);
+        return answerWritten(of, await patch(of, warnings), answer);
       case 'delete':
         return remove(of, warnings, answer);
       case 'deletecollection':
@@ -198,7 +204,12 @@ async function warning(
   }
 }
 
-function answerWritten(written: Written, answer: AnswerOptions): ApiResponse {
+async function answerWritten(
+  of: WriteRequest,
+  written: Written,
+  answer: AnswerOptions,
+): Promise<ApiResponse> {
+  await of.rest?.();
   return answerObject(written.status, written, answer);
 }
 
@@ -212,12 +223,14 @@ function toCall(of: WriteRequest, options: WriteOptions, warnings: string[]): Wr
     user: request.user ?? anonymous,
     options,
     warnings,
+    rest: of.rest,
   };
 }
 
-function create(of: WriteRequest, warnings: string[]): Promise<Written> {
+async function create(of: WriteRequest, warnings: string[]): Promise<Written> {
   const options = readOptions(of, 'CreateOptions');
   const object = decodeBody(of, options, warnings);
+  await of.rest?.();
   if (of.kind.storage === 'virtual') {
     return answerReview(of.tools, toCall(of, options, warnings), object);
   }
@@ -255,11 +268,13 @@ function requireBodyType(request: ApiRequest, takesProtobuf: boolean): BodyMedia
   );
 }
 
+const jsonPatchType = 'application/json-patch+json';
 const textMediaTypes: readonly BodyMediaType[] = ['application/json', 'application/yaml'];
 
-function put(of: WriteRequest, warnings: string[]): Promise<Written> {
+async function put(of: WriteRequest, warnings: string[]): Promise<Written> {
   const options = readOptions(of, 'UpdateOptions');
   const object = decodeBody(of, options, warnings);
+  await of.rest?.();
   const wish: Wish = {
     method: 'put',
     build: () => object,
@@ -290,7 +305,7 @@ async function remove(
 ): Promise<ApiResponse> {
   const options = readDeleteOptions(of);
   const outcome = await deleteObject(of.tools, toDeleteCall(of, options, warnings), options);
-  if (!('success' in outcome)) return answerWritten(outcome, answer);
+  if (!('success' in outcome)) return answerWritten(of, outcome, answer);
   // A Status has no Table or metadata form.
   const form = { ...answer.form, as: 'object' } as const;
   return encodeAnswer(200, outcome.success, { form, isPretty: answer.isPretty });

@@ -13,6 +13,7 @@ import { checkNamespace, createObject, refuseLostUid } from './create.ts';
 import { trackUpdate } from '../apply/managed-fields.ts';
 import type { Subresource } from '../apply/owned-fields.ts';
 import { validateMetadataUpdate } from '../rules/object-rules.ts';
+import { refuseHuge } from '../rules/object-size.ts';
 import { toObjectKey, toResourceName } from './read.ts';
 import {
   isSameObject,
@@ -122,10 +123,14 @@ async function updateLive(
   const old = live.object;
   const wished = withoutDoubleOwners(wish.build(old), call.warnings);
   if (wished === old) return toWritten(200, live); // U3, without a doubt
+  refuseHuge(wished);
+  await call.rest?.();
   checkName(call, wished);
   checkIdentity(call, wished, old, wish.method);
   const isApplied = wish.method === 'apply';
-  const allocated = allocate(tools, call, settle(tools, call, { wished, old, isApplied }), old);
+  const settled = settle(tools, call, { wished, old, isApplied });
+  await call.rest?.();
+  const allocated = allocate(tools, call, settled, old);
   return settleAfter(allocated, () => storeNext(tools, call, { live, allocated }));
 }
 
@@ -152,6 +157,7 @@ async function storeNext(
   call.kind.refuseWrite?.(next, old, toAccessContext(tools, call));
   refuseInvalid(call.kind, call.name, validateAll(call, next, old));
   call.warnings.push(...advice);
+  await call.rest?.();
   if (isSameObject(next, old)) return toWritten(200, live); // U3
   await askAdmission(tools, call, { operation: 'update', object: next, old });
   if (call.options.isDryRun) return { status: 200, object: withRevisionOf(next, old) };

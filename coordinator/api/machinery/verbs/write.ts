@@ -35,6 +35,8 @@ export interface WriteCall {
   readonly options: WriteOptions;
   /** Collects Warning headers. */
   readonly warnings: string[];
+  /** Of a large body: a turn for everybody else between the steps of the write (I11). */
+  readonly rest?: (() => Promise<void>) | undefined;
 }
 
 /** What a write leaves behind, as its answer shows it. */

@@ -1,0 +1,71 @@
+// How requests are spread over the turns of the event loop, and how large an object may be.
+
+import test from 'ava';
+import { paceTurns } from '../../coordinator/api/https-pace.ts';
+import { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts';
+import { objectValuesMax, refuseHuge } from '../../coordinator/api/machinery/rules/object-size.ts';
+
+/** A clock that only work moves; `turn` runs what was due in the next turn. */
+function createTurnClock() {
+  let nowMs = 0;
+  let due: (() => void)[] = [];
+  return {
+    work: (ms: number) => {
+      nowMs += ms;
+    },
+    turn: () => {
+      for (const run of due.splice(0)) run();
+    },
+    isIdle: () => due.length === 0,
+    clock: {
+      now: () => nowMs,
+      monotonicMs: () => nowMs,
+      after: () => ({ cancel: () => undefined }),
+      soon: (run: () => void) => {
+        due = [...due, run];
+        return { cancel: () => undefined };
+      },
+    },
+  };
+}
+
+test('P1 many requests that come together are taken up over many turns, in order', (t) => {
+  const { clock, work, turn, isIdle } = createTurnClock();
+  const taken: number[] = [];
+  const serve = paceTurns<number>(clock, (one) => {
+    taken.push(one);
+    work(1);
+  });
+  for (let one = 0; one < 10; one += 1) serve(one);
+  t.deepEqual(taken, [0, 1, 2, 3]);
+  turn();
+  serve(10);
+  t.is(taken.length, 8);
+  turn();
+  t.deepEqual(taken, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  turn();
+  t.true(isIdle());
+});
+
+test('P2 a lone request is taken up where it arrives', (t) => {
+  const { clock, turn, isIdle } = createTurnClock();
+  const taken: number[] = [];
+  const serve = paceTurns<number>(clock, (one) => void taken.push(one));
+  serve(1);
+  t.deepEqual(taken, [1]);
+  turn();
+  t.true(isIdle());
+  serve(2);
+  t.deepEqual(taken, [1, 2]);
+});
+
+test('Z1 an object of too many values is 413; the owners of its fields do not count', (t) => {
+  const labels = (count: number): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`l${index}`, 'x']));
+  const owned = (count: number) => ({
+    metadata: { name: 'a', labels: labels(count), managedFields: [labels(20_000)] },
+  });
+  t.notThrows(() => refuseHuge(owned(objectValuesMax - 10)));
+  const error = t.throws(() => refuseHuge(owned(objectValuesMax)), { instanceOf: ApiError });
+  t.is(error?.code, 413);
+});
