@@ -112,7 +112,10 @@ test('an operation names its body, its types and its kind', (t) => {
       'application/strategic-merge-patch+json',
     ],
     produces: ['application/json', 'application/yaml'],
-    responses: { 200: { schema: { $ref: '#/definitions/io.k8s.api.core.v1.Service' } } },
+    responses: {
+      200: { schema: { $ref: '#/definitions/io.k8s.api.core.v1.Service' } },
+      401: { description: 'Unauthorized' },
+    },
     'x-kubernetes-action': 'patch',
     'x-kubernetes-group-version-kind': { group: '', kind: 'Service', version: 'v1' },
   });

@@ -118,3 +118,23 @@ test('every field of every kind has a description', (t) => {
       visit(schema, name);
   }
 });
+
+test('an operation declares the codes that kube-apiserver declares', (t) => {
+  const document = documentNamed('api/v1');
+  const codes = (path: string, method: string): readonly string[] => {
+    const found = at(
+      document,
+      'paths',
+      `/api/v1/namespaces/{namespace}/${path}`,
+      method,
+      'responses',
+    );
+    return isRecord(found) ? Object.keys(found) : [];
+  };
+  t.deepEqual(codes('services', 'post'), ['200', '201', '202', '401']);
+  t.deepEqual(codes('services', 'delete'), ['200', '401']);
+  t.deepEqual(codes('services/{name}', 'put'), ['200', '201', '401']);
+  t.deepEqual(codes('services/{name}/status', 'patch'), ['200', '201', '401']);
+  t.deepEqual(codes('services/{name}', 'delete'), ['200', '202', '401']);
+  t.deepEqual(codes('services/{name}', 'get'), ['200', '401']);
+});

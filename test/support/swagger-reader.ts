@@ -93,7 +93,9 @@ function toOperation({ parameters, responses, extensions, ...plain }: Decoded): 
     parameters: many(parameters).map(toParameter),
     responses: named(one(responses)['code'], (value) => {
       const { description, schema } = one(value['response']);
-      return { description: description as string, schema: toSchema(one(one(schema)['schema'])) };
+      const said = { description: description as string };
+      if (schema === undefined) return said;
+      return { ...said, schema: toSchema(one(one(schema)['schema'])) };
     }),
   };
 }

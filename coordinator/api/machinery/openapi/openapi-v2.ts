@@ -199,7 +199,8 @@ function toBody(body: JsonObject): JsonObject {
 }
 
 function toResponse(response: JsonObject): JsonObject {
-  return { description: response['description'] ?? '', schema: schemaOf(response) };
+  const { description = '', content } = response;
+  return content === undefined ? { description } : { description, schema: schemaOf(response) };
 }
 
 function toParameter({ schema, ...plain }: JsonObject): JsonObject {

@@ -144,11 +144,36 @@ function toOperation(kind: KindDefinition, verb: PathVerb, isCollection: boolean
     description: `${action} ${kind.kind}`,
     ...(body === undefined ? {} : { requestBody: body }),
     parameters: toParameters(verb, isCollection),
-    responses: { 200: { description: 'OK', content: toAnswer(kind, verb, isCollection) } },
+    responses: toResponses(kind, verb, isCollection),
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': toGvk(kind),
   };
 }
+
+/** As kube-apiserver declares them: what succeeds, and who is not known. */
+function toResponses(kind: KindDefinition, verb: PathVerb, isCollection: boolean): JsonObject {
+  const answer = toAnswer(kind, verb, isCollection);
+  const successes = isCollection && verb === 'delete' ? [200] : successesOf[verb];
+  const named = successes.map((code) => [
+    code,
+    { description: descriptions[code] ?? '', content: answer },
+  ]);
+  return { ...Object.fromEntries(named), 401: { description: 'Unauthorized' } };
+}
+
+const successesOf: Readonly<Record<PathVerb, readonly number[]>> = {
+  create: [200, 201, 202],
+  delete: [200, 202],
+  get: [200],
+  list: [200],
+  patch: [200, 201],
+  update: [200, 201],
+};
+const descriptions: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+};
 
 function toAnswer(kind: KindDefinition, verb: PathVerb, isCollection: boolean): JsonObject {
   const name = toComponentName(kind);
