@@ -95,6 +95,8 @@ test('[k8s 117] names and groups that Kubernetes keeps for itself are refused', 
   const { issuer, source } = await start(t, { usernamePrefix: '-', groupsPrefix: '' });
   t.like(await source.find(await issuer.sign({ sub: 'bob' })), { name: 'bob', groups: [] });
   t.is(await source.find(await issuer.sign({ sub: 'system:admin' })), undefined);
+  t.is(await source.find(await issuer.sign({ sub: 'isthmus:cluster:a' })), undefined);
+  t.is(await source.find(await issuer.sign({ sub: 'bob\nroot' })), undefined);
   const masters = await issuer.sign({ sub: 'bob', groups: ['system:masters'] });
   t.is(await source.find(masters), undefined);
 });

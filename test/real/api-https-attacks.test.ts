@@ -3,12 +3,15 @@
 import { once } from 'node:events';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import test, { type ExecutionContext } from 'ava';
+import { systemClock } from '../../common/runtime/clock.ts';
+import { issueClientCertificate } from '../../common/runtime/pki.ts';
 import type { HttpsLimits } from '../../coordinator/api/https.ts';
 import { authorizeMasters } from '../../coordinator/api/machinery/access/authorizer.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { gadgetKind } from '../support/api-kinds.ts';
 import { eventually } from '../support/eventually.ts';
 import {
+  askHttp1,
   askHttp2,
   asUser,
   listenForTest,
@@ -113,4 +116,17 @@ test('[k8s 122] a probe with a body is held back as any other request', async (t
   const again = await send(session, { ':path': '/healthz', ':method': 'POST', ...asUser }, false);
   t.is(again, 429);
   t.is((await askHttp2(session, { path: '/healthz' })).body.toString(), 'ok');
+});
+
+test('a cluster is not the user of its name: who joins may choose one', async (t) => {
+  const { https } = await start(t, {});
+  const client = await issueClientCertificate({
+    ca: https.ca,
+    commonName: 'alice',
+    organizations: ['isthmus:clusters'],
+    validDays: 1,
+    clock: systemClock,
+  });
+  const refused = await askHttp1(https, { path: gadgets, client });
+  t.regex(refused.body.toString('utf8'), /User \\"isthmus:cluster:alice\\" cannot list/);
 });

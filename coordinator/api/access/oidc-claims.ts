@@ -39,13 +39,25 @@ export function readClaims(claims: Claims, options: OidcOptions, nowMs: number):
   const groups = readGroups(claims, options);
   if ('refused' in groups) return groups;
   const taken = [name, ...groups.names].find(isReserved);
-  if (taken !== undefined) return { refused: 'a name or group begins with system:' };
+  if (taken !== undefined)
+    return { refused: 'a name or group is one that the server keeps for itself' };
+  if ([name, ...groups.names].some(isUnprintable)) {
+    return { refused: 'a name or group holds a control character' };
+  }
   return { user: { name, groups: groups.names }, expiresMs: Number(claims['exp']) * 1000 };
 }
 
-/** What Kubernetes keeps for itself, no issuer may say: it would be a way to system:masters. */
+/**
+ * What Kubernetes keeps for itself, no issuer may say: it would be a way to system:masters. Nor
+ * what clusters are called by their certificates.
+ */
 function isReserved(name: string): boolean {
-  return name.startsWith('system:');
+  return name.startsWith('system:') || /^isthmus:clusters?(:|$)/.test(name);
+}
+
+/** Such a name could look like another in a log, or in what a program makes of it. */
+function isUnprintable(name: string): boolean {
+  return /\p{Cc}/u.test(name);
 }
 
 function checkValidity(claims: Claims, options: OidcOptions, nowMs: number): string | undefined {
