@@ -121,6 +121,9 @@ test('I9 [k8s 121] what is in Secrets, join tokens and token reviews is in no li
   await ask(root, 'POST', secrets, secret);
   await ask(root, 'GET', secrets);
   await ask(root, 'PATCH', `${secrets}/s`, { data: 'hush-hush' }, { headers: hush });
+  for (const path of [`${secrets}/s/wrong`, '/api/v2/namespaces/shop/secrets']) {
+    await ask(root, 'PUT', path, secret);
+  }
   const token = await ask(root, 'POST', '/apis/isthmus.dev/v1alpha1/jointokens', {
     metadata: { name: 'j' },
   });
@@ -129,7 +132,7 @@ test('I9 [k8s 121] what is in Secrets, join tokens and token reviews is in no li
     spec: { token: 'hush-hush' },
   });
   const text = JSON.stringify(events);
-  t.is(events.length, 5);
+  t.is(events.length, 7);
   t.false(text.includes('hush-hush'));
   t.false(text.includes(Buffer.from('hush-hush').toString('base64')));
   t.false(text.includes(shown));

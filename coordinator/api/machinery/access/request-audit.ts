@@ -73,6 +73,8 @@ class Trail implements AuditTrail {
   readonly #asked: Beginning;
   readonly #receivedMs: number;
   readonly #isConfidential: boolean;
+  /** What is served nowhere may be a Secret that was sent to a wrong path. */
+  readonly #isServed: boolean;
   #hasPanicked = false;
   #more: JsonObject = {};
   #annotations: JsonObject = {};
@@ -85,6 +87,7 @@ class Trail implements AuditTrail {
     this.#receivedMs = asked.clock.now();
     const { route } = asked;
     this.#isConfidential = route.kind === 'resource' && route.definition?.isConfidential === true;
+    this.#isServed = route.kind === 'resource' && route.definition !== undefined;
     if (this.#keeps('Request')) this.#keepRequest();
   }
 
@@ -163,7 +166,7 @@ class Trail implements AuditTrail {
   }
 
   #keeps(level: 'Request' | 'RequestResponse'): boolean {
-    if (this.#isConfidential || !this.#asked.attributes.isResource) return false; // U1
+    if (this.#isConfidential || !this.#isServed) return false; // U1
     return this.#config.level === level || this.#config.level === 'RequestResponse';
   }
 
