@@ -2,12 +2,22 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
+import { createMetrics } from '../../common/runtime/metrics.ts';
 import { createCa, issueClientCertificate } from '../../common/runtime/pki.ts';
 import { startAccessApi } from '../support/access-api.ts';
-import { askHttp1, listenForTest, token, type HttpsFixture } from '../support/https-fixture.ts';
+import {
+  asUser,
+  askHttp1,
+  listenForTest,
+  token,
+  type HttpsFixture,
+} from '../support/https-fixture.ts';
 
-async function start(t: ExecutionContext): Promise<HttpsFixture> {
-  const access = await startAccessApi();
+async function start(
+  t: ExecutionContext,
+  more: NonNullable<Parameters<typeof startAccessApi>[0]>['more'] = {},
+): Promise<HttpsFixture> {
+  const access = await startAccessApi({ more });
   const https = await listenForTest(access.api);
   t.teardown(async () => {
     await https.listener.close();
@@ -16,6 +26,7 @@ async function start(t: ExecutionContext): Promise<HttpsFixture> {
   return https;
 }
 
+const asAdmin = { authorization: `Bearer ${token}` } as const;
 const common = { validDays: 1, clock: systemClock };
 const unauthorized =
   '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",' +
@@ -99,4 +110,23 @@ test('[k8s 117] who shows nothing is system:anonymous, and another scheme is not
   }
   t.is((await askHttp1(https, { path: '/healthz' })).status, 200);
   t.is((await askHttp1(https, { path: '/metrics' })).status, 403);
+});
+
+// The text format of Prometheus: comments, and samples of a name, labels, a number.
+const sample =
+  /^[a-zA-Z_:][\w:]*(\{(\w+="([^"\\\n]|\\["\\n])*",?)*\})? [-+]?(\d[\d.e+-]*|Inf|NaN)( \d+)?$/;
+const comment = /^# (HELP [\w:]+ .*|TYPE [\w:]+ (counter|gauge|histogram|summary|untyped))$/;
+
+test('[k8s 15] /metrics is for who may read it, and every line is Prometheus text', async (t) => {
+  const https = await start(t, { metrics: createMetrics({ withProcess: true }) });
+  const plain = await askHttp1(https, { path: '/metrics', headers: asUser });
+  t.is(plain.status, 403);
+  await askHttp1(https, { path: '/api/v1/services', headers: asAdmin });
+  const answer = await askHttp1(https, { path: '/metrics', headers: asAdmin });
+  t.is(answer.status, 200);
+  t.regex(answer.headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/);
+  const lines = answer.body.toString('utf8').split('\n');
+  const odd = lines.filter((line) => line !== '' && !sample.test(line) && !comment.test(line));
+  t.deepEqual(odd, []);
+  t.true(lines.some((line) => line.startsWith('apiserver_request_total{')));
 });

@@ -280,6 +280,10 @@ export const kubectlWrite: Area = {
       env: { EDITOR: "sed -i 's/port: 80$/port: 0/'" },
       pick: (text) => text.replace(/\/\S+\/kubectl-edit-\S+/g, '<file>'),
     }),
+    kubectl('edit of status [k8s 81]', 'edit svc nginx --subresource=status', {
+      env: { EDITOR: "sed -i 's/198.51.100.7/198.51.100.8/'" },
+    }),
+    kubectl('get of the edited status [k8s 81]', 'get svc nginx'),
     kubectl('replace [k8s 81]', 'replace -f nginx.yaml'),
     kubectl('replace by force [k8s 81]', 'replace --force -f nginx.yaml'),
     kubectl('replace a missing one [k8s 81]', 'replace -f plain.yaml'),
