@@ -4,13 +4,14 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { systemClock } from '../../common/runtime/clock.ts';
+import { keepProcessAlive, systemClock } from '../../common/runtime/clock.ts';
 import { formatFailure, runTarget, type FuzzFailure } from './run-target.ts';
 import { closeTargets, fuzzTargets } from './targets.ts';
 
 const failuresFolder = 'fuzz-failures';
 
-process.exitCode = await main(process.argv.slice(2));
+const alive = keepProcessAlive();
+process.exitCode = await main(process.argv.slice(2)).finally(() => alive.cancel());
 
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({

@@ -4,7 +4,14 @@
 import fc from 'fast-check';
 import type { Json, JsonObject, KubeObject } from '../../common/model/kube-object.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
-import { fromFieldsV1, toFieldsV1 } from '../../coordinator/api/machinery/apply/field-set.ts';
+import {
+  difference,
+  fromFieldsV1,
+  intersection,
+  pathsOf,
+  toFieldsV1,
+  union,
+} from '../../coordinator/api/machinery/apply/field-set.ts';
 import {
   applyServerSide,
   trackUpdate,
@@ -178,6 +185,24 @@ export const applyTarget: FuzzTarget = {
       }),
     ),
     law(
+      'union, difference and intersection are those of the paths',
+      fc.property(fields, fields, (some, others) => {
+        const [a, b] = [fromFieldsV1(some), fromFieldsV1(others)];
+        if (a === undefined || b === undefined) return;
+        const [left, right] = [keysOf(a), keysOf(b)];
+        const all = [...new Set([...left, ...right])].sort();
+        requireSame(keysOf(union(a, b)), all);
+        requireSame(
+          keysOf(difference(a, b)),
+          left.filter((each) => !right.includes(each)),
+        );
+        requireSame(
+          keysOf(intersection(a, b)),
+          left.filter((each) => right.includes(each)),
+        );
+      }),
+    ),
+    law(
       'an apply gives an object of the kind, and the same apply then changes nothing',
       fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
         let object: KubeObject | undefined;
@@ -186,6 +211,17 @@ export const applyTarget: FuzzTarget = {
     ),
   ],
 };
+
+function keysOf(set: Parameters<typeof pathsOf>[0]): readonly string[] {
+  return pathsOf(set)
+    .map((path) => JSON.stringify(path))
+    .sort();
+}
+
+function requireSame(found: readonly string[], wanted: readonly string[]): void {
+  if (found.join('\n') !== wanted.join('\n'))
+    throw new Error(`${found.join()} is not ${wanted.join()}`);
+}
 
 function perform(object: KubeObject | undefined, of: Step): KubeObject {
   const { how, manager, seed, mutations, force, entries } = of;

@@ -15,7 +15,12 @@ const outputBytesMax = 16 << 20;
 export function runProgram(
   command: string,
   args: readonly string[],
-  options: { readonly env: Readonly<Record<string, string>>; readonly input?: string },
+  options: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly input?: string;
+    /** Default 30 s. */
+    readonly withinMs?: number;
+  },
 ): Promise<Ran> {
   return new Promise((resolve) => {
     const child = execFile(
@@ -23,7 +28,7 @@ export function runProgram(
       [...args],
       {
         env: { ...process.env, ...options.env },
-        timeout: deadlineMs,
+        timeout: options.withinMs ?? deadlineMs,
         maxBuffer: outputBytesMax,
         encoding: 'utf8',
       },

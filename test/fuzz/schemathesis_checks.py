@@ -1,0 +1,34 @@
+"""Checks for schemathesis: a 5xx is a fault unless kube-apiserver answers the same request so, too."""
+
+import re
+
+import schemathesis
+
+DECLARED = re.compile(
+    r"resourceVersion should not be set on objects to be created"
+    r"|strconv\.Parse(Uint|Int): "
+    r"|resourceVersion: Invalid value: "
+    r"|failed to create typed patch object "
+    r"|failed to convert new object "
+    r"|Internal error occurred: failed to allocate "
+    r"|Timeout: Too large resource version: "
+    r"|map: .* does not contain declared merge key: "
+    r"|unknown patch type: "
+    r"|unsupported role reference kind: "
+    r"|duplicate nodePort: ",
+    re.S,
+)
+
+
+@schemathesis.check
+def no_fault(ctx, response, case):
+    """Nothing is an internal fault, and each refusal is a Status that says its code."""
+    status = response.status_code
+    if status < 400:
+        return
+    if "json" not in (response.headers.get("content-type") or [""])[0]:
+        assert status < 500, f"{status} {response.text}"
+        return
+    body = response.json()
+    assert body.get("kind") == "Status" and body.get("code") == status, f"no Status: {body}"
+    assert status < 500 or DECLARED.match(body.get("message", "")), f"{status} {body}"
