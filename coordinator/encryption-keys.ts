@@ -4,6 +4,8 @@
 //   {"keys": [{"id": "k-3f9a21c0", "created": "2026-11-25T10:00:00Z", "key": "<32 bytes, base64>"}]}
 //
 //   K1. A key file is made only where nothing is sealed yet: a new key would open nothing.
+//   K2. A running coordinator takes no file that lacks a key which something is sealed under: with
+//       the process would go the last copy of that key.
 
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -84,12 +86,36 @@ export async function openKeyFile(options: {
   return keys;
 }
 
-async function findSealed(driver: Store): Promise<string | undefined> {
+/** K2. The keys in `path`, for a coordinator that runs. Throws MeshError fatal ENCRYPTION_KEY_*. */
+export async function rereadKeyFile(options: {
+  readonly path: string;
+  readonly driver: Store;
+  /** Id of the key that seals now. */
+  readonly sealingId: string;
+}): Promise<readonly SealingKey[]> {
+  const { path, driver, sealingId } = options;
+  const keys = await readKeyFile(path);
+  const known = (keys ?? []).map(({ id }) => id);
+  const missing = known.includes(sealingId) ? await findSealed(driver, known) : sealingId;
+  if (keys !== undefined && missing === undefined) return keys;
+  const what = keys === undefined ? 'is missing' : `lacks key ${missing}`;
+  throw new MeshError(
+    'fatal',
+    'ENCRYPTION_KEY_MISSING',
+    `${path} ${what}, and records are sealed under it: put it back now, before this process ends`,
+  );
+}
+
+/** Id of a key that something is sealed under, and that is none of these. */
+async function findSealed(
+  driver: Store,
+  known: readonly string[] = [],
+): Promise<string | undefined> {
   const { pages } = await driver.snapshot();
   for await (const page of pages) {
     for (const { key, value } of page) {
       const id = isSecretKey(key) ? sealedUnder(value) : undefined;
-      if (id !== undefined) return id;
+      if (id !== undefined && !known.includes(id)) return id;
     }
   }
   return undefined;

@@ -18,6 +18,7 @@ import { openLmdbStore } from './desired/lmdb-store.ts';
 import { isRunning } from './desired/process-identity.ts';
 import { resealRecords } from './desired/sealed-store.ts';
 import { createSealer, type SealingKey } from './desired/sealer.ts';
+import { withLockFile } from './lock-file.ts';
 import { makeSealingKey, readKeyFile, toDefaultKeyFile, writeKeyFile } from './encryption-keys.ts';
 
 const usage = `isthmus-coordinator keys: the keys that seal secrets at rest.
@@ -101,8 +102,12 @@ async function run(call: KeysCall): Promise<void> {
     throw refusal(`${files.keyFile} is missing: the coordinator makes it at its first start`);
   }
   if (call.action === 'list') return list(call, files, keys);
-  if (call.action === 'rotate') return rotate(call, files, keys);
-  return remove(call, files, keys);
+  // From the reading on: of two that add a key at once, one key would be lost with what it seals.
+  return withLockFile(`${files.keyFile}.lock`, async () => {
+    const locked = (await readKeyFile(files.keyFile)) ?? keys;
+    if (call.action === 'rotate') return rotate(call, files, locked);
+    return remove(call, files, locked);
+  });
 }
 
 interface Files {

@@ -26,6 +26,7 @@ import {
   type Address,
   type SettingValues,
 } from '../common/runtime/settings.ts';
+import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
@@ -39,7 +40,7 @@ import { openLmdbStore } from './desired/lmdb-store.ts';
 import { resealRecords, sealStore } from './desired/sealed-store.ts';
 import { createSealer } from './desired/sealer.ts';
 import type { Desired } from './desired/store.ts';
-import { openKeyFile, readKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
+import { openKeyFile, rereadKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
 import { createAuthority } from './session/certificate-authority.ts';
 import { createGrpcListener } from './session/grpc-listener.ts';
 import type { TelemetryUsers } from './session/stage.ts';
@@ -93,7 +94,11 @@ async function main(): Promise<void> {
   });
   const lifecycle = createLifecycle({ clock, log });
   const reloads: Reload[] = [];
-  endOnSignals(lifecycle, log, () => void reloadAll(reloads, log));
+  endOnSignals(
+    lifecycle,
+    log,
+    oneAtATime(() => reloadAll(reloads, log)),
+  );
   try {
     await run(outcome.values, lifecycle, log, (reload) => void reloads.push(reload));
   } catch (error) {
@@ -201,7 +206,8 @@ async function openDesired(base: Base, path: string): Promise<Desired> {
   base.onReload({
     name: 'encryption keys',
     reload: async () => {
-      sealer.replaceKeys((await readKeyFile(keyFile)) ?? keys);
+      const sealingId = sealer.sealingId();
+      sealer.replaceKeys(await rereadKeyFile({ path: keyFile, driver, sealingId }));
       await resealRecords(driver, sealer, log);
     },
   });

@@ -35,7 +35,12 @@ export interface Sealer {
   open(at: LogKey, stored: Uint8Array): Uint8Array;
   /** Sealed under the key that seals now. */
   isCurrent(stored: Uint8Array): boolean;
-  /** The first seals from now on, all of them open. */
+  /** Of the key that seals now. */
+  sealingId(): string;
+  /**
+   * The first seals from now on, all of them open. Throws MeshError fatal SEALING_KEY_CHANGED for
+   * another key under the name of one that is known, and then changes nothing.
+   */
   replaceKeys(keys: readonly SealingKey[]): void;
 }
 
@@ -69,8 +74,20 @@ export function createSealer(options: {
       );
     },
     isCurrent: (stored) => sealedUnder(stored) === newest().id,
+    sealingId: () => newest().id,
     replaceKeys: (next) => {
-      keys = next;
+      const changed = next.find(({ id, key }) =>
+        keys.some((known) => known.id === id && !Buffer.from(known.key).equals(key)),
+      );
+      if (changed === undefined) {
+        keys = next;
+        return;
+      }
+      throw new MeshError(
+        'fatal',
+        'SEALING_KEY_CHANGED',
+        `key ${changed.id} is another than before: give a new key a name of its own`,
+      );
     },
   };
 }
