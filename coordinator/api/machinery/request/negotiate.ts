@@ -87,8 +87,11 @@ const routedTypes: ReadonlySet<string> = new Set([
 // A header names a few types; more is nobody's client.
 const acceptBytesMax = 4096;
 
-/** Throws 406 when nothing that the client accepts can be written. */
-export function negotiate(header: string | undefined): AnswerForm {
+/**
+ * Throws 406 when nothing that the client accepts can be written. A question that is answered and
+ * never stored has no Table, as in kube-apiserver.
+ */
+export function negotiate(header: string | undefined, hasTable = true): AnswerForm {
   if (header === undefined || header === '*/*' || header === 'application/json') return plainJson;
   if (header.length > acceptBytesMax) throw notAcceptable('the Accept header is too long');
   if (header !== '' && !header.split(',').some(isRouted)) {
@@ -97,7 +100,7 @@ export function negotiate(header: string | undefined): AnswerForm {
   }
   for (const clause of parseAccept(header)) {
     const form = toForm(clause);
-    if (form !== undefined) return form;
+    if (form !== undefined && (hasTable || form.as !== 'Table')) return form;
   }
   throw notAcceptable(`only the following media types are accepted: ${acceptedText}`);
 }
