@@ -12,7 +12,7 @@
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import { openList, openWatch, sendAndRefuseBody, sendWhole } from './https-answer.ts';
-import { readCertificate } from './https-certificate.ts';
+import { readCertificate, type ClientCertificate } from './https-certificate.ts';
 import { emptyBody, Presence, readBody, type Exchange } from './https-exchange.ts';
 import type { Authenticate, Credentials } from './machinery/access/authenticate.ts';
 import {
@@ -68,7 +68,7 @@ export interface Open {
 
 export class RequestServer {
   readonly #options: RequestOptions;
-  readonly #certificates = new WeakMap<object, Credentials['certificate'] | 'none'>();
+  readonly #certificates = new WeakMap<object, ClientCertificate>();
   readonly #watches = new Set<Presence>();
   /** Let in and not over, watches not counted: what requestsMax is about (R4). */
   readonly #admitted = new Set<Presence>();
@@ -237,14 +237,14 @@ export class RequestServer {
     if (this.#isClosing) presence?.end();
   }
 
-  /** Read once per connection. */
+  /** Read once per connection; good until its end. */
   #certificateOf(exchange: Exchange): Credentials['certificate'] {
     let known = this.#certificates.get(exchange.carrier);
     if (known === undefined) {
-      known = readCertificate(exchange.socket()) ?? 'none';
+      known = readCertificate(exchange.socket());
       this.#certificates.set(exchange.carrier, known);
     }
-    return known === 'none' ? undefined : known;
+    return this.#options.clock.now() < known.notAfterMs ? known.subject : 'invalid';
   }
 }
 

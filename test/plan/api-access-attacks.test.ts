@@ -1,7 +1,7 @@
 // What somebody tries who has few rights or none, and must not get by it.
 
 import test from 'ava';
-import { bind, paths, startAccessApi, user, type AccessApi } from '../support/access-api.ts';
+import { bind, paths, root, startAccessApi, user, type AccessApi } from '../support/access-api.ts';
 
 async function start(t: { teardown(run: () => Promise<void>): void }): Promise<AccessApi> {
   const access = await startAccessApi();
@@ -42,4 +42,26 @@ test('[k8s 118] a right to one name is no right to what a selector only seems to
   t.deepEqual(twice.json['items'], []);
   const repeated = await list('metadata.name=mine', '&fieldSelector=');
   t.deepEqual(repeated.json['items'], []);
+});
+
+test('[k8s 53, 54] a selector made to keep the server busy is refused', async (t) => {
+  const { ask } = await start(t);
+  const many = (term: string) => encodeURIComponent(Array(1_001).fill(term).join(','));
+  for (const query of [`labelSelector=${many('a!=b')}`, `fieldSelector=${many('type!=b')}`]) {
+    const { status, message } = await ask(root, 'GET', `${secrets}?${query}`);
+    t.is(status, 400);
+    t.regex(message, /a selector of 1001 terms: at most 1000/);
+  }
+});
+
+test('a method or a media type that every object inherits is unknown', async (t) => {
+  const { ask } = await start(t);
+  for (const method of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
+    const refused = await ask(bob, method, `${secrets}/a`);
+    t.is(refused.status, 403);
+    t.regex(refused.message, new RegExp(`cannot ${method.toLowerCase()} resource "secrets"`));
+    t.is((await ask(root, method, `${secrets}/a`)).status, 405);
+    const headers = { accept: method };
+    t.is((await ask(root, 'GET', '/openapi/v2', undefined, { headers })).status, 406);
+  }
 });

@@ -130,3 +130,15 @@ test('a cluster is not the user of its name: who joins may choose one', async (t
   const refused = await askHttp1(https, { path: gadgets, client });
   t.regex(refused.body.toString('utf8'), /User \\"isthmus:cluster:alice\\" cannot list/);
 });
+
+test('[k8s 117] a connection gives no rights beyond the end of its certificate', async (t) => {
+  const fixture = await createApiFixture({ authorize: authorizeMasters });
+  let aheadMs = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+  const https = await listenForTest(fixture.api, {}, clock);
+  t.teardown(() => https.listener.close());
+  const session = open(t, openHttp2(https));
+  t.is((await askHttp2(session, { path: gadgets })).status, 200);
+  aheadMs = 86_400_001;
+  t.is((await askHttp2(session, { path: gadgets })).status, 401);
+});

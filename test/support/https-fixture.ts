@@ -6,7 +6,7 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
-import { systemClock } from '../../common/runtime/clock.ts';
+import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 import {
@@ -40,6 +40,7 @@ export const asUser = { authorization: `Bearer ${userToken}` } as const;
 export async function listenForTest(
   api: Api,
   limits: Partial<HttpsLimits> = {},
+  clock: Clock = systemClock,
 ): Promise<HttpsFixture> {
   const common = { validDays: 1, clock: systemClock };
   const ca = await createCa({ ...common, commonName: 'test CA' });
@@ -67,7 +68,7 @@ export async function listenForTest(
       { token: userToken, user: 'bob', groups: [] },
     ]),
     limits: { ...defaultHttpsLimits, ...limits },
-    clock: systemClock,
+    clock,
     log: silentLog,
     metrics: toFaultCounter(faults),
   });

@@ -56,7 +56,8 @@ export function toRequestLabels(route: Route | undefined, contentType: string | 
 }
 
 function toVerb(route: Route | undefined, contentType: string | undefined): string {
-  const verb = verbs[route?.verb ?? ''] ?? 'other';
+  const asked = route?.verb ?? '';
+  const verb = Object.hasOwn(verbs, asked) ? (verbs[asked] ?? 'other') : 'other';
   return verb === 'PATCH' && contentType?.startsWith('application/apply-patch') === true
     ? 'APPLY'
     : verb;

@@ -170,7 +170,9 @@ const formsOfV2: Readonly<Record<string, 'json' | 'protobuf'>> = {
 
 async function answerOpenApiV2(request: ApiRequest, openApi: OpenApiV2): Promise<ApiResponse> {
   const clauses = parseAccept(request.headers['accept']?.slice(0, acceptCharactersMax));
-  const [form] = clauses.flatMap(({ type }) => formsOfV2[type] ?? []);
+  const [form] = clauses.flatMap(({ type }) =>
+    Object.hasOwn(formsOfV2, type) ? (formsOfV2[type] ?? []) : [],
+  );
   if (form === undefined) return answerText(406, '', { vary: 'Accept' });
   const { bytes, hash } = await openApi[form]();
   const headers = {

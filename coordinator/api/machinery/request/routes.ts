@@ -151,7 +151,9 @@ function splitScope(rest: readonly string[]): Scope {
 const namespaceSubresources: ReadonlySet<string> = new Set(['status', 'finalize']);
 
 function toVerb(method: string, name: string, query: URLSearchParams): string {
-  const verb = methodVerbs[method] ?? method.toLowerCase();
+  // Over HTTP/2 a method is any text: also one that every object inherits.
+  const known = Object.hasOwn(methodVerbs, method) ? methodVerbs[method] : undefined;
+  const verb = known ?? method.toLowerCase();
   if (name !== '') return verb;
   if (verb === 'delete') return 'deletecollection';
   if (verb !== 'get') return verb;
