@@ -38,6 +38,10 @@ function merge(schema: Schema | undefined, live: Json | undefined, config: Json)
 
 /** Also for `__proto__`, which is a legal key of ConfigMaps and annotations. */
 function setMember(object: Record<string, Json | undefined>, key: string, value: Json): void {
+  if (key !== '__proto__') {
+    object[key] = value;
+    return;
+  }
   Object.defineProperty(object, key, {
     value,
     configurable: true,

@@ -45,6 +45,7 @@ import { check, withTypeMeta, type FieldValidation } from '../schema/decode.ts';
 import type { ParsedJson } from '../schema/json-strict.ts';
 import { jsonEquals, toJsonObject } from '../schema/json-value.ts';
 import { toZeroObject } from '../schema/shape.ts';
+import { runSteps, type Steps } from '../steps.ts';
 
 export interface ApplyRequest {
   readonly kind: KindDefinition;
@@ -69,14 +70,22 @@ export interface ApplyRequest {
  * Throws 400 and 500 for a bad configuration, 409 for fields of other owners.
  */
 export function applyServerSide(request: ApplyRequest): KubeObject {
+  return runSteps(applyInSteps(request));
+}
+
+/** The same, for configurations of thousands of fields. */
+export function* applyInSteps(request: ApplyRequest): Steps<KubeObject> {
   const { kind, manager } = request;
   const { config, strict } = parseApplyConfig(kind, request.bytes, request.parsed);
   const live = request.live ?? toZeroObject(kind);
   const before = toJsonObject(withManagedFields(live, []));
-  const { after, owners, next } = mergeConfig(request, before, config);
+  yield;
+  const { after, owners, next } = yield* mergeConfig(request, before, config);
   noteStrict(strict, request);
   const isUnchanged = request.live !== undefined && (after === before || jsonEquals(after, before));
+  yield;
   const object = isUnchanged ? withManagedFields(live, []) : toObject(kind, after, config);
+  yield;
   const self = next.get(selfId(request));
   const told =
     isUnchanged || self === undefined
@@ -95,7 +104,11 @@ interface Merged {
   readonly next: Owners;
 }
 
-function mergeConfig(request: ApplyRequest, before: JsonObject, config: JsonObject): Merged {
+function* mergeConfig(
+  request: ApplyRequest,
+  before: JsonObject,
+  config: JsonObject,
+): Steps<Merged> {
   const { kind, subresource } = request;
   const owners = ownersBeforeApply(request);
   const id = selfId(request);
@@ -104,9 +117,13 @@ function mergeConfig(request: ApplyRequest, before: JsonObject, config: JsonObje
   const fields = withoutReset(kind, subresource, toFieldSet(kind.schema, config));
   const others = [...owners.values()].filter((owner) => idOf(owner) !== id);
   const held = others.reduce((all, owner) => union(all, owner.fields), fields);
+  yield;
   const merged = mergeFields(kind.schema, before, config);
+  yield;
   const after = prune(kind.schema, merged, { last, held });
+  yield;
   const change = compare(kind, subresource, before, after);
+  yield;
   const forced = request.force || !refuseConflicts(request, before, { others, change });
   const self: Owner = {
     manager: request.manager,

@@ -11,14 +11,20 @@ import { parseJsonBody, refuseWith } from '../schema/parse-ahead.ts';
 import { cloneJson, isList, isRecord, jsonEquals, own } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest, tooLargeBecause, unprocessable } from '../answer/status-error.ts';
-import { printJson, setMember, type Patcher } from './patched.ts';
+import { printJson, setMember, type Patched, type Patcher } from './patched.ts';
+import { runSteps, type Steps } from '../steps.ts';
 
 // The limits of kube-apiserver (its body limit also bounds copies).
 const operationsMax = 10_000;
+const operationsPerStep = 250;
 const copiedBytesMax = 3 * 1024 * 1024;
 
 /** Throws 400 for what is no patch, 413 for too many operations, 422 for what cannot be done. */
-export const applyJsonPatch: Patcher = ({ object, bytes, parsed, validation }) => {
+export const applyJsonPatch: Patcher = (request) => runSteps(patchInSteps(request));
+
+/** The same, for thousands of operations. */
+export function* patchInSteps(request: Parameters<Patcher>[0]): Steps<Patched> {
+  const { object, bytes, parsed, validation } = request;
   const { operations, strict } = parseOperations(bytes, parsed, validation);
   if (operations.length > operationsMax) {
     throw tooLargeBecause(
@@ -27,10 +33,13 @@ export const applyJsonPatch: Patcher = ({ object, bytes, parsed, validation }) =
     );
   }
   const target = new Target(object);
-  for (const operation of operations) target.run(operation);
+  for (const [index, operation] of operations.entries()) {
+    target.run(operation);
+    if (index % operationsPerStep === operationsPerStep - 1) yield;
+  }
   const { root, opened } = target;
   return { json: root, strict, printed: () => printJson(root, opened), isMap: false };
-};
+}
 
 const textMembers: ReadonlySet<string> = new Set(['op', 'path', 'from']);
 

@@ -2,11 +2,13 @@
 
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { KindDefinition } from '../kind.ts';
-import { applyServerSide } from '../apply/managed-fields.ts';
-import { applyJsonPatch } from './json-patch.ts';
+import { applyInSteps } from '../apply/managed-fields.ts';
+import { patchInSteps } from './json-patch.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMergePatch } from './strategic-patch.ts';
-import { decodePatched, type Patcher } from './patched.ts';
+import { decodePatched, type Patched, type Patcher } from './patched.ts';
+import { refuseHuge } from '../rules/object-size.ts';
+import { restBetween, runSteps, type Steps } from '../steps.ts';
 import type { ParsedJson } from '../schema/json-strict.ts';
 import { toJsonObject } from '../schema/json-value.ts';
 import { toResourceName } from '../verbs/read.ts';
@@ -16,11 +18,20 @@ import type { WriteCall } from '../verbs/write.ts';
 
 const strategicType = 'application/strategic-merge-patch+json';
 
-const patchers: ReadonlyMap<string, Patcher> = new Map([
-  ['application/json-patch+json', applyJsonPatch],
-  ['application/merge-patch+json', applyMergePatch],
-  [strategicType, applyStrategicMergePatch],
+type SteppedPatcher = (request: Parameters<Patcher>[0]) => Steps<Patched>;
+
+const patchers: ReadonlyMap<string, SteppedPatcher> = new Map([
+  ['application/json-patch+json', patchInSteps],
+  ['application/merge-patch+json', inOneStep(applyMergePatch)],
+  [strategicType, inOneStep(applyStrategicMergePatch)],
 ]);
+
+function inOneStep(patcher: Patcher): SteppedPatcher {
+  // oxlint-disable-next-line require-yield
+  return function* (request) {
+    return patcher(request);
+  };
+}
 
 const applyType = 'application/apply-patch+yaml';
 
@@ -34,41 +45,50 @@ export function toPatchWish(of: {
   readonly time: string;
 }): Pick<Wish, 'method' | 'build'> {
   const { call, type, bytes, parsed, time } = of;
-  const { kind, options } = call;
+  const { kind, options, rest } = call;
+  const build = (steps: Steps<KubeObject>): KubeObject | Promise<KubeObject> =>
+    rest === undefined ? runSteps(steps) : restBetween(steps, rest);
   if (type === applyType) {
     return {
       method: 'apply',
       build: (live) =>
-        applyServerSide({
-          kind,
-          live,
-          bytes,
-          parsed,
-          manager: options.manager,
-          force: options.force,
-          subresource: call.subresource === 'status' ? 'status' : '',
-          time,
-          validation: options.validation,
-          warn: (text) => void call.warnings.push(text),
-        }),
+        build(
+          applyInSteps({
+            kind,
+            live,
+            bytes,
+            parsed,
+            manager: options.manager,
+            force: options.force,
+            subresource: call.subresource === 'status' ? 'status' : '',
+            time,
+            validation: options.validation,
+            warn: (text) => void call.warnings.push(text),
+          }),
+        ),
     };
   }
   const patcher = patchers.get(type);
   const isStrategic = type === strategicType;
   if (patcher === undefined || (isStrategic && !kind.allowsStrategicMerge)) throw refuseType(kind);
-  return { method: 'patch', build: (live) => buildPatched(call, live, patcher, { bytes, parsed }) };
+  return {
+    method: 'patch',
+    build: (live) => build(buildPatched(call, live, patcher, { bytes, parsed })),
+  };
 }
 
-function buildPatched(
+function* buildPatched(
   call: WriteCall,
   live: KubeObject | undefined,
-  patcher: Patcher,
+  patcher: SteppedPatcher,
   body: { readonly bytes: Uint8Array; readonly parsed: ParsedJson | undefined },
-): KubeObject {
+): Steps<KubeObject> {
   if (live === undefined) throw notFound(toResourceName(call.kind, call.name));
   const { kind } = call;
   const { validation } = call.options;
-  const patched = patcher({ kind, object: toJsonObject(live), ...body, validation });
+  const patched = yield* patcher({ kind, object: toJsonObject(live), ...body, validation });
+  refuseHuge(patched.json);
+  yield;
   const decoded = decodePatched(kind, patched, validation);
   call.warnings.push(...decoded.warnings);
   return decoded.object;

@@ -73,6 +73,10 @@ export function setMember(
   key: string,
   value: Json,
 ): void {
+  if (key !== '__proto__') {
+    object[key] = value;
+    return;
+  }
   Object.defineProperty(object, key, {
     value,
     configurable: true,

@@ -39,7 +39,7 @@ import {
 export interface Wish {
   readonly method: 'put' | 'patch' | 'apply';
   /** The whole object as it shall be. `live` is undefined when there is none. */
-  readonly build: (live: KubeObject | undefined) => KubeObject;
+  readonly build: (live: KubeObject | undefined) => KubeObject | Promise<KubeObject>;
   /** Whether the user may create; asked when the object is missing. Throws 403. */
   readonly requireCreate: () => void;
 }
@@ -77,7 +77,7 @@ async function createMissing(
       // Also by a status: kube-apiserver asks the kind alone.
       (wish.method !== 'patch' && kind.allowsCreateOnUpdate));
   if (!mayCreate) throw notFound(toResourceName(kind, call.name));
-  const object = wish.build(undefined);
+  const object = await wish.build(undefined);
   const { uid = '' } = object.metadata;
   if (uid !== '') throw wish.method === 'apply' ? refuseUid(call, uid) : refuseLostUid(call, uid);
   wish.requireCreate();
@@ -121,7 +121,8 @@ async function updateLive(
   { live, wish }: Attempt,
 ): Promise<Written | 'raced'> {
   const old = live.object;
-  const wished = withoutDoubleOwners(wish.build(old), call.warnings);
+  const built = wish.build(old);
+  const wished = withoutDoubleOwners(built instanceof Promise ? await built : built, call.warnings);
   if (wished === old) return toWritten(200, live); // U3, without a doubt
   refuseHuge(wished);
   await call.rest?.();

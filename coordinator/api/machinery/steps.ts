@@ -1,0 +1,21 @@
+// Long work that can be paused: a generator that yields where somebody else may have a turn.
+
+/** Yields between steps of a millisecond or so; returns the result. */
+export type Steps<T> = Generator<void, T, void>;
+
+/** All at one go, for what is short. */
+export function runSteps<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** With a turn for everybody else between the steps (I11). */
+export async function restBetween<T>(steps: Steps<T>, rest: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await rest();
+  }
+}
