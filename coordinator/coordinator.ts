@@ -237,6 +237,7 @@ function openApi(
       [`${isthmusGroup}/dnsrecordsets`, projections.dnsRecordSets],
       ['/endpoints', projections.endpoints],
       ['discovery.k8s.io/endpointslices', projections.endpointSlices],
+      ['apiextensions.k8s.io/customresourcedefinitions', projections.customResourceDefinitions],
     ]),
     authorize: access.authorize,
     access,
@@ -295,6 +296,8 @@ function createProjections({ clock, log }: CoordinatorPorts, epoch: number) {
     dnsRecordSets: of(isthmusGroup, 'dnsrecordsets'),
     endpoints: of('', 'endpoints'),
     endpointSlices: of('discovery.k8s.io', 'endpointslices'),
+    // Stays empty: see kinds/custom-resource-definition.ts.
+    customResourceDefinitions: of('apiextensions.k8s.io', 'customresourcedefinitions'),
   };
 }
 

@@ -10,6 +10,7 @@ import {
 } from './access-review.ts';
 import { clusterKind } from './cluster.ts';
 import { configMapKind, secretKind } from './config-map.ts';
+import { customResourceDefinitionKind } from './custom-resource-definition.ts';
 import { projectedKind } from './definition.ts';
 import { endpointsKind, endpointSliceKind } from './endpoints.ts';
 import { eventKind, newEventKind } from './event.ts';
@@ -41,6 +42,7 @@ export function federationKinds(options: FederationKindsOptions): readonly KindD
     endpointsKind(projectedKind),
     endpointSliceKind(projectedKind),
     leaseKind,
+    customResourceDefinitionKind,
     clusterKind,
     joinTokenKind(options),
     servicePolicyKind,
