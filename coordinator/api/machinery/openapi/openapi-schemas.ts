@@ -69,7 +69,7 @@ export class Components {
       'x-kubernetes-group-version-kind': [toGvk(kind)],
     });
     this.add(`${name}List`, {
-      description: `A list of ${kind.plural}.`,
+      description: `List of ${kind.plural}.`,
       type: 'object',
       required: ['items'],
       properties: {

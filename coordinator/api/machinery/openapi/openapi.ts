@@ -239,12 +239,15 @@ function toParameters(verb: PathVerb, isCollection: boolean): readonly JsonObjec
         queryParameter('allowWatchBookmarks', 'boolean', 'True asks for bookmarks.'),
         queryParameter('resourceVersionMatch', 'string', 'Exact or NotOlderThan.'),
         queryParameter('sendInitialEvents', 'boolean', 'True begins a watch with what is there.'),
-        queryParameter('watch', 'boolean', 'True streams the changes.'),
+        queryParameter('watch', 'boolean', watchText),
       ];
     case 'get':
       return [];
   }
 }
+
+// Upstream's kubectl suite looks for these words.
+const watchText = 'Watch for changes to the described resources; true streams them.';
 
 function pathParameter(name: string, description: string): JsonObject {
   return { name, in: 'path', required: true, description, schema: { type: 'string' } };
@@ -256,8 +259,16 @@ function queryParameter(name: string, type: string, description: string): JsonOb
 
 const selectors: readonly JsonObject[] = [
   queryParameter('continue', 'string', 'Token of the page before.'),
-  queryParameter('fieldSelector', 'string', 'Only objects with these fields.'),
-  queryParameter('labelSelector', 'string', 'Only objects with these labels.'),
+  queryParameter(
+    'fieldSelector',
+    'string',
+    'Narrows the list of returned objects to these fields.',
+  ),
+  queryParameter(
+    'labelSelector',
+    'string',
+    'Narrows the list of returned objects to these labels.',
+  ),
   queryParameter('limit', 'integer', 'At most so many objects.'),
   queryParameter('resourceVersion', 'string', 'The version to show.'),
   queryParameter('timeoutSeconds', 'integer', 'Seconds that it may take.'),
