@@ -11,4 +11,4 @@ export const decisions: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Neither proved nor decided. */
-export const notShownYet: ReadonlySet<number> = new Set<number>([128, 129]);
+export const notShownYet: ReadonlySet<number> = new Set<number>();

@@ -19,6 +19,7 @@ import {
   peersCacheFolder,
   peersFolder,
   peers,
+  peersOnAsk,
   peerVersion,
   type Peer,
 } from './catalog.ts';
@@ -39,6 +40,7 @@ Exit codes: 0 all there, 1 a program did not compile, 2 usage, 3 no Go that is n
 4 the registry of Go modules did not give a module.
 
 Programs: ${peers.map(({ name }) => name).join(', ')}
+Only when named by --only: ${peersOnAsk.map(({ name }) => name).join(', ')}
 `;
 
 interface Failure {
@@ -81,9 +83,10 @@ function readOptions(argv: readonly string[]): Options | string {
       },
     });
     const names = values.only?.split(',') ?? peers.map(({ name }) => name);
-    const unknown = names.filter((name) => !peers.some((peer) => peer.name === name));
+    const known = [...peers, ...peersOnAsk];
+    const unknown = names.filter((name) => !known.some((peer) => peer.name === name));
     if (unknown.length > 0) return `--only: no peer is named ${unknown.join(', ')}`;
-    const chosen = peers.filter(({ name }) => names.includes(name));
+    const chosen = known.filter(({ name }) => names.includes(name));
     return { chosen, isHelp: values.help, isList: values.list, isWhere: values.where };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -147,7 +150,9 @@ async function buildPeer(
   const seconds = (): string => `${Math.round((clock.monotonicMs() - startMs) / 1000)} s`;
   const version = peerVersion(peer);
   const cwd = join(peersFolder, peer.family);
-  const listed = await runGo(go, ['list', '-deps', '-f', '{{.ImportPath}}', peer.main], cwd);
+  const tests = peer.isTest === true ? ['-test'] : [];
+  const list = ['list', '-deps', ...tests, '-f', '{{.ImportPath}}', peer.main];
+  const listed = await runGo(go, list, cwd);
   if (listed.code !== 0)
     return { code: exitCodes.moduleRefused, reason: `no module: ${tail(listed.stderr)}` };
   print(`building ${peer.name} ${version}: modules there after ${seconds()}`);
@@ -169,7 +174,8 @@ function buildArgs(peer: Peer, version: string, made: string): readonly string[]
     ([name, value]) => `-X ${name}=${value === 'VERSION' ? version : value}`,
   );
   const flags = ['-s', '-w', ...variables].join(' ');
-  return ['build', '-trimpath', '-ldflags', flags, '-o', made, peer.main];
+  const verb = peer.isTest === true ? ['test', '-c'] : ['build'];
+  return [...verb, '-trimpath', '-ldflags', flags, '-o', made, peer.main];
 }
 
 /** Builds of sources of our own that have changed since. */

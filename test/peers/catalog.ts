@@ -19,6 +19,8 @@ export interface Peer {
   readonly module: string;
   /** Variables that the linker sets, with VERSION for the module's version. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** The program is the package's tests, compiled. */
+  readonly isTest?: boolean;
 }
 
 /** Relative to the repository's root, where tests and npm scripts run. */
@@ -61,6 +63,18 @@ export const peers: readonly Peer[] = [
   {
     ...goProgram('helm.4', 'helm-4', 'helm.sh/helm/v4', '/cmd/helm'),
     variables: { 'helm.sh/helm/v4/internal/version.version': 'VERSION' },
+  },
+];
+
+/**
+ * Built only when asked for by name: minutes of work for what a few people want. Not part of the
+ * cache's name, so that a change here leaves the others where they are.
+ */
+export const peersOnAsk: readonly Peer[] = [
+  {
+    ...kubernetes('e2e.test', '34', 'kubernetes-e2e'),
+    main: 'k8s.io/kubernetes/test/e2e',
+    isTest: true,
   },
 ];
 

@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { peerFile, peers, peersCacheFolder } from '../peers/catalog.ts';
+import { peerFile, peers, peersCacheFolder, peersOnAsk } from '../peers/catalog.ts';
 
 export type FoundPeer = { readonly path: string } | { readonly missing: string };
 
@@ -12,7 +12,7 @@ export type FoundPeer = { readonly path: string } | { readonly missing: string }
  * first, as controller-runtime's envtest does, then in the cache folder.
  */
 export function findPeer(name: string): FoundPeer {
-  const peer = peers.find((each) => each.name === name);
+  const peer = [...peers, ...peersOnAsk].find((each) => each.name === name);
   if (peer === undefined) return { missing: `no peer is named ${name}` };
   const assets = process.env['KUBEBUILDER_ASSETS'];
   const folder = peersCacheFolder(process.env);
@@ -35,6 +35,7 @@ function readReason(folder: string, name: string): string {
   try {
     return readFileSync(join(folder, `${name}.reason`), 'utf8').trim();
   } catch {
-    return 'not built, npm run peers builds it';
+    const isOnAsk = peersOnAsk.some((each) => each.name === name);
+    return `not built, npm run peers ${isOnAsk ? `-- --only ${name} ` : ''}builds it`;
   }
 }
