@@ -1,4 +1,5 @@
-// Kinds that clients define themselves: there are none, and this says so.
+// Kinds that clients define themselves, for an API that does not serve CustomResourceDefinitions, as
+// simulated members: there are none, and this says so.
 //
 // kubectl that finds a kind in no OpenAPI document lists the CustomResourceDefinitions before it
 // says `no matches for kind`; without the list it reports a broken server instead. The group is
