@@ -10,7 +10,6 @@ import { toProtobufBody } from '../support/protobuf-encoder.ts';
 import { jsonOf, mutate, mutationsOf, type Mutation } from './inputs.ts';
 import { seedObjects } from './seed-objects.ts';
 
-export const names = ['a', 'b', 'c'] as const;
 export const namespaces = ['default', 'other', 'nowhere'] as const;
 
 export interface Exchange {
@@ -151,97 +150,83 @@ const meta: fc.Arbitrary<JsonObject> = fc.record(
   { requiredKeys: [] },
 );
 
-const rare = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.oneof({ weight: 12, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+const common = fc.constantFrom(
+  ...'POST POST PUT PUT PUT PATCH PATCH PATCH PATCH GET DELETE'.split(' '),
+);
+const method = often(common, fc.constantFrom('HEAD', 'OPTIONS', 'TRACE', 'get', ''));
 
-const methods = 'POST POST POST PUT PUT PATCH PATCH PATCH GET GET DELETE HEAD OPTIONS TRACE get';
-const method = fc.constantFrom(...methods.split(' '), '');
+/** Mostly the first; one time in `one` something else. */
+function often<T>(usual: fc.Arbitrary<T>, other: fc.Arbitrary<T>, one = 12): fc.Arbitrary<T> {
+  return fc.oneof({ weight: one - 1, arbitrary: usual }, { weight: 1, arbitrary: other });
+}
 
-const writable = kinds.filter(({ verbs }) => verbs.includes('create'));
-const kindName = fc.constantFrom(
-  ...kinds.map(nameOf),
-  ...writable.map(nameOf),
-  '/Service',
-  '/Service',
+const oddNames = ['default', '__proto__', '%2e%2e', 'A_', 'x'.repeat(300), '%zz', '%00'];
+const oddTypes = ['', 'text/plain', ';', 'application/json; charset=utf-8'];
+const rawTargets =
+  '/ /api /apis /version /openapi/v2 /openapi/v3 /healthz/x /metrics // /apis/x/y/z /api/v1/% x ' +
+  '/api/v1/namespaces/default/services/a/proxy/x /openapi/v3/api/v1?hash=x /api/v1/watch/services';
+const more = fc.constantFrom<Readonly<Record<string, string>>>(
+  { 'impersonate-user': 'ann' },
+  { 'impersonate-group': 'x' },
+  { 'impersonate-extra-%zz': 'x', 'impersonate-user': 'ann' },
+  { 'if-none-match': '"x"' },
+  { 'user-agent': 'curl/8', 'audit-id': '\u0000x\n' },
+  { 'user-agent': '/' },
+);
+const garbage = fc.oneof(
+  fc.uint8Array({ maxLength: 40 }),
+  json.map((value) => Buffer.from(JSON.stringify(value))),
+);
+const none = <T>(value: T): fc.Arbitrary<T> => fc.constant(value);
+
+const step: fc.Arbitrary<Exchange> = fc.record({
+  method,
+  kind: fc.constant(''),
+  scope: often(
+    fc.constantFrom('name', 'name', 'name', 'name', 'status', 'collection'),
+    fc.constantFrom('finalize', 'all', 'raw', 'raw'),
+  ),
+  name: often(fc.constantFrom('a', 'a', 'a', 'b', 'c'), fc.constantFrom(...oddNames), 30),
+  namespace: often(none('default'), fc.constantFrom('other', 'other', 'nowhere', '', '__proto__')),
+  seed: fc.nat({ max: 5 }),
+  mutations: fc.oneof(
+    { weight: 3, arbitrary: none([]) },
+    { weight: 2, arbitrary: mutationsOf(short, 2) },
+    { weight: 1, arbitrary: mutationsOf(json, 3) },
+  ),
+  meta: fc.oneof({ weight: 2, arbitrary: none({}) }, { weight: 1, arbitrary: meta }),
+  query: fc.oneof({ weight: 2, arbitrary: none({}) }, { weight: 1, arbitrary: query }),
+  accept: often(none<string | undefined>(undefined), fc.constantFrom(...accepts), 4),
+  contentType: often(
+    fc.constantFrom(...patchTypes, ...bodyTypes),
+    fc.constantFrom(...oddTypes),
+    30,
+  ),
+  raw: fc.constantFrom('', ...rawTargets.split(' ')),
+  garbage: often(none<Uint8Array | undefined>(undefined), garbage, 20),
+  more: often(none<Readonly<Record<string, string>>>({}), more, 20),
+});
+
+const writable = kinds.filter(
+  ({ verbs, storage }) => verbs.includes('create') && storage === 'logged',
+);
+const kindName = fc.oneof(
+  { weight: 2, arbitrary: none('/Service') },
+  { weight: 4, arbitrary: fc.constantFrom(...writable.map(nameOf)) },
+  { weight: 1, arbitrary: fc.constantFrom(...kinds.map(nameOf)) },
 );
 
-export const exchange: fc.Arbitrary<Exchange> = fc.record({
-  method,
-  kind: kindName,
-  scope: fc.constantFrom('collection', 'name', 'name', 'status', 'finalize', 'all', 'raw'),
-  name: fc.oneof(
-    { weight: 9, arbitrary: fc.constantFrom(...names) },
-    {
-      weight: 1,
-      arbitrary: fc.constantFrom(
-        'default',
-        '__proto__',
-        '%2e%2e',
-        'A_',
-        'x'.repeat(300),
-        '%zz',
-        '%00',
-      ),
-    },
-  ),
-  namespace: fc.oneof(
-    { weight: 9, arbitrary: fc.constantFrom('default', 'default', 'default', 'other') },
-    { weight: 1, arbitrary: fc.constantFrom('nowhere', '', '__proto__') },
-  ),
-  seed: fc.nat({ max: 5 }),
-  mutations: fc.oneof(fc.constant([]), mutationsOf(short, 2), mutationsOf(json, 3)),
-  meta: fc.oneof(fc.constant({}), meta),
-  query: fc.oneof(fc.constant({}), query),
-  accept: fc.oneof(
-    { weight: 3, arbitrary: fc.constant(undefined) },
-    { weight: 2, arbitrary: fc.constantFrom(...accepts) },
-  ),
-  contentType: fc.oneof(
-    { weight: 6, arbitrary: fc.constantFrom(...patchTypes, ...bodyTypes) },
-    {
-      weight: 1,
-      arbitrary: fc.constantFrom('', 'text/plain', ';', 'application/json; charset=utf-8'),
-    },
-  ),
-  raw: fc.constantFrom(
-    '/',
-    '/api',
-    '/apis',
-    '/version',
-    '/openapi/v2',
-    '/openapi/v3',
-    '/healthz/x',
-    '/metrics',
-    '//',
-    '/api/v1/namespaces/default/services/a/proxy/x',
-    '/apis/x/y/z',
-    '/api/v1/%',
-    '/openapi/v3/api/v1?hash=x',
-    '/api/v1/watch/services',
-    'x',
-    '',
-  ),
-  garbage: rare(
-    fc.oneof(
-      fc.uint8Array({ maxLength: 40 }),
-      json.map((value) => Buffer.from(JSON.stringify(value))),
-    ),
-  ),
-  more: fc.oneof(
-    { weight: 9, arbitrary: fc.constant({}) },
-    {
-      weight: 1,
-      arbitrary: fc.constantFrom<Readonly<Record<string, string>>>(
-        { 'impersonate-user': 'ann' },
-        { 'impersonate-group': 'x' },
-        { 'impersonate-extra-%zz': 'x', 'impersonate-user': 'ann' },
-        { 'if-none-match': '"x"' },
-        { 'user-agent': 'curl/8', 'audit-id': '\u0000x\n' },
-        { 'user-agent': '/' },
-      ),
-    },
-  ),
-});
+/** A sequence on few kinds and names, so that most requests meet what others wrote. */
+export function exchanges(maxLength: number): fc.Arbitrary<readonly Exchange[]> {
+  const kind = fc.array(kindName, { minLength: 1, maxLength: 3 });
+  const picked = fc.tuple(fc.nat({ max: 2 }), step);
+  const steps = fc.array(picked, { minLength: 1, maxLength, size: 'max' });
+  return fc
+    .tuple(kind, steps)
+    .map(([of, all]) =>
+      all.map(([pick, each]) => ({ ...each, kind: of[pick % of.length] ?? '/Service' })),
+    );
+}
 
 export interface Sent {
   readonly method: string;

@@ -3,11 +3,9 @@
 
 import fc from 'fast-check';
 import { keepProcessAlive } from '../../common/runtime/clock.ts';
-import { exchange } from './exchange.ts';
+import { exchanges } from './exchange.ts';
 import { createFuzzWorld } from './fuzz-world.ts';
 import { runCase } from './http-target.ts';
-
-const stepsPerCase = 25;
 
 export interface HeapReport {
   readonly requests: number;
@@ -23,17 +21,18 @@ export async function measureHeap(options: {
 }): Promise<HeapReport> {
   const world = await createFuzzWorld();
   const alive = keepProcessAlive();
-  const cases = Math.ceil(options.requests / stepsPerCase);
-  const steps = fc.array(exchange, { minLength: stepsPerCase, maxLength: stepsPerCase });
+  const steps = exchanges(25);
   let firstMiB = 0;
   try {
-    for (let at = 0; at < cases; at += 1) {
-      const [made] = fc.sample(steps, { seed: options.seed + at, numRuns: 1 });
-      await runCase(world, made ?? []);
-      if (at === Math.floor(cases / 10)) firstMiB = heapMiB();
-      if (at % 200 === 0) options.onProgress?.(`${at * stepsPerCase} requests, ${heapMiB()} MiB`);
+    let requests = 0;
+    for (let at = 0; requests < options.requests; at += 1) {
+      const [made = []] = fc.sample(steps, { seed: options.seed + at, numRuns: 1 });
+      await runCase(world, made);
+      requests += made.length;
+      if (firstMiB === 0 && requests > options.requests / 10) firstMiB = heapMiB();
+      if (at % 400 === 0) options.onProgress?.(`${requests} requests, ${heapMiB()} MiB`);
     }
-    return { requests: cases * stepsPerCase, firstMiB, lastMiB: heapMiB() };
+    return { requests, firstMiB, lastMiB: heapMiB() };
   } finally {
     await world.close();
     alive.cancel();

@@ -14,6 +14,12 @@ DECLARED = re.compile(
     r"|Timeout: Too large resource version: "
     r"|map: .* does not contain declared merge key: "
     r"|unknown patch type: "
+    r"|list element types are not identical: "
+    r"|cannot merge lists without merge key for "
+    r"|merging lists cannot yet be specified in the patch"
+    r"|value for key \d+ is not a map"
+    r"|expected a .*, but received a "
+    r"|The order in patch list:"
     r"|unsupported role reference kind: "
     r"|duplicate nodePort: ",
     re.S,
