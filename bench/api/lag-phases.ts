@@ -7,11 +7,10 @@ import { runMany, toService } from './workloads.ts';
 
 export interface LagStage {
   readonly pool: Http2Pool;
-  readonly watchPool: Http2Pool;
   /** Services in the namespace `held`. */
   readonly services: number;
-  /** Opens and closes so many connections at once. */
-  readonly connect: (count: number) => Promise<void>;
+  /** So many more connections; whoever opens them closes them. */
+  readonly open: (connections: number) => Promise<Http2Pool>;
 }
 
 export interface LagPhase {
@@ -97,6 +96,7 @@ function hostile(name: string, toAsked: () => Asked): LagPhase {
 }
 
 const threeMiB = 3 << 20;
+const watchConnections = 10;
 
 const hostilePhases: readonly LagPhase[] = [
   hostile('one string of 3 MB', () => ({
@@ -257,7 +257,7 @@ export const lagPhases: readonly LagPhase[] = [
   })),
   { name: '20 watches from the present', run: (stage) => watchAll(stage, 20) },
   { name: '1000 watches, 40 changes told', run: (stage) => tellAll(stage, 1_000) },
-  { name: '300 connections at once', run: ({ connect }) => connect(300) },
+  { name: '300 connections at once', run: ({ open }) => connectOnce(open) },
   {
     name: 'first OpenAPI v2, JSON and protobuf',
     run: async ({ pool }) => {
@@ -283,21 +283,29 @@ export const lagPhases: readonly LagPhase[] = [
   },
 ];
 
+async function connectOnce(open: LagStage['open']): Promise<void> {
+  const pool = await open(300);
+  await pool.close();
+}
+
 async function listOnce({ pool }: LagStage): Promise<void> {
   await ask(pool, { method: 'GET', path: held }, [200]);
 }
 
 /** Each is told of all Services first. */
-async function watchAll({ watchPool, services }: LagStage, watchers: number): Promise<void> {
-  await openAll(watchPool, { path: `${held}?watch=true&resourceVersion=0`, watchers }, services);
+async function watchAll({ open, services }: LagStage, watchers: number): Promise<void> {
+  const pool = await open(watchConnections);
+  await openAll(pool, { path: `${held}?watch=true&resourceVersion=0`, watchers }, services);
+  await pool.close();
 }
 
-async function tellAll({ pool, watchPool }: LagStage, watchers: number): Promise<void> {
+async function tellAll({ pool, open }: LagStage, watchers: number): Promise<void> {
   const { body } = await ask(pool, { method: 'GET', path: `${held}?limit=1` }, [200]);
   const { metadata } = JSON.parse(body.toString()) as {
     readonly metadata: { readonly resourceVersion: string };
   };
   const changes = 40;
+  const watchPool = await open(watchConnections);
   const path = `${held}?watch=true&resourceVersion=${metadata.resourceVersion}`;
   await openAll(watchPool, { path, watchers }, changes, async () => {
     for (let index = 0; index < changes; index += 1) {
@@ -306,6 +314,7 @@ async function tellAll({ pool, watchPool }: LagStage, watchers: number): Promise
       await ask(pool, { ...at, body: change }, [200]);
     }
   });
+  await watchPool.close();
 }
 
 /** Opens watches, does `work`, waits until each has been told `lines`, and closes them. */

@@ -14,7 +14,7 @@ import type { BenchContext } from '../context.ts';
 import { noteConditions, type Measure, type Report } from '../report.ts';
 import { toNumberSetting, type BenchDefinition } from '../settings.ts';
 import { summarize, type Summary } from '../statistics.ts';
-import { openHttp2Pool, type Credentials } from './http2-pool.ts';
+import { openHttp2Pool, type Http2Pool } from './http2-pool.ts';
 import { lagPhases } from './lag-phases.ts';
 import { startOurs } from './target.ts';
 
@@ -28,7 +28,6 @@ export const lag: BenchDefinition = {
 };
 
 const sessions = 4;
-const watchSessions = 10;
 const goal = { of: 'max', ms: 10 } as const; // I11
 // Timers that came due in a phase's last turn are told after it.
 const settleMs = 100;
@@ -40,18 +39,16 @@ async function measureLag(services: number, context: BenchContext): Promise<Repo
   const idle = startProbe(context);
   const { credentials, admin } = await startOurs(context);
   const pool = await openHttp2Pool(credentials, sessions);
-  const watchPool = await openHttp2Pool(credentials, watchSessions);
   lifecycle.onClose({ name: 'connections', close: () => pool.close() });
-  lifecycle.onClose({ name: 'watching connections', close: () => watchPool.close() });
   const body = JSON.stringify({ metadata: { name: 'held' } });
   await pool.request({ method: 'POST', path: '/api/v1/namespaces', body });
-  const connect = (count: number): Promise<void> => connectMany(credentials, count);
+  const open = (count: number): Promise<Http2Pool> => openHttp2Pool(credentials, count);
   const measures: Measure[] = [];
   for (const { name, run } of lagPhases) {
     say(name);
     const before = await readTurns(admin);
     await idle.take();
-    await run({ pool, watchPool, services, connect });
+    await run({ pool, open, services });
     await sleep(systemClock, settleMs);
     const others = summarize(await idle.take());
     const after = await readTurns(admin);
@@ -97,11 +94,6 @@ function startProbe({ lifecycle }: BenchContext): Probe {
         child.send('take');
       }),
   };
-}
-
-async function connectMany(credentials: Credentials, count: number): Promise<void> {
-  const pool = await openHttp2Pool(credentials, count);
-  await pool.close();
 }
 
 /** Timers by bucket, each with those of the lower ones, as Prometheus counts; the last is all. */
