@@ -1,10 +1,15 @@
 // What somebody tries who has few rights or none, and must not get by it.
 
 import test from 'ava';
+import type { UserInfo } from '../../coordinator/api/machinery/access/access.ts';
+import type { ApiOptions } from '../../coordinator/api/machinery/api.ts';
 import { bind, paths, root, startAccessApi, user, type AccessApi } from '../support/access-api.ts';
 
-async function start(t: { teardown(run: () => Promise<void>): void }): Promise<AccessApi> {
-  const access = await startAccessApi();
+async function start(
+  t: { teardown(run: () => Promise<void>): void },
+  more: Partial<ApiOptions> = {},
+): Promise<AccessApi> {
+  const access = await startAccessApi({ more });
   t.teardown(() => access.close());
   return access;
 }
@@ -65,3 +70,36 @@ test('a method or a media type that every object inherits is unknown', async (t)
     t.is((await ask(root, 'GET', '/openapi/v2', undefined, { headers })).status, 406);
   }
 });
+
+test('[k8s 122] one user holds half of the watches at most, and the others find room', async (t) => {
+  const { api, make } = await start(t, { watchesMax: 4 });
+  const rules = [{ verbs: ['watch'], apiGroups: [''], resources: ['services'] }];
+  await make(paths.clusterRoles, { metadata: { name: 'watcher' }, rules });
+  for (const name of ['bob', 'alice']) {
+    await make(paths.clusterRoleBindings, bind(name, { role: 'watcher', user: name }));
+  }
+  const open = async (who: UserInfo) => {
+    const gone = new AbortController();
+    const target = `${paths.services}?watch=1`;
+    const body = new Uint8Array();
+    const asked = { method: 'GET', target, headers: {}, body, user: who, signal: gone.signal };
+    const response = await api.handle(asked);
+    if (!(response.body instanceof Uint8Array)) response.body.start(deafSink);
+    return { status: response.status, leave: () => gone.abort() };
+  };
+  const first = await open(bob);
+  t.is((await open(bob)).status, 200);
+  t.is((await open(bob)).status, 429);
+  t.is((await open(user('alice'))).status, 200);
+  first.leave();
+  t.is((await open(bob)).status, 200);
+  t.is((await open(root)).status, 200);
+  t.is((await open(root)).status, 429, 'there are no more than four');
+});
+
+const deafSink = {
+  write: () => undefined,
+  bufferedBytes: () => 0,
+  drained: () => Promise.resolve(),
+  end: () => undefined,
+};

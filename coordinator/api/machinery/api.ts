@@ -98,6 +98,8 @@ export interface ApiOptions {
   readonly audit?: AuditOptions;
   /** Named checks of /readyz: undefined when it passes, else why not. */
   readonly readiness?: () => Readonly<Record<string, string | undefined>>;
+  /** Watches at once, of which one user holds half. Default 12,000. */
+  readonly watchesMax?: number;
 }
 
 export interface ApiVersion {

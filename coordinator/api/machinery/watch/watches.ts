@@ -8,6 +8,7 @@ import {
   parseSingleResourceVersion,
   type ListOptions,
 } from '../request/options.ts';
+import { isExemptUser } from '../flow/flow-request.ts';
 import { canReach, toListPrefix, toSelection, type ReadSource } from '../verbs/read.ts';
 import type { ResourceRoute } from '../request/routes.ts';
 import {
@@ -33,7 +34,9 @@ export interface WatchHandler {
 
 // Each costs some kilobytes at rest and what its transport holds at worst; informers use one per
 // kind. Rather more than the 10,000 that must be held well.
-const watchesMax = 12_000;
+const watchesDefaultMax = 12_000;
+// Of these, whoever is no administrator holds half at most: the others find room.
+const userShare = 0.5;
 
 export function createWatchHandler(options: ApiOptions): WatchHandler {
   const { clock, log, metrics, chance } = options;
@@ -41,9 +44,14 @@ export function createWatchHandler(options: ApiOptions): WatchHandler {
   const cache = createFrameCache();
   const hubs = new Map<ReadSource, WatchHub>();
   const running = new Set<Watch>();
+  const holders = new Map<string, number>();
+  const watchesMax = options.watchesMax ?? watchesDefaultMax;
+  const userMax = Math.ceil(watchesMax * userShare);
   return {
     handle: async (request, route, source, answer) => {
-      if (running.size >= watchesMax) throw tooManyRequests();
+      const holder = isExemptUser(request.user) ? undefined : (request.user?.name ?? '');
+      const isGreedy = holder !== undefined && (holders.get(holder) ?? 0) >= userMax;
+      if (isGreedy || running.size >= watchesMax) throw tooManyRequests();
       if (answer.form.format !== 'json') {
         throw notAcceptable(
           'only the following media types are accepted: application/json;stream=watch',
@@ -62,7 +70,10 @@ export function createWatchHandler(options: ApiOptions): WatchHandler {
         timeoutMs: toTimeoutMs(list, chance.fraction()),
       };
       const body: StreamBody = {
-        start: (sink) => run(plan, { ...shared, signal: request.signal }, sink, running),
+        start: (sink) => {
+          const leave = holder === undefined ? () => undefined : enter(holders, holder);
+          run(plan, { ...shared, signal: request.signal, onEnd: leave }, sink, running);
+        },
       };
       const headers = { ...commonHeaders, 'content-type': 'application/json' };
       return { status: 200, headers, body };
@@ -70,6 +81,16 @@ export function createWatchHandler(options: ApiOptions): WatchHandler {
     close: () => {
       for (const watch of running) watch.finish();
     },
+  };
+}
+
+/** Counts one more watch of the user; the function takes it back. */
+function enter(holders: Map<string, number>, user: string): () => void {
+  holders.set(user, (holders.get(user) ?? 0) + 1);
+  return () => {
+    const left = (holders.get(user) ?? 1) - 1;
+    if (left === 0) holders.delete(user);
+    else holders.set(user, left);
   };
 }
 
@@ -85,13 +106,14 @@ function hubOf(source: ReadSource, hubs: Map<ReadSource, WatchHub>): WatchHub {
 /** The watch stands in `running` until it has ended. */
 function run(
   plan: WatchPlan,
-  ports: Omit<WatchPorts, 'onEnd'>,
+  ports: WatchPorts,
   sink: Parameters<StreamBody['start']>[0],
   running: Set<Watch>,
 ): void {
   const tell = (): void => ports.metrics.gauge('mesh_api_watches', running.size);
   const onEnd = (): void => {
     running.delete(watch);
+    ports.onEnd();
     tell();
   };
   const watch = new Watch(plan, { ...ports, onEnd }, sink);
