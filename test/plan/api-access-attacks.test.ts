@@ -97,6 +97,30 @@ test('[k8s 122] one user holds half of the watches at most, and the others find 
   t.is((await open(root)).status, 429, 'there are no more than four');
 });
 
+test('[k8s 118] a role whose lists multiply to millions of rights is refused, not gone through', async (t) => {
+  const { ask, make } = await start(t);
+  await make(paths.roleBindings, bind('b', { role: 'admin', user: 'bob' }));
+  const many = (head: string) => Array.from({ length: 300 }, (_, index) => `${head}${index}`);
+  const rule = {
+    verbs: many('v'),
+    apiGroups: many('g'),
+    resources: many('r'),
+    resourceNames: many('n'),
+  };
+  const refused = await ask(bob, 'POST', paths.roles, { metadata: { name: 'w' }, rules: [rule] });
+  t.is(refused.status, 403);
+  t.regex(refused.message, /multiply to 8100000000 single rights, of which 10000 at most/);
+  const { status } = await ask(root, 'POST', paths.roles, {
+    metadata: { name: 'w' },
+    rules: [rule],
+  });
+  t.is(status, 201);
+  const binding = await ask(bob, 'POST', paths.roleBindings, {
+    ...bind('w', { role: 'w', kind: 'Role', user: 'bob' }),
+  });
+  t.is(binding.status, 403);
+});
+
 const deafSink = {
   write: () => undefined,
   bufferedBytes: () => 0,

@@ -8,6 +8,7 @@ import type { Attributes, RoleRef } from '../machinery/access/access.ts';
 import { rbacGroup } from '../access/bindings.ts';
 import { mastersGroup } from '../access/rbac.ts';
 import {
+  countRights,
   describeMissing,
   describeRules,
   findMissing,
@@ -277,11 +278,22 @@ function toAttributes(
   return { ...asked, ...fixed, user };
 }
 
+// Four lists of some hundred texts multiply to more than a process can hold; the widest roles that
+// people write have some thousand.
+const rightsMax = 10_000;
+
 function refuseMissing(
   at: { readonly group: string; readonly resource: string; readonly name: string },
   wanted: ReturnType<typeof readRules>,
   { user, namespace, access }: AccessContext,
 ): void {
+  const rights = countRights(wanted);
+  if (rights > rightsMax) {
+    const why =
+      `its rules multiply to ${rights} single rights, of which ${rightsMax} at most are checked ` +
+      `for who may not escalate or bind: write fewer, or "*"`;
+    throw forbiddenBecause({ ...at, why });
+  }
   const held = access.rulesFor(user, namespace);
   const missing = findMissing(held.rules, wanted);
   if (missing.length === 0) return;
