@@ -5,7 +5,7 @@ import { startFederationApi, type FederationApi } from '../support/federation-ap
 import { createKubectl, type Kubectl } from '../support/kubectl.ts';
 import { findKubectls, testWith } from '../support/programs.ts';
 
-const minors = ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33'];
+const minors = ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33', '1.34', '1.35', '1.36'];
 const { found, notFound } = findKubectls(minors);
 const test = testWith('kubectl');
 
