@@ -211,6 +211,12 @@ const hostilePhases: readonly LagPhase[] = [
     contentType: 'application/yaml',
     body: `metadata: {name: many}\ndata:\n${'  a: b\n'.repeat(36_000)}`,
   })),
+  hostile('1,200 data of a ConfigMap as YAML', () => ({
+    method: 'POST',
+    path: `${configMaps}?dryRun=All`,
+    contentType: 'application/yaml',
+    body: `metadata: {name: many}\ndata:\n${Array.from({ length: 1_200 }, (_, i) => `  k${i}: b\n`).join('')}`,
+  })),
   hostile('a gzip body', () => ({
     method: 'POST',
     path: configMaps,

@@ -3,6 +3,7 @@
 import test from 'ava';
 import { paceTurns } from '../../coordinator/api/https-pace.ts';
 import { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts';
+import { parseYamlBody } from '../../coordinator/api/machinery/schema/yaml-body.ts';
 import { objectValuesMax, refuseHuge } from '../../coordinator/api/machinery/rules/object-size.ts';
 
 /** A clock that only work moves; `turn` runs what was due in the next turn. */
@@ -68,4 +69,14 @@ test('Z1 an object of too many values is 413; the owners of its fields do not co
   t.notThrows(() => refuseHuge(owned(objectValuesMax - 10)));
   const error = t.throws(() => refuseHuge(owned(objectValuesMax)), { instanceOf: ApiError });
   t.is(error?.code, 413);
+});
+
+test('YAML of too many keys and values is 413, and a long text in it is one value', (t) => {
+  const pairs = (count: number): string =>
+    Array.from({ length: count }, (_, index) => `k${index}: v\n`).join('');
+  t.notThrows(() => parseYamlBody(pairs(1_000)));
+  const error = t.throws(() => parseYamlBody(pairs(2_000)), { instanceOf: ApiError });
+  t.is(error?.code, 413);
+  t.regex(error?.message ?? '', /limit of YAML is 2500 keys and values; send JSON/);
+  t.notThrows(() => parseYamlBody(`a: |\n${'  some: text, and [more]\n'.repeat(9_000)}`));
 });
