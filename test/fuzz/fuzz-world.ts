@@ -50,10 +50,8 @@ export async function createFuzzWorld(): Promise<FuzzWorld> {
     metrics: silentMetrics,
     chance: createSeededChance('fuzz'),
   };
-  const desired = await createDesired({
-    ...common,
-    store: createMemoryStore({ disk: createMemoryDisk('fuzz') }),
-  });
+  const disk = createMemoryDisk('fuzz');
+  const desired = await createDesired({ ...common, store: createMemoryStore({ disk }) });
   const ranges = parsePoolRanges({ addresses: '10.96.0.0/24', ports: '30000-30050' });
   if (typeof ranges === 'string') throw new Error(ranges);
   const pools = createServicePools({ ...common, desired, ranges });
@@ -83,7 +81,11 @@ export async function createFuzzWorld(): Promise<FuzzWorld> {
     api,
     desired,
     takeErrors: () => errors.splice(0),
-    wipe: () => wipe(desired, first),
+    wipe: async () => {
+      await wipe(desired, first);
+      // The store in memory keeps every record for ever, which the one on disk does not.
+      disk.log.splice(0);
+    },
     close: async () => {
       await api.close();
       pools.close();

@@ -11,6 +11,7 @@ import {
   toJsonObject,
 } from '../../coordinator/api/machinery/schema/json-value.ts';
 import type { Decoded, FieldValidation } from '../../coordinator/api/machinery/schema/decode.ts';
+import { createApiFixture } from '../support/api-fixture.ts';
 import { refusal, service, serviceKind, toBytes } from '../support/api-service.ts';
 
 const live = service(
@@ -356,4 +357,15 @@ test('P1. what JavaScript objects inherit is no member', (t) => {
   t.is(own({}, 'constructor'), undefined);
   t.is(at({ metadata: {} }, 'metadata', 'toString'), undefined);
   t.false(jsonEquals({ valueOf: 'x' }, { a: 'x' }));
+});
+
+test('[k8s 88] a patch that makes an object of the kind is refused, whatever its toString is', async (t) => {
+  const { call } = await createApiFixture();
+  const at = '/api/v1/namespaces/default/gadgets';
+  await call('POST', at, { metadata: { name: 'a' } });
+  const type = { 'content-type': 'application/merge-patch+json' };
+  for (const field of ['kind', 'apiVersion']) {
+    const { status } = await call('PATCH', `${at}/a`, { [field]: { toString: {} } }, type);
+    t.true(status >= 400 && status < 500, field);
+  }
 });

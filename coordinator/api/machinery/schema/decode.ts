@@ -217,12 +217,12 @@ function typeOf(
   kind: KindDefinition,
   value: JsonObject,
 ): { readonly group: string; readonly version: string; readonly name: string } {
-  const apiVersion = String(own(value, 'apiVersion') ?? toApiVersion(kind));
+  const apiVersion = textAt(value, 'apiVersion') ?? toApiVersion(kind);
   const slash = apiVersion.indexOf('/');
   return {
     group: slash < 0 ? '' : apiVersion.slice(0, slash),
     version: apiVersion.slice(slash + 1),
-    name: String(own(value, 'kind') ?? kind.kind),
+    name: textAt(value, 'kind') ?? kind.kind,
   };
 }
 
@@ -233,4 +233,11 @@ function cannotHandle(kind: KindDefinition, value: Json, problem: string): Error
   return badRequest(
     `${name} in version "${version}" cannot be handled as a ${kind.kind}: ${problem}`,
   );
+}
+
+/** As text; an object in its place may have a toString of its own. */
+function textAt(value: JsonObject, key: string): string | undefined {
+  const given = own(value, key);
+  if (given === undefined || given === null) return undefined;
+  return typeof given === 'string' ? given : JSON.stringify(given);
 }
