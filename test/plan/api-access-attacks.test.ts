@@ -1,6 +1,7 @@
 // What somebody tries who has few rights or none, and must not get by it.
 
 import test from 'ava';
+import { parse } from 'yaml';
 import type { UserInfo } from '../../coordinator/api/machinery/access/access.ts';
 import type { ApiOptions } from '../../coordinator/api/machinery/api.ts';
 import { bind, paths, root, startAccessApi, user, type AccessApi } from '../support/access-api.ts';
@@ -119,6 +120,27 @@ test('[k8s 118] a role whose lists multiply to millions of rights is refused, no
     ...bind('w', { role: 'w', kind: 'Role', user: 'bob' }),
   });
   t.is(binding.status, 403);
+});
+
+test('I11 a long object in YAML is JSON on a line, which is YAML: nobody waits for its writer', async (t) => {
+  const { ask, make } = await start(t);
+  const maps = '/api/v1/namespaces/shop/configmaps';
+  const data = Object.fromEntries(
+    Array.from({ length: 2_000 }, (_, index) => [`k${index}`, 'two: # words\n\n'] as const),
+  );
+  await make(maps, { metadata: { name: 'a', labels: { short: 'yes' } } });
+  await make(maps, { metadata: { name: 'b' }, data });
+  const headers = { accept: 'application/yaml' };
+  const one = await ask(root, 'GET', `${maps}/b`, undefined, { headers });
+  t.is(one.text.trimEnd().split('\n').length, 1);
+  t.deepEqual((parse(one.text) as { data: unknown }).data, data);
+  const list = parse((await ask(root, 'GET', maps, undefined, { headers })).text) as {
+    readonly items: readonly { readonly data?: unknown }[];
+  };
+  t.deepEqual(
+    list.items.map((item) => item.data),
+    [undefined, data],
+  );
 });
 
 const deafSink = {

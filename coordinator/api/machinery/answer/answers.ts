@@ -93,13 +93,35 @@ export function encodeAnswer(
 ): ApiResponse {
   const headers = headersOf(options.form);
   if (options.form.format === 'yaml') {
-    return { status, headers, body: Buffer.from(toYaml(value, yamlStyle)) };
+    return { status, headers, body: Buffer.from(writeYaml(value)) };
   }
   const text = options.isPretty
     ? `${JSON.stringify(value, undefined, 2)}\n`
     : JSON.stringify(value);
   return { status, headers, body: Buffer.from(text) };
 }
+
+/**
+ * YAML in kube-apiserver's style; a long value as JSON on one line, which is YAML too: the library
+ * takes most of a second for a megabyte, at one go, and everybody else waits (I11).
+ */
+function writeYaml(value: object): string {
+  const long = toLongText(value);
+  return long === undefined ? toYaml(value, yamlStyle) : `${long}\n`;
+}
+
+/** The same as an item of a list. */
+export function writeYamlItem(item: object): string {
+  const long = toLongText(item);
+  return long === undefined ? toYaml([item], yamlStyle) : `- ${long}\n`;
+}
+
+function toLongText(value: object): string | undefined {
+  const json = JSON.stringify(value);
+  return json.length > yamlCharactersMax ? json : undefined;
+}
+
+const yamlCharactersMax = 32 * 1024;
 
 // As kube-apiserver writes it. Aliases for repeated values would be legal YAML, and unreadable.
 const yamlStyle = { aliasDuplicateObjects: false, sortMapEntries: true, indentSeq: false };

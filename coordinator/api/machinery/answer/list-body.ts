@@ -16,6 +16,7 @@ import {
   toApiVersion,
   toGoType,
   toTableOptions,
+  writeYamlItem,
   type AnswerOptions,
 } from './answers.ts';
 import { toColumnDefinitions, toPartialMetadata, toRow, type ListMeta } from './table.ts';
@@ -226,7 +227,7 @@ function toWriting(shape: ListShape, options: AnswerOptions): Writing {
       between: '',
       end: '',
       empty: `${toYaml(head, yamlOptions)}${field}: []\n`,
-      item: ({ object }, parts) => push(parts, toYaml([toItem(object)], yamlOptions)),
+      item: ({ object }, parts) => push(parts, writeYamlItem(toItem(object))),
     };
   }
   if (options.isPretty) {
