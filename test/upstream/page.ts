@@ -30,7 +30,7 @@ function kubectlPart(outcomes: readonly FunctionOutcome[]): readonly string[] {
     'The scripts are those of the Go module; only the token in them is replaced by one of the coordinator. The suite',
     'ends a function at the first thing that it does not find: what a stopped one had shown until then is counted.',
     'The driver binds the group of the suite to cluster-admin, as its own setup allows it everything. Left out:',
-    'kubectl_local_proxy, which stopped and left a proxy behind that nobody ended (not understood yet).',
+    'kubectl_local_proxy, which asks its proxy for the group apps, stops, and leaves the proxy running.',
     '',
     `**${passed.length} of ${outcomes.length} functions pass whole; ${held} assertions held.**`,
     '',
