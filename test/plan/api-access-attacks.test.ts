@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import { parse } from 'yaml';
+import { systemClock } from '../../common/runtime/clock.ts';
 import type { UserInfo } from '../../coordinator/api/machinery/access/access.ts';
 import type { ApiOptions } from '../../coordinator/api/machinery/api.ts';
 import { bind, paths, root, startAccessApi, user, type AccessApi } from '../support/access-api.ts';
@@ -141,6 +142,18 @@ test('I11 a long object in YAML is JSON on a line, which is YAML: nobody waits f
     list.items.map((item) => item.data),
     [undefined, data],
   );
+});
+
+test('I11 a path of slashes and a rule of stars take no longer than others', async (t) => {
+  const { ask, make } = await start(t);
+  const rules = [{ verbs: ['get'], nonResourceURLs: [`/${'*'.repeat(60_000)}x*`] }];
+  await make(paths.clusterRoles, { metadata: { name: 'stars' }, rules });
+  await make(paths.clusterRoleBindings, bind('b', { role: 'stars', user: 'bob' }));
+  const startMs = systemClock.monotonicMs();
+  t.is((await ask(bob, 'GET', `/api/${'/'.repeat(60_000)}x`)).status, 404);
+  t.is((await ask(bob, 'GET', '/nowhere')).status, 403);
+  t.is((await ask(root, 'GET', '/version///')).status, 200);
+  t.true(systemClock.monotonicMs() - startMs < 1_000);
 });
 
 const deafSink = {

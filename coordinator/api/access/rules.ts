@@ -5,6 +5,7 @@
 
 import type { Json, JsonObject } from '../../../common/model/kube-object.ts';
 import type { Attributes, PolicyRule, RoleRef } from '../machinery/access/access.ts';
+import { withoutTail } from '../machinery/rules/without-tail.ts';
 import { isRecord, ownList } from '../machinery/schema/json-value.ts';
 
 const all = '*';
@@ -53,7 +54,7 @@ function matchesResource(resources: readonly string[], asked: Attributes): boole
 }
 
 function coversPath(owned: string, path: string): boolean {
-  return owned === path || (owned.endsWith(all) && path.startsWith(owned.replace(/\*+$/, '')));
+  return owned === path || (owned.endsWith(all) && path.startsWith(withoutTail(owned, all)));
 }
 
 /** The rights of `wanted` that `owned` does not hold, one verb, resource and name each. */

@@ -9,6 +9,7 @@ import {
   wantsPretty,
 } from '../answer/answers.ts';
 import type { Discovery, DiscoveryDocument } from '../openapi/discovery.ts';
+import { withoutTail } from '../rules/without-tail.ts';
 import { parseAccept, plainJson } from './negotiate.ts';
 import type { OpenApiV2 } from '../openapi/openapi-v2.ts';
 import type { OpenApiV3 } from '../openapi/openapi.ts';
@@ -31,7 +32,7 @@ export async function answerPath(
   route: PathRoute,
   sources: PathSources,
 ): Promise<ApiResponse> {
-  const path = route.path.length > 1 ? route.path.replace(/\/+$/, '') : route.path;
+  const path = withoutTail(route.path, '/') || '/';
   // kube-apiserver serves these by whatever method, and the others by GET alone.
   const answer =
     findHandled({ ...route, path }, sources) ?? (await answerMetrics(path, sources.exposeMetrics));
