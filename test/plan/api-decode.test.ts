@@ -317,7 +317,7 @@ test.serial(
     const { emitWarning } = process;
     process.emitWarning = note as typeof process.emitWarning;
     try {
-      for (const text of ['{a: secret}: 1', '? [secret]\n: 1', 'a: &x {b: 1}\n*x : 2']) {
+      for (const text of ['{a: secret}: 1', '? [secret]\n: 1', 'a: &x {b: 1}\n*x : 2', '? <<: ']) {
         t.regex(refusal(() => yaml(text)).message, /yaml: invalid map key: /);
       }
       t.deepEqual(said, []);

@@ -55,7 +55,7 @@ export function parseYamlBody(text: string): ParsedYaml {
     const name = JSON.stringify(key.replace(/^["']|["']$/g, ''));
     duplicates.push(`line ${line}: key ${name} already set in map`);
   }
-  refuseOddKeys(document);
+  refuseOddKeys(document, text);
   return { value: toPlain(toJs(document)), duplicates };
 }
 
@@ -74,12 +74,13 @@ function refuseMany(text: string): void {
 const scalarMark = '\u001f';
 
 /** A map or a list is no key; the library would make its text one. */
-function refuseOddKeys(document: Document): void {
+function refuseOddKeys(document: Document, text: string): void {
   visit(document, {
     Pair: (_key, { key }) => {
       const node = isAlias(key) ? key.resolve(document) : key;
       if (!isCollection(node)) return;
-      throw new YamlSyntaxError(`yaml: invalid map key: ${JSON.stringify(node)}`);
+      const [start = 0, end = start] = node.range ?? [];
+      throw new YamlSyntaxError(`yaml: invalid map key: ${text.slice(start, end)}`);
     },
   });
 }
