@@ -165,6 +165,14 @@ export const decided: readonly Decided[] = [
     places: ['*metadata.deletionTimestamp', '*metadata.deletionGracePeriodSeconds'],
     ours: '*',
   },
+  {
+    what: 'An object holds at most 5,000 values, a body in YAML 2,500 keys and values: beyond is 413.',
+    reason:
+      'Nobody may hold everybody up: working out who owns which field costs by their number, and ' +
+      'the limit by bytes, 3 MiB, allows half a million of them. kubectl and Helm send JSON.',
+    steps: ['config: very many keys*', 'config: it goes*'],
+    places: ['*'],
+  },
 ];
 
 export function explains(

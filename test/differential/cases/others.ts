@@ -26,6 +26,10 @@ const strict = (name: string, more: Fields = {}): Fields => ({
   note: 'a note',
   ...more,
 });
+function manyKeys(count: number): Readonly<Record<string, string>> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+}
+
 const table = { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' } };
 
 export const events: Area = {
@@ -134,6 +138,8 @@ export const config: Area = {
     post('an empty key [k8s 113]', 'configmaps', configMap('c', { '': '1' })),
     post('invalid keys [k8s 113]', 'configmaps', configMap('c', { 'a b': '1' })),
     post('too large [k8s 113]', 'configmaps', configMap('c', { x: 'x'.repeat(1024 * 1024 + 1) })),
+    post('very many keys [k8s 113]', 'configmaps', configMap('many', manyKeys(6_000))),
+    del('it goes [k8s 113]', 'configmaps/many'),
     post('a number as value [k8s 24]', 'configmaps', configMap('c', { x: 1 })),
     post('immutable [k8s 113]', 'configmaps', configMap('i', { x: '1' }, { immutable: true })),
     patch('merge', 'data of an immutable [k8s 113]', 'configmaps/i', { data: { x: '2' } }),
