@@ -156,6 +156,18 @@ test('I11 a path of slashes and a rule of stars take no longer than others', asy
   t.true(systemClock.monotonicMs() - startMs < 1_000);
 });
 
+test('I11 YAML that is wrong in every place is refused for the first, at once', async (t) => {
+  const { ask } = await start(t);
+  const headers = { 'content-type': 'application/yaml' };
+  const startMs = systemClock.monotonicMs();
+  for (const mark of ['"', '{', '[', '"a" ']) {
+    const body = Buffer.from(mark.repeat(50_000));
+    const refused = await ask(root, 'POST', secrets, undefined, { headers, body });
+    t.true(refused.status === 400 || refused.status === 413, mark);
+  }
+  t.true(systemClock.monotonicMs() - startMs < 5_000);
+});
+
 const deafSink = {
   write: () => undefined,
   bufferedBytes: () => 0,

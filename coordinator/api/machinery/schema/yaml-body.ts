@@ -3,7 +3,15 @@
 //
 //   Y1. Aliases are bounded: a small text never becomes a huge object.
 
-import { isAlias, isCollection, Lexer, parseAllDocuments, visit, type Document } from 'yaml';
+import {
+  isAlias,
+  isCollection,
+  Lexer,
+  LineCounter,
+  parseAllDocuments,
+  visit,
+  type Document,
+} from 'yaml';
 import type { Json } from '../../../../common/model/kube-object.ts';
 import { isList, isRecord } from './json-value.ts';
 import { tooLargeBecause } from '../answer/status-error.ts';
@@ -24,6 +32,10 @@ const aliasesMax = 100;
 // sent as JSON, as kubectl and client libraries send everything.
 const charactersMax = 256 * 1024;
 const scalarsMax = 2_500;
+// With indents, indicators, comments and ends of lines.
+const lexemesMax = 10 * scalarsMax;
+// Of brackets: 50,000 braces end the process, in a regular expression that the library makes.
+const depthMax = 100;
 // Go's yaml.v2 leaves these as plain text or refuses them.
 const foreignTags: ReadonlySet<string> = new Set(
   ['timestamp', 'omap', 'pairs', 'set'].map((name) => `tag:yaml.org,2002:${name}`),
@@ -35,9 +47,13 @@ export function parseYamlBody(text: string): ParsedYaml {
     throw tooLargeBecause(`limit of YAML is ${charactersMax}; send JSON`);
   }
   refuseMany(text);
+  const lineCounter = new LineCounter();
   const documents = parseAllDocuments(text, {
     version: '1.1',
     merge: true,
+    lineCounter,
+    // It would copy the line into each error: 100,000 quotes on one line took it a minute.
+    prettyErrors: false,
     // Warnings would go to standard error, with the text of the body.
     logLevel: 'error',
     customTags: (tags) =>
@@ -49,7 +65,7 @@ export function parseYamlBody(text: string): ParsedYaml {
   if (document === undefined) return { value: null, duplicates: [] };
   const duplicates: string[] = [];
   for (const error of document.errors) {
-    const line = error.linePos?.[0].line ?? 0;
+    const { line } = lineCounter.linePos(error.pos[0]);
     if (error.code !== 'DUPLICATE_KEY') throw new YamlSyntaxError(toGoError(error, line));
     const [key = ''] = /^[^\s:,}\]]+|^"[^"]*"|^'[^']*'/.exec(text.slice(error.pos[0])) ?? [];
     const name = JSON.stringify(key.replace(/^["']|["']$/g, ''));
@@ -61,10 +77,14 @@ export function parseYamlBody(text: string): ParsedYaml {
 
 /** The lexer takes a tenth of the time of the whole, and is stopped as soon as it is clear. */
 function refuseMany(text: string): void {
-  let scalars = 0;
+  let [lexemes, scalars, depth] = [0, 0, 0];
   for (const lexeme of new Lexer().lex(text)) {
+    lexemes += 1;
     if (lexeme === scalarMark) scalars += 1;
-    if (scalars > scalarsMax) {
+    if (lexeme === '{' || lexeme === '[') depth += 1;
+    if (lexeme === '}' || lexeme === ']') depth -= 1;
+    if (depth > depthMax) throw new YamlSyntaxError('yaml: exceeded max depth');
+    if (scalars > scalarsMax || lexemes > lexemesMax) {
       throw tooLargeBecause(`limit of YAML is ${scalarsMax} keys and values; send JSON`);
     }
   }
