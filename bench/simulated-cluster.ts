@@ -21,7 +21,7 @@ import { createKubeClient } from '../common/runtime/kube-http.ts';
 import type { KubeClient } from '../common/runtime/kube-client.ts';
 import { silentLog } from '../common/runtime/log.ts';
 import { silentMetrics } from '../common/runtime/metrics.ts';
-import { memberKinds } from '../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../coordinator/api/kinds/member/member.ts';
 import type { Api, ApiRequest, ApiResponse } from '../coordinator/api/machinery/api.ts';
 import { authorizeMasters } from '../coordinator/api/machinery/access/authorizer.ts';
 import { createApi } from '../coordinator/api/machinery/server.ts';

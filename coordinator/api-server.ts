@@ -12,7 +12,7 @@ import {
   listenHttps,
   type HttpsLimits,
   type HttpsListener,
-} from './api/https.ts';
+} from './api/https/https.ts';
 import type { Authenticate } from './api/machinery/access/authenticate.ts';
 import type { Api } from './api/machinery/api.ts';
 import type { DataDir } from './data-dir.ts';

@@ -2,8 +2,8 @@
 
 import test from 'ava';
 import type { KubeObject, OwnerReference } from '../../common/model/kube-object.ts';
-import { clusterKind } from '../../coordinator/api/kinds/cluster.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { clusterKind } from '../../coordinator/api/kinds/isthmus/cluster.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { eventually } from '../support/eventually.ts';
 

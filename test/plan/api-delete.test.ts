@@ -3,8 +3,8 @@
 import test from 'ava';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
-import { clusterKind } from '../../coordinator/api/kinds/cluster.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
+import { clusterKind } from '../../coordinator/api/kinds/isthmus/cluster.ts';
 
 const maps = '/api/v1/namespaces/default/configmaps';
 const services = '/api/v1/namespaces/default/services';

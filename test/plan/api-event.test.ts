@@ -3,14 +3,14 @@
 import fc from 'fast-check';
 import test from 'ava';
 import type { KubeObject } from '../../common/model/kube-object.ts';
-import { eventKind, newEventKind } from '../../coordinator/api/kinds/event.ts';
+import { eventKind, newEventKind } from '../../coordinator/api/kinds/event/event.ts';
 import {
   completeCoreEvent,
   completeNewEvent,
   toCoreEvent,
   toNewEvent,
-} from '../../coordinator/api/kinds/event-forms.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+} from '../../coordinator/api/kinds/event/event-forms.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 
 const core = '/api/v1/namespaces/default/events';

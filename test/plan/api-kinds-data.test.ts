@@ -1,7 +1,7 @@
 // ConfigMaps, Secrets and Leases: what they must hold, and what of them may change.
 
 import test from 'ava';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
 
 const root = '/api/v1/namespaces/default';

@@ -3,10 +3,10 @@
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { clusterKind } from '../../coordinator/api/kinds/cluster.ts';
-import { joinTokenKind } from '../../coordinator/api/kinds/join-token.ts';
+import { clusterKind } from '../../coordinator/api/kinds/isthmus/cluster.ts';
+import { joinTokenKind } from '../../coordinator/api/kinds/isthmus/join-token.ts';
 import { namespaceKind } from '../../coordinator/api/kinds/namespace.ts';
-import { servicePolicyKind } from '../../coordinator/api/kinds/service-policy.ts';
+import { servicePolicyKind } from '../../coordinator/api/kinds/isthmus/service-policy.ts';
 import type { Schema } from '../../coordinator/api/machinery/schema/schema.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { kinds } from '../support/api-service.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { Json, KubeObject } from '../../common/model/kube-object.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { validateMetadata } from '../../coordinator/api/machinery/rules/object-rules.ts';
 import { context, created, lines, rowOf, service, serviceKind } from '../support/api-service.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import test from 'ava';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { formatAge } from '../../coordinator/api/kinds/columns.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { created, decode, kindNamed, kinds, lines, rowOf } from '../support/api-service.ts';
 
 for (const [ms, text] of [

@@ -3,7 +3,7 @@ import { apiServiceKey, isFederated } from '../../common/model/ids.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
-import { serviceKind } from '../../coordinator/api/kinds/service.ts';
+import { serviceKind } from '../../coordinator/api/kinds/service/service.ts';
 import {
   keepKubernetesService,
   type KubernetesService,

@@ -4,7 +4,7 @@ import test from 'ava';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { configMapKind } from '../../coordinator/api/kinds/config-map.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { eventually } from '../support/eventually.ts';
 

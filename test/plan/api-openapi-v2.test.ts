@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { Json, JsonObject } from '../../common/model/kube-object.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { at, isList, isRecord } from '../../coordinator/api/machinery/schema/json-value.ts';
 import { encodeOpenApiV2 } from '../../coordinator/api/machinery/openapi/openapi-v2-protobuf.ts';
 import {

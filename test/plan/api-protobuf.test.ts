@@ -1,5 +1,5 @@
 import test from 'ava';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { decodeObject, protobufMediaType } from '../../coordinator/api/machinery/schema/decode.ts';
 import {
   readMessage,

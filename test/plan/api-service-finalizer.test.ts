@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { KubeObject } from '../../common/model/kube-object.ts';
-import { serviceKind } from '../../coordinator/api/kinds/service.ts';
+import { serviceKind } from '../../coordinator/api/kinds/service/service.ts';
 import type { WriteContext } from '../../coordinator/api/machinery/kind.ts';
 
 const context: WriteContext = {

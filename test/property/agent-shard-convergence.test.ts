@@ -10,7 +10,7 @@ import { federationOf, isAdopted } from '../../common/pure/shard-marks.ts';
 import { createInformer } from '../../common/runtime/informer.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createShardApplier } from '../../agent/shard/loop.ts';
 import type { LocalGuard } from '../../agent/shard/plan.ts';
 import { createTestAssignment } from '../support/agent-fixture.ts';

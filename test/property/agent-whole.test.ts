@@ -15,7 +15,7 @@ import {
   decodeReport,
   encodeProbeRequest,
 } from '../../common/wire/telemetry-codec.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import type { AgentSession, Welcome } from '../../agent/agent-ports.ts';
 import { createAgent } from '../../agent/agent.ts';
 import { createTestAssignment } from '../support/agent-fixture.ts';
@@ -98,7 +98,8 @@ class RecordingBus implements TelemetryBus {
     kind: K,
   ): Extract<TelemetryMessage, { kind: K }> | undefined {
     return this.messages.findLast((message) => message.kind === kind) as
-      Extract<TelemetryMessage, { kind: K }> | undefined;
+      | Extract<TelemetryMessage, { kind: K }>
+      | undefined;
   }
 }
 

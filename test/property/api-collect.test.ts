@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import test from 'ava';
 import type { KubeObject, OwnerReference } from '../../common/model/kube-object.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 
 const path = '/api/v1/namespaces/default/configmaps';

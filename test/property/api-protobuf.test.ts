@@ -5,7 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Json, JsonObject } from '../../common/model/kube-object.ts';
 import { federationKinds } from '../../coordinator/api/kinds/all.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import {
   decodeObject,
   protobufMediaType,

@@ -5,7 +5,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { issueClientCertificate } from '../../common/runtime/pki.ts';
-import type { HttpsLimits } from '../../coordinator/api/https.ts';
+import type { HttpsLimits } from '../../coordinator/api/https/https.ts';
 import { authorizeMasters } from '../../coordinator/api/machinery/access/authorizer.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { gadgetKind } from '../support/api-kinds.ts';

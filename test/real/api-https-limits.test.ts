@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
-import type { HttpsLimits } from '../../coordinator/api/https.ts';
+import type { HttpsLimits } from '../../coordinator/api/https/https.ts';
 import { createApiFixture, type ApiFixture } from '../support/api-fixture.ts';
 import { gadgetKind } from '../support/api-kinds.ts';
 import { eventually } from '../support/eventually.ts';

@@ -6,7 +6,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { issueServerCertificate } from '../../common/runtime/pki.ts';
-import type { HttpsLimits } from '../../coordinator/api/https.ts';
+import type { HttpsLimits } from '../../coordinator/api/https/https.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
 import { eventually } from '../support/eventually.ts';
 import { askHttp2, listenForTest, openHttp2, type HttpsFixture } from '../support/https-fixture.ts';

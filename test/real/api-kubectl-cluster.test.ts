@@ -1,6 +1,7 @@
 // What kubectl says of the cluster as a whole, and its proxy, which lets tools without
 // certificates through to the API.
 
+import { stripVTControlCharacters } from 'node:util';
 import { startFederationApi } from '../support/federation-api.ts';
 import { createKubectl } from '../support/kubectl.ts';
 import { findKubectls, testWith } from '../support/programs.ts';
@@ -21,7 +22,7 @@ for (const { minor, path } of found) {
     const info = await kubectl.ok(['cluster-info']);
     // kubectl colours it for whoever reads it.
     t.is(
-      info.replace(/\u001b\[[\d;]*m/g, '').split('\n')[0],
+      stripVTControlCharacters(info).split('\n')[0],
       `Kubernetes control plane is running at ${url}`,
     );
     t.is(await kubectl.ok(['config', 'current-context']), 'federation-cluster\n');

@@ -1,8 +1,8 @@
 // Our kinds beside custom resources of the same schemas in a real kube-apiserver: one script of
 // requests, equal answers.
 
-import { clusterKind } from '../../coordinator/api/kinds/cluster.ts';
-import { servicePolicyKind } from '../../coordinator/api/kinds/service-policy.ts';
+import { clusterKind } from '../../coordinator/api/kinds/isthmus/cluster.ts';
+import { servicePolicyKind } from '../../coordinator/api/kinds/isthmus/service-policy.ts';
 import { namespaceKind } from '../../coordinator/api/kinds/namespace.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
 import { toCustomResource } from '../support/custom-resource.ts';

@@ -6,7 +6,7 @@ import { toLogKey, type LogKey } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member.ts';
+import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createAllocator, type Allocate } from '../../demo/cluster/allocator.ts';
 import { startControllers } from '../../demo/cluster/controllers.ts';
 import { readyAnnotation } from '../../demo/cluster/plan-pod.ts';

@@ -20,7 +20,7 @@ import {
   listenHttps,
   type HttpsLimits,
   type HttpsListener,
-} from '../../coordinator/api/https.ts';
+} from '../../coordinator/api/https/https.ts';
 import type { Api } from '../../coordinator/api/machinery/api.ts';
 import { createAuthenticator } from '../../coordinator/api/machinery/access/authenticate.ts';
 

@@ -10,7 +10,7 @@ import {
   type ServicePools,
 } from '../../coordinator/api/allocation/service-pools.ts';
 import { namespaceKind } from '../../coordinator/api/kinds/namespace.ts';
-import { serviceKind } from '../../coordinator/api/kinds/service.ts';
+import { serviceKind } from '../../coordinator/api/kinds/service/service.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import {
   createMemoryDisk,

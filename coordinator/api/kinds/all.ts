@@ -7,22 +7,22 @@ import {
   selfSubjectAccessReviewKind,
   selfSubjectRulesReviewKind,
   subjectAccessReviewKind,
-} from './access-review.ts';
-import { clusterKind } from './cluster.ts';
+} from './access/access-review.ts';
+import { clusterKind } from './isthmus/cluster.ts';
 import { configMapKind, secretKind } from './config-map.ts';
 import { customResourceDefinitionKind } from './custom-resource-definition.ts';
 import { projectedKind } from './definition.ts';
 import { endpointsKind, endpointSliceKind } from './endpoints.ts';
-import { eventKind, newEventKind } from './event.ts';
-import { selfSubjectReviewKind, tokenReviewKind } from './identity-review.ts';
-import { joinTokenKind } from './join-token.ts';
+import { eventKind, newEventKind } from './event/event.ts';
+import { selfSubjectReviewKind, tokenReviewKind } from './access/identity-review.ts';
+import { joinTokenKind } from './isthmus/join-token.ts';
 import { leaseKind } from './lease.ts';
 import { namespaceKind } from './namespace.ts';
-import { dnsRecordSetKind, serviceShardKind } from './projections.ts';
-import { clusterRoleBindingKind, roleBindingKind } from './role-binding.ts';
-import { clusterRoleKind, roleKind } from './role.ts';
-import { servicePolicyKind } from './service-policy.ts';
-import { serviceKind } from './service.ts';
+import { dnsRecordSetKind, serviceShardKind } from './isthmus/projections.ts';
+import { clusterRoleBindingKind, roleBindingKind } from './access/role-binding.ts';
+import { clusterRoleKind, roleKind } from './access/role.ts';
+import { servicePolicyKind } from './isthmus/service-policy.ts';
+import { serviceKind } from './service/service.ts';
 
 export interface FederationKindsOptions {
   /** Lower-case hex SHA-256 of the CA certificate's DER, pinned by join tokens. */

@@ -1,0 +1,114 @@
+// The connections under the requests: how fast they are taken up, how the dead ones among them
+// are found, and how all of them end.
+//
+//   C1. Handshakes begin a few per turn of the event loop: a thousand clients that come back at
+//       once cost many short turns, not one long one (I11).
+//   C2. An HTTP/2 session that is silent is asked for a sign of life; one that gives none, and one
+//       that has had no stream for a while, is closed.
+
+import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Clock } from '../../../common/runtime/clock.ts';
+
+export interface ConnectionLimits {
+  readonly connectionsMax: number;
+  /** Without a byte for so long, an HTTP/2 session is pinged. */
+  readonly pingAfterMs: number;
+  /** Without an open stream for so long, it is closed: Go's server waits 90 s. */
+  readonly idleMs: number;
+}
+
+// A handshake costs one to two milliseconds: signature, key exchange, the client's certificate.
+const handshakesPerTurn = 2;
+
+export interface Connections {
+  /** HTTP/2 sessions and connections that are open. */
+  count(): number;
+  /** GOAWAY to all: what runs may end, nothing new begins. */
+  drain(): void;
+  destroy(): void;
+}
+
+export function watchConnections(
+  server: Http2SecureServer,
+  limits: ConnectionLimits,
+  ports: { readonly clock: Clock; readonly onFault: (kind: string, error?: Error) => void },
+): Connections {
+  const { clock, onFault } = ports;
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  server.maxConnections = limits.connectionsMax;
+  paceHandshakes(server, clock);
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', (error) => onFault('socket', error));
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('drop', () => onFault('dropped'));
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('error', (error) => onFault('session', error));
+    session.once('close', () => sessions.delete(session));
+    keepAlive(session, limits);
+  });
+  return {
+    count: () => sockets.size,
+    drain: () => {
+      for (const session of sessions) session.close();
+    },
+    destroy: () => {
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** C1: stands between the listener and node's own taking up of a TLS connection. */
+function paceHandshakes(server: Http2SecureServer, clock: Clock): void {
+  const begin = server.listeners('connection');
+  server.removeAllListeners('connection');
+  const waiting: Socket[] = [];
+  let isPumping = false;
+  const pump = (): void => {
+    for (const socket of waiting.splice(0, handshakesPerTurn)) {
+      if (!socket.destroyed) for (const each of begin) each.call(server, socket);
+    }
+    isPumping = waiting.length > 0;
+    if (isPumping) clock.soon(pump);
+  };
+  server.on('connection', (socket: Socket) => {
+    waiting.push(socket); // bounded by maxConnections
+    if (isPumping) return;
+    isPumping = true;
+    clock.soon(pump);
+  });
+}
+
+/** C2. node restarts the time limit with every frame, also that of a ping's answer. */
+function keepAlive(session: ServerHttp2Session, limits: ConnectionLimits): void {
+  let openStreams = 0;
+  let silentMs = 0;
+  session.on('stream', (stream) => {
+    openStreams += 1;
+    silentMs = 0;
+    stream.once('close', () => {
+      openStreams -= 1;
+    });
+  });
+  let isAsked = false;
+  const listen = (): void => {
+    session.setTimeout(limits.pingAfterMs, onSilence);
+  };
+  const onSilence = (): void => {
+    if (session.destroyed) return;
+    if (isAsked) return session.destroy();
+    silentMs += limits.pingAfterMs;
+    if (openStreams === 0 && silentMs >= limits.idleMs) return session.close();
+    isAsked = true;
+    session.ping(() => {
+      isAsked = false;
+    });
+    listen();
+  };
+  listen();
+}

@@ -1,0 +1,143 @@
+// isthmus.dev/v1alpha1 ServiceShard and DNSRecordSet: read-only views of what each cluster has of
+// a Service, and of what each name answers and why.
+
+import type { JsonObject } from '../../../../common/model/kube-object.ts';
+import {
+  own,
+  ownList,
+  ownRecord,
+  ownText,
+  toJsonObject,
+} from '../../machinery/schema/json-value.ts';
+import type { KindDefinition, Verb } from '../../machinery/kind.ts';
+import { conditions, objectSchema } from '../common-schema.ts';
+import { ageColumn, column, formatSince, nameColumn } from '../columns.ts';
+import { isthmusKind } from '../definition.ts';
+import { flag, int32, kept, struct, text, texts, time } from '../schema-parts.ts';
+
+const readOnly: readonly Verb[] = ['get', 'list', 'watch'];
+
+const shardDescription = "One cluster's part of a Service: what is there, and how it is.";
+
+const shardSpec = struct('ServiceShardSpec', 'Which shard it is.', {
+  service: text('Name of the Service.'),
+  cluster: text('Name of the cluster.'),
+});
+
+const shardStatus = struct('ServiceShardStatus', 'What is known of the shard.', {
+  zones: texts('Zones of the cluster.'),
+  region: text('Region of the cluster.'),
+  ready: kept(int32('Endpoints that take connections.')),
+  total: kept(int32('All endpoints.')),
+  ingress: texts('Addresses that reach the shard from outside.'),
+  health: text('healthy, or what keeps the shard out of DNS.'),
+  applied: kept(flag('True when the cluster has the Service as it is wanted.')),
+  reason: text('Why it is so, in one CamelCase word.'),
+  message: text('Why it is so, as a sentence.'),
+  since: time('When the health last changed.'),
+  lastProofOfLife: time('When the cluster was last heard of.'),
+  conditions,
+});
+
+export const serviceShardKind: KindDefinition = isthmusKind({
+  kind: 'ServiceShard',
+  plural: 'serviceshards',
+  shortNames: ['svcshard'],
+  storage: 'projected',
+  verbs: readOnly,
+  description: shardDescription,
+  schema: objectSchema('ServiceShard', shardDescription, { spec: shardSpec, status: shardStatus }),
+  columns: [
+    nameColumn,
+    column('Cluster', 'Name of the cluster.', (shard) => specText(shard, 'cluster')),
+    column('Service', 'Name of the Service.', (shard) => specText(shard, 'service')),
+    column('Ready', 'Endpoints that take connections, of all.', formatReady),
+    column('Ingress', 'Addresses from outside.', (shard) =>
+      ownList(ownRecord(shard, 'status'), 'ingress').map(String).join(','),
+    ),
+    column('Health', 'healthy, or what is wrong.', (shard) => statusText(shard, 'health')),
+    column('Last-Seen', 'Time since the cluster was last heard of.', formatLastSeen),
+    ageColumn,
+    column('Reason', 'Why, in one word.', (shard) => statusText(shard, 'reason'), { priority: 1 }),
+    column('Message', 'Why, as a sentence.', (shard) => statusText(shard, 'message'), {
+      priority: 1,
+    }),
+  ],
+  fieldSelectors: {
+    'spec.cluster': (shard) => specText(toJsonObject(shard), 'cluster'),
+    'spec.service': (shard) => specText(toJsonObject(shard), 'service'),
+  },
+});
+
+function specText(object: JsonObject, field: string): string {
+  return ownText(ownRecord(object, 'spec'), field);
+}
+
+function statusText(object: JsonObject, field: string): string {
+  return ownText(ownRecord(object, 'status'), field);
+}
+
+function formatReady(shard: JsonObject): string {
+  const status = ownRecord(shard, 'status');
+  return `${String(own(status, 'ready') ?? 0)}/${String(own(status, 'total') ?? 0)}`;
+}
+
+const recordDescription = 'What one DNS name answers, and why.';
+
+const recordSpec = struct('DNSRecordSetSpec', 'The records.', {
+  dnsName: text('The name, without a trailing dot.'),
+  recordType: text('Type of the records.', ['A', 'AAAA', 'CNAME']),
+  ttlSeconds: int32('Seconds that resolvers may keep the answer.'),
+  targets: texts('Addresses, or the one name that it is an alias of.'),
+  service: text('Name of the Service.'),
+  level: text('How wide the name reaches.', ['global', 'region', 'zone']),
+  zone: text('Apex of the DNS zone.'),
+});
+
+const recordStatus = struct('DNSRecordSetStatus', 'Whether the world sees it.', {
+  published: kept(flag('True when the name answers so.')),
+  reason: text('Why it is so, in one CamelCase word.'),
+  message: text('Why it is so, as a sentence.'),
+});
+
+export const dnsRecordSetKind: KindDefinition = isthmusKind({
+  kind: 'DNSRecordSet',
+  plural: 'dnsrecordsets',
+  shortNames: ['dnsrs'],
+  storage: 'projected',
+  verbs: readOnly,
+  description: recordDescription,
+  schema: objectSchema('DNSRecordSet', recordDescription, {
+    spec: recordSpec,
+    status: recordStatus,
+  }),
+  columns: [
+    column('Name', 'The DNS name.', (record) => specText(record, 'dnsName')),
+    column('Type', 'Type of the records.', (record) => specText(record, 'recordType')),
+    column(
+      'TTL',
+      'Seconds that resolvers may keep the answer.',
+      (record) => Number(own(ownRecord(record, 'spec'), 'ttlSeconds') ?? 0),
+      { type: 'integer' },
+    ),
+    column('Targets', 'What the name answers.', (record) =>
+      ownList(ownRecord(record, 'spec'), 'targets').map(String).join(','),
+    ),
+    column('Published', 'True when the name answers so.', (record) =>
+      String(own(ownRecord(record, 'status'), 'published') ?? false),
+    ),
+    column('Reason', 'Why, in one word.', (record) => statusText(record, 'reason')),
+    ageColumn,
+    column('Message', 'Why, as a sentence.', (record) => statusText(record, 'message'), {
+      priority: 1,
+    }),
+  ],
+  fieldSelectors: { 'spec.service': (record) => specText(toJsonObject(record), 'service') },
+});
+
+/** A live cluster is heard every second; the time is kept only once it falls silent. */
+function formatLastSeen(shard: JsonObject, nowMs: number): string {
+  const seen = statusText(shard, 'lastProofOfLife');
+  if (seen !== '') return formatSince(seen, nowMs);
+  return statusText(shard, 'health') === 'pending' ? '<never>' : 'now';
+}
