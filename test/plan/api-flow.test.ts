@@ -2,7 +2,7 @@
 // request line.
 
 import test from 'ava';
-import { createMetrics } from '../../common/runtime/metrics.ts';
+import { createMetrics, silentMetrics } from '../../common/runtime/metrics.ts';
 import { startLagMeter } from '../../common/runtime/lag.ts';
 import {
   createFlowControl,
@@ -238,5 +238,25 @@ test('the lag meter tells apart what the thread did and what it waited for a cor
   const text = await metrics.expose();
   t.regex(text, /^mesh_event_loop_turn_seconds_sum 0\.025$/m);
   t.regex(text, /^mesh_event_loop_turn_cpu_seconds_sum 0\.003$/m);
+  meter.stop();
+});
+
+test('the lag meter wakes a thread that rests ten times a second, one that works a hundred', (t) => {
+  const clock = createManualClock();
+  let [ranMs, wakes] = [0, 0];
+  const metrics = { ...silentMetrics, observe: () => void (wakes += 1) };
+  const meter = startLagMeter({ clock, metrics, cpuMs: () => ranMs });
+  const second = (cpuMs: number): number => {
+    const before = wakes;
+    for (let at = 0; at < 100; at += 1) {
+      ranMs += cpuMs;
+      clock.advance(10);
+    }
+    return (wakes - before) / 2; // two histograms
+  };
+  second(0);
+  t.is(second(0), 10);
+  second(5);
+  t.is(second(5), 100);
   meter.stop();
 });
