@@ -162,7 +162,7 @@ export const auth: Area = {
       'may I, a path [k8s 119]',
       ssar,
       review('SelfSubjectAccessReview', {
-        nonResourceAttributes: { path: '/healthz', verb: 'get' },
+        nonResourceAttributes: { path: '/openapi/v2', verb: 'get' },
       }),
       jane,
     ),
