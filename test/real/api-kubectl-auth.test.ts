@@ -1,9 +1,10 @@
 // kubectl's own words about users and rights, with every version of the supported range: can-i,
 // can-i --list, whoami, reconcile, and acting as somebody else.
 
-import anyTest, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { paths, root, startAccessApi, type AccessApi } from '../support/access-api.ts';
 import { listenForTest } from '../support/https-fixture.ts';
+import { nameMissingKubectls } from '../support/kubectl-versions.ts';
 import { createKubectl, type Kubectl } from '../support/kubectl.ts';
 import { findKubectls, testWith } from '../support/programs.ts';
 
@@ -154,8 +155,4 @@ for (const { minor, path } of found) {
   });
 }
 
-for (const minor of notFound) {
-  anyTest.skip(`[k8s 119] kubectl ${minor} auth [missing program: kubectl.${minor}]`, (t) =>
-    t.pass(),
-  );
-}
+nameMissingKubectls(notFound, 'who may do what');

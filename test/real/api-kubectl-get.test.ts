@@ -3,6 +3,7 @@
 
 import type { ExecutionContext } from 'ava';
 import { startFederationApi, type FederationApi } from '../support/federation-api.ts';
+import { nameMissingKubectls } from '../support/kubectl-versions.ts';
 import { createKubectl, type Kubectl } from '../support/kubectl.ts';
 import { findKubectls, testWith } from '../support/programs.ts';
 
@@ -305,6 +306,4 @@ for (const [args, refusal] of [
   });
 }
 
-for (const minor of notFound) {
-  test.skip(`kubectl ${minor} was not found: reading with it was not tested`, (t) => t.pass());
-}
+nameMissingKubectls(notFound, 'reading');

@@ -2,6 +2,7 @@
 
 import type { ExecutionContext } from 'ava';
 import { startFederationApi, type FederationApi } from '../support/federation-api.ts';
+import { nameMissingKubectls } from '../support/kubectl-versions.ts';
 import { createKubectl, type Kubectl } from '../support/kubectl.ts';
 import { findKubectls, testWith } from '../support/programs.ts';
 
@@ -95,6 +96,4 @@ each('[k8s 69] wait returns when it may, and not before its time', async (t, of)
   t.is(never.stderr, 'error: timed out waiting for the condition\n');
 });
 
-for (const minor of notFound) {
-  test.skip(`kubectl ${minor} was not found: watching with it was not tested`, (t) => t.pass());
-}
+nameMissingKubectls(notFound, 'watching');
