@@ -31,10 +31,15 @@ export async function endLeftovers(
   clock: Clock,
 ): Promise<readonly number[]> {
   const left = pids.filter((pid) => commandLineOf(pid).includes(mark));
-  for (const pid of left) signalIfThere(pid, 'SIGKILL');
-  const until = clock.monotonicMs() + 2_000;
-  while (left.some(isAlive) && clock.monotonicMs() < until) await sleep(clock, 20);
+  await killAll(left, clock);
   return left;
+}
+
+/** Resolves when they are gone, or after 2 s. */
+export async function killAll(pids: readonly number[], clock: Clock): Promise<void> {
+  for (const pid of pids) signalIfThere(pid, 'SIGKILL');
+  const until = clock.monotonicMs() + 2_000;
+  while (pids.some(isAlive) && clock.monotonicMs() < until) await sleep(clock, 20);
 }
 
 /** False for a process that is gone, or that only waits for its parent to notice. */

@@ -28,7 +28,7 @@ import {
   waitForClusters,
 } from './federation-api.ts';
 import { toLayout, type Layout } from './layout.ts';
-import { endLeftovers, isAlive, loadState, saveState, signalIfThere } from './leftovers.ts';
+import { endLeftovers, isAlive, killAll, loadState, saveState } from './leftovers.ts';
 import { actOnNats, natsPid, watchNatsPid } from './nats-process.ts';
 import { createPart, type Part, type PartProgram } from './part.ts';
 import { canListen, takeLoadBalancerBase, takePorts } from './ports.ts';
@@ -209,7 +209,7 @@ function createMesh(options: MeshOptions, choices: Choices): Mesh {
       await endGroup(names.map(agentName), agentGraceMs);
       await endGroup([...names, coordinatorName], restGraceMs);
       // The coordinator ends its nats-server itself, unless it was killed and could not.
-      if (nats !== undefined && isAlive(nats)) signalIfThere(nats, 'SIGKILL');
+      if (nats !== undefined && isAlive(nats)) await killAll([nats], clock);
       remember();
     },
   };

@@ -5,7 +5,7 @@ import { readFileSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { sleep, type Clock } from '../common/runtime/clock.ts';
 import type { ControlAnswer } from './control-socket.ts';
-import { isAlive, signalIfThere } from './leftovers.ts';
+import { isAlive, killAll, signalIfThere } from './leftovers.ts';
 
 const natsAgainMs = 15_000;
 
@@ -32,9 +32,7 @@ export async function actOnNats(
     return { ok: false, message: 'nats does not run; the coordinator starts it again by itself' };
   switch (verb) {
     case 'kill': {
-      signalIfThere(pid, 'SIGKILL');
-      const until = clock.monotonicMs() + 2_000;
-      while (isAlive(pid) && clock.monotonicMs() < until) await sleep(clock, 20);
+      await killAll([pid], clock);
       return {
         ok: true,
         message: `killed nats (pid ${pid}); the coordinator starts it again by itself`,

@@ -3,8 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAlive } from '../../demo/leftovers.ts';
 import { findProgram, testWith } from '../support/programs.ts';
-import { isAlive, runToEnd, startProgram, temporaryDir, until } from './demo-process.ts';
+import { runToEnd, startProgram, temporaryDir, until } from './demo-process.ts';
 
 const test = testWith('kubectl', 'nats-server');
 

@@ -93,12 +93,3 @@ export async function runToEnd(
 export async function until(look: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
