@@ -3,35 +3,27 @@
 // on stdout when it is ready. Everything else it has to say goes to stderr.
 
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
-import { toClusterName, toLogPrefix } from '../common/model/ids.ts';
-import { coordinatorInboxPrefix } from '../common/pure/inbox.ts';
 import { invariant, MeshError } from '../common/pure/errors.ts';
 import { startAdminServer } from '../common/runtime/admin-http.ts';
 import { systemChance } from '../common/runtime/chance.ts';
 import { systemClock } from '../common/runtime/clock.ts';
 import { createLifecycle, endOnSignals, type Lifecycle } from '../common/runtime/lifecycle.ts';
 import { createLog, describeError, type Log, type LogLevel } from '../common/runtime/log.ts';
-import { createMetrics, type MetricsRegistry } from '../common/runtime/metrics.ts';
-import { connectNats } from '../common/runtime/nats-bus.ts';
+import { createMetrics } from '../common/runtime/metrics.ts';
 import { certificateHash } from '../common/runtime/certificates.ts';
 import { startLagMeter } from '../common/runtime/lag.ts';
 import { threadCpuMs } from '../common/runtime/thread-cpu.ts';
-import {
-  formatAddress,
-  readSettings,
-  type Address,
-  type SettingValues,
-} from '../common/runtime/settings.ts';
+import { formatAddress, readSettings, type SettingValues } from '../common/runtime/settings.ts';
 import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
+import { addressOf, apiHosts, at, hostsOf, reachable } from './addresses.ts';
 import { openApiServer } from './api-server.ts';
 import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
+import { reloadAll, type Base, type Reload } from './base.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import { loadAuthorityKeys } from './authority-keys.ts';
 import { openDataDir, readFormerKeys, removeFormerKeys, type DataDir } from './data-dir.ts';
@@ -43,9 +35,8 @@ import type { Desired } from './desired/store.ts';
 import { openKeyFile, rereadKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
 import { createAuthority } from './session/certificate-authority.ts';
 import { createGrpcListener } from './session/grpc-listener.ts';
-import type { TelemetryUsers } from './session/stage.ts';
-import { findNatsServer, startNatsServer } from './session/nats-server.ts';
 import { runKeysCommand } from './keys-command.ts';
+import { openBus, openNats, type Nats } from './telemetry-server.ts';
 import { runTokensCommand } from './tokens-command.ts';
 import { openUsers, type Users } from './users.ts';
 import { checkCoordinatorSettings, coordinatorProgram, poolTexts } from './settings.ts';
@@ -110,35 +101,6 @@ async function main(): Promise<void> {
   }
 }
 
-/** What every adapter of this process is given. */
-interface Base {
-  readonly settings: SettingValues;
-  readonly lifecycle: Lifecycle;
-  /** Adds something to do on SIGHUP. */
-  readonly onReload: (reload: Reload) => void;
-  readonly log: Log;
-  readonly metrics: MetricsRegistry;
-  readonly federation: string;
-  readonly domain: string;
-}
-
-interface Reload {
-  readonly name: string;
-  readonly reload: () => Promise<void>;
-}
-
-/** On SIGHUP: files that may change under a running coordinator are read again. */
-async function reloadAll(reloads: readonly Reload[], log: Log): Promise<void> {
-  for (const { name, reload } of reloads) {
-    try {
-      await reload();
-      log.info('reloaded', { part: name });
-    } catch (error) {
-      log.error('not reloaded: the former stays', { part: name, error: describeError(error) });
-    }
-  }
-}
-
 async function run(
   settings: SettingValues,
   lifecycle: Lifecycle,
@@ -156,12 +118,14 @@ async function run(
     metrics,
     federation: settings.text('federation') ?? '',
     domain: settings.text('domain') ?? '',
+    clock,
+    chance,
   };
   const path = resolve(settings.text('data-dir') ?? '');
   const desired = await openDesired(base, path);
   const dir = await openKeys(base, path, desired);
   const nats = await openNats(base, dir, desired);
-  const users = await openUsers({ ...base, clock });
+  const users = await openUsers(base);
   const bus = openBus(base, dir, nats);
   const started = { isReady: false };
   const readiness = (): Readonly<Record<string, string | undefined>> => ({
@@ -170,13 +134,13 @@ async function run(
   });
   const coordinator = await openCoordinator(base, { dir, desired, bus, nats, users, readiness });
   const listen = addressOf(settings, 'dns-listen');
-  const zone = await createZone({ ...base, desired, listen, clock });
+  const zone = await createZone({ ...base, desired, listen });
   lifecycle.onClose({ name: 'zone', close: () => zone.close() });
   const meshPort = await coordinator.start();
   lifecycle.onClose({ name: 'coordinator', close: () => coordinator.stop() });
   const apiListen = addressOf(settings, 'api-listen');
   const { authenticate } = users;
-  const api = await openApiServer({ ...base, api: coordinator.api, authenticate, dir, clock });
+  const api = await openApiServer({ ...base, api: coordinator.api, authenticate, dir });
   const adminPort = await openAdmin(base, readiness);
   const apiUrl = `https://${formatAddress({ host: reachable(apiListen.host), port: api.port })}`;
   await coordinator.publishApi({ hosts: apiHosts(settings), port: api.port });
@@ -196,12 +160,12 @@ async function run(
 async function openDesired(base: Base, path: string): Promise<Desired> {
   const { settings, log } = base;
   makePrivateFolder(path);
-  const driver = await openLmdbStore({ ...base, path: join(path, 'log'), chance });
+  const driver = await openLmdbStore({ ...base, path: join(path, 'log') });
   const keyFile = settings.text('encryption-key-file') ?? toDefaultKeyFile(path);
   const keys = await openKeyFile({ path: keyFile, driver, clock, chance });
   const sealer = createSealer({ keys, chance });
   await resealRecords(driver, sealer, log);
-  const desired = await createDesired({ ...base, store: sealStore(driver, sealer), clock });
+  const desired = await createDesired({ ...base, store: sealStore(driver, sealer) });
   base.lifecycle.onClose({ name: 'desired', close: () => desired.close() });
   base.onReload({
     name: 'encryption keys',
@@ -221,20 +185,6 @@ async function openKeys(base: Base, path: string, desired: Desired): Promise<Dat
   const keys = await loadAuthorityKeys({ desired, federation, former, clock, chance });
   if (former !== undefined) await removeFormerKeys(path);
   return openDataDir({ path, federation, keys, hosts: hostsOf(base.settings), clock });
-}
-
-function openBus(base: Base, dir: DataDir, nats: Nats): TelemetryBus {
-  const bus = connectNats({
-    ...base,
-    urls: nats.ownUrls(),
-    name: 'isthmus-coordinator',
-    tls: { caPem: dir.ca.certPem, ...dir.natsClient },
-    inboxPrefix: coordinatorInboxPrefix,
-    clock,
-    chance,
-  });
-  base.lifecycle.onClose({ name: 'bus', close: () => bus.close() });
-  return bus;
 }
 
 function openCoordinator(
@@ -288,56 +238,6 @@ function openCoordinator(
   );
 }
 
-interface Nats extends TelemetryUsers {
-  ownUrls(): readonly string[];
-  pid(): number | undefined;
-}
-
-/** Our own nats-server, whose users are the clusters, or one that somebody else runs. */
-async function openNats(base: Base, dir: DataDir, desired: Desired): Promise<Nats> {
-  const { settings, federation, lifecycle, log } = base;
-  const url = settings.text('nats-url');
-  if (url !== undefined) {
-    return {
-      urls: () => [url],
-      ownUrls: () => [url],
-      allow: () => Promise.resolve(),
-      revoke: (cluster) => {
-        log.warn('remove the cluster’s user from your NATS too', { cluster });
-        return Promise.resolve();
-      },
-      pid: () => undefined,
-    };
-  }
-  const binary = settings.text('nats-server') ?? findNatsServer();
-  if (binary === undefined) {
-    throw new MeshError(
-      'fatal',
-      'NATS_SERVER_MISSING',
-      'nats-server is not on PATH; install it (apt-get install -y nats-server), or name it with --nats-server, or use a NATS of your own with --nats-url',
-    );
-  }
-  const clusters = [...desired.list(toLogPrefix(isthmusGroup, 'clusters'))].map(({ object }) => ({
-    name: toClusterName(object.metadata.name),
-    uid: object.metadata.uid ?? '',
-  }));
-  const server = await startNatsServer({
-    binary,
-    dataDir: join(dir.path, 'nats'),
-    listen: addressOf(settings, 'nats-listen'),
-    advertiseHost: settings.list('advertise')[0],
-    server: dir.server,
-    caPem: dir.ca.certPem,
-    federation,
-    coordinatorUri: dir.coordinatorUri,
-    clusters,
-    clock,
-    log,
-  });
-  lifecycle.onClose({ name: 'nats-server', close: () => server.stop() });
-  return server;
-}
-
 async function openAdmin(
   { settings, lifecycle, metrics }: Base,
   readiness: () => Readonly<Record<string, string | undefined>>,
@@ -349,38 +249,6 @@ async function openAdmin(
   });
   lifecycle.onClose({ name: 'admin', close: () => admin.close() });
   return admin.port;
-}
-
-function addressOf(settings: SettingValues, name: string): Address {
-  return settings.address(name) ?? { host: '127.0.0.1', port: 0 }; // every address has a default
-}
-
-/** Names for certificates: what was asked for, and what we listen on. */
-function hostsOf(settings: SettingValues): readonly string[] {
-  const listened = ['api-listen', 'mesh-listen', 'nats-listen'].map(
-    (name) => addressOf(settings, name).host,
-  );
-  const hosts = [...settings.list('advertise'), ...listened, hostname()];
-  return [...new Set(hosts)].filter((host) => host !== '0.0.0.0' && host !== '::');
-}
-
-/** As a kube-apiserver advertises itself: as told, else where it listens, else the host's own. */
-function apiHosts(settings: SettingValues): readonly string[] {
-  const told = settings.list('advertise').filter((host) => isIP(host) !== 0);
-  if (told.length > 0) return told;
-  const { host } = addressOf(settings, 'api-listen');
-  if (isIP(host) !== 0 && host !== '0.0.0.0' && host !== '::') return [host];
-  const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
-  const outer = own.find(({ internal, family }) => !internal && family === 'IPv4');
-  return [outer?.address ?? reachable(host)];
-}
-
-function reachable(host: string): string {
-  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-}
-
-function at(settings: SettingValues, name: string, port: number): string {
-  return formatAddress({ host: reachable(addressOf(settings, name).host), port });
 }
 
 function sayReady(facts: Readonly<Record<string, unknown>>): void {
