@@ -1,13 +1,16 @@
 // The kinds of isthmus.dev/v1alpha1 as the API stores or shows them. The API's definitions
 // (schema, columns, validation) are in coordinator/api/kinds; these are only the shapes.
 
-import type { Condition, KubeObject } from './kube-object.ts';
+import type { Condition, Json, KubeObject } from './kube-object.ts';
 
 export const isthmusGroup = 'isthmus.dev';
 export const isthmusApiVersion = 'isthmus.dev/v1alpha1';
 
 /** Finalizer that holds a Service until removal orders for its shards are in the log. */
 export const shardsFinalizer = 'isthmus.dev/shards';
+
+/** Finalizer that holds a Cluster until its names and its shards are gone. */
+export const unjoinFinalizer = 'isthmus.dev/unjoin';
 
 /** Field manager of every write of ours into a member cluster, and of our status writes. */
 export const fieldManager = 'isthmus';
@@ -19,6 +22,11 @@ export interface Cluster extends KubeObject {
     readonly zone?: string;
     readonly region?: string;
     readonly provider?: string;
+    /** Cordoned: no new shards; those that are there stay. */
+    readonly unschedulable?: boolean;
+    readonly taints?: readonly ClusterTaint[];
+    /** How long a deleted Cluster waits for an agent that is away. Default 600; 0 waits for nobody. */
+    readonly unjoinWaitSeconds?: number;
   };
   readonly status?: {
     readonly conditions?: readonly Condition[];
@@ -30,7 +38,40 @@ export interface Cluster extends KubeObject {
     /** Lower-case hex SHA-256 of the public key (SPKI) that joined; a different key is refused. */
     readonly publicKeyHash?: string;
     readonly joinedAt?: string;
+    readonly approval?: ClusterApproval;
+    /** End of the newest certificate given to that key, RFC 3339. */
+    readonly certificateExpirationTimestamp?: string;
   };
+}
+
+/** Whether a key may speak for the Cluster. Written by joins and by the approval endpoint only. */
+export interface ClusterApproval {
+  readonly decision: 'Pending' | 'Approved' | 'Denied';
+  /** Of the key that asks, or that was decided on. */
+  readonly publicKeyHash: string;
+  /** Why it asks. */
+  readonly reason?: 'NewCluster' | 'CertificateExpired' | 'KeyReplaced';
+  readonly requestedAt?: string;
+  readonly remoteAddress?: string;
+  readonly agentVersion?: string;
+  /** Name of the JoinToken that it came with. */
+  readonly joinToken?: string;
+  readonly decidedAt?: string;
+  /** An API user, or `jointoken/NAME`. */
+  readonly decidedBy?: string;
+  /** What the person who decided has to say. */
+  readonly message?: string;
+}
+
+/** Whether a token lets its cluster in by itself, or only as far as a person's approval. */
+export type ApprovalMode = 'Automatic' | 'Manual';
+
+/** As on Nodes: what a policy must tolerate. */
+export interface ClusterTaint {
+  readonly key: string;
+  readonly value?: string;
+  /** NoSchedule: no new shards. NoExecute: those that are there leave too. */
+  readonly effect: 'NoSchedule' | 'NoExecute';
 }
 
 export interface JoinToken extends KubeObject {
@@ -40,6 +81,8 @@ export interface JoinToken extends KubeObject {
     readonly cluster?: string;
     /** Lifetime from creation. Default 3600, 60 to 31536000. */
     readonly expirationSeconds?: number;
+    /** Default: the coordinator's setting join-approval. */
+    readonly approval?: ApprovalMode;
   };
   readonly status?: {
     /** Present in the answer to the create request only; never stored. */
@@ -49,10 +92,62 @@ export interface JoinToken extends KubeObject {
     readonly expirationTimestamp?: string;
     /** Cluster and key of the first CSR made with it; another key is refused. */
     readonly usedBy?: string;
+    readonly usedAt?: string;
     readonly publicKeyHash?: string;
     /** Once set, the Cluster was made: should it be removed, this token does not make it again. */
     readonly joinedAt?: string;
   };
+}
+
+export interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+    readonly values?: readonly string[];
+  }[];
+}
+
+/** Both given: both must choose. Neither: every cluster. */
+export interface ClusterChoice {
+  readonly clusters?: readonly string[];
+  readonly clusterSelector?: LabelSelector;
+}
+
+export interface Toleration {
+  /** Absent, with operator Exists: every taint. */
+  readonly key?: string;
+  /** Default Equal. */
+  readonly operator?: 'Equal' | 'Exists';
+  readonly value?: string;
+  /** Absent: both effects. */
+  readonly effect?: ClusterTaint['effect'];
+}
+
+export interface JsonPatchOperation {
+  readonly op: 'add' | 'remove' | 'replace' | 'move' | 'copy' | 'test';
+  readonly path: string;
+  readonly from?: string;
+  readonly value?: Json;
+}
+
+/** What the shards of some clusters say differently: the typed fields first, then the patch. */
+export interface ShardOverride extends ClusterChoice {
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly loadBalancerClass?: string;
+  readonly loadBalancerIP?: string;
+  readonly externalTrafficPolicy?: 'Cluster' | 'Local';
+  readonly nodePorts?: readonly {
+    readonly port: number;
+    readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+    readonly nodePort: number;
+  }[];
+  readonly patch?: readonly JsonPatchOperation[];
+}
+
+export interface ShardWeight extends ClusterChoice {
+  /** 0 to 100. */
+  readonly weight: number;
 }
 
 export interface ServicePolicy extends KubeObject {
@@ -60,20 +155,22 @@ export interface ServicePolicy extends KubeObject {
   readonly spec?: {
     /** Service of the same namespace that this policy is for. */
     readonly serviceName?: string;
-    readonly placement?: {
-      /** Exactly these clusters. */
-      readonly clusters?: readonly string[];
-      readonly clusterSelector?: {
-        readonly matchLabels?: Readonly<Record<string, string>>;
-        readonly matchExpressions?: readonly {
-          readonly key: string;
-          readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
-          readonly values?: readonly string[];
-        }[];
-      };
+    readonly placement?: ClusterChoice & {
+      readonly tolerations?: readonly Toleration[];
     };
+    readonly move?: {
+      /** Default WhenHealthy. */
+      readonly strategy?: 'WhenHealthy' | 'AfterTimeout' | 'AtOnce';
+      /** Default 600. */
+      readonly timeoutSeconds?: number;
+    };
+    /** In order; a later one wins. */
+    readonly overrides?: readonly ShardOverride[];
+    /** The first that chooses a cluster holds for it; others have 100. */
+    readonly weights?: readonly ShardWeight[];
     readonly health?: { readonly minReadyEndpoints?: number };
   };
+  readonly status?: { readonly conditions?: readonly Condition[] };
 }
 
 /** Read-only, projected: one cluster's part of a Service. Name `<service>.<cluster>`. */
