@@ -131,6 +131,7 @@ async function openWorld({ dir, natsServer, lifecycle, say }: BenchContext): Pro
   const mesh = await prepareMesh({
     dir: join(dir, 'demo'),
     isAnyPort: true,
+    isReal: false,
     natsServer,
     clock: systemClock,
     chance: systemChance,

@@ -16,6 +16,7 @@ import { playGuide } from './guide/play.ts';
 import { toLayout } from './layout.ts';
 import { prepareMesh, type Mesh } from './mesh.ts';
 import { findProgram, provideNatsServer, thisMachine, type Machine } from './nats-server.ts';
+import { controlPlanePrograms, findAssets } from './real/assets.ts';
 import { parseCommand, type Command } from './settings.ts';
 import { toWelcome } from './welcome.ts';
 
@@ -70,6 +71,12 @@ async function runMesh(command: Command & { readonly kind: 'run' | 'once' }): Pr
     );
     return exitCodes.natsMissing;
   }
+  if (command.isReal && findAssets(process.env) === undefined) {
+    complain(
+      `${controlPlanePrograms.join(', ')} are missing. Build them with:\n\n  npm run peers\n`,
+    );
+    return exitCodes.failed;
+  }
   const hasKubectl = sayKubectl(machine);
   if (command.kind === 'once' && !hasKubectl) return exitCodes.failed;
   const log = createLog({ level: 'warn', format: 'pretty', name: 'demo' });
@@ -78,7 +85,9 @@ async function runMesh(command: Command & { readonly kind: 'run' | 'once' }): Pr
   try {
     const mesh = await openMesh(command, nats.path, lifecycle);
     const file = await mesh.start();
-    return command.kind === 'once' ? await playOnce(mesh, file) : await stayUp(mesh, file);
+    return command.kind === 'once'
+      ? await playOnce(mesh, file, command.isReal)
+      : await stayUp(mesh, file);
   } catch (error) {
     complain(describeError(error));
     process.exitCode = exitCodes.failed; // already now: it decides whether logs are kept
@@ -108,6 +117,7 @@ async function openMesh(
   const mesh = await prepareMesh({
     dir,
     isAnyPort: command.kind === 'once' || command.isAnyPort,
+    isReal: command.isReal,
     natsServer,
     clock: systemClock,
     chance: systemChance,
@@ -137,11 +147,12 @@ function makeTemporaryDir(lifecycle: Lifecycle): string {
   return dir;
 }
 
-async function playOnce(mesh: Mesh, file: DemoFile): Promise<number> {
+async function playOnce(mesh: Mesh, file: DemoFile, isReal: boolean): Promise<number> {
   const isOk = await playGuide({
     file,
     layout: mesh.layout,
     act: (verb, part) => mesh.act(verb, part),
+    isReal,
     clock: systemClock,
     say: print,
   });

@@ -44,6 +44,8 @@ import {
 export interface MeshOptions {
   readonly dir: string;
   readonly isAnyPort: boolean;
+  /** Members with a real API server. */
+  readonly isReal: boolean;
   readonly natsServer: string;
   readonly clock: Clock;
   readonly chance: Chance;
@@ -92,6 +94,7 @@ export async function prepareMesh(options: MeshOptions): Promise<Mesh> {
     ports,
     loadBalancerBase,
     natsServer: options.natsServer,
+    isReal: options.isReal,
   });
 }
 
@@ -149,7 +152,8 @@ function createMesh(options: MeshOptions, choices: Choices): Mesh {
   };
 
   const start = async (): Promise<DemoFile> => {
-    say('starting the coordinator and four clusters');
+    const kind = choices.isReal ? 'clusters with a real API server' : 'clusters';
+    say(`starting the coordinator and four ${kind}`);
     await Promise.all([
       startPart(coordinatorPart(choices)),
       ...memberClusters.map((cluster) => startPart(clusterPart(cluster, choices))),

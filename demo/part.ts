@@ -9,6 +9,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { JsonObject } from '../common/model/kube-object.ts';
+import { signalIfThere } from './leftovers.ts';
 
 export interface PartProgram {
   readonly name: string;
@@ -16,6 +17,8 @@ export interface PartProgram {
   readonly script: string;
   readonly args: readonly string[];
   readonly logPath: string;
+  /** How long it may take to become ready. Default: a minute. */
+  readonly readyMs?: number;
 }
 
 export interface Part {
@@ -24,6 +27,7 @@ export interface Part {
   pid(): number | undefined;
   /** Resolves with the ready line. Rejects when the process ends or stays silent. */
   start(): Promise<JsonObject>;
+  /** To its whole process group: a cluster with a real API is several processes. */
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
   /** Resolves when the process is gone. */
   gone(): Promise<void>;
@@ -32,7 +36,7 @@ export interface Part {
 }
 
 // Two busy cores start eight programs at once.
-const readyMs = 60_000;
+const readyMsDefault = 60_000;
 const readyLineBytesMax = 1 << 20;
 
 export function createPart(
@@ -68,7 +72,7 @@ export function createPart(
     start,
     signal: (signal) => {
       if (signal === 'SIGKILL') isEnding = true;
-      child?.kill(signal);
+      if (child?.pid !== undefined) signalIfThere(-child.pid, signal);
     },
     gone: () => ended,
     end: async (graceMs) => {
@@ -76,8 +80,9 @@ export function createPart(
       if (current === undefined) return;
       isEnding = true;
       current.kill('SIGTERM');
-      current.kill('SIGCONT'); // a stopped process acts on SIGTERM only when it goes on
-      const timer = clock.after(graceMs, () => current.kill('SIGKILL'));
+      const group = -(current.pid ?? 0);
+      signalIfThere(group, 'SIGCONT'); // a stopped process acts on SIGTERM only when it goes on
+      const timer = clock.after(graceMs, () => signalIfThere(group, 'SIGKILL'));
       await ended;
       timer.cancel();
     },
@@ -109,7 +114,7 @@ function readReadyLine(
   program: PartProgram,
   clock: Clock,
 ): Promise<JsonObject> {
-  const { name, logPath } = program;
+  const { name, logPath, readyMs = readyMsDefault } = program;
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       timer.cancel();

@@ -15,7 +15,12 @@ export interface Choices {
   readonly ports: ReadonlyMap<string, number>;
   readonly loadBalancerBase: number;
   readonly natsServer: string;
+  /** Members with a real API server. */
+  readonly isReal: boolean;
 }
+
+// Four control planes start at once, on what may be two cores.
+const realReadyMs = 120_000;
 
 export const coordinatorName = 'coordinator';
 
@@ -51,7 +56,8 @@ export function clusterPart(cluster: MemberCluster, choices: Choices): PartProgr
     : { 'node-zone': cluster.zone, 'node-region': cluster.region };
   return {
     name: cluster.name,
-    script: 'demo/cluster/main.js',
+    script: choices.isReal ? 'demo/real/main.js' : 'demo/cluster/main.js',
+    ...(choices.isReal ? { readyMs: realReadyMs } : {}),
     logPath: layout.logOf(cluster.name),
     args: toFlags({
       name: cluster.name,

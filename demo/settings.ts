@@ -5,9 +5,14 @@ import { readSettings, type Program } from '../common/runtime/settings.ts';
 export type CtlVerb = 'kill' | 'stop' | 'cont' | 'start';
 
 export type Command =
-  | { readonly kind: 'run'; readonly dir: string; readonly isAnyPort: boolean }
+  | {
+      readonly kind: 'run';
+      readonly dir: string;
+      readonly isAnyPort: boolean;
+      readonly isReal: boolean;
+    }
   /** `dir` is undefined: a fresh temporary one. */
-  | { readonly kind: 'once'; readonly dir: string | undefined }
+  | { readonly kind: 'once'; readonly dir: string | undefined; readonly isReal: boolean }
   | { readonly kind: 'ctl'; readonly dir: string; readonly verb: CtlVerb; readonly part: string }
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'error'; readonly message: string };
@@ -38,6 +43,13 @@ function demoProgram(version: string): Program {
         default: 'false',
         description:
           'Play the guide by itself on free ports, print each step, then stop everything.',
+      },
+      {
+        name: 'real',
+        kind: 'switch',
+        default: 'false',
+        description:
+          'Members with a real etcd, kube-apiserver and kube-controller-manager, built by: npm run peers.',
       },
     ],
   };
@@ -80,8 +92,10 @@ export function parseCommand(argv: readonly string[], version: string): Command 
     case 'run': {
       if (first === 'ctl') return { kind: 'error', message: ctlUsage('') };
       const dir = outcome.values.text('dir');
-      if (outcome.values.isOn('once')) return { kind: 'once', dir };
-      return { kind: 'run', dir: dir ?? defaultDir, isAnyPort: outcome.values.isOn('any-port') };
+      const isReal = outcome.values.isOn('real');
+      if (outcome.values.isOn('once')) return { kind: 'once', dir, isReal };
+      const isAnyPort = outcome.values.isOn('any-port');
+      return { kind: 'run', dir: dir ?? defaultDir, isAnyPort, isReal };
     }
   }
 }

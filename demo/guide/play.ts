@@ -16,12 +16,16 @@ import { createWorld, type World } from './world.ts';
 const steps: readonly Step[] = [...createSteps, ...healthSteps, ...failureSteps, ...editSteps];
 // The promise is five minutes with everything; starting and stopping take their part of it.
 const playMs = 270_000;
+// API servers of the members are restarted one after the other, some seconds each.
+const realPlayMs = 600_000;
 
 /** True when every step was ok. */
 export async function playGuide(options: {
   readonly file: DemoFile;
   readonly layout: Layout;
   readonly act: (verb: string, part: string) => Promise<ControlAnswer>;
+  /** Members with a real API server. */
+  readonly isReal: boolean;
   readonly clock: Clock;
   readonly say: (text: string) => void;
 }): Promise<boolean> {
@@ -32,7 +36,7 @@ export async function playGuide(options: {
     clock,
   });
   const world = createWorld({ demo: file, kubectl, act: options.act, clock });
-  const until = clock.monotonicMs() + playMs;
+  const until = clock.monotonicMs() + (options.isReal ? realPlayMs : playMs);
   let ok = 0;
   for (const [index, step] of steps.entries()) {
     const start = clock.monotonicMs();

@@ -13,13 +13,23 @@ import { parseCommand } from '../../demo/settings.ts';
 const parse = (...argv: readonly string[]) => parseCommand(argv, '0.1.0');
 
 test('no argument runs the demo in .demo on the documented ports', (t) => {
-  t.deepEqual(parse(), { kind: 'run', dir: '.demo', isAnyPort: false });
-  t.deepEqual(parse('--dir', 'x', '--any-port'), { kind: 'run', dir: 'x', isAnyPort: true });
+  t.deepEqual(parse(), { kind: 'run', dir: '.demo', isAnyPort: false, isReal: false });
+  t.deepEqual(parse('--dir', 'x', '--any-port'), {
+    kind: 'run',
+    dir: 'x',
+    isAnyPort: true,
+    isReal: false,
+  });
 });
 
 test('--once takes a temporary folder unless one is given', (t) => {
-  t.deepEqual(parse('--once'), { kind: 'once', dir: undefined });
-  t.deepEqual(parse('--once', '--dir=x'), { kind: 'once', dir: 'x' });
+  t.deepEqual(parse('--once'), { kind: 'once', dir: undefined, isReal: false });
+  t.deepEqual(parse('--once', '--dir=x'), { kind: 'once', dir: 'x', isReal: false });
+});
+
+test('--real chooses members with a real API server', (t) => {
+  t.like(parse('--real'), { kind: 'run', isReal: true });
+  t.like(parse('--once', '--real'), { kind: 'once', isReal: true });
 });
 
 test('ctl names a verb and a process', (t) => {

@@ -17,6 +17,12 @@ import {
   issueServerCertificate,
 } from '../../common/runtime/pki.ts';
 import { takePorts } from '../../demo/ports.ts';
+import {
+  apiserverFlags,
+  controllerFlags,
+  etcdFlags,
+  type ControlPlanePorts,
+} from '../../demo/real/flags.ts';
 import { askJson, type AskedJson, type JsonAnswer } from './ask-json.ts';
 import { eventually } from './eventually.ts';
 import { peerPath } from './find-peer.ts';
@@ -75,6 +81,7 @@ const others: readonly KubeUser[] = [
 // It takes 2 to 4 seconds by itself; tests share two cores with builds.
 const readyMs = 60_000;
 const startsMax = 3;
+const controllers = ['namespace-controller', 'garbage-collector-controller'];
 
 /** Starts and waits until it answers as it will from then on. The caller stops it. */
 export async function startKubeApiserver(
@@ -116,6 +123,7 @@ class Attempt {
     ]);
     this.#start('kube-apiserver', [
       ...apiserverFlags(this.#folder, ports, this.#options.serviceRange ?? '10.96.0.0/16'),
+      `--token-auth-file=${join(this.#folder, 'tokens.csv')}`,
       ...(this.#options.flags ?? []),
     ]);
     const server: KubeApiserver = {
@@ -133,7 +141,10 @@ class Attempt {
     };
     await this.#untilReady(server);
     if (this.#options.isWithControllers === true)
-      this.#start('kube-controller-manager', controllerFlags(this.#folder, server.kubeconfig));
+      this.#start(
+        'kube-controller-manager',
+        controllerFlags(this.#folder, server.kubeconfig, controllers),
+      );
     return { ...server, pids: this.#processes.flatMap(({ pid }) => pid ?? []) };
   }
 
@@ -151,7 +162,7 @@ class Attempt {
     this.#processes.push(startServerProcess({ name, path: peerPath(name), flags }));
   }
 
-  async #takePorts(): Promise<Ports> {
+  async #takePorts(): Promise<ControlPlanePorts> {
     const wishes = ['api', 'etcd', 'etcdPeer'].map((name) => ({
       name,
       what: name,
@@ -228,58 +239,6 @@ class Attempt {
   }
 }
 
-interface Ports {
-  readonly api: number;
-  readonly etcd: number;
-  readonly etcdPeer: number;
-}
-
 function tokenOf(user: string): string {
   return `token-of-${user}`;
-}
-
-function etcdFlags(folder: string, ports: Ports): readonly string[] {
-  const [client, peer] = [`http://${host}:${ports.etcd}`, `http://${host}:${ports.etcdPeer}`];
-  return [
-    '--name=default',
-    `--data-dir=${join(folder, 'etcd')}`,
-    `--listen-client-urls=${client}`,
-    `--advertise-client-urls=${client}`,
-    `--listen-peer-urls=${peer}`,
-    `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=default=${peer}`,
-    '--log-level=warn',
-  ];
-}
-
-function apiserverFlags(folder: string, ports: Ports, serviceRange: string): readonly string[] {
-  const file = (name: string): string => join(folder, name);
-  return [
-    `--etcd-servers=http://${host}:${ports.etcd}`,
-    `--bind-address=${host}`,
-    `--advertise-address=${host}`,
-    `--secure-port=${ports.api}`,
-    `--tls-cert-file=${file('server.crt')}`,
-    `--tls-private-key-file=${file('server.key')}`,
-    `--client-ca-file=${file('ca.crt')}`,
-    `--token-auth-file=${file('tokens.csv')}`,
-    '--authorization-mode=RBAC',
-    '--service-account-issuer=https://kubernetes.default.svc',
-    `--service-account-key-file=${file('accounts.pub')}`,
-    `--service-account-signing-key-file=${file('accounts.key')}`,
-    `--service-cluster-ip-range=${serviceRange}`,
-    '--endpoint-reconciler-type=none',
-    '--disable-admission-plugins=ServiceAccount',
-    '--profiling=false',
-  ];
-}
-
-function controllerFlags(folder: string, kubeconfig: string): readonly string[] {
-  return [
-    `--kubeconfig=${kubeconfig}`,
-    '--controllers=namespace-controller,garbage-collector-controller',
-    '--leader-elect=false',
-    '--secure-port=0',
-    `--cert-dir=${folder}`,
-  ];
 }

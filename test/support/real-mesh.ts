@@ -77,6 +77,8 @@ export interface ExtraAgent {
 }
 
 export interface RealMeshOptions {
+  /** Members with a real etcd, kube-apiserver and kube-controller-manager. Default: simulated. */
+  readonly isReal?: boolean;
   readonly clusters?: number;
   /** More flags of the coordinator, or others than usual. */
   readonly coordinatorFlags?: readonly string[];
@@ -100,7 +102,7 @@ export async function openRealMesh(options: RealMeshOptions = {}): Promise<RealM
   const layout = toLayout(mkdtempSync(join(tmpdir(), 'isthmus-e2e-')));
   mkdirSync(layout.logs, { recursive: true });
   const clusters = memberClusters.slice(0, options.clusters ?? 3);
-  const choices = await choose(layout, clusters);
+  const choices = await choose(layout, clusters, options.isReal ?? false);
   const coordinator = coordinatorPart(choices);
   const portOf = (name: string): number => choices.ports.get(name) ?? 0;
   const mesh = new Mesh(choices, clusters, options.release);
@@ -116,7 +118,11 @@ export async function openRealMesh(options: RealMeshOptions = {}): Promise<RealM
   return mesh;
 }
 
-async function choose(layout: Layout, clusters: readonly MemberCluster[]): Promise<Choices> {
+async function choose(
+  layout: Layout,
+  clusters: readonly MemberCluster[],
+  isReal: boolean,
+): Promise<Choices> {
   const own = ['api', 'mesh', 'nats', 'dns', 'admin'];
   const names = own.concat(
     clusters.flatMap(({ name }) => [`${name}/api`, `${name}/resolver`, `${name}/admin`]),
@@ -130,7 +136,7 @@ async function choose(layout: Layout, clusters: readonly MemberCluster[]): Promi
     port: 80,
     chance,
   });
-  return { layout, ports, loadBalancerBase, natsServer: findProgram('nats-server') ?? '' };
+  return { layout, ports, loadBalancerBase, natsServer: findProgram('nats-server') ?? '', isReal };
 }
 
 class Mesh implements RealMesh {
