@@ -24,15 +24,30 @@ export interface KubeEndpoint {
   readonly skipTlsVerify: boolean;
   /** The bearer token of this moment: read again for each call, since tokens rotate. */
   readonly token: (() => Promise<string | undefined>) | undefined;
+  /** Wins over the three above: of a user that a program or a provider speaks for. */
+  readonly identity?:
+    | { readonly current: () => Promise<ClientIdentity>; readonly refuse: () => void }
+    | undefined;
+  /** Default: the agent's. */
+  readonly userAgent?: string | undefined;
+}
+
+/** Who asks, as of now. */
+export interface ClientIdentity {
+  readonly token?: string;
+  readonly certPem?: string;
+  readonly keyPem?: string;
 }
 
 export interface KubeRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query below the server's own. */
   readonly path: string;
   readonly body?: string;
   readonly contentType?: string;
   readonly deadlineMs: number;
+  /** Each text of a Warning header of the answer. */
+  readonly onWarning?: (text: string) => void;
 }
 
 export interface KubeStream {
@@ -61,7 +76,7 @@ const lineCharactersMax = 8 * 2 ** 20;
 const errorBodyCharactersMax = 64 * 2 ** 10;
 const socketsMax = 16;
 const keepAliveProbeMs = 15_000;
-const userAgent = 'isthmus-agent';
+const defaultUserAgent = 'isthmus-agent';
 
 export function createExchange(endpoint: KubeEndpoint, clock: Clock): Exchange {
   const base = new URL(endpoint.server);
@@ -86,17 +101,21 @@ export function createExchange(endpoint: KubeEndpoint, clock: Clock): Exchange {
     agent: HttpAgent,
     call: Omit<KubeRequest, 'deadlineMs'>,
   ): Promise<ClientRequest> => {
-    const token = await endpoint.token?.();
+    const identity = await endpoint.identity?.current();
+    const token = identity?.token ?? (await endpoint.token?.());
+    const { certPem: cert, keyPem: key } = identity ?? {};
     const start = isTls ? httpsRequest : httpRequest;
     return start({
       agent,
+      // The agent keeps the connections of each certificate apart.
+      ...(cert === undefined ? {} : { cert, key }),
       method: call.method,
       host: base.hostname.replace(/^\[|\]$/g, ''),
       port: base.port === '' ? (isTls ? 443 : 80) : base.port,
       path: `${prefix}${call.path}`,
       headers: {
         accept: 'application/json',
-        'user-agent': userAgent,
+        'user-agent': endpoint.userAgent ?? defaultUserAgent,
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(call.body === undefined
           ? {}
@@ -109,8 +128,15 @@ export function createExchange(endpoint: KubeEndpoint, clock: Clock): Exchange {
   };
 
   return {
-    send: (call) => sendOnce(open, calls, call, clock),
-    stream: (path, sink) => openStream((request) => open(watches, request), path, sink),
+    send: (call) => sendOnce(open, calls, call, { clock, refuse: endpoint.identity?.refuse }),
+    stream: (path, sink) =>
+      openStream((request) => open(watches, request), path, {
+        ...sink,
+        onEnd: (error) => {
+          if (error?.code === 'KUBE_UNAUTHORIZED') endpoint.identity?.refuse();
+          sink.onEnd(error);
+        },
+      }),
     close: () => {
       calls.destroy();
       watches.destroy();
@@ -124,7 +150,7 @@ async function sendOnce(
   open: Open,
   agent: HttpAgent,
   call: KubeRequest,
-  clock: Clock,
+  { clock, refuse }: { readonly clock: Clock; readonly refuse: (() => void) | undefined },
 ): Promise<string> {
   const what = `${call.method} ${call.path.split('?', 1)[0] ?? ''}`;
   for (let attempt = 1; ; attempt += 1) {
@@ -136,6 +162,10 @@ async function sendOnce(
     );
     if (outcome.kind === 'answer') {
       if (outcome.status >= 200 && outcome.status < 300) return outcome.body;
+      if (outcome.status === 401 && refuse !== undefined) {
+        refuse();
+        if (attempt === 1) continue; // once more, with what the program or provider says now
+      }
       throw toStatusError(what, outcome.status, outcome.body);
     }
     // The server closed an idle connection just as we took it: nothing was processed.
@@ -190,6 +220,7 @@ function attemptOnce(
       response.on('error', (error) => fail(toNetworkError(what, error)));
       response.on('end', () => {
         timer.cancel();
+        for (const text of toWarnings(response)) call.onWarning?.(text);
         resolve({
           kind: 'answer',
           status: response.statusCode ?? 0,
@@ -199,6 +230,14 @@ function attemptOnce(
     });
     request.end(call.body);
   });
+}
+
+// RFC 9111 5.5 as kube-apiserver writes it: `299 - "text"`, one value each.
+const warningPattern = /299 \S+ "((?:[^"\\]|\\.)*)"/g;
+
+function toWarnings({ headers }: IncomingMessage): readonly string[] {
+  const all = [...(headers.warning ?? '').matchAll(warningPattern)];
+  return all.map(([, text = '']) => text.replaceAll(/\\(.)/g, '$1'));
 }
 
 function openStream(

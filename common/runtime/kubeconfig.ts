@@ -1,18 +1,36 @@
 // Where the API server is and who we are there: from a kubeconfig file, or from the Pod that we
-// run in. Certificates and tokens are read here; users that need a program (exec, auth-provider)
-// go to kubeconfig-exec.ts, which is imported only then.
+// run in. Users that a program or a provider speaks for are run in exec-credential.ts and
+// oidc-credential.ts.
 
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { MeshError } from '../pure/errors.ts';
+import {
+  chooseContext,
+  invalidKubeconfig as invalid,
+  type ClusterEntry,
+  type KubeconfigChoice,
+  type UserEntry,
+} from '../pure/kubeconfig-choice.ts';
+import { systemClock } from './clock.ts';
+import { createExecSource } from './exec-credential.ts';
 import type { KubeEndpoint } from './kube-http-exchange.ts';
+import { createOidcSource, type OidcTokens } from './oidc-credential.ts';
 
 export interface KubeconfigSource {
   /** Undefined: in-cluster. */
   readonly kubeconfigPath: string | undefined;
   readonly context: string | undefined;
+}
+
+export interface EndpointOptions {
+  /** Of the programs that speak for users. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A person sits at the terminal. Default: nobody does. */
+  readonly isInteractive?: boolean;
+  /** Keeps what an OIDC provider gave instead of the former refresh token. */
+  readonly onRefresh?: (tokens: OidcTokens) => Promise<void>;
 }
 
 const serviceAccountDir = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -22,41 +40,13 @@ export async function loadKubeEndpoint(
   source: KubeconfigSource,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<KubeEndpoint> {
-  if (source.kubeconfigPath === undefined) return loadInCluster(env);
-  const text = await readFile(source.kubeconfigPath, 'utf8').catch((error: unknown) => {
-    throw invalid(`cannot read ${String(source.kubeconfigPath)}`, error);
+  const { kubeconfigPath: path, context } = source;
+  if (path === undefined) return loadInCluster(env);
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw invalid(`cannot read ${path}`, error);
   });
-  const parsed = parseKubeconfig(text, source.kubeconfigPath, source.context);
-  if (!parsed.needsProgram) return parsed.endpoint;
-  const { loadTokenSource } = await import('./kubeconfig-exec.ts');
-  return {
-    ...parsed.endpoint,
-    ...(await loadTokenSource(source.kubeconfigPath, parsed.contextName)),
-  };
-}
-
-interface Named<T> {
-  readonly name: string;
-  readonly value: T;
-}
-
-interface ClusterEntry {
-  readonly server?: string;
-  readonly 'certificate-authority'?: string;
-  readonly 'certificate-authority-data'?: string;
-  readonly 'insecure-skip-tls-verify'?: boolean;
-  readonly 'tls-server-name'?: string;
-}
-
-interface UserEntry {
-  readonly 'client-certificate'?: string;
-  readonly 'client-certificate-data'?: string;
-  readonly 'client-key'?: string;
-  readonly 'client-key-data'?: string;
-  readonly token?: string;
-  readonly tokenFile?: string;
-  readonly exec?: object;
-  readonly 'auth-provider'?: object;
+  const choice = chooseContext(parseYaml(text, path), context, path);
+  return toEndpoint(choice, path, { env });
 }
 
 /** Exported for tests. Relative paths in the file count from the file's own folder. */
@@ -69,42 +59,99 @@ export function parseKubeconfig(
   readonly needsProgram: boolean;
   readonly contextName: string;
 } {
-  let config: Record<string, unknown> | null;
-  try {
-    config = parse(text) as Record<string, unknown> | null; // narrowed below
-  } catch (error) {
-    throw invalid(`${path} is not YAML`, error);
-  }
-  const contextName = context ?? String(config?.['current-context'] ?? '');
-  const chosen = find<{ cluster?: string; user?: string }>(
-    config,
-    'contexts',
-    'context',
+  const choice = chooseContext(parseYaml(text, path), context, path);
+  const { user, contextName } = choice;
+  return {
+    endpoint: toEndpoint(choice, path, { env: {} }),
+    needsProgram: user.exec !== undefined || user['auth-provider'] !== undefined,
     contextName,
-    path,
-  );
-  const cluster = find<ClusterEntry>(config, 'clusters', 'cluster', chosen.cluster ?? '', path);
-  const user = find<UserEntry>(config, 'users', 'user', chosen.user ?? '', path);
+  };
+}
+
+/** The parser's own message quotes lines of the file, which may hold secrets: it is not repeated. */
+export function parseYaml(text: string, path: string): unknown {
+  try {
+    return parse(text) as unknown;
+  } catch (error) {
+    const { linePos, code } = error as { linePos?: [{ line: number }]; code?: string }; // YAMLError
+    const line = linePos?.[0].line;
+    const where = line === undefined ? '' : ` (line ${line}: ${code ?? 'unreadable'})`;
+    throw invalid(`${path} is not YAML${where}`);
+  }
+}
+
+/** What a chosen context leads to. Reads files that it names; runs no program yet. */
+export function toEndpoint(
+  choice: KubeconfigChoice,
+  path: string,
+  options: EndpointOptions,
+): KubeEndpoint {
+  const { cluster, user } = choice;
   if (cluster.server === undefined || !URL.canParse(cluster.server)) {
-    throw invalid(`${path}: cluster "${chosen.cluster ?? ''}" has no valid server URL`);
+    const name = choice.context.cluster ?? '';
+    throw invalid(
+      `${path}: ${choice.clusterField}.server: cluster "${name}" has no valid server URL`,
+    );
   }
   const from = (data: string | undefined, file: string | undefined): string | undefined => {
     if (data !== undefined) return Buffer.from(data, 'base64').toString('utf8');
     return file === undefined ? undefined : readNear(path, file);
   };
-  return {
-    endpoint: {
-      server: cluster.server,
-      caPem: from(cluster['certificate-authority-data'], cluster['certificate-authority']),
-      serverName: cluster['tls-server-name'],
-      skipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
-      clientCertPem: from(user['client-certificate-data'], user['client-certificate']),
-      clientKeyPem: from(user['client-key-data'], user['client-key']),
-      token: toTokenSource(user, path),
-    },
-    needsProgram: user.exec !== undefined || user['auth-provider'] !== undefined,
-    contextName,
+  const plain = {
+    server: cluster.server,
+    caPem: from(cluster['certificate-authority-data'], cluster['certificate-authority']),
+    serverName: cluster['tls-server-name'],
+    skipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
   };
+  return {
+    ...plain,
+    clientCertPem: from(user['client-certificate-data'], user['client-certificate']),
+    clientKeyPem: from(user['client-key-data'], user['client-key']),
+    token: toTokenSource(user, path),
+    identity: toIdentity({ choice, path, plain }, options),
+  };
+}
+
+function toIdentity(
+  of: {
+    readonly choice: KubeconfigChoice;
+    readonly path: string;
+    readonly plain: Pick<KubeEndpoint, 'server' | 'caPem' | 'serverName' | 'skipTlsVerify'>;
+  },
+  { env, isInteractive = false, onRefresh }: EndpointOptions,
+): KubeEndpoint['identity'] {
+  const { user, cluster, userField } = of.choice;
+  if (user.exec !== undefined) {
+    const told = { ...of.plain, config: execConfigOf(cluster) };
+    return createExecSource({
+      entry: user.exec,
+      cluster: told,
+      env,
+      isInteractive,
+      clock: systemClock,
+    });
+  }
+  const provider = user['auth-provider'];
+  if (provider === undefined) return undefined;
+  if (provider.name !== 'oidc') {
+    throw invalid(
+      `${of.path}: ${userField}.auth-provider: "${provider.name ?? ''}" is not supported since ` +
+        'kubectl 1.26; use an exec command of your cloud instead',
+    );
+  }
+  const config = provider.config ?? {};
+  const data = config['idp-certificate-authority-data'];
+  const file = config['idp-certificate-authority'];
+  const fromFile = file === undefined ? undefined : readNear(of.path, file);
+  const caPem = data === undefined ? fromFile : Buffer.from(data, 'base64').toString('utf8');
+  return createOidcSource({ config, caPem, onRefresh, clock: systemClock });
+}
+
+/** client.authentication.k8s.io: what the kubeconfig wants its program to be told. */
+function execConfigOf({ extensions }: ClusterEntry): unknown {
+  const all = Array.isArray(extensions) ? (extensions as readonly unknown[]) : [];
+  const named = all as readonly ({ name?: unknown; extension?: unknown } | null)[]; // narrowed
+  return named.find((each) => each?.name === 'client.authentication.k8s.io/exec')?.extension;
 }
 
 function toTokenSource(user: UserEntry, path: string): KubeEndpoint['token'] {
@@ -116,27 +163,6 @@ function toTokenSource(user: UserEntry, path: string): KubeEndpoint['token'] {
 // Projected tokens are replaced every hour or so under our feet (KEP-1205): read each time.
 function readTokenFile(file: string): () => Promise<string> {
   return async () => (await readFile(file, 'utf8')).trim();
-}
-
-function find<T extends object>(
-  config: Record<string, unknown> | null,
-  list: string,
-  field: string,
-  name: string,
-  path: string,
-): T {
-  const entries = config?.[list];
-  const named: readonly Named<T>[] = (Array.isArray(entries) ? entries : []).map(
-    (entry: Record<string, unknown>) => ({ name: String(entry['name']), value: entry[field] as T }),
-  ); // each field of T is optional and narrowed where it is used
-  const found = named.find((entry) => entry.name === name)?.value;
-  if (found === undefined || found === null) {
-    const known = named.map((entry) => entry.name).join(', ');
-    throw invalid(
-      `${path}: no ${field} "${name}" in ${list}; there are: ${known === '' ? 'none' : known}`,
-    );
-  }
-  return found;
 }
 
 function readNear(path: string, file: string): string {
@@ -167,8 +193,4 @@ async function loadInCluster(
     skipTlsVerify: false,
     token: readTokenFile(`${serviceAccountDir}/token`),
   };
-}
-
-function invalid(message: string, cause?: unknown): MeshError {
-  return new MeshError('fatal', 'KUBECONFIG_INVALID', message, cause);
 }

@@ -10,7 +10,7 @@ const adapterOf: Readonly<Record<string, readonly string[]>> = {
   '@grpc/grpc-js': ['coordinator/session/grpc-', 'agent/session/grpc-'],
   '@grpc/proto-loader': ['common/wire/'],
   protobufjs: ['common/wire/'],
-  '@kubernetes/client-node': ['common/runtime/kubeconfig'],
+  '@kubernetes/client-node': [],
   nats: ['common/runtime/nats-bus.ts'],
   lmdb: ['coordinator/desired/lmdb-', 'agent/session/lmdb-'],
   '@peculiar/x509': ['common/runtime/pki.ts'],
@@ -38,6 +38,8 @@ export function findDirectionFault({ from, specifier, isTypeOnly }: ImportOf): s
   if (toTop === 'demo' && fromTop !== 'demo' && fromTop !== 'bench')
     return say('the product knows no demo');
   if (fromTop === 'common' && toTop !== 'common') return say('common imports only common');
+  if (fromTop === 'plugin' && toTop !== 'plugin' && toTop !== 'common')
+    return say('the plugin knows the API, not its server');
   if (fromTop === 'coordinator' && toTop === 'agent')
     return say('coordinator and agent never meet');
   if (fromTop === 'agent' && toTop === 'coordinator')
