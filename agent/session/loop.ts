@@ -295,6 +295,8 @@ class Session {
       }
       case 'certificate':
         return this.#onCertificate(message.chainPem);
+      case 'natsLogin':
+        return; // nobody asks yet
       case 'ping':
         this.#stream?.send({ kind: 'pong', nonce: message.nonce });
         return;

@@ -38,6 +38,8 @@ export type AgentMessage =
       readonly topology: Topology;
       readonly agentVersion: string;
       readonly kubernetesVersion: string;
+      /** Absent in agents that are older than NATS' operator mode here. */
+      readonly natsKey?: NatsKey | undefined;
     }
   | {
       readonly kind: 'inventory';
@@ -47,8 +49,35 @@ export type AgentMessage =
   | { readonly kind: 'ack'; readonly revision: Revision; readonly results: readonly ShardResult[] }
   | { readonly kind: 'topology'; readonly topology: Topology; readonly kubernetesVersion: string }
   | { readonly kind: 'renew'; readonly csrDer: Uint8Array }
+  /** Asks for a new NatsLogin. */
+  | { readonly kind: 'natsRenewal'; readonly natsKey: NatsKey }
   /** Answers a ping; also proof of life. */
   | { readonly kind: 'pong'; readonly nonce: number };
+
+/** An agent's NATS user key, with a proof that it has the seed: see natsKeyText. */
+export interface NatsKey {
+  readonly publicKey: string;
+  /** Ed25519 signature of natsKeyText(cluster). */
+  readonly proof: Uint8Array;
+}
+
+/** What the proof signs: nobody announces another's key and has it revoked with his own cluster. */
+export function natsKeyText(cluster: string): string {
+  return `isthmus.v1 NATS key of cluster ${cluster}`;
+}
+
+export type NatsLogin =
+  | {
+      readonly kind: 'granted';
+      readonly userJwt: string;
+      /** From now; clocks of agent and coordinator need not agree. */
+      readonly lifeSeconds: number;
+    }
+  | { readonly kind: 'refused'; readonly reason: string; readonly message: string };
+
+export type NatsTrust =
+  | { readonly kind: 'publicCas' }
+  | { readonly kind: 'cas'; readonly caPem: string };
 
 export interface InventoryEntry {
   readonly key: ServiceKey;
@@ -66,6 +95,10 @@ export type CoordinatorMessage =
       /** Whether the coordinator already holds what the digest says; else it asks for inventory. */
       readonly wantsInventory: boolean;
       readonly ttlSeconds: number;
+      /** Absent in coordinators that are older than NATS' operator mode here. */
+      readonly natsLogin?: NatsLogin | undefined;
+      /** What the NATS servers are known by. Default: the federation's CA. */
+      readonly natsTrust?: NatsTrust | undefined;
     }
   | {
       readonly kind: 'batch';
@@ -87,5 +120,6 @@ export type CoordinatorMessage =
       readonly hasMore: boolean;
     }
   | { readonly kind: 'certificate'; readonly chainPem: string }
+  | { readonly kind: 'natsLogin'; readonly login: NatsLogin }
   | { readonly kind: 'ping'; readonly nonce: number }
   | { readonly kind: 'drain'; readonly reconnectAfterMs: number };

@@ -7,6 +7,13 @@ import type { RemovalOrder, Shard, ShardResult } from '../model/shard.ts';
 import type { Topology } from '../model/topology.ts';
 import { toClusterName } from '../model/ids.ts';
 import { assertNever } from '../pure/errors.ts';
+import {
+  readNatsKey,
+  readNatsLogin,
+  readNatsTrust,
+  toNatsLoginPlain,
+  toNatsTrustPlain,
+} from './nats-codec.ts';
 import { messageType, type Plain } from './proto-types.ts';
 import {
   fail,
@@ -102,6 +109,8 @@ function toAgentPlain(message: AgentMessage): Plain {
       };
     case 'renew':
       return { renew: { csrDer: message.csrDer } };
+    case 'natsRenewal':
+      return { natsRenewal: message.natsKey };
     case 'pong':
       return { pong: { nonce: message.nonce } };
     default:
@@ -138,6 +147,8 @@ export function decodeAgentMessage(bytes: Uint8Array): AgentMessage {
       };
     case 'renew':
       return { kind, csrDer: readBytes(body, 'csrDer', certificateMax) };
+    case 'natsRenewal':
+      return { kind, natsKey: readNatsKey(body) };
     case 'pong':
       return { kind, nonce: readNumber(body, 'nonce') };
     default:
@@ -147,6 +158,7 @@ export function decodeAgentMessage(bytes: Uint8Array): AgentMessage {
 
 function readHello(body: Plain): AgentMessage {
   const receipt = readOptionalMessage(body, 'receipt');
+  const natsKey = readOptionalMessage(body, 'natsKey');
   return {
     kind: 'hello',
     cluster: readCluster(body, 'cluster'),
@@ -157,6 +169,7 @@ function readHello(body: Plain): AgentMessage {
     topology: readTopology(readOptionalMessage(body, 'topology')),
     agentVersion: readText(body, 'agentVersion', 128),
     kubernetesVersion: readText(body, 'kubernetesVersion', 128),
+    ...(natsKey === undefined ? {} : { natsKey: readNatsKey(natsKey) }),
   };
 }
 
@@ -172,6 +185,9 @@ function toCoordinatorPlain(message: CoordinatorMessage): Plain {
     case 'peers':
       return { peers: { ...body, upserts: message.upserts.map(toPeerChangePlain) } };
     case 'welcome':
+      return { welcome: toWelcomePlain(message) };
+    case 'natsLogin':
+      return { natsLogin: toNatsLoginPlain(message.login) };
     case 'certificate':
     case 'ping':
     case 'drain':
@@ -189,15 +205,7 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
     typeof kind === 'string' ? readMessage(plain, kind) : fail('message', 'one of its kinds');
   switch (kind) {
     case 'welcome':
-      return {
-        kind,
-        session: readNumber(body, 'session'),
-        federation: readText(body, 'federation', 63),
-        domain: readText(body, 'domain', 253),
-        natsUrls: readTexts(body, 'natsUrls'),
-        wantsInventory: readFlag(body, 'wantsInventory'),
-        ttlSeconds: readNumber(body, 'ttlSeconds'),
-      };
+      return readWelcome(body);
     case 'batch':
       return {
         kind,
@@ -217,6 +225,8 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
       };
     case 'certificate':
       return { kind, chainPem: readText(body, 'chainPem', certificateMax) };
+    case 'natsLogin':
+      return { kind, login: readNatsLogin(body) };
     case 'ping':
       return { kind, nonce: readNumber(body, 'nonce') };
     case 'drain':
@@ -224,6 +234,32 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
     default:
       return fail('message', 'a kind that this version knows');
   }
+}
+
+type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;
+
+function toWelcomePlain({ kind: _, natsLogin, natsTrust, ...body }: Welcome): Plain {
+  return {
+    ...body,
+    ...(natsLogin === undefined ? {} : { natsLogin: toNatsLoginPlain(natsLogin) }),
+    ...toNatsTrustPlain(natsTrust),
+  };
+}
+
+function readWelcome(body: Plain): Welcome {
+  const natsLogin = readOptionalMessage(body, 'natsLogin');
+  const natsTrust = readNatsTrust(body);
+  return {
+    kind: 'welcome',
+    session: readNumber(body, 'session'),
+    federation: readText(body, 'federation', 63),
+    domain: readText(body, 'domain', 253),
+    natsUrls: readTexts(body, 'natsUrls'),
+    wantsInventory: readFlag(body, 'wantsInventory'),
+    ttlSeconds: readNumber(body, 'ttlSeconds'),
+    ...(natsLogin === undefined ? {} : { natsLogin: readNatsLogin(natsLogin) }),
+    ...(natsTrust === undefined ? {} : { natsTrust }),
+  };
 }
 
 /** Stands for the receiver: an order on the wire does not repeat whose stream it is on. */

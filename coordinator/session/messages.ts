@@ -40,6 +40,8 @@ export function onMessage(
         kubernetesVersion: message.kubernetesVersion,
       };
       return stage.tell(link.cluster);
+    case 'natsRenewal':
+      return;
     case 'renew':
       void renew(stage, link, message.csrDer);
       return;
