@@ -256,7 +256,11 @@ test('a join token needs the right to do what its holder could do', async (t) =>
     rules: [rule(['create'], ['clusters'])],
   });
   await make(paths.clusterRoleBindings, bind('c', { role: 'clusters', user: 'bob' }));
-  t.is((await ask(bob, 'POST', tokens, { metadata: { name: 'x' } })).status, 201);
+  const automatic = await ask(bob, 'POST', tokens, { metadata: { name: 'x' } });
+  t.is(automatic.status, 403);
+  t.regex(automatic.message, /cannot approve clusters, as the token would; make it with .*Manual/);
+  const manual = { metadata: { name: 'x' }, spec: { approval: 'Manual' } };
+  t.is((await ask(bob, 'POST', tokens, manual)).status, 201);
   await make('/apis/isthmus.dev/v1alpha1/clusters', { metadata: { name: 'paris' } });
   const take = { metadata: { name: 'y' }, spec: { cluster: 'paris' } };
   t.regex((await ask(bob, 'POST', tokens, take)).message, /cannot update the cluster "paris"/);

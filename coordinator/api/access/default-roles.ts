@@ -129,6 +129,7 @@ function toOwnRoles(kinds: readonly KindDefinition[]): readonly DefaultObject[] 
     role('isthmus:federation-operator', [
       on(readWrite, 'isthmus.dev', 'clusters', 'jointokens'),
       on(read, 'isthmus.dev', 'clusters/status', 'jointokens/status'),
+      on(['get', 'patch', 'update'], 'isthmus.dev', 'clusters/approval'),
     ]),
   ];
 }

@@ -15,7 +15,7 @@ import { projectedKind } from './definition.ts';
 import { endpointsKind, endpointSliceKind } from './endpoints.ts';
 import { eventKind, newEventKind } from './event/event.ts';
 import { selfSubjectReviewKind, tokenReviewKind } from './access/identity-review.ts';
-import { joinTokenKind } from './isthmus/join-token.ts';
+import { joinTokenKind, type JoinTokenOptions } from './isthmus/join-token.ts';
 import { leaseKind } from './lease.ts';
 import { namespaceKind } from './namespace.ts';
 import { dnsRecordSetKind, serviceShardKind } from './isthmus/projections.ts';
@@ -24,9 +24,7 @@ import { clusterRoleKind, roleKind } from './access/role.ts';
 import { servicePolicyKind } from './isthmus/service-policy.ts';
 import { serviceKind } from './service/service.ts';
 
-export interface FederationKindsOptions {
-  /** Lower-case hex SHA-256 of the CA certificate's DER, pinned by join tokens. */
-  readonly caHash: string;
+export interface FederationKindsOptions extends JoinTokenOptions {
   /** Where Services get addresses and ports; without it they get none. */
   readonly pools?: ServicePools;
 }

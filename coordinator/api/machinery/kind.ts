@@ -51,7 +51,7 @@ export interface WriteContext {
   /** Unpredictable bytes, for tokens. */
   readonly secretBytes: (count: number) => Uint8Array;
   readonly isDryRun: boolean;
-  /** The endpoint written to: empty for the object itself, else `status` or `finalize`. */
+  /** The endpoint written to: empty for the object itself, else `status`, `finalize`, `approval`. */
   readonly subresource: string;
   /** Reads another object, e.g. the Service that a policy names. */
   readonly read: (at: {
@@ -108,6 +108,11 @@ export interface KindDefinition {
   readonly hasStatus: boolean;
   /** `PUT <name>/finalize` writes spec and metadata, as Namespaces have it. */
   readonly hasFinalize?: boolean;
+  /**
+   * `<name>/approval` writes this one field of the status, and no other endpoint does, so that who
+   * may approve is a right of its own (as certificatesigningrequests/approval is).
+   */
+  readonly approvalField?: string;
   /** Stored under another kind's key and in its form. */
   readonly storedAs?: StoredForm;
   /** CRD-like kinds refuse strategic merge patches with 415. */

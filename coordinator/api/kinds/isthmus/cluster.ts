@@ -7,6 +7,12 @@ import { conditions, objectSchema } from '../common-schema.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { isthmusKind, labelName } from '../definition.ts';
 import { boundList, boundText, struct, time } from '../schema-parts.ts';
+import {
+  approvalSchema,
+  keepApproved,
+  prepareApproval,
+  validateApproval,
+} from './cluster-approval.ts';
 
 const description = 'A member cluster of the federation. It appears when its agent joins.';
 
@@ -55,15 +61,20 @@ const status = struct(
       { pattern: sha256 },
     ),
     joinedAt: time('When its agent first joined.'),
+    approval: approvalSchema,
+    certificateExpirationTimestamp: time(
+      "End of its agent's newest certificate, which the agent renews after two thirds of its life.",
+    ),
   },
 );
 
-export const clusterKind: KindDefinition = isthmusKind({
+const clusterRules = isthmusKind({
   kind: 'Cluster',
   plural: 'clusters',
   shortNames: ['cl'],
   isNamespaced: false,
   hasStatus: true,
+  approvalField: 'approval',
   description,
   schema: objectSchema('Cluster', description, { spec, status }),
   columns: [
@@ -71,6 +82,7 @@ export const clusterKind: KindDefinition = isthmusKind({
     column('Ready', 'True when the cluster takes part.', (cluster) =>
       conditionOf(cluster, 'Ready'),
     ),
+    column('Approved', 'Yes when its agent may take part.', formatApproved),
     column('Region', 'Region of the cluster.', (cluster) => declaredOrFound(cluster, 'region')),
     column('Zones', 'Zones of the cluster.', formatZones),
     column('Provider', 'Who runs the machines.', (cluster) => declaredOrFound(cluster, 'provider')),
@@ -82,7 +94,34 @@ export const clusterKind: KindDefinition = isthmusKind({
   ],
   // The name is a label of DNS names and a part of a certificate's.
   nameRule: labelName,
+  prepareForUpdate: (next, old, context) => {
+    if (context.subresource === 'approval') return prepareApproval(next, old, context);
+    return context.subresource === 'status' ? keepApproved(next, old) : next;
+  },
 });
+
+export const clusterKind: KindDefinition = {
+  ...clusterRules,
+  validateChange: (next, old, subresource) => [
+    ...(clusterRules.validateChange?.(next, old, subresource) ?? []),
+    ...(subresource === 'approval' ? validateApproval(next, old) : []),
+  ],
+};
+
+const approvals: Readonly<Record<string, string>> = {
+  WaitingForApproval: 'Waiting',
+  Denied: 'Denied',
+  Revoked: 'Revoked',
+};
+
+/** Of clusters that joined with a former version nobody says: they are in. */
+function formatApproved(cluster: JsonObject): string {
+  const status = ownRecord(cluster, 'status');
+  const all = ownList(status, 'conditions').filter(isRecord);
+  const found = all.find((each) => ownText(each, 'type') === 'Approved');
+  if (found === undefined) return ownText(status, 'publicKeyHash') === '' ? 'Unknown' : 'Yes';
+  return approvals[ownText(found, 'reason')] ?? 'Yes';
+}
 
 function conditionOf(cluster: JsonObject, type: string): string {
   const all = ownList(ownRecord(cluster, 'status'), 'conditions').filter(isRecord);

@@ -14,7 +14,7 @@ import {
   toKubeObject,
   withMember,
 } from '../../machinery/schema/json-value.ts';
-import { isthmusGroup } from '../../../../common/model/isthmus-kinds.ts';
+import { isthmusGroup, type ApprovalMode } from '../../../../common/model/isthmus-kinds.ts';
 import { forbiddenBecause } from '../../machinery/answer/status-error.ts';
 import type { AccessContext, KindDefinition, WriteContext } from '../../machinery/kind.ts';
 import { refuseChange } from '../../machinery/rules/object-rules.ts';
@@ -41,6 +41,11 @@ const spec = struct('JoinTokenSpec', 'Who may use the token.', {
     minimum: expirationSecondsMin,
     maximum: expirationSecondsMax,
   }),
+  approval: text(
+    'Automatic lets the cluster in; Manual makes it wait until somebody approves it ' +
+      "(kubectl isthmus approve). Default: as the coordinator's --join-approval says.",
+    ['Automatic', 'Manual'],
+  ),
 });
 
 const status = struct('JoinTokenStatus', 'What became of the token.', {
@@ -48,12 +53,22 @@ const status = struct('JoinTokenStatus', 'What became of the token.', {
   tokenHash: text('SHA-256 (hex) of the secret part.'),
   expirationTimestamp: time('When the token stops working.'),
   usedBy: text('Cluster that joined with it.'),
+  usedAt: time('When it was first used.'),
   publicKeyHash: text('SHA-256 (hex) of the key that joined with it. Another key is refused.'),
   joinedAt: time('When its cluster had joined; the token does not make that cluster again.'),
 });
 
-/** `caHash`: lower-case hex SHA-256 of the CA certificate's DER; its first half is in the token. */
-export function joinTokenKind(options: { readonly caHash: string }): KindDefinition {
+export interface JoinTokenOptions {
+  /** Lower-case hex SHA-256 of the CA certificate's DER; its first half is in the token. */
+  readonly caHash: string | (() => string);
+  /** Of tokens that do not say. Default: Automatic. */
+  readonly joinApproval?: ApprovalMode | undefined;
+}
+
+export function joinTokenKind(options: JoinTokenOptions): KindDefinition {
+  const approval = options.joinApproval ?? 'Automatic';
+  const caHash = (): string =>
+    typeof options.caHash === 'string' ? options.caHash : options.caHash();
   return isthmusKind({
     kind: 'JoinToken',
     plural: 'jointokens',
@@ -76,7 +91,13 @@ export function joinTokenKind(options: { readonly caHash: string }): KindDefinit
     ],
     setDefaults: (token) => toKubeObject(setTokenDefaults(toJsonObject(token))),
     prepareForCreate: (token, context) =>
-      toKubeObject(withToken(toJsonObject(token), context, options.caHash)),
+      toKubeObject(withToken(withMode(toJsonObject(token), approval), context, caHash())),
+    prepareForUpdate: (next, old) => {
+      const mode = ownText(ownRecord(toJsonObject(old), 'spec'), 'approval');
+      return mode === 'Manual' || mode === 'Automatic'
+        ? toKubeObject(withMode(toJsonObject(next), mode))
+        : next;
+    },
     toStored: (token) => toKubeObject(withoutToken(toJsonObject(token))),
     toCreateAnswer: withTokenOf,
     refuseWrite: (token, _old, context) => refuseWiderToken(token, context),
@@ -101,22 +122,34 @@ function refuseWiderToken(token: KubeObject, { user, access, read }: AccessConte
   const isThere = cluster !== '' && read(at) !== undefined;
   const verbs = isThere ? ['create', 'update'] : ['create'];
   const fixed = { version: '*', subresource: '', namespace: '', path: '', isResource: true };
-  for (const verb of verbs) {
-    if (access.authorize({ ...at, ...fixed, user, verb }).allowed) continue;
-    const which = cluster === '' ? 'clusters' : `the cluster ${JSON.stringify(cluster)}`;
-    throw forbiddenBecause({
+  const refuse = (why: string): Error =>
+    forbiddenBecause({
       group: isthmusGroup,
       resource: 'jointokens',
       name: token.metadata.name,
-      why: `user ${JSON.stringify(user.name)} cannot ${verb} ${which}, which the token would let its holder do`,
+      why: `user ${JSON.stringify(user.name)} cannot ${why}`,
     });
+  const which = cluster === '' ? 'clusters' : `the cluster ${JSON.stringify(cluster)}`;
+  for (const verb of verbs) {
+    if (access.authorize({ ...at, ...fixed, user, verb }).allowed) continue;
+    throw refuse(`${verb} ${which}, which the token would let its holder do`);
   }
+  if (ownText(ownRecord(toJsonObject(token), 'spec'), 'approval') === 'Manual') return;
+  const approve = { ...at, ...fixed, subresource: 'approval', verb: 'update' };
+  if (access.authorize({ ...approve, user }).allowed) return;
+  throw refuse(`approve ${which}, as the token would; make it with spec.approval: Manual`);
 }
 
 function setTokenDefaults(token: JsonObject): JsonObject {
   const given = ownRecord(token, 'spec');
   const seconds = own(given, 'expirationSeconds') ?? expirationSecondsDefault;
   return { ...token, spec: { ...given, expirationSeconds: seconds } };
+}
+
+/** Only when it is made: the setting may change later, a token's promise may not. */
+function withMode(token: JsonObject, approval: ApprovalMode): JsonObject {
+  const given = ownRecord(token, 'spec');
+  return { ...token, spec: { ...given, approval: own(given, 'approval') ?? approval } };
 }
 
 function withToken(token: JsonObject, context: WriteContext, caHash: string): JsonObject {

@@ -3,7 +3,7 @@
 import { difference, differenceBelow, setOf, type FieldSet } from './field-set.ts';
 import type { KindDefinition } from '../kind.ts';
 
-export type Subresource = '' | 'status' | 'finalize';
+export type Subresource = '' | 'status' | 'finalize' | 'approval';
 
 const nobodys: FieldSet = setOf(
   [

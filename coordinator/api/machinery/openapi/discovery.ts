@@ -130,6 +130,7 @@ function withSubresources(kind: KindDefinition): object {
 
 function subresourcesOf(kind: KindDefinition) {
   return [
+    ...(kind.approvalField === undefined ? [] : [{ name: 'approval', verbs: statusVerbs(kind) }]),
     ...(kind.hasFinalize === true ? [{ name: 'finalize', verbs: ['update'] as const }] : []),
     ...(servesStatus(kind) ? [{ name: 'status', verbs: statusVerbs(kind) }] : []),
   ];

@@ -85,6 +85,11 @@ function toPaths(kind: KindDefinition): readonly (readonly [string, JsonObject])
     const path = `${scope}/${kind.plural}/{name}/status`;
     paths.push([path, toPathItem(kind, status, [...namespace, name])]);
   }
+  if (kind.approvalField !== undefined) {
+    const approval = { verbs: ['get', 'update', 'patch'] as const, isCollection: false };
+    const path = `${scope}/${kind.plural}/{name}/approval`;
+    paths.push([path, toPathItem(kind, approval, [...namespace, name])]);
+  }
   if (kind.hasFinalize === true) {
     const finalize = { verbs: ['update'] as const, isCollection: false };
     const path = `${scope}/${kind.plural}/{name}/finalize`;

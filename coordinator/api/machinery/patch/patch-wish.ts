@@ -60,7 +60,10 @@ export function toPatchWish(of: {
             parsed,
             manager: options.manager,
             force: options.force,
-            subresource: call.subresource === 'status' ? 'status' : '',
+            subresource:
+              call.subresource === 'status' || call.subresource === 'approval'
+                ? call.subresource
+                : '',
             time,
             validation: options.validation,
             warn: (text) => void call.warnings.push(text),

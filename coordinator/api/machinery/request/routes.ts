@@ -183,5 +183,6 @@ function findDefinition(
   if (definition.isNamespaced && scope.namespace === '' && scope.name !== '') return undefined;
   if (scope.subresource === '') return definition;
   if (scope.subresource === 'finalize' && definition.hasFinalize === true) return definition;
+  if (scope.subresource === 'approval' && definition.approvalField !== undefined) return definition;
   return scope.subresource === 'status' && servesStatus(definition) ? definition : undefined;
 }

@@ -12,7 +12,17 @@ import { toCanonicalJson } from '../../../../common/pure/canonical-json.ts';
 import type { KindDefinition } from '../kind.ts';
 import { toApiVersion } from '../answer/answers.ts';
 import type { Schema } from './schema.ts';
-import { at, isList, isRecord, jsonEquals, own, toJsonObject, toKubeObject } from './json-value.ts';
+import {
+  at,
+  isList,
+  isRecord,
+  jsonEquals,
+  own,
+  ownRecord,
+  toJsonObject,
+  toKubeObject,
+  withMember,
+} from './json-value.ts';
 
 /**
  * Kubernetes' key order, without empty members of metadata, so that stored bytes read as users
@@ -210,7 +220,10 @@ export function withoutDoubleOwners(object: KubeObject, warnings: string[]): Kub
   return { ...object, metadata: { ...object.metadata, ownerReferences: kept } };
 }
 
-/** The main endpoint cannot write status; the status endpoint cannot write anything else. */
+/**
+ * The main endpoint cannot write status; the status endpoint cannot write anything else, nor the
+ * field that the approval endpoint alone writes.
+ */
 export function splitStatus(
   kind: KindDefinition,
   next: KubeObject,
@@ -220,10 +233,21 @@ export function splitStatus(
   if (!kind.hasStatus) return next;
   if (subresource === 'status') {
     const { status: _old, ...rest } = old;
-    return { ...rest, metadata: next.metadata, ...present({ status: next.status }) };
+    const complete = { ...rest, metadata: next.metadata, ...present({ status: next.status }) };
+    const field = kind.approvalField;
+    return field === undefined ? complete : withStatusField(complete, old, field);
   }
+  if (subresource === 'approval') return withStatusField(old, next, kind.approvalField ?? '');
   const { status: _next, ...rest } = next;
   return { ...rest, ...present({ status: old.status }) };
+}
+
+/** `object` with one field of its status as `other` has it. */
+function withStatusField(object: KubeObject, other: KubeObject, field: string): KubeObject {
+  const plain = toJsonObject(object);
+  const value = at(toJsonObject(other), 'status', field);
+  const status = withMember(ownRecord(plain, 'status'), field, value);
+  return toKubeObject(Object.keys(status).length === 0 ? plain : { ...plain, status });
 }
 
 /** The generation rises with everything but metadata and status. */

@@ -213,7 +213,7 @@ function settle(
 }
 
 function toSubresource(name: string): Subresource {
-  return name === 'status' || name === 'finalize' ? name : '';
+  return name === 'status' || name === 'finalize' || name === 'approval' ? name : '';
 }
 
 function prepare(
