@@ -71,6 +71,9 @@ export const peers: readonly Peer[] = [
  * cache's name, so that a change here leaves the others where they are.
  */
 export const peersOnAsk: readonly Peer[] = [
+  // Members of a newer version; see newer-kubernetes.ts.
+  kubernetes('kube-apiserver', '36', 'kubernetes-1.36', 'kube-apiserver.1.36'),
+  kubernetes('kube-controller-manager', '36', 'kubernetes-1.36', 'kube-controller-manager.1.36'),
   {
     ...kubernetes('e2e.test', '34', 'kubernetes-e2e'),
     main: 'k8s.io/kubernetes/test/e2e',

@@ -77,7 +77,10 @@ export interface ExtraAgent {
 }
 
 export interface RealMeshOptions {
-  /** Members with a real etcd, kube-apiserver and kube-controller-manager. Default: simulated. */
+  /**
+   * Members with a real etcd, kube-apiserver and kube-controller-manager. Default: when
+   * ISTHMUS_TEST_MEMBERS says `real`.
+   */
   readonly isReal?: boolean;
   readonly clusters?: number;
   /** More flags of the coordinator, or others than usual. */
@@ -102,7 +105,11 @@ export async function openRealMesh(options: RealMeshOptions = {}): Promise<RealM
   const layout = toLayout(mkdtempSync(join(tmpdir(), 'isthmus-e2e-')));
   mkdirSync(layout.logs, { recursive: true });
   const clusters = memberClusters.slice(0, options.clusters ?? 3);
-  const choices = await choose(layout, clusters, options.isReal ?? false);
+  const choices = await choose(
+    layout,
+    clusters,
+    options.isReal ?? process.env['ISTHMUS_TEST_MEMBERS'] === 'real',
+  );
   const coordinator = coordinatorPart(choices);
   const portOf = (name: string): number => choices.ports.get(name) ?? 0;
   const mesh = new Mesh(choices, clusters, options.release);
