@@ -35,6 +35,7 @@ import { startAccess } from './api/access/stage.ts';
 import type { Access } from './api/machinery/access/access.ts';
 import type { AuditOptions } from './api/machinery/access/request-audit.ts';
 import type { KindDefinition } from './api/machinery/kind.ts';
+import type { ReadYaml } from './api/machinery/schema/parse-ahead.ts';
 import { createApi } from './api/machinery/server.ts';
 import { createProjection, type Projection } from './desired/projection.ts';
 import type { Desired } from './desired/store.ts';
@@ -61,6 +62,8 @@ export interface CoordinatorPorts {
   readonly chance: Chance;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Without it YAML is read on this thread (the simulation). */
+  readonly readYaml?: ReadYaml;
 }
 
 export interface CoordinatorOptions {

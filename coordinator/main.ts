@@ -23,6 +23,8 @@ import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import { addressOf, apiHosts, at, hostsOf, reachable } from './addresses.ts';
 import { openApiServer } from './api-server.ts';
 import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
+import { createYamlReader } from './api/yaml/yaml-reader.ts';
+import { startYamlThread } from './api/yaml/yaml-thread.ts';
 import { reloadAll, type Base, type Reload } from './base.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import { loadAuthorityKeys } from './authority-keys.ts';
@@ -201,6 +203,8 @@ function openCoordinator(
   const { settings, federation, domain } = base;
   const { dir, desired, bus, nats, users, readiness } = parts;
   const listen = addressOf(settings, 'mesh-listen');
+  const yaml = createYamlReader({ ...base, start: startYamlThread });
+  base.lifecycle.onClose({ name: 'yaml', close: () => yaml.close() });
   const serviceRanges = parsePoolRanges(poolTexts(settings));
   invariant(typeof serviceRanges !== 'string', 'the settings were checked before');
   return createCoordinator(
@@ -220,6 +224,7 @@ function openCoordinator(
       telemetryUsers: nats,
       clock,
       chance,
+      readYaml: yaml.read,
     },
     {
       federation,

@@ -1,6 +1,5 @@
 import test from 'ava';
 import { parseJsonStrict } from '../../coordinator/api/machinery/schema/json-strict.ts';
-import { parseAhead } from '../../coordinator/api/machinery/schema/parse-ahead.ts';
 import { decodeObject } from '../../coordinator/api/machinery/schema/decode.ts';
 import { decode, refusal, service, serviceKind, toBytes } from '../support/api-service.ts';
 
@@ -294,19 +293,6 @@ test('J1. the number of values is bounded, and a large legal body is not', (t) =
   const status = refusal(() => decode(values(51_000), 'Ignore'));
   t.is(status.code, 413);
   t.is(status.message, 'Request entity too large: more than 50000 values');
-});
-
-test('a body parsed ahead is the same, and others get their turn meanwhile', async (t) => {
-  const text = `{"metadata":{"name":"a"},"x":[${'1,'.repeat(40_000)}1]}`;
-  let turns = 0;
-  const parsed = await parseAhead(toBytes(text), () => {
-    turns += 1;
-    return Promise.resolve();
-  });
-  t.deepEqual(parsed, parseJsonStrict(text));
-  t.true(turns >= 10, String(turns));
-  t.is(await parseAhead(toBytes('{}'), () => Promise.resolve()), undefined);
-  t.is(await parseAhead(toBytes(text.slice(0, -1)), () => Promise.resolve()), undefined);
 });
 
 test.serial(

@@ -14,6 +14,7 @@ import type { Access, Authorize } from './access/access.ts';
 import type { AuditOptions } from './access/request-audit.ts';
 import type { ApiError } from './answer/status-error.ts';
 import type { KindDefinition, UserInfo } from './kind.ts';
+import type { ReadYaml } from './schema/parse-ahead.ts';
 
 /** What is known of a request before its body. */
 export type RequestHead = Pick<
@@ -94,6 +95,8 @@ export interface ApiOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly admit?: Admit;
+  /** Reads long YAML; without it this thread does, at one go. */
+  readonly readYaml?: ReadYaml;
   /** Without it nothing is audited. */
   readonly audit?: AuditOptions;
   /** Named checks of /readyz: undefined when it passes, else why not. */

@@ -6,21 +6,23 @@
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { formatElement } from './field-element.ts';
 import { toElement, type ListSchema } from './field-walk.ts';
+import { JsonSyntaxError } from '../schema/json-strict.ts';
 import {
-  JsonBudgetError,
-  JsonSyntaxError,
-  parseJsonStrict,
-  type ParsedJson,
-} from '../schema/json-strict.ts';
-import { toText } from '../schema/parse-ahead.ts';
+  isWhole,
+  startsJson,
+  toParsedJson,
+  toParsedYaml,
+  toText,
+  type ParsedAhead,
+} from '../schema/parse-ahead.ts';
 import { isList, isRecord, own, ownRecord, ownText } from '../schema/json-value.ts';
 import type { KindDefinition } from '../kind.ts';
 import { toApiVersion } from '../answer/answers.ts';
 import type { Schema } from '../schema/schema.ts';
 import { formatGo, goTypeName } from '../schema/format-go.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
-import { badRequest, plainError, tooLargeBecause } from '../answer/status-error.ts';
-import { parseYamlBody, YamlSyntaxError, type ParsedYaml } from '../schema/yaml-body.ts';
+import { badRequest, plainError } from '../answer/status-error.ts';
+import { YamlSyntaxError, type ParsedYaml } from '../schema/yaml-body.ts';
 
 export interface ApplyConfig {
   readonly config: JsonObject;
@@ -32,10 +34,9 @@ export interface ApplyConfig {
 export function parseApplyConfig(
   kind: KindDefinition,
   bytes: Uint8Array,
-  parsed?: ParsedJson,
+  ahead?: ParsedAhead,
 ): ApplyConfig {
-  const isDone = parsed !== undefined && parsed.duplicates.length === 0;
-  const { value, duplicates } = isDone ? parsed : parse(bytes);
+  const { value, duplicates } = parse(bytes, ahead);
   const config = value ?? {};
   if (!isRecord(config)) {
     throw badRequest(
@@ -64,26 +65,24 @@ export function describe(kind: KindDefinition, config: JsonObject): string {
   return `${subject}; ${kind.group}/${kind.version}, Kind=${kind.kind}`;
 }
 
-function parse(bytes: Uint8Array): ParsedYaml {
-  const text = toText(bytes);
+function parse(bytes: Uint8Array, ahead: ParsedAhead | undefined): ParsedYaml {
   try {
-    return /^\s*\{/.test(text) ? parseJsonOrYaml(text) : parseYamlBody(text);
+    return readJsonAlone(bytes, ahead) ?? toParsedYaml(bytes, ahead);
   } catch (error) {
     if (!(error instanceof YamlSyntaxError)) throw error;
     throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
   }
 }
 
-/** JSON is YAML, and the faster parser is ours; but `{a: b}` is YAML only. */
-function parseJsonOrYaml(text: string): ParsedYaml {
+/** JSON is YAML, and the faster parser is ours; but `{a: b}` is YAML only: undefined. */
+function readJsonAlone(bytes: Uint8Array, ahead: ParsedAhead | undefined): ParsedYaml | undefined {
+  if (ahead?.json === undefined && !startsJson(toText(bytes))) return undefined;
   try {
-    const parsed = parseJsonStrict(text);
-    // Strict validation names duplicate keys as YAML's parser does, with their lines.
-    return parsed.duplicates.length === 0 ? parsed : parseYamlBody(text);
+    const json = toParsedJson(bytes, ahead);
+    return isWhole(json) ? json : undefined;
   } catch (error) {
-    if (error instanceof JsonBudgetError) throw tooLargeBecause(error.message);
-    if (!(error instanceof JsonSyntaxError)) throw error;
-    return parseYamlBody(text);
+    if (error instanceof JsonSyntaxError) return undefined;
+    throw error;
   }
 }
 

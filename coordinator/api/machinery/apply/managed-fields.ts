@@ -42,7 +42,7 @@ import { applyConflict, badRequest, plainError } from '../answer/status-error.ts
 import { toApiVersion } from '../answer/answers.ts';
 import type { KindDefinition } from '../kind.ts';
 import { check, withTypeMeta, type FieldValidation } from '../schema/decode.ts';
-import type { ParsedJson } from '../schema/json-strict.ts';
+import type { ParsedAhead } from '../schema/parse-ahead.ts';
 import { jsonEquals, toJsonObject } from '../schema/json-value.ts';
 import { toZeroObject } from '../schema/shape.ts';
 import { runSteps, type Steps } from '../steps.ts';
@@ -53,8 +53,8 @@ export interface ApplyRequest {
   readonly live: KubeObject | undefined;
   /** JSON or YAML. */
   readonly bytes: Uint8Array;
-  /** The bytes as JSON, when they were parsed already (parseAhead). */
-  readonly parsed?: ParsedJson | undefined;
+  /** What was read of the bytes before (parseAhead). */
+  readonly ahead?: ParsedAhead | undefined;
   readonly manager: string;
   readonly force: boolean;
   readonly subresource: Subresource;
@@ -76,7 +76,7 @@ export function applyServerSide(request: ApplyRequest): KubeObject {
 /** The same, for configurations of thousands of fields. */
 export function* applyInSteps(request: ApplyRequest): Steps<KubeObject> {
   const { kind, manager } = request;
-  const { config, strict } = parseApplyConfig(kind, request.bytes, request.parsed);
+  const { config, strict } = parseApplyConfig(kind, request.bytes, request.ahead);
   const live = request.live ?? toZeroObject(kind);
   const before = toJsonObject(withManagedFields(live, []));
   yield;

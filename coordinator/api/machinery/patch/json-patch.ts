@@ -6,8 +6,7 @@
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import type { FieldValidation } from '../schema/decode.ts';
-import type { ParsedJson } from '../schema/json-strict.ts';
-import { parseJsonBody, refuseWith } from '../schema/parse-ahead.ts';
+import { parseJsonBody, refuseWith, type ParsedAhead } from '../schema/parse-ahead.ts';
 import { cloneJson, isList, isRecord, jsonEquals, own } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest, tooLargeBecause, unprocessable } from '../answer/status-error.ts';
@@ -24,8 +23,8 @@ export const applyJsonPatch: Patcher = (request) => runSteps(patchInSteps(reques
 
 /** The same, for thousands of operations. */
 export function* patchInSteps(request: Parameters<Patcher>[0]): Steps<Patched> {
-  const { object, bytes, parsed, validation } = request;
-  const { operations, strict } = parseOperations(bytes, parsed, validation);
+  const { object, bytes, ahead, validation } = request;
+  const { operations, strict } = parseOperations(bytes, ahead, validation);
   if (operations.length > operationsMax) {
     throw tooLargeBecause(
       `The allowed maximum operations in a JSON patch is ${operationsMax}, ` +
@@ -45,7 +44,7 @@ const textMembers: ReadonlySet<string> = new Set(['op', 'path', 'from']);
 
 function parseOperations(
   bytes: Uint8Array,
-  parsed: ParsedJson | undefined,
+  ahead: ParsedAhead | undefined,
   validation: FieldValidation,
 ): { readonly operations: readonly Json[]; readonly strict: readonly string[] } {
   // Without validation another decoder reads, and names its own types.
@@ -54,7 +53,7 @@ function parseOperations(
   const types = isLax
     ? { list: 'jsonpatch.Patch', item: 'jsonpatch.Operation' }
     : { list: '[]handlers.jsonPatchOp', item: 'handlers.jsonPatchOp' };
-  const { value, duplicates } = parsed ?? parseJsonBody(bytes, refuseWith(head));
+  const { value, duplicates } = parseJsonBody(bytes, refuseWith(head), ahead);
   const refuse = (found: Json, type: string): Error =>
     badRequest(`${head}json: cannot unmarshal ${jsonName(found)} into Go value of type ${type}`);
   if (value === null) return { operations: [], strict: [] };

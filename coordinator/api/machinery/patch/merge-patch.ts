@@ -8,11 +8,11 @@ import { badRequest } from '../answer/status-error.ts';
 import { printJson, setMember, type Patcher } from './patched.ts';
 
 /** Throws 400 for what is no patch. */
-export const applyMergePatch: Patcher = ({ object, bytes, parsed, validation }) => {
+export const applyMergePatch: Patcher = ({ object, bytes, ahead, validation }) => {
   const isLax = validation === 'Ignore';
   const refuse = (problem: string): Error =>
     badRequest(isLax ? 'Invalid JSON Patch' : `error decoding patch: ${problem}`);
-  const { value, duplicates } = parsed ?? parseJsonBody(bytes, refuse);
+  const { value, duplicates } = parseJsonBody(bytes, refuse, ahead);
   const opened = new Set<object>();
   const strict = isLax ? [] : duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
   if (!isRecord(value)) {

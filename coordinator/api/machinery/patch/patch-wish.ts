@@ -9,7 +9,7 @@ import { applyStrategicMergePatch } from './strategic-patch.ts';
 import { decodePatched, type Patched, type Patcher } from './patched.ts';
 import { refuseHuge } from '../rules/object-size.ts';
 import { restBetween, runSteps, type Steps } from '../steps.ts';
-import type { ParsedJson } from '../schema/json-strict.ts';
+import type { ParsedAhead } from '../schema/parse-ahead.ts';
 import { toJsonObject } from '../schema/json-value.ts';
 import { toResourceName } from '../verbs/read.ts';
 import { notFound, toApiError, unsupportedMediaType } from '../answer/status-error.ts';
@@ -40,11 +40,11 @@ export function toPatchWish(of: {
   readonly call: WriteCall;
   readonly type: string;
   readonly bytes: Uint8Array;
-  /** The bytes as JSON, when they were parsed already (parseAhead). */
-  readonly parsed?: ParsedJson | undefined;
+  /** What was read of the bytes before (parseAhead). */
+  readonly ahead?: ParsedAhead | undefined;
   readonly time: string;
 }): Pick<Wish, 'method' | 'build'> {
-  const { call, type, bytes, parsed, time } = of;
+  const { call, type, bytes, ahead, time } = of;
   const { kind, options, rest } = call;
   const build = (steps: Steps<KubeObject>): KubeObject | Promise<KubeObject> =>
     rest === undefined ? runSteps(steps) : restBetween(steps, rest);
@@ -57,7 +57,7 @@ export function toPatchWish(of: {
             kind,
             live,
             bytes,
-            parsed,
+            ahead,
             manager: options.manager,
             force: options.force,
             subresource:
@@ -76,7 +76,7 @@ export function toPatchWish(of: {
   if (patcher === undefined || (isStrategic && !kind.allowsStrategicMerge)) throw refuseType(kind);
   return {
     method: 'patch',
-    build: (live) => build(buildPatched(call, live, patcher, { bytes, parsed })),
+    build: (live) => build(buildPatched(call, live, patcher, { bytes, ahead })),
   };
 }
 
@@ -84,7 +84,7 @@ function* buildPatched(
   call: WriteCall,
   live: KubeObject | undefined,
   patcher: SteppedPatcher,
-  body: { readonly bytes: Uint8Array; readonly parsed: ParsedJson | undefined },
+  body: { readonly bytes: Uint8Array; readonly ahead: ParsedAhead | undefined },
 ): Steps<KubeObject> {
   if (live === undefined) throw notFound(toResourceName(call.kind, call.name));
   const { kind } = call;

@@ -4,7 +4,7 @@
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { check, toApiVersion, withTypeMeta } from '../schema/decode.ts';
 import type { Decoded, FieldValidation } from '../schema/decode.ts';
-import type { ParsedJson } from '../schema/json-strict.ts';
+import type { ParsedAhead } from '../schema/parse-ahead.ts';
 import { isRecord } from '../schema/json-value.ts';
 import type { KindDefinition } from '../kind.ts';
 import { invalidValue } from '../rules/field-errors.ts';
@@ -89,7 +89,7 @@ export type Patcher = (request: {
   readonly kind: KindDefinition;
   readonly object: JsonObject;
   readonly bytes: Uint8Array;
-  /** The bytes as JSON, when they were parsed already (parseAhead). */
-  readonly parsed?: ParsedJson | undefined;
+  /** What was read of the bytes before (parseAhead). */
+  readonly ahead?: ParsedAhead | undefined;
   readonly validation: FieldValidation;
 }) => Patched;

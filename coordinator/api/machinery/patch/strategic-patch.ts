@@ -9,8 +9,8 @@ import type { Patcher } from './patched.ts';
 import { mergeStrategically } from './strategic-merge.ts';
 
 /** Throws 400 for what is no patch. */
-export const applyStrategicMergePatch: Patcher = ({ kind, object, bytes, parsed, validation }) => {
-  const { value, duplicates } = parsed ?? parseJsonBody(bytes, refuseWith(''));
+export const applyStrategicMergePatch: Patcher = ({ kind, object, bytes, ahead, validation }) => {
+  const { value, duplicates } = parseJsonBody(bytes, refuseWith(''), ahead);
   const patch = value ?? {};
   if (!isRecord(patch)) {
     throw badRequest(

@@ -8,7 +8,7 @@ import { readProtobufDeleteOptions } from '../protobuf/protobuf-delete-options.t
 import { invalidValue } from '../rules/field-errors.ts';
 import { protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
 import { isList, isRecord, own } from '../schema/json-value.ts';
-import { parseYamlBody } from '../schema/yaml-body.ts';
+import { toParsedJson, toParsedYaml, type ParsedAhead } from '../schema/parse-ahead.ts';
 import { checkDryRun, unsupported } from './options.ts';
 import { isTrue } from './routes.ts';
 
@@ -42,8 +42,9 @@ export function parseDeleteOptions(
   body: Uint8Array,
   query: URLSearchParams,
   mediaType: BodyMediaType,
+  ahead?: ParsedAhead,
 ): DeleteOptions {
-  const given = body.length > 0 ? readBody(body, mediaType) : readQuery(query);
+  const given = body.length > 0 ? readBody(body, mediaType, ahead) : readQuery(query);
   const { propagation, orphan } = given;
   const errors: FieldError[] = [];
   if (propagation !== undefined && orphan !== undefined) {
@@ -99,9 +100,15 @@ function readQuery(query: URLSearchParams): Given {
   };
 }
 
-function readBody(body: Uint8Array, mediaType: BodyMediaType): Given {
+function readBody(
+  body: Uint8Array,
+  mediaType: BodyMediaType,
+  ahead: ParsedAhead | undefined,
+): Given {
   const options =
-    mediaType === protobufMediaType ? readProtobufDeleteOptions(body) : parseText(body, mediaType);
+    mediaType === protobufMediaType
+      ? readProtobufDeleteOptions(body)
+      : parseText(body, mediaType, ahead);
   const kind = own(options, 'kind') ?? 'DeleteOptions';
   const version = own(options, 'apiVersion') ?? 'v1';
   if (!isText(kind) || !isText(version)) throw badRequest(unrecognized);
@@ -159,11 +166,14 @@ function goNameOf(value: Json): string {
   return { object: 'object', boolean: 'bool' }[typeof value as string] ?? typeof value;
 }
 
-function parseText(body: Uint8Array, mediaType: BodyMediaType): JsonObject {
+function parseText(
+  body: Uint8Array,
+  mediaType: BodyMediaType,
+  ahead: ParsedAhead | undefined,
+): JsonObject {
   try {
-    const text = Buffer.from(body).toString('utf8');
-    const value: unknown =
-      mediaType === 'application/yaml' ? parseYamlBody(text).value : JSON.parse(text);
+    const { value } =
+      mediaType === 'application/yaml' ? toParsedYaml(body, ahead) : toParsedJson(body, ahead);
     if (isRecord(value)) return value;
   } catch {
     // Answered below: the client learns the same from either fault.

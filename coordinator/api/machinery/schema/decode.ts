@@ -7,8 +7,7 @@
 
 import type { Json, JsonObject, KubeObject } from '../../../../common/model/kube-object.ts';
 import { invariant } from '../../../../common/pure/errors.ts';
-import type { ParsedJson } from './json-strict.ts';
-import { parseJsonBody, toText } from './parse-ahead.ts';
+import { parseJsonBody, toParsedYaml, type ParsedAhead } from './parse-ahead.ts';
 import { isRecord, own, toKubeObject } from './json-value.ts';
 import type { KindDefinition } from '../kind.ts';
 import { isNumbered, readEnvelope, readMessage } from '../protobuf/protobuf-body.ts';
@@ -16,7 +15,7 @@ import { ProtobufError } from '../protobuf/protobuf-fields.ts';
 import { badRequest } from '../answer/status-error.ts';
 import { jsonName, TypeMismatch } from './type-mismatch.ts';
 import { toTyped, type Notes } from './typed-value.ts';
-import { parseYamlBody, YamlSyntaxError, type ParsedYaml } from './yaml-body.ts';
+import { YamlSyntaxError, type ParsedYaml } from './yaml-body.ts';
 
 export const protobufMediaType = 'application/vnd.kubernetes.protobuf';
 
@@ -28,23 +27,25 @@ export interface Decoded {
   readonly warnings: readonly string[];
 }
 
-/** 400 for whatever is no object of `kind`. Defaults are set (kind.setDefaults). */
-export function decodeObject(request: {
+export interface DecodeRequest {
   readonly bytes: Uint8Array;
   readonly mediaType: BodyMediaType;
   readonly kind: KindDefinition;
   readonly validation: FieldValidation;
-  /** The bytes as JSON, when they were parsed already (parseAhead). */
-  readonly parsed?: ParsedJson | undefined;
-}): Decoded {
+  /** What was read of the bytes before (parseAhead). */
+  readonly ahead?: ParsedAhead | undefined;
+}
+
+/** 400 for whatever is no object of `kind`. Defaults are set (kind.setDefaults). */
+export function decodeObject(request: DecodeRequest): Decoded {
   const { bytes, mediaType, kind, validation } = request;
   if (mediaType === protobufMediaType) {
     return checkAgainstSchema(kind, withTypeMeta(kind, readProtobuf(bytes, kind)), validation);
   }
-  if (mediaType === 'application/yaml') return decodeYaml(bytes, kind, validation);
+  if (mediaType === 'application/yaml') return decodeYaml(request);
   const refuse = (problem: string): Error =>
     unrecognized(kind, `${parseProblem}${problem} (${summarize(bytes)})`);
-  const parsed = request.parsed ?? parseJsonBody(bytes, refuse);
+  const parsed = parseJsonBody(bytes, refuse, request.ahead);
   const whole = requireTyped(parsed.value, refuse);
   const version = own(whole, 'apiVersion');
   if (typeof version === 'string' && version.split('/').length > 2) {
@@ -55,9 +56,9 @@ export function decodeObject(request: {
   return checkAgainstSchema(kind, named, validation, parsed);
 }
 
-function decodeYaml(bytes: Uint8Array, kind: KindDefinition, validation: FieldValidation): Decoded {
+function decodeYaml({ bytes, kind, validation, ahead }: DecodeRequest): Decoded {
   const refuse = (problem: string): Error => unrecognized(kind, `${problem} (${summarize(bytes)})`);
-  const { value, duplicates } = parseYamlOrRefuse(bytes, refuse);
+  const { value, duplicates } = parseYamlOrRefuse(() => toParsedYaml(bytes, ahead), refuse);
   const whole = requireTyped(value, (problem) => refuse(`${parseProblem}${problem}`));
   const decoded = checkAgainstSchema(kind, withTypeMeta(kind, whole), validation);
   if (validation === 'Ignore' || duplicates.length === 0) return decoded;
@@ -69,9 +70,9 @@ function decodeYaml(bytes: Uint8Array, kind: KindDefinition, validation: FieldVa
   throw cannotHandle(kind, whole, `strict decoding error: ${problem}`);
 }
 
-function parseYamlOrRefuse(bytes: Uint8Array, refuse: (problem: string) => Error): ParsedYaml {
+function parseYamlOrRefuse(read: () => ParsedYaml, refuse: (problem: string) => Error): ParsedYaml {
   try {
-    return parseYamlBody(toText(bytes));
+    return read();
   } catch (error) {
     if (error instanceof YamlSyntaxError) throw refuse(error.message);
     throw error;

@@ -6,6 +6,7 @@
 //   J2. It does not recurse.
 
 import type { Json } from '../../../../common/model/kube-object.ts';
+import { JsonText } from './json-text.ts';
 
 export interface ParsedJson {
   readonly value: Json;
@@ -41,6 +42,15 @@ export function parseJsonStrict(text: string): ParsedJson {
   return parser.result();
 }
 
+/** A string of which a part is read. */
+interface Long {
+  readonly text: JsonText;
+  readonly isKey: boolean;
+}
+
+// A piece of a string takes as long as so many values.
+const workOfPiece = 1_000;
+
 interface Frame {
   readonly container: Record<string, Json> | Json[];
   /** Of the member that is being read. */
@@ -49,7 +59,7 @@ interface Frame {
 
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // Up to the quote or the backslash that ends a run of plain characters.
-const plain = /[ !#-[\]-\uffff]*/y;
+const plain = /[ !#-[\]-\uffff]{0,65535}/y;
 
 export class JsonParser {
   readonly #text: string;
@@ -58,6 +68,9 @@ export class JsonParser {
   readonly #numbers = new Map<string, string>();
   #at = 0;
   #values = 0;
+  /** Values, and what long strings count for. */
+  #work = 0;
+  #long: Long | undefined;
   #root: Json | undefined;
 
   constructor(text: string) {
@@ -66,9 +79,9 @@ export class JsonParser {
 
   /** Reads on for about so many values; true at the end. Throws JsonSyntaxError. */
   run(values: number): boolean {
-    const until = this.#values + values;
+    const until = this.#work + values;
     while (this.#root === undefined || this.#frames.length > 0) {
-      if (this.#values >= until) return false;
+      if (this.#work >= until) return false;
       this.#next();
     }
     this.#space();
@@ -84,13 +97,14 @@ export class JsonParser {
     };
   }
 
-  /** One value, or the end of a container. */
+  /** One value, a piece of a long one, or the end of a container. */
   #next(): void {
+    if (this.#long !== undefined) return this.#readOn(this.#long);
     const frame = this.#frames.at(-1);
     this.#space();
     if (frame === undefined) return this.#value();
     if (Array.isArray(frame.container)) this.#nextItem(frame.container);
-    else this.#nextMember(frame, frame.container);
+    else this.#nextMember(frame);
   }
 
   #nextItem(items: Json[]): void {
@@ -100,14 +114,19 @@ export class JsonParser {
     this.#value();
   }
 
-  #nextMember(frame: Frame, members: Record<string, Json>): void {
+  #nextMember(frame: Frame): void {
     const isFirst = frame.key === noKey;
     if (this.#take('}')) return this.#end();
     if (!isFirst && !this.#take(',')) this.#fail('after object key:value pair');
     this.#space();
     if (this.#text[this.#at] !== '"') this.#fail('looking for beginning of object key string');
-    frame.key = this.#string();
-    if (Object.hasOwn(members, frame.key)) this.#duplicates.push(this.#path());
+    const key = this.#string(true);
+    if (key !== undefined) this.#member(frame, key);
+  }
+
+  #member(frame: Frame, key: string): void {
+    frame.key = key;
+    if (Object.hasOwn(frame.container, key)) this.#duplicates.push(this.#path());
     this.#space();
     if (!this.#take(':')) this.#fail('after object key');
     this.#space();
@@ -120,14 +139,17 @@ export class JsonParser {
 
   #value(): void {
     this.#values += 1;
+    this.#work += 1;
     if (this.#values > valuesMax) throw new JsonBudgetError(`more than ${valuesMax} values`);
     switch (this.#text[this.#at]) {
       case '{':
         return this.#open({});
       case '[':
         return this.#open([]);
-      case '"':
-        return this.#put(this.#string());
+      case '"': {
+        const text = this.#string(false);
+        return text === undefined ? undefined : this.#put(text);
+      }
       case 't':
         return this.#put(this.#word('true', true));
       case 'f':
@@ -163,51 +185,51 @@ export class JsonParser {
     }, '');
   }
 
-  #string(): string {
-    const start = this.#at;
-    let end = this.#plainUntil(start + 1);
+  /** Undefined for a long one, which is read on with each #next. */
+  #string(isKey: boolean): string | undefined {
+    const start = this.#at + 1;
+    const end = this.#plainUntil(start);
     if (this.#text[end] === '"') {
       this.#at = end + 1;
-      return this.#text.slice(start + 1, end);
+      return this.#text.slice(start, end);
     }
-    const read = this.#quickly(start, end);
-    if (read !== undefined) return read;
-    while (this.#text[end] !== '"') {
-      end = this.#text[end] === '\\' ? this.#escape(end) : end;
+    const text = new JsonText(this.#text, start);
+    if (this.#isRead(text)) return text.value();
+    this.#long = { text, isKey };
+    return undefined;
+  }
+
+  /** The next piece of a string with escapes; true at its end. */
+  #isRead(text: JsonText): boolean {
+    const found = text.next();
+    if (found === 'broken') this.#failInString(text.at);
+    if (found === 'end') this.#at = text.at + 1;
+    return found === 'end';
+  }
+
+  #readOn({ text, isKey }: Long): void {
+    this.#work += workOfPiece;
+    if (!this.#isRead(text)) return;
+    this.#long = undefined;
+    const frame = this.#frames.at(-1);
+    if (!isKey) this.#put(text.value());
+    else if (frame !== undefined) this.#member(frame, text.value());
+  }
+
+  /** Says what is wrong after `start`. */
+  #failInString(start: number): never {
+    let end = start;
+    for (;;) {
       end = this.#plainUntil(end);
-      const code = this.#text.charCodeAt(end);
-      if (code < 0x20 || Number.isNaN(code)) {
-        this.#at = end;
-        this.#fail('in string literal');
+      if (this.#text[end] === '\\') {
+        end = this.#escape(end);
+        continue;
       }
+      const code = this.#text.charCodeAt(end);
+      if (code >= 0x20 && code !== 0x22) continue; // where a run of plain ones was cut
+      this.#at = end;
+      this.#fail('in string literal');
     }
-    this.#at = end + 1;
-    const text = String(JSON.parse(this.#text.slice(start, end + 1)));
-    // Half of a pair is no character: Go has U+FFFD there.
-    return text.replace(/\p{Surrogate}/gu, '\ufffd');
-  }
-
-  /** A string with escapes; undefined for one that is broken, where the slow way says how. */
-  #quickly(start: number, from: number): string | undefined {
-    let end = this.#text.indexOf('"', from);
-    while (end >= 0 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1);
-    if (end < 0) return undefined;
-    const written = this.#text.slice(start, end + 1);
-    try {
-      const text = String(JSON.parse(written));
-      this.#at = end + 1;
-      // Half of a pair is no character: Go has U+FFFD there. Only an escape can write one.
-      return written.includes('\\u') ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text;
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** Whether an odd number of backslashes stands before it. */
-  #isEscaped(at: number): boolean {
-    let first = at;
-    while (this.#text.charCodeAt(first - 1) === 0x5c) first -= 1;
-    return (at - first) % 2 === 1;
   }
 
   #plainUntil(at: number): number {

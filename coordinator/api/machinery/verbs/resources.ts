@@ -16,8 +16,12 @@ import { toPlainAccess } from '../access/access.ts';
 import { answerList, fromItems } from '../answer/list-body.ts';
 import { anonymous, authorizeRoute } from '../access/authorizer.ts';
 import { createObject } from './create.ts';
-import type { ParsedJson } from '../schema/json-strict.ts';
-import { parseAhead } from '../schema/parse-ahead.ts';
+import {
+  aheadFromBytes,
+  parseAhead,
+  type BodyFormat,
+  type ParsedAhead,
+} from '../schema/parse-ahead.ts';
 import { decodeObject, protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
 import { deleteObject } from './delete.ts';
 import { deleteCollection } from './delete-collection.ts';
@@ -158,8 +162,8 @@ interface WriteRequest {
   readonly source: ReadSource;
   readonly tools: WriteTools;
   readonly options: ApiOptions;
-  /** The body, when it was large. */
-  readonly parsed?: ParsedJson | undefined;
+  /** What was read of a large body. */
+  readonly ahead?: ParsedAhead | undefined;
   /** Then also a turn for everybody else. */
   readonly rest?: (() => Promise<void>) | undefined;
 }
@@ -169,10 +173,9 @@ async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiR
   const { route } = request;
   const { clock } = request.options;
   const turn = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
-  const parsed = await parseAhead(request.request.body, turn);
-  const isList = bodyType(request.request.headers['content-type']) === jsonPatchType;
-  if (parsed !== undefined && !isList) refuseHuge(parsed.value);
-  const of = { ...request, parsed, rest: parsed === undefined ? undefined : turn };
+  const ahead = await readAhead(request, turn);
+  const isLarge = request.request.body.length >= aheadFromBytes;
+  const of = { ...request, ahead, rest: isLarge ? turn : undefined };
   return warning(warnings, async () => {
     switch (route.verb) {
       case 'create':
@@ -189,6 +192,19 @@ async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiR
         throw methodNotAllowed();
     }
   });
+}
+
+async function readAhead(
+  { request, options }: WriteRequest,
+  turn: () => Promise<void>,
+): Promise<ParsedAhead | undefined> {
+  const type = bodyType(request.headers['content-type']);
+  const format = bodyFormats.get(type);
+  if (format === undefined) return undefined;
+  const ahead = await parseAhead({ bytes: request.body, format }, turn, options.readYaml);
+  const json = ahead?.json;
+  if (json !== undefined && 'value' in json && type !== jsonPatchType) refuseHuge(json.value);
+  return ahead;
 }
 
 /** Whatever the answer is, also a refusal, it carries the warnings collected meanwhile. */
@@ -248,9 +264,9 @@ function readOptions(
 
 function decodeBody(of: WriteRequest, options: WriteOptions, warnings: string[]): KubeObject {
   const { validation } = options;
-  const { kind, parsed } = of;
+  const { kind, ahead } = of;
   const mediaType = requireBodyType(of.request, isNumbered(kind.schema));
-  const decoded = decodeObject({ bytes: of.request.body, mediaType, kind, validation, parsed });
+  const decoded = decodeObject({ bytes: of.request.body, mediaType, kind, validation, ahead });
   warnings.push(...decoded.warnings);
   return decoded.object;
 }
@@ -269,6 +285,15 @@ function requireBodyType(request: ApiRequest, takesProtobuf: boolean): BodyMedia
 }
 
 const jsonPatchType = 'application/json-patch+json';
+/** Of the bodies that are text. */
+const bodyFormats: ReadonlyMap<string, BodyFormat> = new Map([
+  ['application/json', 'json'],
+  [jsonPatchType, 'json'],
+  ['application/merge-patch+json', 'json'],
+  ['application/strategic-merge-patch+json', 'json'],
+  ['application/yaml', 'yaml'],
+  ['application/apply-patch+yaml', 'apply'],
+] as const);
 const textMediaTypes: readonly BodyMediaType[] = ['application/json', 'application/yaml'];
 
 async function put(of: WriteRequest, warnings: string[]): Promise<Written> {
@@ -294,7 +319,7 @@ function patch(of: WriteRequest, warnings: string[]): Promise<Written> {
   const options = readOptions(of, 'PatchOptions', type === 'application/apply-patch+yaml');
   const call = toCall(of, options, warnings);
   const time = toTimestamp(of.tools.clock.now());
-  const build = toPatchWish({ call, type, bytes: of.request.body, parsed: of.parsed, time });
+  const build = toPatchWish({ call, type, bytes: of.request.body, ahead: of.ahead, time });
   return updateObject(of.tools, call, { ...build, requireCreate: () => requireCreate(of) });
 }
 
@@ -332,7 +357,7 @@ function readDeleteOptions(of: WriteRequest): DeleteOptions {
   const { body } = of.request;
   // DeleteOptions have a protobuf form whatever the kind is that they delete.
   const mediaType = body.length > 0 ? requireBodyType(of.request, true) : 'application/json';
-  return parseDeleteOptions(body, of.route.query, mediaType);
+  return parseDeleteOptions(body, of.route.query, mediaType, of.ahead);
 }
 
 function toDeleteCall(

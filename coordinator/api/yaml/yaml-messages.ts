@@ -1,0 +1,40 @@
+// Between the coordinator and its YAML thread.
+
+import type { Json } from '../../../common/model/kube-object.ts';
+import { assertNever } from '../../../common/pure/errors.ts';
+import { ApiError, type StatusBody } from '../machinery/answer/status-error.ts';
+import { parseYamlBody, YamlSyntaxError, type ParsedYaml } from '../machinery/schema/yaml-body.ts';
+
+/** What the thread says of one text: errors travel as what they are made of. */
+export type YamlAnswer =
+  | { readonly kind: 'parsed'; readonly value: Json; readonly duplicates: readonly string[] }
+  | { readonly kind: 'no YAML'; readonly message: string }
+  | { readonly kind: 'refused'; readonly status: StatusBody }
+  | { readonly kind: 'fault'; readonly message: string };
+
+/** On the thread: never throws. */
+export function answerYaml(text: string): YamlAnswer {
+  try {
+    return { kind: 'parsed', ...parseYamlBody(text) };
+  } catch (error) {
+    if (error instanceof YamlSyntaxError) return { kind: 'no YAML', message: error.message };
+    if (error instanceof ApiError) return { kind: 'refused', status: error.status };
+    return { kind: 'fault', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** What parseYamlBody would have returned, or thrown. */
+export function fromYamlAnswer(answer: YamlAnswer): ParsedYaml {
+  switch (answer.kind) {
+    case 'parsed':
+      return { value: answer.value, duplicates: answer.duplicates };
+    case 'no YAML':
+      throw new YamlSyntaxError(answer.message);
+    case 'refused':
+      throw new ApiError(answer.status);
+    case 'fault':
+      throw new Error(`the YAML thread failed: ${answer.message}`);
+    default:
+      return assertNever(answer);
+  }
+}
