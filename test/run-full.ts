@@ -31,7 +31,7 @@ const parts: readonly FullPart[] = [
   {
     name: 'faults on members with a real API server',
     args: ['dist/test/run.js', ...onRealMembers],
-    env: () => ({ ISTHMUS_TEST_MEMBERS: 'real' }),
+    env: () => ({ TEST_MEMBERS: 'real' }),
   },
   {
     name: 'members of Kubernetes 1.36',
@@ -61,7 +61,7 @@ process.exitCode = failed.length === 0 ? 0 : 1;
 
 function run(args: readonly string[], more: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, ISTHMUS_TEST_FULL: 'true', ...more };
+    const env = { ...process.env, TEST_FULL: 'true', ...more };
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
     child.on('error', reject);
     child.on('close', (code) => resolve(code ?? 1));

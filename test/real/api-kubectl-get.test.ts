@@ -128,7 +128,7 @@ const fixtures = [
 
 // What changed between versions is tried with each; the rest with the oldest and the newest, and
 // with all when time does not matter.
-const isFull = process.env['ISTHMUS_TEST_FULL'] === 'true';
+const isFull = process.env['TEST_FULL'] === 'true';
 
 function each(title: string, check: Check, versions: 'all' | 'ends' = 'ends'): void {
   const some = found.filter((_, index) => index === 0 || index === found.length - 1);

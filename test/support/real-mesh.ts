@@ -79,7 +79,7 @@ export interface ExtraAgent {
 export interface RealMeshOptions {
   /**
    * Members with a real etcd, kube-apiserver and kube-controller-manager. Default: when
-   * ISTHMUS_TEST_MEMBERS says `real`.
+   * TEST_MEMBERS says `real`.
    */
   readonly isReal?: boolean;
   readonly clusters?: number;
@@ -108,7 +108,7 @@ export async function openRealMesh(options: RealMeshOptions = {}): Promise<RealM
   const choices = await choose(
     layout,
     clusters,
-    options.isReal ?? process.env['ISTHMUS_TEST_MEMBERS'] === 'real',
+    options.isReal ?? process.env['TEST_MEMBERS'] === 'real',
   );
   const coordinator = coordinatorPart(choices);
   const portOf = (name: string): number => choices.ports.get(name) ?? 0;
