@@ -55,12 +55,21 @@ export interface BusConnector {
   connect(urls: readonly string[]): TelemetryBus;
 }
 
+/** Whether this replica may act for the agent: have the session, change the cluster, report. */
+export interface Leadership {
+  isLeading(): boolean;
+  /** Told of each change; the next one waits for what is returned. */
+  subscribe(listener: (isLeading: boolean) => void | Promise<void>): () => void;
+}
+
 export interface AgentPorts {
   readonly kube: KubeClient;
   readonly session: AgentSession;
   readonly busConnector: BusConnector;
   readonly prober: Prober;
   readonly hostLookup: HostLookup;
+  /** Absent: this process is the whole agent. */
+  readonly leadership?: Leadership;
   /** Topology of the last run: the cluster's API may be away when the agent starts. */
   readonly recordedTopology: { read(): Topology | undefined; write(topology: Topology): void };
   readonly clock: Clock;
@@ -74,6 +83,12 @@ export interface AgentSettings {
   readonly declared: DeclaredTopology;
   readonly guard: LocalGuard;
   readonly allowLoopback: boolean;
+  /** Ranges of this cluster that its Nodes do not tell, such as that of its Services. */
+  readonly neverProbe?: readonly string[];
+  /** Where we may read: absent, the whole cluster. */
+  readonly readNamespaces?: readonly string[];
+  /** False: Nodes are none of our business; zone and region are declared. Default true. */
+  readonly readNodes?: boolean;
 }
 
 /** What every part of the agent sees of the cluster: one watch each, shared. */

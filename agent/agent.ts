@@ -13,6 +13,7 @@ import type { ServiceKey } from '../common/model/ids.ts';
 import type { KubeObject, Service } from '../common/model/kube-object.ts';
 import type { Topology } from '../common/model/topology.ts';
 import { createInformer } from '../common/runtime/informer.ts';
+import { createEmptyInformer, createScopedInformer } from '../common/runtime/scoped-informer.ts';
 import { createApiFreshness } from './health/api-freshness.ts';
 import { pickSlice } from './health/fold.ts';
 import {
@@ -50,7 +51,7 @@ const nodesWaitMs = 5_000;
 
 export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
   const { session } = ports;
-  const caches = openCaches(ports);
+  const caches = openCaches(ports, settings);
   const topology = watchTopology(ports, caches, settings.declared);
   const localListeners = new Set<(key: ServiceKey) => void>();
   let part: FederatedPart | undefined;
@@ -85,6 +86,7 @@ export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
   const unsubscribes = [
     session.onWelcome(({ federation }) => join(federation)),
     session.onPeers((update) => resolver.applyPeers({ ...update, isFull: false })),
+    ports.leadership?.subscribe((isLeading) => part?.setActing(isLeading)),
   ];
 
   return {
@@ -99,7 +101,7 @@ export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
       session.start();
     },
     stop: async () => {
-      for (const unsubscribe of unsubscribes) unsubscribe();
+      for (const unsubscribe of unsubscribes) unsubscribe?.();
       await session.stop();
       await part?.stop();
       resolver.stop();
@@ -116,26 +118,31 @@ export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
   };
 }
 
-function openCaches({ kube, clock, chance, log }: AgentPorts): ClusterCaches {
+function openCaches(
+  { kube, clock, chance, log }: AgentPorts,
+  { readNamespaces, readNodes }: AgentSettings,
+): ClusterCaches {
+  const common = { kube, log, namespaces: readNamespaces };
   return {
-    services: createInformer({
-      kube,
-      log,
+    services: createScopedInformer({
+      ...common,
       path: { apiVersion: 'v1', plural: 'services' },
       pick: pickService,
     }),
-    slices: createInformer({
-      kube,
-      log,
+    slices: createScopedInformer({
+      ...common,
       path: { apiVersion: 'discovery.k8s.io/v1', plural: 'endpointslices' },
       pick: pickSlice,
     }),
-    nodes: createInformer({
-      kube,
-      log,
-      path: { apiVersion: 'v1', plural: 'nodes' },
-      pick: pickNode,
-    }),
+    nodes:
+      readNodes === false
+        ? createEmptyInformer()
+        : createInformer({
+            kube,
+            log,
+            path: { apiVersion: 'v1', plural: 'nodes' },
+            pick: pickNode,
+          }),
     freshness: createApiFreshness({ kube, clock, chance, log }),
   };
 }

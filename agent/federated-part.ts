@@ -17,7 +17,7 @@ import { serveProbes } from './health/probe-responder.ts';
 import { ReachedTargets } from './health/reached.ts';
 import type { ProbeRules } from './health/plan-probe.ts';
 import { observeShards } from './health/shard-observations.ts';
-import { createShardApplier } from './shard/loop.ts';
+import { createShardApplier, type ShardApplier } from './shard/loop.ts';
 
 export interface FederatedPart {
   readonly federation: string;
@@ -27,6 +27,8 @@ export interface FederatedPart {
   isBusConnected(): boolean;
   /** A session began: other NATS servers perhaps, and a new life in any case. */
   renew(): void;
+  /** This replica changes the cluster and reports, or stands by and only looks. */
+  setActing(isActing: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -61,24 +63,29 @@ export function startFederatedPart(
   const observations = observeShards({ ...caches, federation });
   observations.subscribe({ onShard: options.onLocalChange });
   let open: OpenBus | undefined;
-
-  const applier = createShardApplier(
-    {
-      ...ports,
-      services: caches.services,
-      assignment: session.assignment,
-      gate: { isFresh: () => !caches.freshness.isStale(), subscribe: caches.freshness.subscribe },
-      report: (result) => session.report(result),
-      record: (event) => open?.reporter.record(event),
-    },
-    { federation, guard: settings.guard },
-  );
+  let isActing = false;
+  let applier: ShardApplier | undefined;
+  const openApplier = (): ShardApplier =>
+    createShardApplier(
+      {
+        ...ports,
+        services: caches.services,
+        assignment: session.assignment,
+        gate: { isFresh: () => !caches.freshness.isStale(), subscribe: caches.freshness.subscribe },
+        report: (result) => session.report(result),
+        record: (event) => open?.reporter.record(event),
+      },
+      { federation, guard: settings.guard },
+    );
 
   // Outlives each bus: coordinators and connections change, and what was reached stays true.
   const reached = new ReachedTargets();
   const rules = (): ProbeRules => ({
     allowLoopback: settings.allowLoopback,
-    ownRanges: [...caches.nodes.values()].flatMap(({ podRanges }) => podRanges),
+    ownRanges: [
+      ...(settings.neverProbe ?? []),
+      ...[...caches.nodes.values()].flatMap(({ podRanges }) => podRanges),
+    ],
     isOwnAddress: (address) => isClusterIp(caches, address),
   });
   const close = async (): Promise<void> => {
@@ -97,6 +104,10 @@ export function startFederatedPart(
     run: async () => {
       const urls = session.welcome()?.natsUrls ?? [];
       const again = { againAfterMs: certificateCheckMs };
+      if (!isActing) {
+        await close();
+        return undefined;
+      }
       const identity = ports.busConnector.identity(urls);
       if (urls.length === 0 || open?.identity === identity) return again;
       await close();
@@ -122,10 +133,22 @@ export function startFederatedPart(
       return again;
     },
   });
-  opener.mark('bus');
+  const setActing = async (isWanted: boolean): Promise<void> => {
+    isActing = isWanted;
+    opener.mark('bus');
+    if (isActing) {
+      applier ??= openApplier();
+      return;
+    }
+    await applier?.stop();
+    applier = undefined;
+    await opener.idle();
+  };
+  void setActing(ports.leadership?.isLeading() ?? true);
 
   return {
     federation,
+    setActing,
     localShard: (key) => {
       const ingress = observations.isComplete() ? observations.ingress(key) : undefined;
       if (ingress === undefined) return undefined;
@@ -137,7 +160,7 @@ export function startFederatedPart(
       opener.mark('bus');
     },
     stop: async () => {
-      await applier.stop();
+      await applier?.stop();
       await opener.stop();
       observations.stop();
       await close();

@@ -3,7 +3,6 @@
 // when it is ready. Everything else it has to say goes to stderr.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { MeshError } from '../common/pure/errors.ts';
 import { clusterInboxPrefix } from '../common/pure/inbox.ts';
 import { startAdminServer, type ReadyCheck } from '../common/runtime/admin-http.ts';
@@ -20,12 +19,9 @@ import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import type { AgentSession, BusConnector } from './agent-ports.ts';
 import { createAgent, type Agent } from './agent.ts';
+import { openRole, type Role } from './open-role.ts';
 import { createNodeHostLookup } from './resolver/node-host-lookup.ts';
-import { openAgentRecord } from './session/agent-record.ts';
-import { createGrpcDialer } from './session/grpc-dialer.ts';
-import { openLmdbRecord } from './session/lmdb-record.ts';
 import { createAgentSession } from './session/loop.ts';
-import type { AgentRecord } from './session/record.ts';
 import { agentProgram, toAgentOptions, type AgentOptions } from './settings.ts';
 
 const clock = systemClock;
@@ -72,34 +68,37 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
     chance,
   });
   lifecycle.onClose({ name: 'kube', close: async () => kube.close() });
-  const record = await openAgentRecord(openLmdbRecord(join(options.dataDir, 'record')));
-  lifecycle.onClose({ name: 'record', close: record.close });
   const started: { agent?: Agent } = {}; // the session describes the agent that is made with it
-  const session = createAgentSession({
-    dialer: createGrpcDialer({ coordinator: options.coordinator, clock }),
-    record,
-    cluster: options.agent.cluster,
-    token: () => readToken(options),
-    agentVersion: readVersion(),
-    topology: () =>
-      started.agent?.topology() ?? { zones: [], region: undefined, provider: undefined },
-    kubernetesVersion: () => started.agent?.kubernetesVersion() ?? '',
-    clock,
-    chance,
-    log,
-    metrics,
-  });
+  const base = { kube, lifecycle, clock, chance, log, metrics };
+  const role = await openRole(options, base, (record, dialer) =>
+    createAgentSession({
+      dialer,
+      record,
+      cluster: options.agent.cluster,
+      token: () => readToken(options),
+      agentVersion: readVersion(),
+      topology: () =>
+        started.agent?.topology() ?? { zones: [], region: undefined, provider: undefined },
+      kubernetesVersion: () => started.agent?.kubernetesVersion() ?? '',
+      clock,
+      chance,
+      log,
+      metrics,
+    }),
+  );
+  const { session } = role;
   const agent = createAgent(
     {
-      kube,
+      kube: role.kube,
       session,
-      busConnector: toBusConnector(options, record, { log, metrics }),
+      ...(role.leadership === undefined ? {} : { leadership: role.leadership }),
+      busConnector: toBusConnector(options, role, { log, metrics }),
       prober: createTcpProber({ clock }),
       hostLookup: createNodeHostLookup(),
       recordedTopology: {
-        read: record.topology,
+        read: () => role.topology(),
         write: (topology) => {
-          record.writeTopology(topology).catch((error: unknown) => {
+          role.writeTopology(topology).catch((error: unknown) => {
             log.warn('cannot record the topology', { error: describeError(error) });
           });
         },
@@ -129,13 +128,13 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
 /** The bus knows the agent by the certificate of its session. */
 function toBusConnector(
   { agent }: AgentOptions,
-  record: AgentRecord,
+  role: Pick<Role, 'identity'>,
   { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
 ): BusConnector {
   return {
-    identity: (urls) => [...urls, record.identity()?.certPem].join(),
+    identity: (urls) => [...urls, role.identity()?.certPem].join(),
     connect: (urls) => {
-      const { certPem, caPem, keyPem } = record.identity() ?? {};
+      const { certPem, caPem, keyPem } = role.identity() ?? {};
       if (certPem === undefined || caPem === undefined || keyPem === undefined) {
         throw new MeshError('retryable', 'BUS_DISCONNECTED', 'no certificate for the bus yet');
       }

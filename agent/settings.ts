@@ -11,6 +11,13 @@ import {
   processSettings,
 } from '../common/runtime/settings.ts';
 import type { AgentSettings } from './agent-ports.ts';
+import {
+  replicaSettings,
+  scopeSettings,
+  toReadSettings,
+  toReplicaSettings,
+  type ReplicaSettings,
+} from './replica-settings.ts';
 
 const settings: readonly Setting[] = [
   {
@@ -78,6 +85,8 @@ const settings: readonly Setting[] = [
     kind: 'switch',
     description: 'Lets loopback addresses be probed: the demo and tests only.',
   },
+  ...scopeSettings,
+  ...replicaSettings,
   ...processSettings,
 ];
 
@@ -103,6 +112,8 @@ export interface AgentOptions {
   readonly dataDir: string;
   readonly resolverListen: Address;
   readonly adminListen: Address;
+  /** undefined: this process is the whole agent. */
+  readonly replica: ReplicaSettings | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty';
 }
@@ -126,14 +137,22 @@ export function toAgentOptions(values: SettingValues): AgentOptionsOutcome {
   if (values.text('token') !== undefined && values.text('token-file') !== undefined) {
     return fail('--token and --token-file exclude each other');
   }
-  return { kind: 'options', options: toOptions(values, cluster, coordinator) };
+  const replica = toReplicaSettings(values);
+  if (typeof replica === 'string') return fail(replica);
+  const scope = toReadSettings(values);
+  if (typeof scope === 'string') return fail(scope);
+  const options = toOptions(values, cluster, coordinator);
+  return {
+    kind: 'options',
+    options: { ...options, replica, agent: { ...options.agent, ...scope } },
+  };
 }
 
 function toOptions(
   values: SettingValues,
   cluster: ClusterName,
   coordinator: Address,
-): AgentOptions {
+): Omit<AgentOptions, 'replica'> {
   const any: Address = { host: '127.0.0.1', port: 0 };
   return {
     agent: {

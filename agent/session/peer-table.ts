@@ -21,7 +21,7 @@ export class PeerTable {
 
   constructor(tables: RecordTables) {
     this.#tables = tables;
-    this.#services = readServices(tables.load('peers'));
+    this.#services = readPeerServices(tables.load('peers'));
   }
 
   services(): readonly PeerService[] {
@@ -77,7 +77,15 @@ function toRow(key: string, value: unknown): RecordChange {
   return { table: 'peers', key, value };
 }
 
-function readServices(rows: Iterable<readonly [string, unknown]>): Map<ServiceKey, PeerService> {
+/** The Service that a row of the table is of. */
+export function serviceOfRow(row: string): ServiceKey {
+  return row.split(separator, 1)[0] as ServiceKey; // written by toRow
+}
+
+/** What all rows of the table, or all of some Services, say. */
+export function readPeerServices(
+  rows: Iterable<readonly [string, unknown]>,
+): Map<ServiceKey, PeerService> {
   const found = new Map<ServiceKey, PeerShard[]>();
   // Written by toRow: the names and values are what they claim.
   for (const [row, value] of rows) {

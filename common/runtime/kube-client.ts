@@ -8,6 +8,8 @@ export interface ResourcePath {
   readonly apiVersion: string;
   readonly plural: string;
   readonly namespace?: string | undefined;
+  /** Lists and watches only the object of this name, so that the right to one is enough. */
+  readonly name?: string | undefined;
 }
 
 export interface WatchSink {
@@ -30,10 +32,24 @@ export interface KubeClient {
     options: { readonly fieldManager: string; readonly force: boolean },
   ): Promise<KubeObject>;
   /** Conditional when metadata.resourceVersion is in the patch: MeshError conflict KUBE_CONFLICT. */
-  mergePatch(path: ResourcePath, name: string, patch: JsonObject, fieldManager: string): Promise<KubeObject>;
-  jsonPatch(path: ResourcePath, name: string, patch: readonly JsonObject[], fieldManager: string): Promise<KubeObject>;
+  mergePatch(
+    path: ResourcePath,
+    name: string,
+    patch: JsonObject,
+    fieldManager: string,
+  ): Promise<KubeObject>;
+  jsonPatch(
+    path: ResourcePath,
+    name: string,
+    patch: readonly JsonObject[],
+    fieldManager: string,
+  ): Promise<KubeObject>;
   /** False when it was gone already. `uid` is a precondition. */
-  delete(path: ResourcePath, name: string, options: { readonly uid?: string | undefined }): Promise<boolean>;
+  delete(
+    path: ResourcePath,
+    name: string,
+    options: { readonly uid?: string | undefined },
+  ): Promise<boolean>;
   /** List, then watch, for ever, with backoff, 410 and bookmarks handled. */
   watch(path: ResourcePath, sink: WatchSink): { cancel(): void };
   /** GET /version: an active proof that the API server answers. */
@@ -43,6 +59,8 @@ export interface KubeClient {
 
 // Error codes of the adapter, all as MeshError:
 // retryable: KUBE_UNREACHABLE, KUBE_TIMEOUT, KUBE_THROTTLED, KUBE_SERVER_ERROR, KUBE_NAMESPACE_MISSING,
-//            KUBE_NAMESPACE_TERMINATING, KUBE_QUOTA_EXCEEDED, KUBE_ADMISSION_REFUSED, KUBE_EXPIRED (410)
+//            KUBE_NAMESPACE_TERMINATING, KUBE_QUOTA_EXCEEDED, KUBE_ADMISSION_REFUSED, KUBE_WEBHOOK_FAILED,
+//            KUBE_PORT_TAKEN, KUBE_EXPIRED (410)
 // conflict:  KUBE_CONFLICT, KUBE_EXISTS
-// fatal:     KUBE_FORBIDDEN, KUBE_UNAUTHORIZED, KUBE_INVALID, KUBE_NOT_FOUND
+// fatal:     KUBE_FORBIDDEN, KUBE_UNAUTHORIZED, KUBE_INVALID, KUBE_IMMUTABLE, KUBE_NOT_FOUND,
+//            KUBE_UNSUPPORTED (a field or value that the server's version does not know)

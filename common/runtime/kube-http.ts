@@ -93,6 +93,7 @@ export function createKubeClient(options: {
         toPath: (resourceVersion, timeoutSeconds) =>
           `${collectionPath(path)}?${toQuery({
             watch: 'true',
+            ...toNameSelector(path),
             resourceVersion,
             allowWatchBookmarks: 'true',
             timeoutSeconds: String(timeoutSeconds),
@@ -163,6 +164,7 @@ async function listAll(exchange: Exchange, path: ResourcePath): Promise<KubeList
   for (let page = 1; page <= pagesMax; page += 1) {
     const query = toQuery({
       limit: String(pageObjects),
+      ...toNameSelector(path),
       ...(token === '' ? {} : { continue: token }),
     });
     const text = await exchange.send({
@@ -186,6 +188,10 @@ function collectionPath({ apiVersion, plural, namespace }: ResourcePath): string
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   return `${root}${scope}/${plural}`;
+}
+
+function toNameSelector({ name }: ResourcePath): Readonly<Record<string, string>> {
+  return name === undefined ? {} : { fieldSelector: `metadata.name=${name}` };
 }
 
 function objectPath(path: ResourcePath, name: string): string {
