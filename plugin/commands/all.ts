@@ -1,0 +1,32 @@
+// Every command, in the order in which help shows them.
+
+import type { Command } from '../command.ts';
+import { approve, deny, revoke } from './approve.ts';
+import { completion } from './completion.ts';
+import { cordon, uncordon } from './cordon.ts';
+import { explain } from './explain.ts';
+import { join } from './join.ts';
+import { status } from './status.ts';
+import { tokensList, tokensRevoke } from './tokens.ts';
+import { claim, release, unclaimed } from './unclaimed.ts';
+import { unjoin } from './unjoin.ts';
+import { version } from './version.ts';
+
+export const commands: readonly Command[] = [
+  status,
+  explain,
+  join,
+  approve,
+  deny,
+  revoke,
+  tokensList,
+  tokensRevoke,
+  cordon,
+  uncordon,
+  unjoin,
+  unclaimed,
+  claim,
+  release,
+  completion,
+  version,
+];

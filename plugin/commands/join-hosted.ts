@@ -1,0 +1,62 @@
+// join --kubeconfig: hands the coordinator the credentials of one cluster. The file is cut down to
+// the chosen context, and what it names on this machine is put into it, before it leaves.
+
+import { MeshError } from '../../common/pure/errors.ts';
+import { invalidKubeconfig } from '../../common/pure/kubeconfig-choice.ts';
+import type { Call } from '../command.ts';
+import { chooseFrom, readKubeconfig } from '../kubeconfig-files.ts';
+import type { Io } from '../io.ts';
+import { clusterPath, clustersPath } from './clusters.ts';
+import { toPortableKubeconfig } from './portable-kubeconfig.ts';
+
+export async function joinHosted(
+  { flags, io, federation }: Call,
+  name: string,
+  place: object,
+): Promise<void> {
+  const file = flags.text('kubeconfig') ?? '';
+  const choice = chooseFrom(readKubeconfig(io, file), flags.text('context'));
+  const { kubeconfig, warnings } = toPortableKubeconfig(choice, file, (path) =>
+    read(io, file, path),
+  );
+  for (const text of warnings) io.say(`Warning: ${text}`);
+  const to = federation();
+  if (choice.cluster.server === to.server) {
+    throw new MeshError(
+      'fatal',
+      'FEDERATION_ITSELF',
+      `${file}: context "${choice.contextName}" is the federation itself. For join, --kubeconfig ` +
+        'names the file of the cluster that joins; the federation is chosen by KUBECONFIG or ' +
+        '--federation-kubeconfig',
+    );
+  }
+  const isKnown = (await to.get(clusterPath(name))) !== undefined;
+  if (!isKnown) {
+    await to.post(clustersPath, {
+      apiVersion: 'isthmus.dev/v1alpha1',
+      kind: 'Cluster',
+      metadata: { name },
+      spec: place,
+    });
+  } else if (Object.keys(place).length > 0) await to.mergePatch(clusterPath(name), { spec: place });
+  await to.put(`${clusterPath(name)}/credentials`, {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'ClusterCredentials',
+    metadata: { name },
+    spec: { kubeconfig },
+  });
+  io.out(`cluster.isthmus.dev/${name} credentials ${isKnown ? 'replaced' : 'registered'}\n`);
+  io.say(
+    `(context ${choice.contextName}, ${choice.cluster.server ?? ''}; the coordinator runs the agent)`,
+  );
+}
+
+function read(io: Io, file: string, path: string): string {
+  try {
+    const text = io.readFile(path);
+    if (text !== undefined) return text;
+  } catch (error) {
+    throw invalidKubeconfig(`${file}: cannot read ${path}`, error);
+  }
+  throw invalidKubeconfig(`${file}: there is no file ${path}, which it names`);
+}
