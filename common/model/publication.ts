@@ -12,6 +12,8 @@ export interface RecordSet {
   readonly ttlSeconds: number;
   /** Sorted. Addresses, or one FQDN without the trailing dot. */
   readonly values: readonly string[];
+  /** Of each value, above 0. Absent: all alike, and every answer carries all of them. */
+  readonly weights?: readonly number[];
   readonly level: Level;
 }
 
@@ -27,6 +29,8 @@ export interface PublishedShard {
   readonly hostnames: readonly string[];
   /** Clusters in DNS at some level because of this publication. */
   readonly inDns: boolean;
+  /** Left out of DNS because its cluster gives it up. */
+  readonly isDrained?: true;
 }
 
 export interface Publication {

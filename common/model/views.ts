@@ -11,6 +11,44 @@ import type { Topology } from './topology.ts';
 
 export type Unsubscribe = () => void;
 
+/** What DNS shall make of one shard. */
+export interface ShardTraffic {
+  /** Out of DNS at once: the cluster gives the shard up. */
+  readonly isDrained: boolean;
+  /** 0 to 100, its share beside the others; 0 only while no other shard is healthy. */
+  readonly weight: number;
+}
+
+/** What a person is told of one Service's placement. */
+export interface PlacementNotes {
+  /** Why the placement stays as it was. */
+  readonly refusal: { readonly reason: string; readonly message: string } | undefined;
+  /** Clusters that give up their shards, sorted. */
+  readonly moves: readonly ShardMove[];
+  /** The policy that counts, and by name those that do not. */
+  readonly policy: string | undefined;
+  readonly overruled: readonly string[];
+  readonly hasOverrides: boolean;
+  /** Shards whose overrides cannot be done, sorted by cluster. */
+  readonly failures: readonly {
+    readonly cluster: ClusterName;
+    /** Within the policy's spec, such as `overrides[0].patch[2]`. */
+    readonly field: string;
+    readonly message: string;
+    /** False: the cluster has no shard yet, and gets none. */
+    readonly isThere: boolean;
+  }[];
+}
+
+export interface ShardMove {
+  readonly cluster: ClusterName;
+  /** Until these are healthy; empty: until any that is wanted is. */
+  readonly awaits: readonly ClusterName[];
+  readonly isDrained: boolean;
+  /** Longer than the policy's time. */
+  readonly isStalled: boolean;
+}
+
 /** From coordinator/placement: what each cluster shall have. */
 export interface PlacementView {
   /** Log revision that this view has reached. */
@@ -20,6 +58,11 @@ export interface PlacementView {
   /** Clusters that shall have this Service, sorted. Empty when it is gone or placed nowhere. */
   clustersOf(key: ServiceKey): readonly ClusterName[];
   removalsOf(cluster: ClusterName): Iterable<RemovalOrder>;
+  /** Of a shard in clustersOf(key). */
+  traffic(cluster: ClusterName, key: ServiceKey): ShardTraffic;
+  /** undefined when nothing is known of the Service (any more). */
+  notes(key: ServiceKey): PlacementNotes | undefined;
+  /** Also told of changes of traffic and notes. */
   subscribe(
     listener: (due: { readonly cluster: ClusterName; readonly key: ServiceKey }) => void,
   ): Unsubscribe;

@@ -279,7 +279,9 @@ function toInput(
   previous: Publication | undefined,
 ): PublicationInput {
   const shards = placement.clustersOf(key).map((cluster): ShardInput => {
-    return { cluster, topology: topologyIn(desired, cluster), verdict: health.shard(cluster, key) };
+    const topology = topologyIn(desired, cluster);
+    const verdict = health.shard(cluster, key);
+    return { cluster, topology, verdict, ...placement.traffic(cluster, key) };
   });
   return {
     key,

@@ -7,6 +7,8 @@
 //       shard with a known ingress that is not drained or proved dead; if all are dead, all.
 //   P3. A Service that was never healthy has no names. A shard of which nothing is known yet keeps
 //       what the previous publication says of it (silence is not death).
+//   P5. A shard of weight 0 is published only while no other shard is healthy. Where weights differ,
+//       each address carries its shard's; a load balancer's name is one of the heaviest shards'.
 //   P4. A pure function: equal input, equal bytes; the order of shards does not matter.
 //
 // Next: audit.ts doubts the result.
@@ -33,6 +35,8 @@ export interface ShardInput {
   readonly verdict: ShardVerdict | undefined;
   /** A wish: out of DNS at once. */
   readonly isDrained?: boolean;
+  /** 0 to 100. Default: 100. */
+  readonly weight?: number;
 }
 
 export interface PublicationInput {
@@ -63,6 +67,7 @@ export interface Candidate {
   readonly addresses: readonly string[];
   readonly hostnames: readonly string[];
   readonly isDrained: boolean;
+  readonly weight: number;
 }
 
 export function planPublication(input: PublicationInput): Publication {
@@ -136,16 +141,17 @@ function whyNoNames(
 
 function toCandidate(
   input: PublicationInput,
-  { cluster, topology, verdict, isDrained = false }: ShardInput,
+  { cluster, topology, verdict, isDrained = false, weight = 100 }: ShardInput,
   before: PublishedShard | undefined,
 ): Candidate {
   if (verdict === undefined || verdict.state === 'pending') {
     const { state = 'pending', reason = verdict?.reason ?? 'NothingKnown' } = before ?? {};
     const { sinceMs = verdict?.sinceMs ?? 0, addresses = [], hostnames = [] } = before ?? {};
-    return { cluster, topology, isDrained, state, reason, sinceMs, addresses, hostnames };
+    return { cluster, topology, isDrained, weight, state, reason, sinceMs, addresses, hostnames };
   }
   const { state, reason, sinceMs } = verdict;
-  return { cluster, topology, isDrained, state, reason, sinceMs, ...outsideOf(verdict, input) };
+  const outside = outsideOf(verdict, input);
+  return { cluster, topology, isDrained, weight, state, reason, sinceMs, ...outside };
 }
 
 function outsideOf(
@@ -184,12 +190,17 @@ function planLevels(
 ): readonly RecordSet[] {
   const { global } = levels;
   if (global === undefined) return [];
-  const healthy = candidates.filter(isHealthy);
-  const atGlobal = toRecords(input, global, healthy.length > 0 ? healthy : failOpenSet(candidates));
+  const active = activeOf(candidates);
+  const atGlobal = toRecords(input, global, active.length > 0 ? active : failOpenSet(candidates));
   // Nothing to lead to: a CNAME to the global name would dangle.
   if (atGlobal.length === 0) return [];
+  const isActive = new Set(active);
   const below = levels.below.flatMap((level) => {
-    const here = toRecords(input, level, level.shards.filter(isHealthy));
+    const here = toRecords(
+      input,
+      level,
+      level.shards.filter((shard) => isActive.has(shard)),
+    );
     return here.length > 0 ? here : upwards(input, level);
   });
   return [...atGlobal, ...below].sort(byNameAndType);
@@ -201,6 +212,13 @@ function upwards(input: PublicationInput, level: LevelName<Candidate>): readonly
   return [
     { name, type: 'CNAME', ttlSeconds: input.ttlSeconds, values: [parent], level: level.level },
   ];
+}
+
+/** P5. */
+function activeOf(candidates: readonly Candidate[]): readonly Candidate[] {
+  const healthy = candidates.filter(isHealthy);
+  const weighed = healthy.filter(({ weight }) => weight > 0);
+  return weighed.length > 0 ? weighed : healthy;
 }
 
 function failOpenSet(candidates: readonly Candidate[]): readonly Candidate[] {
@@ -222,12 +240,38 @@ function toRecords(
     return (['A', 'AAAA'] as const).flatMap((type) => {
       const ofFamily = addresses.filter((address) => addressFamily(address) === families[type]);
       const values = chooseStable(name, ofFamily, addressesMax);
-      return values.length === 0 ? [] : [{ name, type, ttlSeconds, values, level }];
+      if (values.length === 0) return [];
+      const weights = weigh(values, shards);
+      return [{ name, type, ttlSeconds, values, ...(weights && { weights }), level }];
     });
   }
   // Two CNAMEs cannot stand at one name: one target, the same until its shard leaves.
-  const target = rankFirst(input.key, sortedSet(shards.flatMap((shard) => shard.hostnames)));
+  const heaviest = Math.max(0, ...shards.map(({ weight }) => weight));
+  const named = shards.filter(({ weight }) => weight === heaviest);
+  const names = named.flatMap((shard) => shard.hostnames);
+  const others = names.length > 0 ? names : shards.flatMap((shard) => shard.hostnames);
+  const target = rankFirst(input.key, sortedSet(others));
   return target === undefined ? [] : [{ name, type: 'CNAME', ttlSeconds, values: [target], level }];
+}
+
+/** Addresses of one shard share its weight. undefined: all shards weigh the same. */
+function weigh(
+  values: readonly string[],
+  shards: readonly Candidate[],
+): readonly number[] | undefined {
+  const [first] = shards;
+  if (shards.every(({ weight }) => weight === first?.weight)) return undefined;
+  const isHere = new Set(values);
+  const weights = new Map<string, number>();
+  for (const { addresses, weight } of shards) {
+    const here = addresses.filter((address) => isHere.has(address));
+    for (const address of here) {
+      weights.set(address, Math.max(weights.get(address) ?? 0, weight / here.length));
+    }
+  }
+  // With a weight of 0 among them these are published for want of others, so all alike.
+  const all = values.map((value) => weights.get(value) ?? 0);
+  return all.includes(0) ? undefined : all;
 }
 
 function describe(
@@ -263,7 +307,7 @@ function toPublication(
   const { key, serviceUid, zone } = input;
   const published = new Set(decided.recordSets.flatMap(({ values }) => values));
   const shards = candidates.map((shard): PublishedShard => {
-    const { cluster, topology, state, reason, sinceMs, addresses, hostnames } = shard;
+    const { cluster, topology, state, reason, sinceMs, addresses, hostnames, isDrained } = shard;
     const inDns = [...addresses, ...hostnames].some((value) => published.has(value));
     return {
       cluster,
@@ -275,6 +319,7 @@ function toPublication(
       addresses,
       hostnames,
       inDns,
+      ...(isDrained ? { isDrained } : {}),
     };
   });
   return { key, serviceUid, zone, shards, ...decided };

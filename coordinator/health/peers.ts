@@ -41,7 +41,7 @@ export function createPeers(options: {
       addresses: publishableAddresses(verdict?.addresses ?? [], rules),
       hostnames: hostnamesOf(verdict?.addresses ?? []),
       tcpPorts: tcpPorts(verdict?.ports ?? []).filter((port) => wanted.has(port)),
-      isHealthy: verdict?.state === 'healthy',
+      isHealthy: verdict?.state === 'healthy' && !placement.traffic(cluster, key).isDrained,
     };
   };
 

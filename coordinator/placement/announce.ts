@@ -4,6 +4,7 @@ import { splitServiceKey, type ClusterName, type ServiceKey } from '../../common
 import type { Service } from '../../common/model/kube-object.ts';
 import type { EventRecorder } from '../../common/model/views.ts';
 import type { Log } from '../../common/runtime/log.ts';
+import type { MovesPlan } from './plan-moves.ts';
 
 export interface Refusal {
   readonly reason: string;
@@ -18,6 +19,8 @@ export class Announcer {
   readonly #log: Log;
   /** Last refusal told per Service. */
   readonly #refusals = new Map<ServiceKey, string>();
+  /** Moves of which it was told that they stall. */
+  readonly #stalls = new Map<ServiceKey, string>();
 
   constructor(recorder: EventRecorder, log: Log) {
     this.#recorder = recorder;
@@ -48,6 +51,23 @@ export class Announcer {
       this.#record(key, service, { type: 'Normal', reason, message });
     if (came.length > 0) tell('Placed', `Placed in ${listNames(came)}`);
     if (went.length > 0) tell('RemovedFromCluster', `Removed from ${listNames(went)}`);
+  }
+
+  /** A move that waits for longer than its policy's time is told once. */
+  moving(key: ServiceKey, service: Service | undefined, { staying, stalled }: MovesPlan): void {
+    if (stalled.length === 0) {
+      this.#stalls.delete(key);
+      return;
+    }
+    const text = stalled.join();
+    if (this.#stalls.get(key) === text) return;
+    this.#stalls.set(key, text);
+    const awaits = new Set(stalled.flatMap((name) => staying.get(name)?.awaits ?? []));
+    const whom = awaits.size === 0 ? 'any other shard' : listNames([...awaits].sort());
+    const message =
+      `${listNames(stalled)} keeps its shard: ${whom} has not become healthy. ` +
+      'To go on without: set spec.move.strategy of the ServicePolicy to AtOnce';
+    this.#record(key, service, { type: 'Warning', reason: 'MoveStalled', message });
   }
 
   #record(

@@ -1,24 +1,38 @@
-// The placement view: which cluster shall have which shard, and which removal orders stand.
-// Folded by loop.ts from the records that are in the log; read by session, health, dns, status.
+// The placement view: which cluster shall have which shard, what DNS shall make of it, and which
+// removal orders stand. Folded by loop.ts from what is in the log; read by session, health, dns,
+// status.
 
 import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
+import type { PlacementNotes, ShardTraffic } from '../../common/model/views.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
+import type { LeavingClusters } from './plan-moves.ts';
+import { weightMax } from './plan.ts';
 
 export interface Due {
   readonly cluster: ClusterName;
   readonly key: ServiceKey;
 }
 
-interface Placed {
+export interface Placing {
+  /** Sorted. Empty: the Service is placed nowhere. */
   readonly clusters: readonly ClusterName[];
-  readonly shard: Shard;
+  /** undefined: nothing is known that it could say, so the agent keeps what it has. */
+  readonly shardOf: (cluster: ClusterName) => Shard | undefined;
+  readonly leaving: LeavingClusters;
+  readonly weights: ReadonlyMap<ClusterName, number>;
+  readonly notes: PlacementNotes;
 }
 
+type Placed = Omit<Placing, 'shardOf'>;
+
 const none: readonly ClusterName[] = [];
+const plain: ShardTraffic = { isDrained: false, weight: weightMax };
 
 export class PlacementTable {
   readonly #services = new Map<ServiceKey, Placed>();
   readonly #shards = new Map<ClusterName, Map<ServiceKey, Shard>>();
+  readonly #leaving = new Map<ClusterName, Set<ServiceKey>>();
   readonly #orders = new Map<ClusterName, Map<ServiceKey, RemovalOrder>>();
 
   shard(cluster: ClusterName, key: ServiceKey): Shard | undefined {
@@ -37,23 +51,53 @@ export class PlacementTable {
     return this.#orders.get(cluster)?.values() ?? [];
   }
 
-  /** Puts one Service's shards; returns what changed. Empty clusters remove it. */
-  place(
-    key: ServiceKey,
-    clusters: readonly ClusterName[],
-    shard: Shard | undefined,
-  ): readonly Due[] {
+  traffic(cluster: ClusterName, key: ServiceKey): ShardTraffic {
+    const placed = this.#services.get(key);
+    return placed === undefined ? plain : trafficOf(placed, cluster);
+  }
+
+  notes(key: ServiceKey): PlacementNotes | undefined {
+    return this.#services.get(key)?.notes;
+  }
+
+  /** Services whose shards there are on their way out. */
+  leavingOf(cluster: ClusterName): ReadonlySet<ServiceKey> {
+    return this.#leaving.get(cluster) ?? new Set();
+  }
+
+  isMoving(key: ServiceKey): boolean {
+    return (this.#services.get(key)?.leaving.size ?? 0) > 0;
+  }
+
+  /** Puts one Service's shards; returns what changed. undefined removes it. */
+  place(key: ServiceKey, placing: Placing | undefined): readonly Due[] {
     const before = this.#services.get(key);
-    const after = shard === undefined || clusters.length === 0 ? undefined : { clusters, shard };
+    const after = placing;
     if (after === undefined) this.#services.delete(key);
-    else this.#services.set(key, after);
-    const due: Due[] = [];
+    else {
+      const { shardOf: _unused, ...placed } = after;
+      this.#services.set(key, placed);
+    }
     const kept = new Set(after?.clusters ?? none);
-    for (const cluster of new Set([...(before?.clusters ?? none), ...kept])) {
-      const next = kept.has(cluster) ? after?.shard : undefined;
-      if (this.#shards.get(cluster)?.get(key)?.hash === next?.hash) continue;
-      setIn(this.#shards, cluster, key, next);
-      due.push({ cluster, key });
+    const had = new Set(before?.clusters ?? none);
+    const due: Due[] = [];
+    const isToldAnew = !isSameJson(before?.notes, after?.notes);
+    for (const cluster of new Set([...had, ...kept])) {
+      const isHere = after !== undefined && kept.has(cluster);
+      const next = isHere ? after.shardOf(cluster) : undefined;
+      const isSame = this.#shards.get(cluster)?.get(key)?.hash === next?.hash;
+      if (!isSame) setIn(this.#shards, cluster, key, next);
+      this.#note(cluster, key, isHere && after.leaving.has(cluster));
+      const isSameTraffic =
+        before !== undefined &&
+        isHere &&
+        isSameJson(trafficOf(before, cluster), trafficOf(after, cluster));
+      const isNew = isHere !== had.has(cluster);
+      if (!isSame || isNew || (isHere && !isSameTraffic)) due.push({ cluster, key });
+    }
+    if (due.length === 0 && isToldAnew) {
+      const cluster = after?.clusters[0] ?? after?.notes.failures[0]?.cluster;
+      if (cluster !== undefined) due.push({ cluster, key }); // whoever shows notes looks by key
     }
     return due;
   }
@@ -62,6 +106,22 @@ export class PlacementTable {
   order({ cluster, key }: Due, order: RemovalOrder | undefined): void {
     setIn(this.#orders, cluster, key, order);
   }
+
+  #note(cluster: ClusterName, key: ServiceKey, isLeaving: boolean): void {
+    const known = this.#leaving.get(cluster);
+    if (isLeaving) {
+      if (known === undefined) this.#leaving.set(cluster, new Set([key]));
+      else known.add(key);
+    } else if (known?.delete(key) === true && known.size === 0) {
+      this.#leaving.delete(cluster);
+    }
+  }
+}
+
+function trafficOf({ leaving, weights }: Placed, cluster: ClusterName): ShardTraffic {
+  const isDrained = leaving.get(cluster)?.isDrained === true;
+  const weight = weights.get(cluster) ?? weightMax;
+  return isDrained || weight !== weightMax ? { isDrained, weight } : plain;
 }
 
 function setIn<V>(

@@ -1,159 +1,170 @@
-// Decides which clusters get a shard of one Service, and what the shard says. Pure.
+// Decides which clusters get a shard of one Service, and what each shard says. Pure.
 //
-// Input:  the Service, the ServicePolicies of its namespace, every Cluster.
-// Output: sorted clusters and the manifest, or a refusal that leaves the placement as it was.
+// Input:  the Service, the ServicePolicies of its namespace, every Cluster, and where shards may
+//         be already.
+// Output: sorted clusters and their manifests, or a refusal that leaves the placement as it was.
 //
 //   P1. A Service without a policy goes to every cluster.
 //   P2. A selector that cannot be read refuses; it never means "nowhere" (I3).
 //   P3. The manifest holds what the user wrote and nothing that a cluster allocates.
+//   P4. Of several policies for one Service the oldest counts, then the first by name; the others
+//       are told so.
+//   P5. Cordon and NoSchedule keep new shards out and let be what is there; NoExecute, and a
+//       Cluster that is being removed, send away what is there.
+//   P6. A shard whose overrides cannot be done gets no new content: see `failures`.
+//
+// Next: plan-moves.ts says when a cluster that is no longer chosen may go.
 
-import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import type { Cluster, ServicePolicy, ShardWeight } from '../../common/model/isthmus-kinds.ts';
 import { toClusterName, type ClusterName } from '../../common/model/ids.ts';
-import type { Service, ServicePort, ServiceSpec } from '../../common/model/kube-object.ts';
+import type { Service } from '../../common/model/kube-object.ts';
 import type { ShardManifest } from '../../common/model/shard.ts';
 import { matchesSelector, parseV1Selector, type Requirement } from './cluster-selector.ts';
+import { findTaint, isChosen } from './plan-choice.ts';
+import { toManifest, v1SelectorAnnotation } from './plan-manifest.ts';
+import { applyOverrides, overridesFor, type OverrideFailure } from './plan-overrides.ts';
 
 export interface PlacementInput {
   readonly service: Service;
   readonly policies: readonly ServicePolicy[];
   readonly clusters: readonly Cluster[];
+  /** Clusters that may hold a shard already. */
+  readonly recorded?: ReadonlySet<ClusterName>;
 }
 
-export type PlacementPlan =
-  | {
-      readonly kind: 'placed';
-      /** Sorted. */
-      readonly clusters: readonly ClusterName[];
-      readonly manifest: ShardManifest;
-    }
-  /** The clusters stay as they are; edits of the Service still reach them. */
-  | {
-      readonly kind: 'refused';
-      readonly reason: string;
-      readonly message: string;
-      readonly manifest: ShardManifest;
-    };
+/** What each shard says. */
+export interface ShardContents {
+  /** Of every cluster without an override. */
+  readonly manifest: ShardManifest;
+  /** Of clusters that overrides change; those with the same overrides share one. */
+  readonly variants: ReadonlyMap<ClusterName, ShardManifest>;
+  readonly failures: ReadonlyMap<ClusterName, OverrideFailure>;
+  /** 0 to 100, of clusters whose weight is not 100. */
+  readonly weights: ReadonlyMap<ClusterName, number>;
+}
 
-/** Federation v1's placement annotation. */
-export const v1SelectorAnnotation = 'federation.alpha.kubernetes.io/cluster-selector';
+export interface Governing {
+  readonly policy: ServicePolicy | undefined;
+  /** P4, by name. */
+  readonly overruled: readonly ServicePolicy[];
+}
+
+export type PlacementPlan = ShardContents &
+  Governing &
+  (
+    | {
+        readonly kind: 'placed';
+        /** Sorted. */
+        readonly clusters: readonly ClusterName[];
+      }
+    /** The clusters stay as they are; edits of the Service still reach them. */
+    | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
+  );
 
 export function planPlacement(input: PlacementInput): PlacementPlan {
-  const selection = selectClusters(input);
-  const manifest = toManifest(input.service);
-  if ('reason' in selection) return { kind: 'refused', ...selection, manifest };
-  return { kind: 'placed', clusters: selection.clusters, manifest };
-}
-
-type Selection =
-  | { readonly clusters: readonly ClusterName[] }
-  | { readonly reason: string; readonly message: string };
-
-function selectClusters({ service, policies, clusters }: PlacementInput): Selection {
-  const annotation = service.metadata.annotations?.[v1SelectorAnnotation];
-  const requirements = annotation === undefined ? [] : parseV1Selector(annotation);
+  const { service, clusters, recorded = nowhere } = input;
+  const governing = governingPolicy(service, input.policies);
+  const requirements = readAnnotation(service);
   if (typeof requirements === 'string') {
+    const contents = planContents(service, governing.policy, clusters);
+    const message = `annotation ${v1SelectorAnnotation}: ${requirements}`;
     return {
+      kind: 'refused',
       reason: 'InvalidClusterSelector',
-      message: `annotation ${v1SelectorAnnotation}: ${requirements}`,
+      message,
+      ...governing,
+      ...contents,
     };
   }
-  const policy = policyFor(service, policies);
-  if (policy !== undefined && 'reason' in policy) return policy;
-  const chosen = clusters.filter(
-    (cluster) => matches(cluster, requirements) && isInPolicy(cluster, policy?.policy),
+  const chosen = clusters.filter((cluster) =>
+    isWanted(cluster, {
+      policy: governing.policy,
+      requirements,
+      isThere: recorded.has(toClusterName(cluster.metadata.name)),
+    }),
   );
-  return { clusters: chosen.map(({ metadata }) => toClusterName(metadata.name)).sort() };
+  const names = chosen.map(({ metadata }) => toClusterName(metadata.name)).sort();
+  return {
+    kind: 'placed',
+    clusters: names,
+    ...governing,
+    ...planContents(service, governing.policy, clusters),
+  };
 }
 
-/** The one policy that names this Service; two are a contradiction that a person must settle. */
-function policyFor(
+const nowhere: ReadonlySet<ClusterName> = new Set();
+
+/** What v1's annotation demands, or why it cannot be read. */
+export function readAnnotation(service: Service): readonly Requirement[] | string {
+  const annotation = service.metadata.annotations?.[v1SelectorAnnotation];
+  return annotation === undefined ? [] : parseV1Selector(annotation);
+}
+
+/** Whether one cluster shall have a shard. */
+export function isWanted(
+  cluster: Cluster,
+  by: {
+    readonly policy: ServicePolicy | undefined;
+    readonly requirements: readonly Requirement[];
+    readonly isThere: boolean;
+  },
+): boolean {
+  const placement = by.policy?.spec?.placement;
+  if (isLeaving(cluster)) return false;
+  if (!matchesSelector(cluster.metadata.labels ?? {}, by.requirements)) return false;
+  if (!isChosen(cluster, placement)) return false;
+  if (findTaint(cluster, placement?.tolerations ?? [], by.isThere) !== undefined) return false;
+  return by.isThere || cluster.spec?.unschedulable !== true;
+}
+
+/** It is being removed from the federation. */
+export function isLeaving({ metadata }: Cluster): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+/** P4. A policy that is being deleted still counts until it is gone, as any object does. */
+export function governingPolicy(service: Service, policies: readonly ServicePolicy[]): Governing {
+  const [policy, ...overruled] = policies
+    .filter(({ spec }) => spec?.serviceName === service.metadata.name)
+    .sort(byAge);
+  return { policy, overruled };
+}
+
+function byAge(a: ServicePolicy, b: ServicePolicy): number {
+  const [created, than] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+  if (created !== than) return created < than ? -1 : 1;
+  return a.metadata.name < b.metadata.name ? -1 : 1;
+}
+
+function planContents(
   service: Service,
-  policies: readonly ServicePolicy[],
-):
-  | { readonly policy: ServicePolicy }
-  | { readonly reason: string; readonly message: string }
-  | undefined {
-  const named = policies.filter(({ spec }) => spec?.serviceName === service.metadata.name);
-  const [policy, ...others] = named;
-  if (policy === undefined) return undefined;
-  if (others.length === 0) return { policy };
-  const names = named.map(({ metadata }) => metadata.name).sort();
-  return {
-    reason: 'ConflictingPolicies',
-    message: `the ServicePolicies ${names.join(', ')} all name this Service; keep one`,
-  };
+  policy: ServicePolicy | undefined,
+  clusters: readonly Cluster[],
+): ShardContents {
+  const manifest = toManifest(service);
+  const { overrides = [], weights = [] } = policy?.spec ?? {};
+  const variants = new Map<ClusterName, ShardManifest>();
+  const failures = new Map<ClusterName, OverrideFailure>();
+  const weighed = new Map<ClusterName, number>();
+  const done = new Map<string, ReturnType<typeof applyOverrides>>();
+  if (overrides.length === 0 && weights.length === 0)
+    return { manifest, variants, failures, weights: weighed };
+  for (const cluster of clusters) {
+    const name = toClusterName(cluster.metadata.name);
+    const weight = weightOf(cluster, weights);
+    if (weight !== weightMax) weighed.set(name, weight);
+    const places = overridesFor(cluster, overrides);
+    if (places.length === 0) continue;
+    const result = done.get(places.join()) ?? applyOverrides(manifest, overrides, places);
+    done.set(places.join(), result);
+    if (result.kind === 'failed') failures.set(name, result.failure);
+    else variants.set(name, result.manifest);
+  }
+  return { manifest, variants, failures, weights: weighed };
 }
 
-function isInPolicy(cluster: Cluster, policy: ServicePolicy | undefined): boolean {
-  const placement = policy?.spec?.placement;
-  if (placement?.clusters !== undefined && !placement.clusters.includes(cluster.metadata.name))
-    return false;
-  const selector = placement?.clusterSelector;
-  if (selector === undefined) return true;
-  const labels = Object.entries(selector.matchLabels ?? {}).map(
-    ([key, value]): Requirement => ({ key, operator: 'In', values: [value] }),
-  );
-  const expressions = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values }): Requirement => ({ key, operator, values: values ?? [] }),
-  );
-  return matches(cluster, [...labels, ...expressions]);
-}
+export const weightMax = 100;
 
-function matches(cluster: Cluster, requirements: readonly Requirement[]): boolean {
-  return matchesSelector(cluster.metadata.labels ?? {}, requirements);
-}
-
-// What a cluster allocates or decides for itself, and what it would refuse from elsewhere.
-const neverSent = new Set([
-  'clusterIP',
-  'clusterIPs',
-  'ipFamilies',
-  'ipFamilyPolicy',
-  'healthCheckNodePort',
-  'type',
-  'ports',
-  'selector',
-]);
-
-const keptHere = /^(isthmus\.dev\/|kubectl\.kubernetes\.io\/last-applied-configuration$)/;
-
-function toManifest(service: Service): ShardManifest {
-  const { spec, metadata } = service;
-  const annotations = Object.fromEntries(
-    Object.entries(metadata.annotations ?? {}).filter(
-      ([key]) => !keptHere.test(key) && key !== v1SelectorAnnotation,
-    ),
-  );
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: {
-      name: metadata.name,
-      namespace: metadata.namespace ?? 'default',
-      ...(isEmpty(metadata.labels) ? {} : { labels: metadata.labels ?? {} }),
-      ...(isEmpty(annotations) ? {} : { annotations }),
-    },
-    spec: toShardSpec(spec),
-  };
-}
-
-function toShardSpec(spec: ServiceSpec): ShardManifest['spec'] {
-  const passed = Object.fromEntries(
-    Object.entries(spec).filter(([field]) => !neverSent.has(field)),
-  );
-  return {
-    ...passed,
-    ...(spec.clusterIP === 'None' ? { clusterIP: 'None' } : {}),
-    type: spec.type ?? 'ClusterIP',
-    ...(spec.ports === undefined ? {} : { ports: spec.ports.map(withoutNodePort) }),
-    ...(spec.selector === undefined ? {} : { selector: spec.selector }),
-  };
-}
-
-function withoutNodePort({ nodePort: _allocated, ...port }: ServicePort): ServicePort {
-  return port;
-}
-
-function isEmpty(map: object | undefined): boolean {
-  return map === undefined || Object.keys(map).length === 0;
+function weightOf(cluster: Cluster, weights: readonly ShardWeight[]): number {
+  return weights.find((one) => isChosen(cluster, one))?.weight ?? weightMax;
 }

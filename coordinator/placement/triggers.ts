@@ -1,7 +1,11 @@
 // What wakes which Service. A change of one object touches the Services that it names; a Cluster
 // that comes, goes or changes its labels touches all of them once, in turns.
 
-import { isthmusGroup, type ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import {
+  isthmusGroup,
+  type Cluster,
+  type ServicePolicy,
+} from '../../common/model/isthmus-kinds.ts';
 import {
   splitLogKey,
   toClusterName,
@@ -12,7 +16,7 @@ import {
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
-import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Loop } from '../../common/runtime/loop.ts';
 import { follow, followNew, type Desired, type ViewEvent } from '../desired/store.ts';
@@ -63,13 +67,14 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
   };
   const onCluster = ({ kind, current, previous }: ViewEvent): void => {
     clusters.invalidate();
-    if (kind === 'modified' && hasSameLabels(current.object, previous?.object)) return;
+    if (kind === 'modified' && isSameToPlacement(current.object, previous?.object)) return;
     const name = toClusterName(current.object.metadata.name);
     for (const { key } of table.removalsOf(name)) mark(key, current.revision);
     sweep.request(current.revision);
   };
   const onPublication = ({ kind, current }: ViewEvent): void => {
-    if (kind === 'deleted') loop.mark(publishedKey(current.key));
+    const key = publishedKey(current.key);
+    if (kind === 'deleted' || table.isMoving(key)) loop.mark(key);
   };
   clusters.invalidate();
   // A Service, or a Cluster, may have gone just before the last life ended: records remember.
@@ -159,6 +164,14 @@ function publishedKey(at: LogKey): ServiceKey {
   return toServiceKey({ namespace, name: name.split('.', 1)[0] ?? name });
 }
 
-function hasSameLabels(a: KubeObject, b: KubeObject | undefined): boolean {
-  return toCanonicalJson(a.metadata.labels ?? {}) === toCanonicalJson(b?.metadata.labels ?? {});
+/** Whether nothing changed that decides who gets a shard, or loses it. */
+function isSameToPlacement(a: KubeObject, b: KubeObject | undefined): boolean {
+  return b !== undefined && isSameJson(whatDecides(a), whatDecides(b));
+}
+
+function whatDecides(object: KubeObject): unknown {
+  const { labels = {}, deletionTimestamp, finalizers = [] } = object.metadata;
+  const { unschedulable, taints } = (object as Cluster).spec ?? {}; // by its log key
+  const isOrphaning = finalizers.includes('orphan');
+  return { labels, deletionTimestamp, isOrphaning, unschedulable, taints };
 }

@@ -87,6 +87,8 @@ async function createWorld(given?: LogFixture, clock: Clock = systemClock) {
     shardsOf: (name) => (placed.includes(name) ? [content] : []),
     clustersOf: () => placed,
     removalsOf: () => [],
+    traffic: () => ({ isDrained: false, weight: 100 }),
+    notes: () => undefined,
     subscribe: (listener) => {
       due.add(listener);
       return () => due.delete(listener);

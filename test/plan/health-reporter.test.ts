@@ -134,6 +134,8 @@ function startHealth(
       shardsOf: () => keys.map(shard),
       clustersOf: () => [cluster],
       removalsOf: () => [],
+      traffic: () => ({ isDrained: false, weight: 100 }),
+      notes: () => undefined,
       subscribe: () => () => undefined,
     },
     sessions: {

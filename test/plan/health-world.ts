@@ -237,6 +237,8 @@ function createPlacement(members: readonly Member[]): PlacementView {
     shardsOf: () => [shard],
     clustersOf: (key) => (key === nginx ? members.map(({ name }) => name) : []),
     removalsOf: () => [],
+    traffic: () => ({ isDrained: false, weight: 100 }),
+    notes: () => undefined,
     subscribe: () => () => undefined,
   };
 }

@@ -2,7 +2,7 @@ import test from 'ava';
 import { toClusterName, toLogKey } from '../../common/model/ids.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { acquireTerm } from '../../coordinator/desired/term.ts';
-import { v1SelectorAnnotation } from '../../coordinator/placement/plan.ts';
+import { v1SelectorAnnotation } from '../../coordinator/placement/plan-manifest.ts';
 import {
   cluster,
   clusterAt,
@@ -148,14 +148,15 @@ test('a deleted Service goes when its shards and its names are gone', async (t) 
   await world.put(publicationAt, publication);
   await world.obey();
   await world.deleteService('nginx');
+  await world.obey();
+  await world.clock.advance(60_000);
+  t.deepEqual(ordersOf(world), [], 'names go first');
+  t.deepEqual(heldBy(world), ['a: web/nginx', 'b: web/nginx']);
+  await world.put(publicationAt, undefined);
   await world.settle();
   t.deepEqual(world.placement().clustersOf(nginx), []);
   t.deepEqual(ordersOf(world), ['a delete', 'b delete']);
   await world.obey();
-  await world.clock.advance(60_000);
-  t.not(world.desired().get(serviceAt('nginx')), undefined, 'names still stand');
-  await world.put(publicationAt, undefined);
-  await world.settle();
   t.is(world.desired().get(serviceAt('nginx')), undefined);
   t.deepEqual(heldBy(world), []);
 });

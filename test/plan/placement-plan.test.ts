@@ -5,7 +5,9 @@ import type { ServiceSpec } from '../../common/model/kube-object.ts';
 import { auditRecords } from '../../coordinator/placement/audit.ts';
 import { PendingRevisions } from '../../coordinator/placement/pending.ts';
 import { planRecords, type RecordsInput } from '../../coordinator/placement/plan-records.ts';
-import { planPlacement, v1SelectorAnnotation } from '../../coordinator/placement/plan.ts';
+import { emptyRecord, type PlacementRecord } from '../../coordinator/placement/records.ts';
+import { v1SelectorAnnotation } from '../../coordinator/placement/plan-manifest.ts';
+import { planPlacement } from '../../coordinator/placement/plan.ts';
 import { cluster, nginx, policy, service } from './placement-world.ts';
 
 const clusters = [
@@ -48,10 +50,26 @@ function select(operator: string, values?: readonly string[]): object {
   return { clusterSelector: { matchExpressions: [{ key: 'tier', operator, values }] } };
 }
 
-test('a policy of another Service counts for nothing; two of one Service contradict', (t) => {
+test('P4 a policy of another Service counts for nothing; of two of one Service the older', (t) => {
   t.deepEqual(placed([policy('other', { clusters: [] })]), ['ams', 'fra', 'nyc']);
-  const second = { ...policy('nginx', {}), metadata: { name: 'again', namespace: 'web' } };
-  t.regex(String(placed([policy('nginx', {}), second])), /^ConflictingPolicies: .*again, nginx/);
+  const aged = (name: string, creationTimestamp: string, clusters: readonly string[]) => ({
+    ...policy('nginx', { clusters }),
+    metadata: { name, namespace: 'web', creationTimestamp },
+  });
+  const older = aged('z', '2026-01-01T00:00:00Z', ['ams']);
+  const younger = aged('a', '2026-01-02T00:00:00Z', ['fra']);
+  t.deepEqual(placed([younger, older]), ['ams']);
+  const twin = aged('b', '2026-01-02T00:00:00Z', ['nyc']);
+  t.deepEqual(placed([twin, younger]), ['fra'], 'of one age the first by name');
+  const plan = planPlacement({
+    service: service('nginx'),
+    policies: [twin, younger, older] as readonly ServicePolicy[],
+    clusters,
+  });
+  t.deepEqual(
+    plan.overruled.map(({ metadata }) => metadata.name),
+    ['a', 'b'],
+  );
 });
 
 test("v1's annotation selects with every operator that v1 knew", (t) => {
@@ -151,10 +169,25 @@ test('P3 the manifest holds what the user wrote and nothing that a cluster alloc
 
 const [ams, fra] = [toClusterName('ams'), toClusterName('fra')];
 
-function records(more: Partial<RecordsInput>): RecordsInput {
+function records(
+  more: Partial<Omit<RecordsInput, 'recorded'>> & { readonly recorded?: readonly ClusterName[] },
+): RecordsInput {
   const known = new Set<ClusterName>([ams, fra]);
   const wish = { kind: 'place' as const, clusters: [ams, fra] };
-  return { wish, recorded: [], orders: [], clusters: known, ...more };
+  return {
+    wish,
+    orders: [],
+    clusters: known,
+    staying: new Map(),
+    kept: new Map(),
+    going: new Map(),
+    ...more,
+    recorded: record(...(more.recorded ?? [])),
+  };
+}
+
+function record(...names: readonly ClusterName[]): PlacementRecord {
+  return { ...emptyRecord, clusters: names };
 }
 
 function order(name: ClusterName, mode: 'delete' | 'release' = 'delete') {
@@ -165,13 +198,13 @@ test('R2 an order stands before the record forgets its cluster', (t) => {
   const wish = { kind: 'place' as const, clusters: [ams] };
   t.deepEqual(planRecords(records({ wish, recorded: [ams, fra] })), [
     { kind: 'order', cluster: fra, mode: 'delete' },
-    { kind: 'record', clusters: [ams] },
+    { kind: 'record', record: record(ams) },
   ]);
 });
 
 test('R1 R3 the record names a cluster before its standing order is withdrawn', (t) => {
   t.deepEqual(planRecords(records({ recorded: [ams], orders: [order(fra)] })), [
-    { kind: 'record', clusters: [ams, fra] },
+    { kind: 'record', record: record(ams, fra) },
     { kind: 'cancel', order: order(fra) },
   ]);
 });
@@ -182,7 +215,7 @@ test('a plan that already holds needs no step; a Service that goes keeps its ord
   t.deepEqual(planRecords(records({ wish, orders: [order(ams, 'release')] })), []);
   t.deepEqual(planRecords(records({ wish, recorded: [ams], orders: [order(ams)] })), [
     { kind: 'order', cluster: ams, mode: 'release' },
-    { kind: 'record', clusters: undefined },
+    { kind: 'record', record: undefined },
   ]);
 });
 
@@ -192,22 +225,27 @@ test('R3 a cluster that is gone needs no order and keeps none', (t) => {
   t.deepEqual(
     planRecords(records({ wish, recorded: [ams, fra], orders: [order(fra)], clusters: known })),
     [
-      { kind: 'record', clusters: [ams] },
+      { kind: 'record', record: record(ams) },
       { kind: 'cancel', order: order(fra) },
     ],
   );
 });
 
 test('I2 I3 the audit doubts steps that lose, contradict or invent a removal', (t) => {
-  const doubt = (more: Partial<RecordsInput>, steps: ReturnType<typeof planRecords>): string =>
-    auditRecords(records(more), steps) ?? '';
+  const doubt = (
+    more: Parameters<typeof records>[0],
+    steps: ReturnType<typeof planRecords>,
+  ): string => auditRecords(records(more), steps) ?? '';
   const recorded = [ams, fra];
-  const drop = { kind: 'record' as const, clusters: [ams] };
+  const drop = { kind: 'record' as const, record: record(ams) };
   const remove = { kind: 'order' as const, cluster: fra, mode: 'delete' as const };
   t.regex(doubt({ recorded }, [drop]), /fra would be forgotten/);
   t.regex(doubt({ recorded }, [drop, remove]), /fra would be forgotten/);
   t.regex(doubt({ recorded }, [remove]), /wanted and ordered away/);
-  t.regex(doubt({ recorded, wish: { kind: 'keep' } }, [remove]), /cannot be read/);
+  t.regex(
+    doubt({ recorded, wish: { kind: 'keep', clusters: recorded } }, [remove]),
+    /cannot be read/,
+  );
   const nowhere = { kind: 'place' as const, clusters: [] };
   t.regex(doubt({ recorded, wish: nowhere, clusters: new Set() }, [remove]), /no cluster is known/);
   const going = { kind: 'remove' as const, mode: 'delete' as const };

@@ -88,6 +88,8 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
       shardsOf: () => [wanted],
       clustersOf: (key) => (key === nginx ? clusters : []),
       removalsOf: () => [],
+      traffic: () => ({ isDrained: false, weight: 100 }),
+      notes: () => undefined,
       subscribe: () => () => undefined,
     },
     sessions: {

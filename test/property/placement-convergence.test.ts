@@ -14,7 +14,8 @@ import {
 } from '../../common/model/ids.ts';
 import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts';
 import type { Service } from '../../common/model/kube-object.ts';
-import { planPlacement, v1SelectorAnnotation } from '../../coordinator/placement/plan.ts';
+import { v1SelectorAnnotation } from '../../coordinator/placement/plan-manifest.ts';
+import { planPlacement } from '../../coordinator/placement/plan.ts';
 import {
   cluster,
   clusterAt,

@@ -1,0 +1,163 @@
+// What one cluster's shard says after the overrides of a policy. Pure.
+//
+//   V1. Overrides are taken in their order; within one the typed fields come first, then the
+//       patch. What comes later wins.
+//   V2. All or nothing: one that cannot be done to this Service fails the whole, with its place.
+//   V3. A shard stays the shard of its Service: apiVersion, kind, name, namespace, our own
+//       annotations and what a cluster allocates are no matter of a policy's.
+
+import type {
+  Cluster,
+  JsonPatchOperation,
+  ShardOverride,
+} from '../../common/model/isthmus-kinds.ts';
+import type { Json, ServicePort } from '../../common/model/kube-object.ts';
+import type { ShardManifest } from '../../common/model/shard.ts';
+import { patchJson } from '../../common/pure/json-patch.ts';
+import { isChosen } from './plan-choice.ts';
+
+/** Where in the policy's spec, such as `overrides[0].patch[2]`, and why. */
+export interface OverrideFailure {
+  readonly field: string;
+  readonly message: string;
+}
+
+export type Overridden =
+  | { readonly kind: 'manifest'; readonly manifest: ShardManifest }
+  | { readonly kind: 'failed'; readonly failure: OverrideFailure };
+
+/** Places in `overrides` that hold for the cluster. */
+export function overridesFor(
+  cluster: Cluster,
+  overrides: readonly ShardOverride[],
+): readonly number[] {
+  return overrides.flatMap((override, index) => (isChosen(cluster, override) ? [index] : []));
+}
+
+/** `places`: of overridesFor. */
+export function applyOverrides(
+  base: ShardManifest,
+  overrides: readonly ShardOverride[],
+  places: readonly number[],
+): Overridden {
+  let manifest = base;
+  for (const place of places) {
+    const override = overrides[place];
+    if (override === undefined) continue;
+    const next = applyOne(manifest, override, `overrides[${place}]`);
+    if (next.kind === 'failed') return next;
+    manifest = next.manifest;
+  }
+  return { kind: 'manifest', manifest };
+}
+
+function applyOne(base: ShardManifest, override: ShardOverride, field: string): Overridden {
+  const ports = withNodePorts(base, override, field);
+  if ('message' in ports) return { kind: 'failed', failure: ports };
+  const { annotations, loadBalancerClass, loadBalancerIP, externalTrafficPolicy } = override;
+  const typed: ShardManifest = {
+    ...base,
+    metadata: {
+      ...base.metadata,
+      ...(annotations === undefined
+        ? {}
+        : { annotations: { ...base.metadata.annotations, ...annotations } }),
+    },
+    spec: {
+      ...base.spec,
+      ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+      ...(loadBalancerIP === undefined ? {} : { loadBalancerIP }),
+      ...(externalTrafficPolicy === undefined ? {} : { externalTrafficPolicy }),
+      ...(ports.ports === undefined ? {} : { ports: ports.ports }),
+    },
+  };
+  return override.patch === undefined || override.patch.length === 0
+    ? { kind: 'manifest', manifest: typed }
+    : applyPatch(typed, override.patch, `${field}.patch`);
+}
+
+function withNodePorts(
+  { spec: { ports } }: ShardManifest,
+  { nodePorts = [] }: ShardOverride,
+  field: string,
+): { readonly ports: readonly ServicePort[] | undefined } | OverrideFailure {
+  if (nodePorts.length === 0) return { ports };
+  let next = ports ?? [];
+  for (const [index, { port, protocol = 'TCP', nodePort }] of nodePorts.entries()) {
+    const at = next.findIndex((one) => one.port === port && (one.protocol ?? 'TCP') === protocol);
+    const found = next[at];
+    if (found === undefined) {
+      const message = `the Service has no port ${port}/${protocol}`;
+      return { field: `${field}.nodePorts[${index}].port`, message };
+    }
+    next = next.with(at, { ...found, nodePort });
+  }
+  return { ports: next };
+}
+
+function applyPatch(
+  manifest: ShardManifest,
+  patch: readonly JsonPatchOperation[],
+  field: string,
+): Overridden {
+  const fail = (place: string, message: string): Overridden => ({
+    kind: 'failed',
+    failure: { field: place, message },
+  });
+  const patched = patchJson(manifest as unknown as Json, patch); // a manifest is JSON
+  if (patched.kind === 'failed') return fail(`${field}[${patched.index}]`, patched.message);
+  const fault = findShapeFault(patched.value, manifest);
+  if (fault !== undefined) return fail(field, fault);
+  return { kind: 'manifest', manifest: patched.value as unknown as ShardManifest };
+}
+
+const types: ReadonlySet<unknown> = new Set([
+  'ClusterIP',
+  'NodePort',
+  'LoadBalancer',
+  'ExternalName',
+]);
+
+/** What keeps the result from being a shard of this Service, or undefined (V3). */
+function findShapeFault(value: Json, before: ShardManifest): string | undefined {
+  const { metadata, spec, ...rest } = toRecord(value) ?? {};
+  const [meta, body] = [toRecord(metadata), toRecord(spec)];
+  if (meta === undefined || body === undefined) return 'the result has no metadata or no spec';
+  if (rest['apiVersion'] !== 'v1' || rest['kind'] !== 'Service' || Object.keys(rest).length !== 2)
+    return 'a patch changes metadata.labels, metadata.annotations and spec only';
+  const { name, namespace, labels = {}, annotations = {}, ...others } = meta;
+  const { name: ownName, namespace: ownNamespace } = before.metadata;
+  if (name !== ownName || namespace !== ownNamespace || Object.keys(others).length > 0)
+    return 'a patch changes metadata.labels, metadata.annotations and spec only';
+  if (!isTextMap(labels)) return 'metadata.labels is not a map of texts';
+  if (!isTextMap(annotations)) return 'metadata.annotations is not a map of texts';
+  const ours = Object.keys(toRecord(annotations) ?? {}).find((key) =>
+    key.startsWith('isthmus.dev/'),
+  );
+  if (ours !== undefined) return `the annotation ${ours} is not the policy's to set`;
+  if (!types.has(body['type'])) return 'spec.type is not a type of Services';
+  return findPortFault(body['ports']);
+}
+
+function findPortFault(ports: Json | undefined): string | undefined {
+  if (ports === undefined) return undefined;
+  if (!Array.isArray(ports)) return 'spec.ports is not a list';
+  const numbers = (ports as readonly Json[]).map((port) => toRecord(port)?.['port']);
+  const at = numbers.findIndex((number) => !isPortNumber(number));
+  return at < 0 ? undefined : `spec.ports[${at}].port is not a port`;
+}
+
+function isPortNumber(number: Json | undefined): boolean {
+  return typeof number === 'number' && Number.isInteger(number) && number >= 1 && number <= 65_535;
+}
+
+function toRecord(value: Json | undefined): Readonly<Record<string, Json | undefined>> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, Json | undefined>>)
+    : undefined;
+}
+
+function isTextMap(value: Json): boolean {
+  const map = toRecord(value);
+  return map !== undefined && Object.values(map).every((text) => typeof text === 'string');
+}
