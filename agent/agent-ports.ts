@@ -19,7 +19,7 @@ import type { ApiFreshness } from './health/api-freshness.ts';
 import type { PickedSlice } from './health/fold.ts';
 import type { DeclaredTopology, PickedNode } from './health/topology.ts';
 import type { HostLookup } from './resolver/host-lookup.ts';
-import type { LocalGuard } from './shard/plan.ts';
+import type { LocalGuard } from './shard/plan-guard.ts';
 
 export type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;
 

@@ -1,37 +1,37 @@
 // The few calls by which the applier changes a cluster, each conditional on what was planned.
 
-import { splitServiceKey, type ContentHash, type ServiceKey } from '../../common/model/ids.ts';
+import { splitServiceKey, type ServiceKey } from '../../common/model/ids.ts';
 import { fieldManager } from '../../common/model/isthmus-kinds.ts';
-import type { JsonObject, Service } from '../../common/model/kube-object.ts';
+import type { JsonObject, KubeObject, Service } from '../../common/model/kube-object.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { KubeClient, ResourcePath } from '../../common/runtime/kube-client.ts';
-import { planReleasePatch } from './plan-configuration.ts';
-
-/** Our newest write of a Service. */
-export interface WrittenMark {
-  readonly hash: ContentHash | undefined;
-  readonly resourceVersion: string;
-  /** Version seen before it, while the watch has not brought a newer one. */
-  readonly pendingFrom: string | undefined;
-  readonly atMs: number;
-}
+import { planRelease } from './plan-release.ts';
 
 export interface ShardActs {
   read(key: ServiceKey): Promise<Service | undefined>;
   createNamespace(namespace: string): Promise<void>;
+  /** Throws MeshError conflict KUBE_EXISTS when somebody was faster. */
+  create(key: ServiceKey, object: JsonObject): Promise<Service>;
   apply(key: ServiceKey, configuration: JsonObject): Promise<Service>;
   patch(key: ServiceKey, patch: readonly JsonObject[]): Promise<Service>;
   delete(key: ServiceKey, uid: string): Promise<void>;
-  release(key: ServiceKey, uid: string): Promise<void>;
+  /** False: it keeps its present values, for its former shape is not on record. */
+  release(key: ServiceKey, uid: string): Promise<boolean>;
 }
 
 export function createActs(kube: KubeClient): ShardActs {
+  const read = async (key: ServiceKey): Promise<Service | undefined> => {
+    const { path, name } = locate(key);
+    const live = await kube.get(path, name);
+    return live === undefined ? undefined : asService(live);
+  };
+  const patch = async (key: ServiceKey, changes: readonly JsonObject[]): Promise<Service> => {
+    const { path, name } = locate(key);
+    return asService(await kube.jsonPatch(path, name, changes, fieldManager));
+  };
   return {
-    read: async (key) => {
-      const { path, name } = locate(key);
-      const live = await kube.get(path, name);
-      return live === undefined ? undefined : asService(live);
-    },
+    read,
+    patch,
     createNamespace: async (namespace) => {
       const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
       try {
@@ -40,29 +40,29 @@ export function createActs(kube: KubeClient): ShardActs {
         if (!(error instanceof MeshError && error.code === 'KUBE_EXISTS')) throw error;
       }
     },
+    create: async (key, object) =>
+      asService(await kube.create(locate(key).path, object as unknown as KubeObject)), // we made it
     // Forced: type, selector and ports are wholly ours, and the user's wish wins the rest too.
     apply: async (key, configuration) => {
       const { path, name } = locate(key);
       return asService(await kube.apply(path, name, configuration, { fieldManager, force: true }));
-    },
-    patch: async (key, patch) => {
-      const { path, name } = locate(key);
-      return asService(await kube.jsonPatch(path, name, patch, fieldManager));
     },
     delete: async (key, uid) => {
       const { path, name } = locate(key);
       await kube.delete(path, name, { uid });
     },
     release: async (key, uid) => {
-      const { path, name } = locate(key);
-      const live = await kube.get(path, name); // the cache keeps no managedFields
-      if (live === undefined || live.metadata.uid !== uid) return;
-      await kube.jsonPatch(
-        path,
-        name,
-        planReleasePatch(asService(live), fieldManager),
-        fieldManager,
-      );
+      const live = await read(key); // the cache keeps no managedFields
+      if (live === undefined || live.metadata.uid !== uid) return false;
+      const plan = planRelease(live, fieldManager);
+      try {
+        await patch(key, plan.patch);
+      } catch (error) {
+        // Its former node ports are somebody else's by now: then it keeps the present ones.
+        if (!(error instanceof MeshError && error.code === 'KUBE_PORT_TAKEN')) throw error;
+        await patch(key, planRelease(live, fieldManager, { withNodePorts: false }).patch);
+      }
+      return plan.isRestored;
     },
   };
 }

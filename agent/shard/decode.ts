@@ -3,16 +3,18 @@
 import { splitServiceKey } from '../../common/model/ids.ts';
 import type { Shard, ShardManifest } from '../../common/model/shard.ts';
 import { contentHash } from '../../common/pure/digest.ts';
+import type { Wish } from './plan.ts';
 
 export type Decoded =
-  | { readonly kind: 'manifest'; readonly manifest: ShardManifest }
+  | { readonly kind: 'wish'; readonly wish: Wish }
   | { readonly kind: 'invalid'; readonly message: string };
 
 export function decodeShard(shard: Shard): Decoded {
   if (contentHash(shard.bytes) !== shard.hash) return invalid('the bytes do not match their hash');
+  const text = Buffer.from(shard.bytes).toString('utf8');
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(shard.bytes).toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     return invalid('the bytes are not JSON');
   }
@@ -25,7 +27,7 @@ export function decodeShard(shard: Shard): Decoded {
   }
   if (typeof manifest.spec !== 'object' || manifest.spec === null)
     return invalid('the manifest has no spec');
-  return { kind: 'manifest', manifest: manifest as ShardManifest };
+  return { kind: 'wish', wish: { hash: shard.hash, manifest: manifest as ShardManifest, text } };
 }
 
 function invalid(message: string): Decoded {

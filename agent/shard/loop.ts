@@ -2,32 +2,34 @@
 // and the cache, plans a step, has it audited, takes it, and looks again until there is nothing
 // to do. Woken by the assignment, by the watch (drift) and by the API server's return.
 // Each outcome is reported; a failure comes back with backoff and is reported once per reason.
+// Next: plan.ts (what is decided), take-step.ts (what is done).
 
-import type { ContentHash, ServiceKey } from '../../common/model/ids.ts';
+import type { ServiceKey } from '../../common/model/ids.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import type { ShardResult } from '../../common/model/shard.ts';
-import { MeshError } from '../../common/pure/errors.ts';
+import { InvariantError, MeshError } from '../../common/pure/errors.ts';
 import { federationOf } from '../../common/pure/shard-marks.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Informer } from '../../common/runtime/informer.ts';
 import type { KubeClient } from '../../common/runtime/kube-client.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import { createLoop } from '../../common/runtime/loop.ts';
+import { createLoop, type Loop } from '../../common/runtime/loop.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
+import { createActs, type ShardActs } from './acts.ts';
 import type { ApiGate, Assignment, RecordEvent } from './assignment.ts';
 import { auditShard } from './audit.ts';
 import { decodeShard } from './decode.ts';
-import { createActs, type WrittenMark } from './acts.ts';
-import {
-  planShard,
-  type LocalGuard,
-  type ShardAction,
-  type ShardSituation,
-  type Wish,
-} from './plan.ts';
-import { isFatalRefusal, isLostRace, toFailure } from './failure.ts';
-import { createRemovalBudget } from './removal-budget.ts';
+import { isHanging, isLostRace, retryDelayMs, toFailure, toNamespaceForbidden } from './failure.ts';
+import { KeyMemories } from './key-memory.ts';
+import { callsMax, createLanes, type Lanes } from './lanes.ts';
+import { createMemberEvents } from './member-events.ts';
+import { noResidue } from './plan-drift.ts';
+import type { LocalGuard } from './plan-guard.ts';
+import { planShard, type ShardAction, type ShardSituation, type Wish } from './plan.ts';
+import { createRemovalBudget, type RemovalBudget } from './removal-budget.ts';
+import { nextLookMs, noteLook, toFightResult, truceLeftMs } from './step-fight.ts';
+import { StepTaker, type Step } from './take-step.ts';
 
 export interface ShardApplierPorts {
   readonly kube: KubeClient;
@@ -42,262 +44,283 @@ export interface ShardApplierPorts {
   readonly metrics: Metrics;
 }
 
+export interface ShardApplierSettings {
+  readonly federation: string;
+  readonly guard: LocalGuard;
+}
+
 export interface ShardApplier {
   /** Keys waiting or running. */
   depth(): number;
   stop(): Promise<void>;
 }
 
-// namespace, apply, repair, apply, and a look at the end: more steps mean that somebody fights us.
-const stepsMax = 6;
+type Again = { readonly againAfterMs: number } | undefined;
+
+// namespace, creation, repair, apply, mark of adoption, and a look at the end; a drift is read
+// once more before. More steps mean that somebody changes it as fast as we do.
+const stepsMax = 8;
 // Our own write comes back by the watch; when it does not, look again.
 const echoMs = 5_000;
-// A refusal as invalid or forbidden changes by a person's hand, not by trying often.
-const refusedAgainMs = 60_000;
+// What the cluster makes of our writes is tried anew this often.
+const residueMs = 300_000;
+// Of the many removals that wait, not all look at once whether there is room.
+const removalSpreadMs = 2_000;
 
 export function createShardApplier(
   ports: ShardApplierPorts,
-  settings: { readonly federation: string; readonly guard: LocalGuard },
+  settings: ShardApplierSettings,
 ): ShardApplier {
-  const { assignment, services, gate, clock, log, metrics } = ports;
-  const budget = createRemovalBudget(clock, settings.guard.removalsPerMinute);
-  const written = new Map<ServiceKey, WrittenMark>();
-  const reported = new Map<ServiceKey, string>();
-  /** Woken by a batch: must be answered even when the answer is the same. */
-  const owed = new Set<ServiceKey>();
-  const acts = createActs(ports.kube);
+  return new Applier(ports, settings);
+}
 
-  const report = (result: ShardResult): void => {
-    const text = [result.hash, result.outcome, result.reason, result.message].join('|');
-    const isNews = reported.get(result.key) !== text;
-    reported.set(result.key, text);
-    const isOwed = owed.delete(result.key);
-    if (isNews || isOwed) ports.report(result);
-  };
+class Applier implements ShardApplier {
+  readonly #ports: ShardApplierPorts;
+  readonly #settings: ShardApplierSettings;
+  readonly #memories: KeyMemories;
+  readonly #budget: RemovalBudget;
+  readonly #acts: ShardActs;
+  readonly #taker: StepTaker;
+  readonly #lanes: Lanes;
+  readonly #loop: Loop<ServiceKey>;
+  readonly #unsubscribes: readonly (() => void)[];
 
-  const readSituation = (
-    key: ServiceKey,
-    observed: Service | undefined,
-  ): ShardSituation | ShardResult => {
+  constructor(ports: ShardApplierPorts, settings: ShardApplierSettings) {
+    const { clock, chance, log } = ports;
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#memories = new KeyMemories(ports.report);
+    this.#budget = createRemovalBudget(clock, settings.guard.removalsPerMinute);
+    this.#acts = createActs(ports.kube);
+    this.#taker = new StepTaker({
+      ...ports,
+      acts: this.#acts,
+      memories: this.#memories,
+      budget: this.#budget,
+      memberEvents: createMemberEvents(ports),
+    });
+    const run = (key: ServiceKey): Promise<Again> => this.#run(key);
+    this.#loop = createLoop({ name: 'shard', run, clock, chance, log, concurrency: callsMax });
+    this.#lanes = createLanes((key) => this.#loop.mark(key));
+    this.#unsubscribes = this.#subscribe();
+    this.#markAll();
+  }
+
+  depth(): number {
+    return this.#loop.depth();
+  }
+
+  async stop(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
+    await this.#loop.stop();
+  }
+
+  #subscribe(): readonly (() => void)[] {
+    const { assignment, services, gate } = this.#ports;
+    return [
+      assignment.subscribe((key) => {
+        this.#memories.of(key).isOwed = true;
+        this.#loop.mark(key);
+      }),
+      services.subscribe({
+        onChange: ({ key, object, previous }) => {
+          const serviceKey = key as ServiceKey; // the cache is keyed by namespace/name
+          const memory = this.#memories.known(serviceKey);
+          if (memory?.written !== undefined)
+            memory.written = { ...memory.written, pendingFrom: undefined };
+          const isOurs = [object, previous].some(
+            (one) => one !== undefined && federationOf(one) !== undefined,
+          );
+          if (isOurs || assignment.shard(serviceKey) !== undefined) this.#loop.mark(serviceKey);
+        },
+        onSynced: () => this.#markAll(),
+      }),
+      gate.subscribe((isFresh) => {
+        if (isFresh) this.#markAll();
+      }),
+    ];
+  }
+
+  #markAll(): void {
+    for (const key of this.#ports.assignment.keys()) this.#loop.mark(key);
+  }
+
+  async #run(key: ServiceKey): Promise<Again> {
+    const { services, assignment, gate } = this.#ports;
+    if (!services.hasSynced()) return undefined; // I3; the first list wakes every key
+    const shard = assignment.shard(key);
+    if (shard === undefined && assignment.order(key) === undefined) {
+      this.#memories.forget(key);
+      return undefined;
+    }
+    if (!gate.isFresh()) {
+      this.#memories.report(toUnreachable(key, shard?.hash));
+      return undefined; // its return wakes every key
+    }
+    if (this.#isEchoDue(key)) return { againAfterMs: echoMs };
+    if (!this.#lanes.enter(key)) return undefined;
+    let isSlow = false;
+    try {
+      const again = await this.#takeSteps(key);
+      this.#memories.of(key).failures = 0;
+      return again;
+    } catch (error) {
+      isSlow = isHanging(error);
+      return this.#fail(key, error);
+    } finally {
+      this.#lanes.leave(key, isSlow);
+    }
+  }
+
+  #isEchoDue(key: ServiceKey): boolean {
+    const written = this.#memories.known(key)?.written;
+    if (written?.pendingFrom === undefined) return false;
+    if (this.#ports.clock.monotonicMs() >= written.atMs + echoMs) return false;
+    const wished = this.#ports.assignment.shard(key)?.hash;
+    return wished === written.hash || wished === undefined;
+  }
+
+  async #takeSteps(key: ServiceKey): Promise<Again> {
+    const { services, assignment } = this.#ports;
+    let observed = services.get(key);
+    if (observed === undefined && assignment.shard(key) === undefined) {
+      // The answer to an order is final: an absent Service is looked for where it would be.
+      observed = await this.#acts.read(key);
+    }
+    let step: Step = { observed, isNamespaceMissing: false, isRepaired: false, isFresh: false };
+    for (let count = 1; count <= stepsMax; count += 1) {
+      const situation = this.#readSituation(key, step);
+      if ('outcome' in situation) {
+        this.#tell(situation);
+        return undefined;
+      }
+      const action = planShard(situation);
+      const doubt = auditShard(action, situation);
+      if (doubt !== undefined) return this.#refuseDoubted(situation, doubt);
+      if (action.kind === 'nothing' || action.kind === 'refuse')
+        return this.#settle(action, situation);
+      const next = await this.#taker.take(action, situation, step);
+      if (next === 'done') return undefined;
+      step = next;
+    }
+    const message = `shard ${key}: somebody changes it as fast as we do`;
+    throw new MeshError('retryable', 'SHARD_CONTENDED', message);
+  }
+
+  #readSituation(key: ServiceKey, step: Step): ShardSituation | ShardResult {
+    const { assignment, clock } = this.#ports;
+    const memory = this.#memories.of(key);
+    const { written } = memory;
     const shard = assignment.shard(key);
     let wish: Wish | undefined;
     if (shard !== undefined) {
       const decoded = decodeShard(shard);
       if (decoded.kind === 'invalid') {
-        return {
-          key,
-          hash: shard.hash,
-          outcome: 'refused',
-          reason: 'Invalid',
-          message: decoded.message,
-        };
+        const { message } = decoded;
+        return { key, hash: shard.hash, outcome: 'refused', reason: 'Invalid', message };
       }
-      wish = { hash: shard.hash, manifest: decoded.manifest };
+      wish = decoded.wish;
     }
+    // Whatever overruled us may have ended.
+    const isOld = written !== undefined && clock.monotonicMs() >= written.atMs + residueMs;
+    const residue = isOld || written?.hash !== wish?.hash ? undefined : written?.residue;
+    const fight = memory.fight?.hash === wish?.hash ? memory.fight : undefined;
+    const result = toFightResult(key, fight);
+    // A repair that has been counted in this run is made.
+    const isTruce = !step.isFresh && truceLeftMs(fight, clock.monotonicMs()) > 0;
     return {
       key,
-      ...settings,
+      ...this.#settings,
       wish,
       order: assignment.order(key),
-      observed,
-      written: written.get(key),
-      isNamespaceMissing: false,
-      isRepaired: false,
-      removalsLeft: budget.left(),
+      observed: step.observed,
+      residue: residue ?? noResidue,
+      isNamespaceMissing: step.isNamespaceMissing,
+      isRepaired: step.isRepaired,
+      fight: result === undefined ? undefined : { result, isTruce },
+      removalsLeft: this.#budget.left(),
     };
-  };
+  }
 
-  const run = async (key: ServiceKey): Promise<{ readonly againAfterMs: number } | undefined> => {
-    if (!services.hasSynced()) return undefined; // I3; the first list wakes every key
-    const hasWork = assignment.shard(key) !== undefined || assignment.order(key) !== undefined;
-    if (!hasWork) {
-      forget(key);
-      return undefined;
-    }
-    if (!gate.isFresh()) {
-      report(toUnreachable(key, assignment.shard(key)?.hash));
-      return undefined; // its return wakes every key
-    }
-    const mark = written.get(key);
-    const isEchoDue = mark?.pendingFrom !== undefined && clock.monotonicMs() < mark.atMs + echoMs;
-    const wished = assignment.shard(key)?.hash;
-    if (isEchoDue && (wished === mark.hash || wished === undefined))
-      return { againAfterMs: echoMs };
-    return await runSteps(key);
-  };
-
-  const runSteps = async (
-    key: ServiceKey,
-  ): Promise<{ readonly againAfterMs: number } | undefined> => {
-    let observed = services.get(key);
-    if (observed === undefined && assignment.shard(key) === undefined) {
-      // The answer to an order is final: an absent Service is looked for where it would be.
-      try {
-        observed = await acts.read(key);
-      } catch (error) {
-        return fail(key, undefined, error);
-      }
-    }
-    let isNamespaceMissing = false;
-    let isRepaired = false;
-    for (let step = 1; step <= stepsMax; step += 1) {
-      const situation = readSituation(key, observed);
-      if ('outcome' in situation) {
-        report(situation);
-        return undefined;
-      }
-      const action = planShard({ ...situation, isNamespaceMissing, isRepaired });
-      const doubt = auditShard(action, situation);
-      if (doubt !== undefined) return refuseDoubted(key, situation, doubt);
-      if (action.kind === 'nothing' || action.kind === 'refuse') return settle(action, situation);
-      try {
-        const outcome = await take(key, action, situation);
-        if (outcome === 'done') return undefined;
-        observed = outcome.observed;
-        isNamespaceMissing = false;
-        isRepaired = action.kind === 'repair';
-      } catch (error) {
-        const code = error instanceof MeshError ? error.code : '';
-        written.delete(key);
-        if (code === 'KUBE_NAMESPACE_MISSING' && !isNamespaceMissing) isNamespaceMissing = true;
-        else return fail(key, situation.wish?.hash, error);
-      }
-    }
-    throw new MeshError(
-      'retryable',
-      'SHARD_CONTENDED',
-      `shard ${key}: somebody changes it as fast as we do`,
-    );
-  };
-
-  const take = async (
-    key: ServiceKey,
-    action: Exclude<ShardAction, { kind: 'nothing' | 'refuse' }>,
-    situation: ShardSituation,
-  ): Promise<'done' | { readonly observed: Service | undefined }> => {
-    metrics.count('mesh_shard_actions_total', { action: action.kind });
-    switch (action.kind) {
-      case 'createNamespace':
-        await acts.createNamespace(action.namespace);
-        return { observed: situation.observed };
-      case 'repair':
-        return { observed: await acts.patch(key, action.patch) };
-      case 'apply': {
-        const mark: WrittenMark = {
-          hash: situation.wish?.hash,
-          pendingFrom: situation.observed?.metadata.resourceVersion ?? 'absent',
-          resourceVersion: '',
-          atMs: clock.monotonicMs(),
-        };
-        written.set(key, mark);
-        const applied = await acts.apply(key, action.configuration);
-        const isPending = written.get(key) === mark; // else the watch was faster than the answer
-        const resourceVersion = applied.metadata.resourceVersion ?? '';
-        const pendingFrom =
-          isPending && resourceVersion !== mark.pendingFrom ? mark.pendingFrom : undefined;
-        written.set(key, { ...mark, resourceVersion, pendingFrom });
-        tell(key, action.cause, action.result);
-        return { observed: applied }; // a look at what it became: foreign values may remain
-      }
-      case 'delete':
-        budget.spend();
-        await acts.delete(key, action.uid);
-        log.info('shard deleted', { key });
-        return 'done'; // removed only when the watch says so: a finalizer may hold it
-      case 'release':
-        await acts.release(key, action.uid);
-        log.info('shard released', { key });
-        // A newer order or wish that came meanwhile has woken the key and gets its own answer.
-        if (assignment.order(key)?.revision === situation.order?.revision) report(action.result);
-        return 'done';
-    }
-  };
-
-  const tell = (key: ServiceKey, cause: string, result: ShardResult): void => {
-    log.info('shard applied', { key, cause, hash: result.hash });
-    // Results tell the rest: the coordinator makes its events of them.
-    if (cause !== 'drifted' && !(cause === 'created' && wasApplied(key, result))) return;
-    const message = 'the Service was changed in the cluster; it is as wished again';
-    ports.record({ key, type: 'Warning', reason: 'DriftRepaired', message });
-  };
-
-  const wasApplied = (key: ServiceKey, { hash }: ShardResult): boolean =>
-    reported.get(key)?.startsWith(`${hash ?? ''}|applied|`) === true;
-
-  const settle = (
+  #settle(
     action: Extract<ShardAction, { kind: 'nothing' | 'refuse' }>,
     situation: ShardSituation,
-  ): { readonly againAfterMs: number } | undefined => {
-    if (action.result !== undefined) report(action.result);
-    if (situation.wish === undefined && action.result?.outcome === 'failed') {
-      return { againAfterMs: budget.untilNextMs() };
+  ): Again {
+    const { key, wish, order } = situation;
+    const memory = this.#memories.of(key);
+    const { result } = action;
+    const nowMs = this.#ports.clock.monotonicMs();
+    if (wish === undefined) {
+      if (result !== undefined) this.#tell(result);
+      const isWaiting = order !== undefined && result?.outcome === 'failed';
+      return isWaiting ? this.#untilNextRemoval() : undefined;
     }
-    return undefined;
-  };
+    const isTruce = situation.fight?.isTruce === true && result === situation.fight.result;
+    const isRight = !isTruce || this.#isAsWished(situation);
+    const before = memory.fight;
+    memory.fight = noteLook(before, { hash: wish.hash, isRight }, nowMs);
+    const isOver = before?.truce !== undefined && memory.fight?.truce === undefined;
+    if (isOver) {
+      this.#ports.log.info('nobody fights for the shard any more', { key });
+      return { againAfterMs: 1 }; // tells how it is then
+    }
+    if (result !== undefined) this.#tell(result);
+    const isOverruled = (memory.written?.residue.size ?? 0) > 0;
+    const againAfterMs = nextLookMs(memory.fight, nowMs) ?? (isOverruled ? residueMs : undefined);
+    return againAfterMs === undefined ? undefined : { againAfterMs };
+  }
 
-  const refuseDoubted = (key: ServiceKey, { wish }: ShardSituation, doubt: string): undefined => {
+  /** While nothing is put right: is there anything to put right? */
+  #isAsWished(situation: ShardSituation): boolean {
+    return planShard({ ...situation, fight: undefined }).kind === 'nothing';
+  }
+
+  #untilNextRemoval(): Again {
+    const untilMs = this.#budget.untilNextMs();
+    if (untilMs === undefined) return undefined; // a confirmation wakes it
+    const spreadMs = this.#ports.chance.fraction() * removalSpreadMs;
+    return { againAfterMs: Math.ceil(untilMs + spreadMs) };
+  }
+
+  /** To the coordinator; a refusal that is news to this cluster's people as well. */
+  #tell(result: ShardResult): void {
+    const isNews = this.#memories.report(result);
+    const isBad = result.outcome === 'failed' || result.outcome === 'refused';
+    if (!isNews || !isBad) return;
+    const { key, outcome, reason, message } = result;
+    this.#ports.log.warn('shard not as wished', { key, outcome, reason, detail: message });
+  }
+
+  #refuseDoubted({ key, wish }: ShardSituation, doubt: string): undefined {
+    const { log, metrics } = this.#ports;
     log.error('audit refuses a step', { key, doubt });
     metrics.count('mesh_shard_audit_refusals_total');
-    report({ key, hash: wish?.hash, outcome: 'refused', reason: 'AuditRefused', message: doubt });
-  };
+    this.#tell({
+      key,
+      hash: wish?.hash,
+      outcome: 'refused',
+      reason: 'AuditRefused',
+      message: doubt,
+    });
+  }
 
-  const fail = (
-    key: ServiceKey,
-    hash: ContentHash | undefined,
-    error: unknown,
-  ): { readonly againAfterMs: number } => {
+  #fail(key: ServiceKey, error: unknown): Again {
+    if (error instanceof InvariantError) throw error;
+    const memory = this.#memories.of(key);
+    const hash = this.#ports.assignment.shard(key)?.hash;
+    memory.written = undefined;
+    if (memory.failedHash !== hash) memory.failures = 0; // another wish is another matter
+    memory.failedHash = hash;
+    memory.failures += 1;
+    const fraction = this.#ports.chance.fraction();
+    const againAfterMs = retryDelayMs(error, { failures: memory.failures, fraction });
     // A lost race is no failure: the next look has the newer version.
-    if (isLostRace(error)) throw error;
-    report(toFailure(key, hash, error));
-    metrics.count('mesh_shard_failures_total');
-    if (isFatalRefusal(error)) return { againAfterMs: refusedAgainMs };
-    throw error; // the loop logs it and comes back with backoff
-  };
-
-  const forget = (key: ServiceKey): void => {
-    written.delete(key);
-    reported.delete(key);
-    owed.delete(key);
-  };
-
-  const loop = createLoop<ServiceKey>({ name: 'shard', run, clock, chance: ports.chance, log });
-  const markAll = (): void => {
-    for (const key of assignment.keys()) loop.mark(key);
-  };
-  const unsubscribes = [
-    assignment.subscribe((key) => {
-      owed.add(key);
-      loop.mark(key);
-    }),
-    services.subscribe({
-      onChange: ({ key, object, previous }) => {
-        const serviceKey = key as ServiceKey; // the cache is keyed by namespace/name
-        dropEcho(written, serviceKey);
-        const isOurs = [object, previous].some(
-          (one) => one !== undefined && federationOf(one) !== undefined,
-        );
-        if (isOurs || assignment.shard(serviceKey) !== undefined) loop.mark(serviceKey);
-      },
-      onSynced: markAll,
-    }),
-    gate.subscribe((isFresh) => {
-      if (isFresh) markAll();
-    }),
-  ];
-  markAll();
-
-  return {
-    depth: () => loop.depth(),
-    stop: async () => {
-      for (const unsubscribe of unsubscribes) unsubscribe();
-      await loop.stop();
-    },
-  };
-}
-
-function dropEcho(written: Map<ServiceKey, WrittenMark>, key: ServiceKey): void {
-  const mark = written.get(key);
-  if (mark?.pendingFrom !== undefined) written.set(key, { ...mark, pendingFrom: undefined });
+    if (isLostRace(error)) return { againAfterMs };
+    const isNamespace = error instanceof MeshError && error.code === 'NAMESPACE_FORBIDDEN';
+    this.#tell(isNamespace ? toNamespaceForbidden(key, hash) : toFailure(key, hash, error));
+    this.#ports.metrics.count('mesh_shard_failures_total');
+    return { againAfterMs };
+  }
 }
 
 function toUnreachable(key: ServiceKey, hash: ShardResult['hash']): ShardResult {

@@ -4,28 +4,52 @@
 
 import type { JsonObject, Service, ServicePort } from '../../common/model/kube-object.ts';
 import type { ShardManifest } from '../../common/model/shard.ts';
-import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import {
   adoptedMark,
-  allMarks,
+  confirmRemovalMark,
   federationOf,
   formerSpecMark,
+  isAdopted,
+  markPrefix,
+  removalOrderMark,
+  shardContentMark,
   shardHashMark,
   shardOfMark,
 } from '../../common/pure/shard-marks.ts';
+import { toFormerShape } from './former-shape.ts';
+import { portKey, type Difference } from './plan-drift.ts';
 import type { Wish } from './plan.ts';
-import { portKey } from './plan-drift.ts';
 
-// An object's annotations are limited to 256 KiB together; a former shape needs a fraction.
-const formerSpecBytesMax = 32 * 1024;
+// An object's annotations are limited to 256 KiB together, and a shard's own stand there already.
+const contentBytesMax = 64 * 1024;
 
 /** The apply configuration. Marks of adoption, once there, are carried on. */
 export function toConfiguration(
-  { manifest, hash }: Wish,
+  wish: Wish,
   federation: string,
   observed: Service | undefined,
 ): JsonObject {
-  const { name, namespace, labels, annotations } = manifest.metadata;
+  const { manifest, hash, text } = wish;
+  const plain = toPlainConfiguration(manifest);
+  return {
+    ...plain,
+    metadata: {
+      ...plain.metadata,
+      annotations: {
+        ...plain.metadata.annotations,
+        ...adoptionMarks(federation, observed),
+        [shardOfMark]: federation,
+        [shardHashMark]: hash,
+        ...(Buffer.byteLength(text) <= contentBytesMax ? { [shardContentMark]: text } : {}),
+      },
+    },
+    spec: manifest.spec as unknown as JsonObject, // JSON by origin: decoded from the shard's bytes
+  };
+}
+
+/** What the user wrote, without any mark. */
+export function toPlainConfiguration({ metadata, spec }: ShardManifest) {
+  const { name, namespace, labels, annotations } = metadata;
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -33,66 +57,100 @@ export function toConfiguration(
       name,
       namespace,
       ...(labels === undefined ? {} : { labels }),
-      annotations: {
-        ...withoutMarks(annotations ?? {}),
-        ...adoptionMarks(federation, observed),
-        [shardOfMark]: federation,
-        [shardHashMark]: hash,
-      },
+      annotations: withoutMarks(annotations ?? {}),
     },
-    spec: manifest.spec as unknown as JsonObject, // JSON by origin: decoded from the shard's bytes
+    spec: spec as unknown as JsonObject, // as above
   };
 }
 
-/** Users do not write our marks: a copied manifest may bring some along. */
+/** Nobody writes our marks for us: a copied manifest brings some along, a bad one would (I13). */
 function withoutMarks(annotations: Readonly<Record<string, string>>): Record<string, string> {
-  const marks: readonly string[] = allMarks;
-  return Object.fromEntries(Object.entries(annotations).filter(([name]) => !marks.includes(name)));
+  return Object.fromEntries(
+    Object.entries(annotations).filter(([name]) => !name.startsWith(markPrefix)),
+  );
 }
 
 function adoptionMarks(federation: string, observed: Service | undefined): Record<string, string> {
   if (observed === undefined) return {};
   if (federationOf(observed) !== federation) {
-    return { [adoptedMark]: 'true', [formerSpecMark]: toFormerSpec(observed) };
+    return { [adoptedMark]: 'true', [formerSpecMark]: toFormerShape(observed) };
   }
   const former = observed.metadata.annotations?.[formerSpecMark];
-  if (observed.metadata.annotations?.[adoptedMark] !== 'true') return {};
+  if (!isAdopted(observed)) return {};
   return { [adoptedMark]: 'true', ...(former === undefined ? {} : { [formerSpecMark]: former }) };
 }
 
-function toFormerSpec({ metadata, spec }: Service): string {
-  const text = toCanonicalJson({
-    labels: metadata.labels,
+/**
+ * What is created first where nothing may be adopted: an apply would take over what somebody made
+ * in the meantime. Of no use to a cloud's controllers yet; the apply that follows completes it.
+ */
+export function toFirstShape({ manifest }: Wish, federation: string): JsonObject {
+  const { name, namespace } = manifest.metadata;
+  const { type, ports, selector, clusterIP, externalName } = manifest.spec;
+  const isExternal = type === 'ExternalName';
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace, annotations: { [shardOfMark]: federation } },
     spec: {
-      type: spec.type,
-      ports: spec.ports,
-      selector: spec.selector,
-      externalName: spec.externalName,
+      type: isExternal ? type : 'ClusterIP',
+      ...(isExternal ? { externalName: String(externalName) } : {}),
+      ...(clusterIP === 'None' ? { clusterIP } : {}),
+      ...(ports === undefined ? {} : { ports: ports.map((port) => keepNodePort(port, undefined)) }),
+      ...(selector === undefined ? {} : { selector }),
     },
-  });
-  return Buffer.byteLength(text) <= formerSpecBytesMax ? text : '{"tooLarge":true}';
+  };
 }
 
 /** JSON patch on exactly the observed version; empty when nothing foreign is there. */
 export function planRepair(
-  wish: Wish,
+  { manifest }: Wish,
   federation: string,
-  observed: Service,
+  of: { readonly observed: Service; readonly differences: readonly Difference[] },
 ): readonly JsonObject[] {
+  const { observed, differences } = of;
+  const isDue = (field: string): boolean => differences.some((one) => one.field === field);
   const changes = [
-    ...repairPorts(wish.manifest, observed),
-    ...repairSelector(wish.manifest, observed),
+    ...(isDue('spec.ports') ? repairPorts(manifest, observed) : []),
+    ...(isDue('spec.selector') ? repairSelector(manifest, observed) : []),
+    ...removeMarks(observed, [removalOrderMark, confirmRemovalMark]),
   ];
   if (changes.length === 0) return [];
+  return [onVersion(observed), ...markAdoption(federation, observed), ...changes];
+}
+
+/** Says on the Service that an order to remove it waits: seen by people, and after a restart. */
+export function planOrderMark(observed: Service, text: string): readonly JsonObject[] {
   return [
-    {
-      op: 'replace',
-      path: '/metadata/resourceVersion',
-      value: observed.metadata.resourceVersion ?? '',
-    },
-    ...markAdoption(federation, observed),
-    ...changes,
+    onVersion(observed),
+    { op: 'add', path: annotationPath(removalOrderMark), value: text }, // a shard has annotations
   ];
+}
+
+/** It was there, unseen, when we meant to create it: what it was before is not known. */
+export function planAdoptedMark(applied: Service): readonly JsonObject[] {
+  return [onVersion(applied), { op: 'add', path: annotationPath(adoptedMark), value: 'true' }];
+}
+
+/** The write is refused unless it meets the very version that it was made for. */
+export function onVersion({ metadata }: Service): JsonObject {
+  return {
+    op: 'replace',
+    path: '/metadata/resourceVersion',
+    value: metadata.resourceVersion ?? '',
+  };
+}
+
+export function removeMarks(observed: Service, marks: readonly string[]): readonly JsonObject[] {
+  const annotations = observed.metadata.annotations ?? {};
+  return marks
+    .filter((mark) => mark in annotations)
+    .map((mark) => ({ op: 'remove', path: annotationPath(mark) }));
+}
+
+// RFC 6901 4: a slash in a name is written ~1.
+function annotationPath(name: string): string {
+  return `/metadata/annotations/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 function repairPorts({ spec }: ShardManifest, observed: Service): readonly JsonObject[] {
@@ -131,36 +189,4 @@ function markAdoption(federation: string, observed: Service): readonly JsonObjec
     path: annotationPath(name),
     value,
   }));
-}
-
-/** Gives up our fields and marks in one step and keeps every value: `live` with managedFields. */
-export function planReleasePatch(live: Service, fieldManager: string): readonly JsonObject[] {
-  const annotations = live.metadata.annotations ?? {};
-  const managed = live.metadata.managedFields ?? [];
-  const kept = managed.filter((entry) => entry['manager'] !== fieldManager);
-  return [
-    {
-      op: 'replace',
-      path: '/metadata/resourceVersion',
-      value: live.metadata.resourceVersion ?? '',
-    },
-    ...allMarks
-      .filter((mark) => mark in annotations)
-      .map((mark) => ({ op: 'remove', path: annotationPath(mark) })),
-    // An empty list would mean "unchanged"; one empty entry is how Kubernetes spells "none".
-    ...(kept.length === managed.length
-      ? []
-      : [
-          {
-            op: 'replace',
-            path: '/metadata/managedFields',
-            value: kept.length === 0 ? [{}] : kept,
-          },
-        ]),
-  ];
-}
-
-// RFC 6901 4: a slash in a name is written ~1.
-function annotationPath(name: string): string {
-  return `/metadata/annotations/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

@@ -5,8 +5,8 @@ import type { Clock } from '../../common/runtime/clock.ts';
 export interface RemovalBudget {
   left(): number;
   spend(): void;
-  /** Milliseconds until one more is allowed; at least one. */
-  untilNextMs(): number;
+  /** Milliseconds until one more is allowed, at least one; undefined: never without confirmation. */
+  untilNextMs(): number | undefined;
 }
 
 const windowMs = 60_000;
@@ -25,6 +25,7 @@ export function createRemovalBudget(clock: Clock, perMinute: number): RemovalBud
     spend: () => {
       spentAt = [...spentAt, clock.monotonicMs()];
     },
-    untilNextMs: () => Math.max(1, (spentAt[0] ?? 0) + windowMs - clock.monotonicMs()),
+    untilNextMs: () =>
+      perMinute === 0 ? undefined : Math.max(1, (spentAt[0] ?? 0) + windowMs - clock.monotonicMs()),
   };
 }

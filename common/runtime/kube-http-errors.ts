@@ -63,6 +63,17 @@ function toForbidden(status: KubeStatus, message: string): MeshError {
 function toOther(status: KubeStatus, message: string): MeshError {
   if (isAdmissionRefusal(status))
     return new MeshError('retryable', 'KUBE_ADMISSION_REFUSED', message);
+  if (status.message.includes('failed calling webhook'))
+    return new MeshError('retryable', 'KUBE_WEBHOOK_FAILED', message);
+  // Server-side apply answers an unknown field with a plain 500; an unknown value is a 422.
+  const isUnknown =
+    status.message.includes('field not declared in schema') ||
+    status.causes.includes('FieldValueNotSupported');
+  if (isUnknown) return new MeshError('fatal', 'KUBE_UNSUPPORTED', message);
+  if (/may not change once set|field is immutable/.test(status.message))
+    return new MeshError('fatal', 'KUBE_IMMUTABLE', message);
+  if (status.message.includes('provided port is already allocated'))
+    return new MeshError('retryable', 'KUBE_PORT_TAKEN', message);
   return status.code >= 500
     ? new MeshError('retryable', 'KUBE_SERVER_ERROR', message)
     : new MeshError('fatal', 'KUBE_INVALID', message);

@@ -12,7 +12,7 @@ import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createShardApplier } from '../../agent/shard/loop.ts';
-import type { LocalGuard } from '../../agent/shard/plan.ts';
+import type { LocalGuard } from '../../agent/shard/plan-guard.ts';
 import { createTestAssignment } from '../support/agent-fixture.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { createSimKube, toTestService } from '../support/sim-kube.ts';
