@@ -131,10 +131,11 @@ function findShapeFault(value: Json, before: ShardManifest): string | undefined 
     return 'a patch changes metadata.labels, metadata.annotations and spec only';
   if (!isTextMap(labels)) return 'metadata.labels is not a map of texts';
   if (!isTextMap(annotations)) return 'metadata.annotations is not a map of texts';
-  const ours = Object.keys(toRecord(annotations) ?? {}).find((key) =>
-    key.startsWith('isthmus.dev/'),
+  const own = before.metadata.annotations ?? {};
+  const ours = Object.entries({ ...own, ...toRecord(annotations) }).find(
+    ([key]) => key.startsWith('isthmus.dev/') && toRecord(annotations)?.[key] !== own[key],
   );
-  if (ours !== undefined) return `the annotation ${ours} is not the policy's to set`;
+  if (ours !== undefined) return `the annotation ${ours[0]} is not the policy's to set`;
   if (!types.has(body['type'])) return 'spec.type is not a type of Services';
   return findPortFault(body['ports']);
 }

@@ -1,7 +1,13 @@
 // isthmus.dev/v1alpha1 Cluster: one member of the federation, where it stands and how it is.
 
 import type { JsonObject } from '../../../../common/model/kube-object.ts';
-import { isRecord, ownList, ownRecord, ownText } from '../../machinery/schema/json-value.ts';
+import {
+  isRecord,
+  ownList,
+  ownRecord,
+  ownText,
+  toJsonObject,
+} from '../../machinery/schema/json-value.ts';
 import type { KindDefinition } from '../../machinery/kind.ts';
 import { conditions, objectSchema } from '../common-schema.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
@@ -13,6 +19,7 @@ import {
   prepareApproval,
   validateApproval,
 } from './cluster-approval.ts';
+import { formatScheduling, schedulingFields, validateScheduling } from './cluster-scheduling.ts';
 
 const description = 'A member cluster of the federation. It appears when its agent joins.';
 
@@ -22,7 +29,7 @@ const zonesMax = 256;
 const versionMax = 128;
 const sha256 = '^[0-9a-f]{64}$';
 
-const spec = struct('ClusterSpec', 'Where the cluster stands, as its administrator says.', {
+const spec = struct('ClusterSpec', 'Where the cluster stands, and what may come to it.', {
   zone: boundText(
     'Zone of the whole cluster, which wins over what the agent finds on the nodes. In DNS names ' +
       'it stands in lower case, with a hyphen for whatever a DNS label cannot hold.',
@@ -38,6 +45,7 @@ const spec = struct('ClusterSpec', 'Where the cluster stands, as its administrat
       'nothing.',
     { maxLength: placeMax },
   ),
+  ...schedulingFields,
 });
 
 const status = struct(
@@ -83,6 +91,7 @@ const clusterRules = isthmusKind({
       conditionOf(cluster, 'Ready'),
     ),
     column('Approved', 'Yes when its agent may take part.', formatApproved),
+    column('Scheduling', 'Enabled when new shards may come.', formatScheduling),
     column('Region', 'Region of the cluster.', (cluster) => declaredOrFound(cluster, 'region')),
     column('Zones', 'Zones of the cluster.', formatZones),
     column('Provider', 'Who runs the machines.', (cluster) => declaredOrFound(cluster, 'provider')),
@@ -94,6 +103,7 @@ const clusterRules = isthmusKind({
   ],
   // The name is a label of DNS names and a part of a certificate's.
   nameRule: labelName,
+  validate: (cluster) => validateScheduling(toJsonObject(cluster)),
   prepareForUpdate: (next, old, context) => {
     if (context.subresource === 'approval') return prepareApproval(next, old, context);
     return context.subresource === 'status' ? keepApproved(next, old) : next;
