@@ -169,6 +169,8 @@ export interface ServicePolicy extends KubeObject {
     /** The first that chooses a cluster holds for it; others have 100. */
     readonly weights?: readonly ShardWeight[];
     readonly health?: { readonly minReadyEndpoints?: number };
+    /** What becomes of a Service of others that is there already. Default always. */
+    readonly adoption?: 'always' | 'ifEqual' | 'never';
   };
   readonly status?: { readonly conditions?: readonly Condition[] };
 }

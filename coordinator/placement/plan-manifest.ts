@@ -1,8 +1,10 @@
 // What a shard says before overrides: what the user wrote, and nothing that a cluster allocates or
 // decides for itself. Pure.
 
+import type { ServicePolicy } from '../../common/model/isthmus-kinds.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../common/model/kube-object.ts';
 import type { ShardManifest } from '../../common/model/shard.ts';
+import { adoptionMark } from '../../common/pure/shard-marks.ts';
 
 /** Federation v1's placement annotation. */
 export const v1SelectorAnnotation = 'federation.alpha.kubernetes.io/cluster-selector';
@@ -21,13 +23,18 @@ const neverSent = new Set([
 
 const keptHere = /^(isthmus\.dev\/|kubectl\.kubernetes\.io\/last-applied-configuration$)/;
 
-export function toManifest(service: Service): ShardManifest {
+export function toManifest(service: Service, policy: ServicePolicy | undefined): ShardManifest {
   const { spec, metadata } = service;
-  const annotations = Object.fromEntries(
-    Object.entries(metadata.annotations ?? {}).filter(
-      ([key]) => !keptHere.test(key) && key !== v1SelectorAnnotation,
+  const { adoption = 'always' } = policy?.spec ?? {};
+  const annotations = {
+    ...Object.fromEntries(
+      Object.entries(metadata.annotations ?? {}).filter(
+        ([key]) => !keptHere.test(key) && key !== v1SelectorAnnotation,
+      ),
     ),
-  );
+    // For the agent, which keeps it to itself.
+    ...(adoption === 'always' ? {} : { [adoptionMark]: adoption }),
+  };
   return {
     apiVersion: 'v1',
     kind: 'Service',

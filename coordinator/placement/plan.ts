@@ -141,7 +141,7 @@ function planContents(
   policy: ServicePolicy | undefined,
   clusters: readonly Cluster[],
 ): ShardContents {
-  const manifest = toManifest(service);
+  const manifest = toManifest(service, policy);
   const { overrides = [], weights = [] } = policy?.spec ?? {};
   const variants = new Map<ClusterName, ShardManifest>();
   const failures = new Map<ClusterName, OverrideFailure>();

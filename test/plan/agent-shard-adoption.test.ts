@@ -8,10 +8,13 @@ import {
   formerSpecMark,
   shardHashMark,
   shardOfMark,
+  adoptionMark,
 } from '../../common/pure/shard-marks.ts';
 import { auditShard } from '../../agent/shard/audit.ts';
+import { parseFormerShape, toFormerShape } from '../../agent/shard/former-shape.ts';
 import { planRelease } from '../../agent/shard/plan-release.ts';
 import { planShard } from '../../agent/shard/plan.ts';
+import { toManifest } from '../../coordinator/placement/plan-manifest.ts';
 import {
   careful,
   foreign,
@@ -177,4 +180,95 @@ test('a release takes our marks and our managed fields, and nothing else', (t) =
     { op: 'remove', path: '/metadata/annotations/isthmus.dev~1shard-hash' },
     { op: 'replace', path: '/metadata/managedFields', value: [{ manager: 'kubectl' }] },
   ]);
+});
+
+test('the policy’s adoption reaches the agent in the shard’s bytes, and always says nothing', (t) => {
+  const service: Service = { ...foreign, spec: manifest.spec };
+  const marks = (adoption?: 'always' | 'ifEqual' | 'never'): object | undefined =>
+    toManifest(service, {
+      apiVersion: 'isthmus.dev/v1alpha1',
+      kind: 'ServicePolicy',
+      metadata: { name: 'p' },
+      spec: { serviceName: 'nginx', ...(adoption === undefined ? {} : { adoption }) },
+    }).metadata.annotations;
+  t.is(marks(), undefined);
+  t.is(marks('always'), undefined);
+  t.deepEqual(marks('never'), { [adoptionMark]: 'never' });
+  t.deepEqual(marks('ifEqual'), { [adoptionMark]: 'ifEqual' });
+});
+
+test('a released Service that was adopted gets back what we changed, and keeps what others own', (t) => {
+  const before: Service = {
+    ...foreign,
+    metadata: {
+      ...foreign.metadata,
+      labels: { app: 'old', team: 'web' },
+      annotations: { note: 'n', theirs: '1' },
+    },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: '10.0.0.1',
+      ports: [{ name: 'a', port: 81, protocol: 'TCP', targetPort: 81 }],
+      selector: { app: 'old' },
+    },
+  };
+  const marks = {
+    [shardOfMark]: 'fed',
+    [adoptedMark]: 'true',
+    [formerSpecMark]: toFormerShape(before),
+  };
+  const withAffinity: Service['spec'] & { readonly sessionAffinity: string } = {
+    ...shard.spec,
+    sessionAffinity: 'ClientIP',
+    externalIPs: ['1.2.3.4'],
+  };
+  const live: Service = {
+    ...shard,
+    metadata: {
+      ...shard.metadata,
+      labels: { app: 'nginx', team: 'theirs since', extra: 'ours' },
+      annotations: { ...marks, note: 'n', theirs: '2', added: 'ours' },
+      managedFields: [
+        {
+          manager: 'isthmus',
+          operation: 'Apply',
+          fieldsV1: {
+            'f:metadata': {
+              'f:labels': { 'f:app': {}, 'f:extra': {} },
+              'f:annotations': { 'f:added': {}, 'f:isthmus.dev/shard-of': {} },
+            },
+            'f:spec': { 'f:type': {}, 'f:ports': {}, 'f:selector': {}, 'f:sessionAffinity': {} },
+          },
+        },
+        { manager: 'them', operation: 'Update' },
+      ],
+    },
+    spec: withAffinity,
+  };
+  const { patch, isRestored } = planRelease(live, 'isthmus');
+  t.true(isRestored);
+  const by = new Map(
+    patch.map(({ op, path, value }) => [String(path), op === 'remove' ? op : value]),
+  );
+  t.is(by.get('/metadata/labels/app'), 'old');
+  t.is(by.get('/metadata/labels/extra'), 'remove');
+  t.false(by.has('/metadata/labels/team'));
+  t.is(by.get('/metadata/annotations/added'), 'remove');
+  t.false(by.has('/metadata/annotations/theirs'));
+  t.is(by.get('/metadata/annotations/isthmus.dev~1former-spec'), 'remove');
+  t.is(by.get('/spec/type'), 'ClusterIP');
+  t.deepEqual(by.get('/spec/selector'), { app: 'old' });
+  t.deepEqual(by.get('/spec/ports'), before.spec.ports);
+  t.is(by.get('/spec/sessionAffinity'), 'remove');
+  t.false(by.has('/spec/externalIPs'));
+  t.deepEqual(by.get('/metadata/managedFields'), [{ manager: 'them', operation: 'Update' }]);
+});
+
+test('what is on record of a former shape is read with care', (t) => {
+  for (const text of ['', 'nonsense', '[]', '{"tooLarge":true}', '{"spec":{"ports":[]}}', '7']) {
+    t.is(parseFormerShape(text), undefined, text);
+  }
+  const read = parseFormerShape(toFormerShape(foreign));
+  t.is(read?.spec['type'], 'LoadBalancer');
+  t.false('clusterIP' in (read?.spec ?? {}));
 });
