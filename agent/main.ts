@@ -116,7 +116,7 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
   lifecycle.onClose({ name: 'resolver', close: resolver.close });
   const admin = await startAdminServer({
     listen: options.adminListen,
-    checks: toChecks(agent),
+    checks: { record: () => role.notReady(), ...toChecks(agent) },
     metrics: metrics.expose,
   });
   lifecycle.onClose({ name: 'admin', close: admin.close });

@@ -30,6 +30,8 @@ export interface Role {
   identity(): Identity | undefined;
   topology(): Topology | undefined;
   writeTopology(topology: Topology): Promise<void>;
+  /** Why pods should not be sent here yet. */
+  notReady(): string | undefined;
 }
 
 export interface RoleBase {
@@ -63,6 +65,7 @@ export async function openRole(
     identity: record.identity,
     topology: record.topology,
     writeTopology: record.writeTopology,
+    notReady: () => undefined,
   };
 }
 

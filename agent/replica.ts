@@ -56,6 +56,8 @@ export interface Replica {
   identity(): Identity | undefined;
   topology(): Topology | undefined;
   writeTopology(topology: Topology): Promise<void>;
+  /** Why pods should not be sent here yet. */
+  notReady(): string | undefined;
   /** Takes part in the election; before the agent starts. */
   start(): void;
   /** Gives the lease back; after the agent has stopped. */
@@ -85,6 +87,7 @@ class RunningReplica implements Replica {
   #peers: PeerRows;
   #record: AgentRecord | undefined;
   #follower: Follower | undefined;
+  #hasRecord: boolean;
   #listening: { readonly port: number; close(): Promise<void> } | undefined;
 
   constructor(ports: ReplicaPorts, options: ReplicaOptions) {
@@ -92,6 +95,7 @@ class RunningReplica implements Replica {
     this.#tables = toRowTables(ports.tables);
     this.#facts = new Map(this.#tables.load('facts'));
     this.#peers = new PeerRows(this.#tables.load('peers'));
+    this.#hasRecord = this.#facts.has('viewRevision');
     this.session = createRoleSession(this.#view());
     this.#link = ports.link(() => this.identity());
     this.#feed = createRecordFeed({ ...ports, isSessionOpen: () => this.session.isOpen() });
@@ -147,6 +151,12 @@ class RunningReplica implements Replica {
   /** Of the leading replica; another one sees the same Nodes. */
   async writeTopology(topology: Topology): Promise<void> {
     await this.#record?.writeTopology(topology);
+  }
+
+  /** A new replica takes the place of another one only when it holds what that one held. */
+  notReady(): string | undefined {
+    this.#hasRecord ||= this.#record !== undefined || this.#follower?.isCurrent() === true;
+    return this.#hasRecord ? undefined : 'the leading replica’s record has not been read yet';
   }
 
   async #takeRole(): Promise<undefined> {
