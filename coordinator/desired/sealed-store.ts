@@ -9,8 +9,12 @@ import type { Log } from '../../common/runtime/log.ts';
 import type { Sealer } from './sealer.ts';
 import type { Store, StoreRecord } from './store.ts';
 
-/** Users' Secrets; the federation's CA and signing keys. */
-const secretPrefixes = [toLogPrefix('', 'secrets'), toLogPrefix(isthmusGroup, 'authorities')];
+/** Users' Secrets; the federation's CA and signing keys; how hosted clusters are reached. */
+const secretPrefixes = [
+  toLogPrefix('', 'secrets'),
+  toLogPrefix(isthmusGroup, 'authorities'),
+  toLogPrefix(isthmusGroup, 'clustercredentials'),
+];
 
 export function isSecretKey(key: string): boolean {
   return secretPrefixes.some((prefix) => key.startsWith(prefix));

@@ -131,6 +131,10 @@ function toOwnRoles(kinds: readonly KindDefinition[]): readonly DefaultObject[] 
       on(read, 'isthmus.dev', 'clusters/status', 'jointokens/status'),
       on(['get', 'patch', 'update'], 'isthmus.dev', 'clusters/approval'),
     ]),
+    // Bound to nobody: no wildcard of another role reaches this (rules.ts).
+    role('isthmus:cluster-credentials', [
+      on(['create', 'update', 'delete'], 'isthmus.dev', 'clusters/credentials'),
+    ]),
   ];
 }
 

@@ -47,9 +47,16 @@ function holds(values: readonly string[], value: string): boolean {
   return values.includes(value) || values.includes(all);
 }
 
+/**
+ * Subresources that a rule has to name in full, such as `clusters/credentials`: what they hold opens
+ * whole clusters, and no `*` that somebody was given for something else reaches it.
+ */
+const namedOnly: ReadonlySet<string> = new Set(['credentials']);
+
 function matchesResource(resources: readonly string[], asked: Attributes): boolean {
   const { resource, subresource } = asked;
   if (subresource === '') return holds(resources, resource);
+  if (namedOnly.has(subresource)) return resources.includes(`${resource}/${subresource}`);
   return holds(resources, `${resource}/${subresource}`) || resources.includes(`*/${subresource}`);
 }
 
@@ -123,8 +130,9 @@ function coversSingle(owned: PolicyRule, single: PolicyRule): boolean {
 }
 
 function coversResource(owned: readonly string[], resource: string): boolean {
-  if (holds(owned, resource)) return true;
   const slash = resource.indexOf('/');
+  if (slash >= 0 && namedOnly.has(resource.slice(slash + 1))) return owned.includes(resource);
+  if (holds(owned, resource)) return true;
   return slash >= 0 && owned.includes(`*/${resource.slice(slash + 1)}`);
 }
 

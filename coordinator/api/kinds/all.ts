@@ -8,6 +8,7 @@ import {
   selfSubjectRulesReviewKind,
   subjectAccessReviewKind,
 } from './access/access-review.ts';
+import { clusterCredentialsKind } from './isthmus/cluster-credentials.ts';
 import { clusterKind } from './isthmus/cluster.ts';
 import { configMapKind, secretKind } from './config-map.ts';
 import { customResourceDefinitionKind } from './custom-resource-definition.ts';
@@ -27,6 +28,8 @@ import { serviceKind } from './service/service.ts';
 export interface FederationKindsOptions extends JoinTokenOptions {
   /** Where Services get addresses and ports; without it they get none. */
   readonly pools?: ServicePools;
+  /** Commands that the coordinator may run for kubeconfigs of hosted clusters. Default: none. */
+  readonly hostedExecCommands?: readonly string[];
 }
 
 export function federationKinds(options: FederationKindsOptions): readonly KindDefinition[] {
@@ -41,7 +44,12 @@ export function federationKinds(options: FederationKindsOptions): readonly KindD
     endpointSliceKind(projectedKind),
     leaseKind,
     customResourceDefinitionKind,
-    clusterKind,
+    {
+      ...clusterKind,
+      subresources: {
+        credentials: clusterCredentialsKind({ execCommands: options.hostedExecCommands ?? [] }),
+      },
+    },
     joinTokenKind(options),
     servicePolicyKind,
     serviceShardKind,

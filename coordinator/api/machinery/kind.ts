@@ -113,6 +113,11 @@ export interface KindDefinition {
    * may approve is a right of its own (as certificatesigningrequests/approval is).
    */
   readonly approvalField?: string;
+  /**
+   * Kinds that are written at `<plural>/<name>/<key>` of this kind and served nowhere else, under
+   * the name of the object above them.
+   */
+  readonly subresources?: Readonly<Record<string, KindDefinition>>;
   /** Stored under another kind's key and in its form. */
   readonly storedAs?: StoredForm;
   /** CRD-like kinds refuse strategic merge patches with 415. */
@@ -166,6 +171,8 @@ export interface KindDefinition {
   ) => readonly FieldError[];
   /** The answer to a create, when it carries what is not stored (a JoinToken's token). */
   readonly toCreateAnswer?: (stored: KubeObject, prepared: KubeObject) => KubeObject;
+  /** What every answer to a write shows of what is stored; default: all of it. */
+  readonly toAnswer?: (stored: KubeObject) => KubeObject;
   /** Removes from `prepared` what must not be stored. */
   readonly toStored?: (prepared: KubeObject) => KubeObject;
   /** False for kinds that nothing can depend on (Events): a delete never waits for dependents. */

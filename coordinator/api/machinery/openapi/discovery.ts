@@ -122,7 +122,7 @@ function toAggregatedResource(kind: KindDefinition): object {
 function withSubresources(kind: KindDefinition): object {
   const all = subresourcesOf(kind).map((each) => ({
     subresource: each.name,
-    responseKind: toResponseKind(kind),
+    responseKind: toResponseKind(each.below),
     verbs: each.verbs,
   }));
   return all.length === 0 ? {} : { subresources: all };
@@ -131,9 +131,14 @@ function withSubresources(kind: KindDefinition): object {
 function subresourcesOf(kind: KindDefinition) {
   return [
     ...(kind.approvalField === undefined ? [] : [{ name: 'approval', verbs: statusVerbs(kind) }]),
+    ...Object.entries(kind.subresources ?? {}).map(([name, below]) => ({
+      name,
+      verbs: sortedVerbs(below.verbs),
+      below,
+    })),
     ...(kind.hasFinalize === true ? [{ name: 'finalize', verbs: ['update'] as const }] : []),
     ...(servesStatus(kind) ? [{ name: 'status', verbs: statusVerbs(kind) }] : []),
-  ];
+  ].map((each) => ({ below: kind, ...each }));
 }
 
 function toLegacyDocuments(
@@ -185,11 +190,11 @@ function toLegacyResources(kind: KindDefinition): readonly object[] {
     ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
     ...(kind.storage === 'virtual' ? {} : { storageVersionHash: toStorageHash(kind) }),
   };
-  const subresources = subresourcesOf(kind).map(({ name, verbs }) => ({
+  const subresources = subresourcesOf(kind).map(({ name, verbs, below }) => ({
     name: `${kind.plural}/${name}`,
     singularName: '',
     namespaced: kind.isNamespaced,
-    kind: kind.kind,
+    kind: below.kind,
     verbs,
   }));
   return [resource, ...subresources];

@@ -52,7 +52,10 @@ function buildDocument(kinds: readonly KindDefinition[]): JsonObject {
   const [first] = kinds;
   const components = new Components(first?.group ?? '', first?.version ?? 'v1');
   for (const [name, schema] of Object.entries(toMetaComponents())) components.add(name, schema);
-  for (const kind of kinds) components.addKind(kind);
+  for (const kind of kinds) {
+    components.addKind(kind);
+    for (const below of Object.values(kind.subresources ?? {})) components.addKind(below);
+  }
   return {
     openapi: '3.0.0',
     info: { title: 'Isthmus', version: 'v1' },
@@ -89,6 +92,11 @@ function toPaths(kind: KindDefinition): readonly (readonly [string, JsonObject])
     const approval = { verbs: ['get', 'update', 'patch'] as const, isCollection: false };
     const path = `${scope}/${kind.plural}/{name}/approval`;
     paths.push([path, toPathItem(kind, approval, [...namespace, name])]);
+  }
+  for (const [key, below] of Object.entries(kind.subresources ?? {})) {
+    const use = { verbs: ['create', 'update', 'delete'] as const, isCollection: false };
+    const path = `${scope}/${kind.plural}/{name}/${key}`;
+    paths.push([path, toPathItem(below, use, [...namespace, name])]);
   }
   if (kind.hasFinalize === true) {
     const finalize = { verbs: ['update'] as const, isCollection: false };

@@ -184,5 +184,9 @@ function findDefinition(
   if (scope.subresource === '') return definition;
   if (scope.subresource === 'finalize' && definition.hasFinalize === true) return definition;
   if (scope.subresource === 'approval' && definition.approvalField !== undefined) return definition;
-  return scope.subresource === 'status' && servesStatus(definition) ? definition : undefined;
+  if (scope.subresource === 'status' && servesStatus(definition)) return definition;
+  const { subresources = {} } = definition;
+  return Object.hasOwn(subresources, scope.subresource)
+    ? subresources[scope.subresource]
+    : undefined;
 }

@@ -41,6 +41,7 @@ import { getObject, listObjects, type ReadSource } from './read.ts';
 import type { KindTable, ResourceRoute } from '../request/routes.ts';
 import {
   ApiError,
+  badRequest,
   internal,
   methodNotAllowed,
   unknownResource,
@@ -63,7 +64,8 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
   const access = options.access ?? toPlainAccess(options.authorize);
   const shared: WriteTools = { kinds, desired, clock, chance, admit, access };
   const watches = createWatchHandler(options);
-  const sources = new Map(kinds.all.map((kind) => [kind, toSource(kind, options)]));
+  const served = kinds.all.flatMap((kind) => [kind, ...Object.values(kind.subresources ?? {})]);
+  const sources = new Map(served.map((kind) => [kind, toSource(kind, options)]));
   return {
     handle: async (request, route) => {
       const kind = requireKind(request, route);
@@ -110,6 +112,11 @@ function toSource(kind: KindDefinition, options: ApiOptions): Source {
 function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition {
   const kind = route.definition;
   if (kind === undefined) throw unknownResource();
+  if (isBelow(kind, route)) {
+    if (servedMethods.has(request.method) && kind.verbs.some((verb) => verb === route.verb))
+      return kind;
+    throw methodNotAllowed();
+  }
   const isAllowed =
     servedMethods.has(request.method) &&
     kind.verbs.some((verb) => verb === route.verb) &&
@@ -119,6 +126,11 @@ function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition 
     !isWriteAcrossNamespaces(kind, route);
   if (!isAllowed) throw methodNotAllowed();
   return kind;
+}
+
+/** A kind of its own that is written at another one's subresource. */
+function isBelow(kind: KindDefinition, route: ResourceRoute): boolean {
+  return kind.plural !== route.resource;
 }
 
 const servedMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
@@ -226,7 +238,10 @@ async function answerWritten(
   answer: AnswerOptions,
 ): Promise<ApiResponse> {
   await of.rest?.();
-  return answerObject(written.status, written, answer);
+  const { toAnswer } = of.kind;
+  const shown =
+    toAnswer === undefined ? written : { status: written.status, object: toAnswer(written.object) };
+  return answerObject(shown.status, shown, answer);
 }
 
 function toCall(of: WriteRequest, options: WriteOptions, warnings: string[]): WriteCall {
@@ -250,7 +265,19 @@ async function create(of: WriteRequest, warnings: string[]): Promise<Written> {
   if (of.kind.storage === 'virtual') {
     return answerReview(of.tools, toCall(of, options, warnings), object);
   }
-  return createObject(of.tools, toCall(of, options, warnings), object);
+  const named = isBelow(of.kind, of.route) ? underName(object, of.route.name) : object;
+  return createObject(of.tools, toCall(of, options, warnings), named);
+}
+
+/** Such an object has the name of the one above it. */
+function underName(object: KubeObject, name: string): KubeObject {
+  const { name: given = '' } = object.metadata;
+  if (given !== '' && given !== name) {
+    throw badRequest(
+      `the name of the object (${given}) does not match the name on the URL (${name})`,
+    );
+  }
+  return { ...object, metadata: { ...object.metadata, name } };
 }
 
 function readOptions(
