@@ -4,18 +4,11 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { splitServiceKey, toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
-import type { KubeObject, Service } from '../../common/model/kube-object.ts';
-import type { ShardManifest, ShardResult } from '../../common/model/shard.ts';
+import type { Service } from '../../common/model/kube-object.ts';
+import type { ShardManifest } from '../../common/model/shard.ts';
 import { federationOf, isAdopted } from '../../common/pure/shard-marks.ts';
-import { createInformer } from '../../common/runtime/informer.ts';
-import { silentLog } from '../../common/runtime/log.ts';
-import { silentMetrics } from '../../common/runtime/metrics.ts';
-import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
-import { createShardApplier } from '../../agent/shard/loop.ts';
-import type { LocalGuard } from '../../agent/shard/plan-guard.ts';
-import { createTestAssignment } from '../support/agent-fixture.ts';
-import { createManualClock } from '../support/manual-clock.ts';
-import { createSimKube, toTestService } from '../support/sim-kube.ts';
+import { byHand, readService, startShardWorld, type ShardWorld } from '../support/shard-world.ts';
+import { toTestService } from '../support/sim-kube.ts';
 
 const keys = ['shop/a', 'shop/b', 'late/c'].map((text) => splitServiceKey(text as ServiceKey));
 const specs: readonly ShardManifest['spec'][] = [
@@ -47,96 +40,8 @@ function manifestOf(index: number, variant: number): ShardManifest {
   return { apiVersion: 'v1', kind: 'Service', metadata: { ...at, labels }, spec };
 }
 
-async function startWorld(
-  seed: number,
-  guard: LocalGuard = { allowedNamespaces: [], removalsPerMinute: 1_000 },
-) {
-  const clock = createManualClock();
-  let turn = seed;
-  const chance = {
-    fraction: () => {
-      turn = (turn * 1_103_515_245 + 12_345) % 2 ** 31;
-      return turn / 2 ** 31;
-    },
-    uuid: () => {
-      turn += 1;
-      return `00000000-0000-4000-8000-${String(turn).padStart(12, '0')}`;
-    },
-    bytes: (count: number) => new Uint8Array(count),
-  };
-  const sim = await createSimKube({ kinds: memberKinds(), clock, chance });
-  const kube = sim.client('isthmus-agent');
-  const hand = sim.client('somebody');
-  const asked = hand.create(
-    { apiVersion: 'v1', plural: 'namespaces' },
-    {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: 'shop' },
-    },
-  );
-  await clock.advance(1_000);
-  await asked;
-  const assignment = createTestAssignment();
-  const services = createInformer({
-    kube,
-    log: silentLog,
-    path: { apiVersion: 'v1', plural: 'services' },
-    pick: (object: KubeObject) => object as Service,
-  });
-  const results = new Map<ServiceKey, ShardResult>();
-  const gateListeners = new Set<(isFresh: boolean) => void>();
-  const applier = createShardApplier(
-    {
-      kube,
-      services,
-      assignment,
-      gate: {
-        isFresh: () => sim.state() === 'up',
-        subscribe: (listener) => {
-          gateListeners.add(listener);
-          return () => void gateListeners.delete(listener);
-        },
-      },
-      report: (result) => void results.set(result.key, result),
-      record: () => undefined,
-      clock,
-      chance,
-      log: silentLog,
-      metrics: silentMetrics,
-    },
-    { federation: 'fed', guard },
-  );
-  await clock.advance(1_000);
-  const setState = async (state: 'up' | 'down' | 'frozen'): Promise<void> => {
-    sim.set(state);
-    // What the active check does: it finds the server back and stirs the watches.
-    if (state !== 'up') {
-      const failing = kube.version().catch(() => undefined);
-      await clock.advance(2_500);
-      await failing;
-    } else {
-      const answering = kube.version().catch(() => undefined);
-      await clock.advance(100);
-      await answering;
-    }
-    for (const listener of gateListeners) listener(state === 'up');
-  };
-  return { clock, sim, kube, hand, assignment, results, applier, services, setState };
-}
-type World = Awaited<ReturnType<typeof startWorld>>;
-
-/** A call of somebody else's, given the time that it needs; its refusal is no fault of ours. */
-async function byHand<T>(world: World, call: Promise<T>): Promise<T | undefined> {
-  const settled = call.catch(() => undefined);
-  await world.clock.advance(50);
-  return await settled;
-}
-
-async function read(world: World, index: number): Promise<Service | undefined> {
-  const { namespace, name } = keys[index] ?? { namespace: '', name: '' };
-  const path = { apiVersion: 'v1', plural: 'services', namespace };
-  return (await byHand(world, world.hand.get(path, name))) as Service | undefined;
+function read(world: ShardWorld, index: number): Promise<Service | undefined> {
+  return readService(world, keys[index] ?? { namespace: '', name: '' });
 }
 
 type Step =
@@ -162,7 +67,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(3_000) }),
 );
 
-async function edit(world: World, at: number, which: number): Promise<void> {
+async function edit(world: ShardWorld, at: number, which: number): Promise<void> {
   const { namespace, name } = keys[at] ?? { namespace: '', name: '' };
   const path = { apiVersion: 'v1', plural: 'services', namespace };
   const patches = [
@@ -179,7 +84,7 @@ async function edit(world: World, at: number, which: number): Promise<void> {
   else await byHand(world, world.hand.create(path, toTestService(namespace, name, foreignSpec)));
 }
 
-async function play(world: World, steps: readonly Step[]): Promise<void> {
+async function play(world: ShardWorld, steps: readonly Step[]): Promise<void> {
   for (const each of steps) {
     const key =
       'index' in each ? toServiceKey(keys[each.index] ?? { namespace: '', name: '' }) : undefined;
@@ -201,7 +106,7 @@ function portsOf(
 }
 
 /** Undefined when this key ended as it should. */
-async function findFault(world: World, at: number): Promise<string | undefined> {
+async function findFault(world: ShardWorld, at: number): Promise<string | undefined> {
   const key = toServiceKey(keys[at] ?? { namespace: '', name: '' });
   const shard = world.assignment.shard(key);
   const order = world.assignment.order(key);
@@ -238,7 +143,7 @@ test('convergence and idempotence under edits, cuts and freezes', async (t) => {
       fc.array(step, { minLength: 1, maxLength: 20 }),
       fc.nat(1_000),
       async (steps, seed) => {
-        const world = await startWorld(seed);
+        const world = await startShardWorld(seed);
         try {
           await play(world, steps);
           for (let at = 0; at < keys.length; at += 1) {
@@ -250,9 +155,7 @@ test('convergence and idempotence under edits, cuts and freezes', async (t) => {
           const more = world.sim.writes.slice(before);
           if (more.length > 0) throw new Error(`writes at rest: ${more.join(', ')}`);
         } finally {
-          await world.applier.stop();
-          world.services.stop();
-          await world.sim.close();
+          await world.stop();
         }
       },
     ),
@@ -262,7 +165,7 @@ test('convergence and idempotence under edits, cuts and freezes', async (t) => {
 });
 
 test('I4: a Service of others is never written, whatever is ordered', async (t) => {
-  const world = await startWorld(1);
+  const world = await startShardWorld(1);
   const path = { apiVersion: 'v1', plural: 'services', namespace: 'shop' };
   await byHand(world, world.hand.create(path, toTestService('shop', 'a', foreignSpec)));
   const before = await read(world, 0);
@@ -273,11 +176,11 @@ test('I4: a Service of others is never written, whatever is ordered', async (t) 
     outcome: 'removed',
     reason: 'NotOurs',
   });
-  await world.sim.close();
+  await world.stop();
 });
 
 test('adoption takes the Service over, says so, and keeps what others own', async (t) => {
-  const world = await startWorld(2);
+  const world = await startShardWorld(2);
   const path = { apiVersion: 'v1', plural: 'services', namespace: 'shop' };
   const foreign = toTestService('shop', 'a', foreignSpec);
   const labelled = { ...foreign, metadata: { ...foreign.metadata, labels: { owner: 'them' } } };
@@ -293,11 +196,11 @@ test('adoption takes the Service over, says so, and keeps what others own', asyn
     outcome: 'applied',
     adopted: true,
   });
-  await world.sim.close();
+  await world.stop();
 });
 
 test('a release keeps every value and gives up every mark', async (t) => {
-  const world = await startWorld(3);
+  const world = await startShardWorld(3);
   world.assignment.wish(manifestOf(0, 0));
   await world.clock.advance(5_000);
   const before = await read(world, 0);
@@ -311,21 +214,21 @@ test('a release keeps every value and gives up every mark', async (t) => {
     (after?.metadata.managedFields ?? []).filter((entry) => entry['manager'] === 'isthmus'),
     [],
   );
-  await world.sim.close();
+  await world.stop();
 });
 
 test('a hand edit is repaired within a second', async (t) => {
-  const world = await startWorld(4);
+  const world = await startShardWorld(4);
   world.assignment.wish(manifestOf(0, 0));
   await world.clock.advance(5_000);
   await edit(world, 0, 2);
   await world.clock.advance(1_000);
   t.deepEqual((await read(world, 0))?.spec.selector, { app: 'x' });
-  await world.sim.close();
+  await world.stop();
 });
 
 test('I13: removals beyond the budget wait for the next minute', async (t) => {
-  const world = await startWorld(5, { allowedNamespaces: [], removalsPerMinute: 1 });
+  const world = await startShardWorld(5, { allowedNamespaces: [], removalsPerMinute: 1 });
   for (const at of [0, 1]) world.assignment.wish(manifestOf(at, 0));
   await world.clock.advance(5_000);
   for (const at of [0, 1])
@@ -337,5 +240,5 @@ test('I13: removals beyond the budget wait for the next minute', async (t) => {
   t.is(left.length, 1);
   await world.clock.advance(60_000);
   t.deepEqual([await read(world, 0), await read(world, 1)], [undefined, undefined]);
-  await world.sim.close();
+  await world.stop();
 });
