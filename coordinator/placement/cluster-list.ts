@@ -3,12 +3,14 @@
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogPrefix, type ClusterName } from '../../common/model/ids.ts';
 import type { Desired } from '../desired/store.ts';
+import { isLeaving } from './plan.ts';
 
 export const clustersPrefix = toLogPrefix(isthmusGroup, 'clusters');
 
 interface Read {
   readonly all: readonly Cluster[];
   readonly names: ReadonlySet<ClusterName>;
+  readonly leaving: ReadonlySet<ClusterName>;
 }
 
 export class ClusterList {
@@ -29,8 +31,15 @@ export class ClusterList {
     return this.#read;
   }
 
+  /** It is being removed from the federation. */
+  isLeaving(cluster: ClusterName): boolean {
+    return this.read().leaving.has(cluster);
+  }
+
   #load(): Read {
     const all = [...this.#desired.list(clustersPrefix)].map(({ object }) => object as Cluster);
-    return { all, names: new Set(all.map(({ metadata }) => toClusterName(metadata.name))) };
+    const namesOf = (clusters: readonly Cluster[]): ReadonlySet<ClusterName> =>
+      new Set(clusters.map(({ metadata }) => toClusterName(metadata.name)));
+    return { all, names: namesOf(all), leaving: namesOf(all.filter(isLeaving)) };
   }
 }

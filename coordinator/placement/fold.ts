@@ -32,7 +32,7 @@ const plain: ShardTraffic = { isDrained: false, weight: weightMax };
 export class PlacementTable {
   readonly #services = new Map<ServiceKey, Placed>();
   readonly #shards = new Map<ClusterName, Map<ServiceKey, Shard>>();
-  readonly #leaving = new Map<ClusterName, Set<ServiceKey>>();
+  readonly #members = new Map<ClusterName, Set<ServiceKey>>();
   readonly #orders = new Map<ClusterName, Map<ServiceKey, RemovalOrder>>();
 
   shard(cluster: ClusterName, key: ServiceKey): Shard | undefined {
@@ -60,9 +60,16 @@ export class PlacementTable {
     return this.#services.get(key)?.notes;
   }
 
-  /** Services whose shards there are on their way out. */
-  leavingOf(cluster: ClusterName): ReadonlySet<ServiceKey> {
-    return this.#leaving.get(cluster) ?? new Set();
+  /** Services that have, or may have, a shard there. */
+  placedIn(cluster: ClusterName): ReadonlySet<ServiceKey> {
+    return this.#members.get(cluster) ?? new Set();
+  }
+
+  /** Each Service that has a shard there was seen out of DNS with it. */
+  isOutOfDns(cluster: ClusterName): boolean {
+    return [...this.placedIn(cluster)].every(
+      (key) => this.#services.get(key)?.leaving.get(cluster)?.outMs !== undefined,
+    );
   }
 
   isMoving(key: ServiceKey): boolean {
@@ -87,7 +94,7 @@ export class PlacementTable {
       const next = isHere ? after.shardOf(cluster) : undefined;
       const isSame = this.#shards.get(cluster)?.get(key)?.hash === next?.hash;
       if (!isSame) setIn(this.#shards, cluster, key, next);
-      this.#note(cluster, key, isHere && after.leaving.has(cluster));
+      this.#note(cluster, key, isHere);
       const isSameTraffic =
         before !== undefined &&
         isHere &&
@@ -107,13 +114,13 @@ export class PlacementTable {
     setIn(this.#orders, cluster, key, order);
   }
 
-  #note(cluster: ClusterName, key: ServiceKey, isLeaving: boolean): void {
-    const known = this.#leaving.get(cluster);
-    if (isLeaving) {
-      if (known === undefined) this.#leaving.set(cluster, new Set([key]));
+  #note(cluster: ClusterName, key: ServiceKey, isHere: boolean): void {
+    const known = this.#members.get(cluster);
+    if (isHere) {
+      if (known === undefined) this.#members.set(cluster, new Set([key]));
       else known.add(key);
     } else if (known?.delete(key) === true && known.size === 0) {
-      this.#leaving.delete(cluster);
+      this.#members.delete(cluster);
     }
   }
 }

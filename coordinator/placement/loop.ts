@@ -21,6 +21,7 @@ import { PendingRevisions } from './pending.ts';
 import { reconcile, type RunResult, type Stage } from './reconcile.ts';
 import { acknowledge } from './removal.ts';
 import { watchTriggers } from './triggers.ts';
+import { createUnjoin } from './unjoin.ts';
 
 export interface PlacementOptions {
   readonly desired: Desired;
@@ -58,7 +59,10 @@ export function createPlacement(options: PlacementOptions): Placement {
   const clusters = new ClusterList(desired);
   const listeners = new Set<(due: Due) => void>();
   const tell = (due: readonly Due[]): void => {
-    for (const one of due) for (const listener of listeners) listener(one);
+    for (const one of due) {
+      if (clusters.isLeaving(one.cluster)) unjoin.mark(one.cluster);
+      for (const listener of listeners) listener(one);
+    }
   };
   const announcer = new Announcer(options.recorder, log);
   const stage: Stage & PlacementOptions = { ...options, table, clusters, announcer, tell };
@@ -76,9 +80,11 @@ export function createPlacement(options: PlacementOptions): Placement {
     return result.againAfterMs === undefined ? undefined : { againAfterMs: result.againAfterMs };
   };
   const loop = createLoop<ServiceKey>({ name: 'placement', run, clock, chance, log });
+  const reached = (): Revision => toViewRevision(pending.lowest(), desired.revision());
+  const unjoin = createUnjoin({ ...options, table, reached });
   const stops: (() => void)[] = [];
   return {
-    revision: () => toViewRevision(pending.lowest(), desired.revision()),
+    revision: reached,
     shard: (cluster, key) => table.shard(cluster, key),
     shardsOf: (cluster) => table.shardsOf(cluster),
     clustersOf: (key) => table.clustersOf(key),
@@ -92,14 +98,20 @@ export function createPlacement(options: PlacementOptions): Placement {
     acknowledgeRemoval: (order) => acknowledge(stage, order),
     markReachability: (cluster) => {
       for (const { key } of table.removalsOf(cluster)) loop.mark(key);
+      if (clusters.isLeaving(cluster)) unjoin.mark(cluster);
     },
     start: () =>
-      stops.push(...watchTriggers({ desired, clock, clusters, table, pending, loop, tell })),
+      stops.push(
+        ...watchTriggers({ desired, clock, clusters, table, pending, loop, unjoin, tell }),
+      ),
     stop: async () => {
       for (const stop of stops.splice(0)) stop();
-      await loop.stop();
+      await Promise.all([loop.stop(), unjoin.stop()]);
     },
-    idle: () => loop.idle(),
+    idle: async () => {
+      await loop.idle();
+      await unjoin.idle();
+    },
   };
 }
 

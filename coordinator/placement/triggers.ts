@@ -11,6 +11,7 @@ import {
   toClusterName,
   toLogPrefix,
   toServiceKey,
+  type ClusterName,
   type LogKey,
   type Revision,
   type ServiceKey,
@@ -36,12 +37,13 @@ export interface TriggerOptions {
   readonly table: PlacementTable;
   readonly pending: PendingRevisions;
   readonly loop: Loop<ServiceKey>;
+  readonly unjoin: Loop<ClusterName>;
   readonly tell: (due: readonly Due[]) => void;
 }
 
 /** Marks what is there, then what changes; returns what ends that. */
 export function watchTriggers(options: TriggerOptions): readonly (() => void)[] {
-  const { desired, clusters, table, pending, loop, tell } = options;
+  const { desired, clusters, table, pending, loop, unjoin, tell } = options;
   const mark = (key: ServiceKey, revision: Revision): void => {
     pending.expect(key, revision);
     loop.mark(key);
@@ -67,8 +69,9 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
   };
   const onCluster = ({ kind, current, previous }: ViewEvent): void => {
     clusters.invalidate();
-    if (kind === 'modified' && isSameToPlacement(current.object, previous?.object)) return;
     const name = toClusterName(current.object.metadata.name);
+    unjoin.mark(name);
+    if (kind === 'modified' && isSameToPlacement(current.object, previous?.object)) return;
     for (const { key } of table.removalsOf(name)) mark(key, current.revision);
     sweep.request(current.revision);
   };
@@ -77,6 +80,7 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
     if (kind === 'deleted' || table.isMoving(key)) loop.mark(key);
   };
   clusters.invalidate();
+  for (const name of clusters.read().names) unjoin.mark(name);
   // A Service, or a Cluster, may have gone just before the last life ended: records remember.
   for (const { object, revision } of desired.list(placementsPrefix))
     mark(serviceKeyOf(object), revision);

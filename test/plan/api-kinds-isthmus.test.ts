@@ -89,7 +89,7 @@ test('[k8s 116] discovery names them with short names, category, verbs and a sta
   t.like(named('clusters/status'), { kind: 'Cluster', verbs: ['get', 'patch', 'update'] });
   t.like(named('jointokens'), { shortNames: ['jt'], categories: ['isthmus'] });
   t.like(named('servicepolicies'), { shortNames: ['svcpol'], namespaced: true });
-  t.is(named('servicepolicies/status'), undefined);
+  t.like(named('servicepolicies/status'), { kind: 'ServicePolicy' });
 });
 
 test('[k8s 116] OpenAPI carries the bounds that the server holds values to', async (t) => {
