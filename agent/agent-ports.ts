@@ -49,8 +49,10 @@ export interface AgentSession {
 }
 
 export interface BusConnector {
-  /** Another value means that the bus must be opened anew: other servers, another certificate. */
-  identity(urls: readonly string[]): string;
+  /** Another value means that the bus must be opened anew: other servers. undefined: not yet. */
+  identity(urls: readonly string[]): string | undefined;
+  /** Called when `identity` may have changed. */
+  onChange(listener: () => void): () => void;
   /** Returns at once and connects behind it, again and again. Throws when it cannot begin. */
   connect(urls: readonly string[]): TelemetryBus;
 }

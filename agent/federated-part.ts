@@ -34,9 +34,6 @@ export interface FederatedPart {
 
 const codec = { encodeReport, decodeSyncRequest, decodeProbeRequest, encodeProbeReply };
 
-// A certificate is renewed while the session lives on; the bus follows before the old one ends.
-const certificateCheckMs = 3_600_000;
-
 interface OpenBus {
   readonly bus: TelemetryBus;
   readonly identity: string;
@@ -103,13 +100,13 @@ export function startFederatedPart(
     log,
     run: async () => {
       const urls = session.welcome()?.natsUrls ?? [];
-      const again = { againAfterMs: certificateCheckMs };
       if (!isActing) {
         await close();
         return undefined;
       }
       const identity = ports.busConnector.identity(urls);
-      if (urls.length === 0 || open?.identity === identity) return again;
+      if (urls.length === 0 || identity === undefined) return undefined; // a welcome brings them
+      if (open?.identity === identity) return undefined;
       await close();
       const bus = ports.busConnector.connect(urls);
       log.info('telemetry bus opened', { urls });
@@ -130,7 +127,7 @@ export function startFederatedPart(
         names,
       );
       open = { bus, identity, reporter, probes };
-      return again;
+      return undefined;
     },
   });
   const setActing = async (isWanted: boolean): Promise<void> => {
@@ -145,6 +142,7 @@ export function startFederatedPart(
     await opener.idle();
   };
   void setActing(ports.leadership?.isLeading() ?? true);
+  const unsubscribe = ports.busConnector.onChange(() => opener.mark('bus'));
 
   return {
     federation,
@@ -160,6 +158,7 @@ export function startFederatedPart(
       opener.mark('bus');
     },
     stop: async () => {
+      unsubscribe();
       await applier?.stop();
       await opener.stop();
       observations.stop();

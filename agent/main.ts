@@ -3,8 +3,6 @@
 // when it is ready. Everything else it has to say goes to stderr.
 
 import { readFileSync } from 'node:fs';
-import { MeshError } from '../common/pure/errors.ts';
-import { clusterInboxPrefix } from '../common/pure/inbox.ts';
 import { startAdminServer, type ReadyCheck } from '../common/runtime/admin-http.ts';
 import { systemChance } from '../common/runtime/chance.ts';
 import { systemClock } from '../common/runtime/clock.ts';
@@ -12,17 +10,18 @@ import { connectKube } from '../common/runtime/kube-http.ts';
 import { loadKubeEndpoint } from '../common/runtime/kubeconfig.ts';
 import { createLifecycle, endOnSignals, type Lifecycle } from '../common/runtime/lifecycle.ts';
 import { createLog, describeError, type Log } from '../common/runtime/log.ts';
-import { createMetrics, type Metrics } from '../common/runtime/metrics.ts';
-import { connectNats } from '../common/runtime/nats-bus.ts';
+import { createMetrics } from '../common/runtime/metrics.ts';
 import { formatAddress, readSettings } from '../common/runtime/settings.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
-import type { AgentSession, BusConnector } from './agent-ports.ts';
+import type { AgentSession } from './agent-ports.ts';
 import { createAgent, type Agent } from './agent.ts';
-import { openRole, type Role } from './open-role.ts';
+import { openRole } from './open-role.ts';
 import { createNodeHostLookup } from './resolver/node-host-lookup.ts';
 import { createAgentSession } from './session/loop.ts';
+import { createNatsLoginKeeper } from './session/nats-login.ts';
 import { agentProgram, toAgentOptions, type AgentOptions } from './settings.ts';
+import { createBusConnector } from './telemetry-bus.ts';
 
 const clock = systemClock;
 const chance = systemChance;
@@ -70,6 +69,7 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
   lifecycle.onClose({ name: 'kube', close: async () => kube.close() });
   const started: { agent?: Agent } = {}; // the session describes the agent that is made with it
   const base = { kube, lifecycle, clock, chance, log, metrics };
+  const natsLogin = createNatsLoginKeeper({ ...options.agent, ...base });
   const role = await openRole(options, base, (record, dialer) =>
     createAgentSession({
       dialer,
@@ -80,6 +80,7 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
       topology: () =>
         started.agent?.topology() ?? { zones: [], region: undefined, provider: undefined },
       kubernetesVersion: () => started.agent?.kubernetesVersion() ?? '',
+      natsLogin,
       clock,
       chance,
       log,
@@ -92,7 +93,16 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
       kube: role.kube,
       session,
       ...(role.leadership === undefined ? {} : { leadership: role.leadership }),
-      busConnector: toBusConnector(options, role, { log, metrics }),
+      busConnector: createBusConnector({
+        cluster: options.agent.cluster,
+        identity: () => role.identity(),
+        welcome: () => session.welcome(),
+        natsLogin,
+        clock,
+        chance,
+        log,
+        metrics,
+      }),
       prober: createTcpProber({ clock }),
       hostLookup: createNodeHostLookup(),
       recordedTopology: {
@@ -123,33 +133,6 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
   await agent.start();
   await firstWelcome(session);
   sayReady(options, { resolver: resolver.port, admin: admin.port });
-}
-
-/** The bus knows the agent by the certificate of its session. */
-function toBusConnector(
-  { agent }: AgentOptions,
-  role: Pick<Role, 'identity'>,
-  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
-): BusConnector {
-  return {
-    identity: (urls) => [...urls, role.identity()?.certPem].join(),
-    connect: (urls) => {
-      const { certPem, caPem, keyPem } = role.identity() ?? {};
-      if (certPem === undefined || caPem === undefined || keyPem === undefined) {
-        throw new MeshError('retryable', 'BUS_DISCONNECTED', 'no certificate for the bus yet');
-      }
-      return connectNats({
-        urls,
-        name: `isthmus-agent ${agent.cluster}`,
-        tls: { caPem, certPem, keyPem },
-        inboxPrefix: clusterInboxPrefix(agent.cluster),
-        clock,
-        chance,
-        log,
-        metrics,
-      });
-    },
-  };
 }
 
 /** Read again at each try: a new token in the file helps without a restart. */

@@ -3,20 +3,18 @@
 
 import { join } from 'node:path';
 import { createAgent, type Agent } from '../agent/agent.ts';
-import type { BusConnector } from '../agent/agent-ports.ts';
 import { createNodeHostLookup } from '../agent/resolver/node-host-lookup.ts';
 import { openAgentRecord } from '../agent/session/agent-record.ts';
 import { createGrpcDialer } from '../agent/session/grpc-dialer.ts';
 import { openLmdbRecord } from '../agent/session/lmdb-record.ts';
 import { createAgentSession } from '../agent/session/loop.ts';
-import type { AgentRecord } from '../agent/session/record.ts';
-import { toClusterName, type ClusterName, type ServiceKey } from '../common/model/ids.ts';
-import { clusterInboxPrefix } from '../common/pure/inbox.ts';
+import { createNatsLoginKeeper } from '../agent/session/nats-login.ts';
+import { createBusConnector } from '../agent/telemetry-bus.ts';
+import { toClusterName, type ServiceKey } from '../common/model/ids.ts';
 import type { Chance } from '../common/runtime/chance.ts';
 import type { Clock } from '../common/runtime/clock.ts';
-import { createLog, describeError, type Log } from '../common/runtime/log.ts';
+import { createLog, describeError } from '../common/runtime/log.ts';
 import { silentMetrics } from '../common/runtime/metrics.ts';
-import { connectNats } from '../common/runtime/nats-bus.ts';
 import type { Address } from '../common/runtime/settings.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import { createSimulatedCluster } from './simulated-cluster.ts';
@@ -26,11 +24,6 @@ export interface BenchAgent {
   /** Resolves when the session is open. */
   joined(): Promise<void>;
   stop(): Promise<void>;
-}
-
-interface Runtime {
-  readonly clock: Clock;
-  readonly chance: Chance;
 }
 
 const metrics = silentMetrics;
@@ -51,6 +44,7 @@ export async function startBenchAgent(options: {
   const log = createLog({ level: 'error', format: 'json', name: 'bench-agent' }).with({ cluster });
   const simulated = await createSimulatedCluster({ ...options.cluster, ...options });
   const record = await openAgentRecord(openLmdbRecord(join(options.dataDir, cluster)));
+  const natsLogin = createNatsLoginKeeper({ cluster, clock, chance, log });
   const started: { agent?: Agent } = {}; // the session describes the agent that is made with it
   const session = createAgentSession({
     dialer: createGrpcDialer({ coordinator: options.coordinator, clock }),
@@ -61,6 +55,7 @@ export async function startBenchAgent(options: {
     topology: () =>
       started.agent?.topology() ?? { zones: [], region: undefined, provider: undefined },
     kubernetesVersion: () => started.agent?.kubernetesVersion() ?? '',
+    natsLogin,
     clock,
     chance,
     log,
@@ -70,7 +65,16 @@ export async function startBenchAgent(options: {
     {
       kube: simulated.kube,
       session,
-      busConnector: toBusConnector(cluster, record, { clock, chance }, log),
+      busConnector: createBusConnector({
+        cluster,
+        identity: record.identity,
+        welcome: () => session.welcome(),
+        natsLogin,
+        clock,
+        chance,
+        log,
+        metrics,
+      }),
       prober: createTcpProber({ clock }),
       hostLookup: createNodeHostLookup(),
       recordedTopology: {
@@ -103,33 +107,6 @@ export async function startBenchAgent(options: {
       await agent.stop();
       await simulated.close();
       await record.close();
-    },
-  };
-}
-
-function toBusConnector(
-  cluster: ClusterName,
-  record: AgentRecord,
-  { clock, chance }: Runtime,
-  log: Log,
-): BusConnector {
-  return {
-    identity: (urls) => [...urls, record.identity()?.certPem].join(),
-    connect: (urls) => {
-      const identity = record.identity();
-      if (identity?.certPem === undefined || identity.caPem === undefined)
-        throw new Error('no certificate for the bus yet');
-      const { caPem, certPem, keyPem } = identity;
-      return connectNats({
-        urls,
-        name: `isthmus-agent ${cluster}`,
-        tls: { caPem, certPem, keyPem },
-        inboxPrefix: clusterInboxPrefix(cluster),
-        clock,
-        chance,
-        log,
-        metrics,
-      });
     },
   };
 }

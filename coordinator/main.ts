@@ -38,7 +38,8 @@ import { openKeyFile, rereadKeyFile, toDefaultKeyFile } from './encryption-keys.
 import { createAuthority } from './session/certificate-authority.ts';
 import { createGrpcListener } from './session/grpc-listener.ts';
 import { runKeysCommand } from './keys-command.ts';
-import { openBus, openNats, type Nats } from './telemetry-server.ts';
+import { runNatsCommand } from './nats-command.ts';
+import { openNats, type Nats } from './telemetry-server.ts';
 import { runTokensCommand } from './tokens-command.ts';
 import { openUsers, type Users } from './users.ts';
 import { checkCoordinatorSettings, coordinatorProgram, poolTexts } from './settings.ts';
@@ -54,6 +55,11 @@ async function main(): Promise<void> {
   if (process.argv[2] === 'keys') {
     const argv = process.argv.slice(3);
     process.exitCode = await runKeysCommand({ argv, program: coordinatorProgram(readVersion()) });
+    return;
+  }
+  if (process.argv[2] === 'nats') {
+    const argv = process.argv.slice(3);
+    process.exitCode = await runNatsCommand({ argv, program: coordinatorProgram(readVersion()) });
     return;
   }
   if (process.argv[2] === 'tokens') {
@@ -128,7 +134,7 @@ async function run(
   const dir = await openKeys(base, path, desired);
   const nats = await openNats(base, dir, desired);
   const users = await openUsers(base);
-  const bus = openBus(base, dir, nats);
+  const bus = nats.openBus();
   const started = { isReady: false };
   const readiness = (): Readonly<Record<string, string | undefined>> => ({
     stages: started.isReady ? undefined : 'the stages are starting',

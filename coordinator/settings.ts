@@ -6,6 +6,7 @@ import {
   type Setting,
   type SettingValues,
 } from '../common/runtime/settings.ts';
+import { checkNatsSettings, natsSettings } from './nats-settings.ts';
 import { isDnsLabel } from '../common/model/ids.ts';
 import { checkUserSettings, userSettings } from './user-settings.ts';
 import {
@@ -74,16 +75,7 @@ const settings: readonly Setting[] = [
     kind: 'list',
     description: 'Names and addresses that agents and kubectl reach us by, for certificates.',
   },
-  {
-    name: 'nats-url',
-    kind: 'text',
-    description: 'A NATS of your own instead of the supervised nats-server, e.g. tls://nats:4222.',
-  },
-  {
-    name: 'nats-server',
-    kind: 'text',
-    description: 'Path of the nats-server program. Default: found on PATH.',
-  },
+  ...natsSettings,
   ...userSettings,
   {
     name: 'api-tls-cert',
@@ -183,6 +175,8 @@ export function checkCoordinatorSettings(values: SettingValues): string | undefi
   if (!domainPattern.test(domain)) {
     return `--domain: "${domain}" is not a lower-case DNS name without a trailing dot, such as example.com`;
   }
+  const nats = checkNatsSettings(values);
+  if (nats !== undefined) return nats;
   const ranges = parsePoolRanges(poolTexts(values));
   return typeof ranges === 'string' ? `--${ranges}` : checkUserSettings(values);
 }

@@ -1,42 +1,128 @@
-// The NATS that carries telemetry: our own nats-server, supervised, or one that somebody else runs;
-// and the coordinator's connection to it.
+// The NATS that carries telemetry, in operator mode: our own nats-server, supervised, or one that
+// somebody else runs; who may log in to it; and the coordinator's own connection.
+//
+//   what runs                     who vouches for the account        a revocation works
+//   our nats-server               our operator                       at once
+//   --nats-url                    our operator (nats config)         at once
+//   --nats-url --nats-account     theirs                             when the login ends
 
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
-import { toClusterName, toLogPrefix } from '../common/model/ids.ts';
+import type { NatsTrust } from '../common/model/session.ts';
 import { MeshError } from '../common/pure/errors.ts';
 import { coordinatorInboxPrefix } from '../common/pure/inbox.ts';
-import { connectNats } from '../common/runtime/nats-bus.ts';
+import { connectNats, type BusLogin } from '../common/runtime/nats-bus.ts';
+import { encodeSeed, openSeed, type Nkey } from '../common/runtime/nkeys.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { addressOf } from './addresses.ts';
 import type { Base } from './base.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Desired } from './desired/store.ts';
-import { findNatsServer, startNatsServer } from './session/nats-server.ts';
+import { loadNatsKeys, type NatsKeys } from './nats-keys.ts';
+import { ownCertificate } from './api-certificate.ts';
+import {
+  ourAccount,
+  signOurAccount,
+  theirAccount,
+  type NatsAccount,
+} from './session/nats-account.ts';
+import type { NatsTrustInput } from './session/nats-config.ts';
+import { signAccount, signOperator, signUser } from './session/nats-jwt.ts';
+import { toCoordinatorPermissions, toSystemPermissions } from './session/nats-permissions.ts';
+import { findNatsServer, startNatsServer, type NatsServer } from './session/nats-server.ts';
+import { createNatsUsers, revocationsIn } from './session/nats-users.ts';
 import type { TelemetryUsers } from './session/stage.ts';
 
 /** The NATS of the mesh: whose users come and go with the clusters. */
 export interface Nats extends TelemetryUsers {
-  ownUrls(): readonly string[];
+  /** The coordinator's own connection. */
+  openBus(): TelemetryBus;
   pid(): number | undefined;
 }
 
-/** Our own nats-server, whose users are the clusters, or one that somebody else runs. */
+/** Servers, as they are reached and known. */
+interface Servers {
+  /** Told to agents. */
+  urls(): readonly string[];
+  /** For the coordinator itself: what agents dial may lead through a NAT or a load balancer. */
+  ownUrls(): readonly string[];
+  readonly trust: NatsTrust | undefined;
+  pid(): number | undefined;
+}
+
+// A system login is for one request.
+const systemLifeSeconds = 60;
+const seedBytes = 32;
+// Certificates are renewed months before they end.
+const certificateCheckMs = 3_600_000;
+
 export async function openNats(base: Base, dir: DataDir, desired: Desired): Promise<Nats> {
-  const { settings, federation, lifecycle, log, clock } = base;
-  const url = settings.text('nats-url');
-  if (url !== undefined) {
-    return {
-      urls: () => [url],
-      ownUrls: () => [url],
-      allow: () => Promise.resolve(),
-      revoke: (cluster) => {
-        log.warn('remove the cluster’s user from your NATS too', { cluster });
-        return Promise.resolve();
-      },
-      pid: () => undefined,
-    };
-  }
+  const { settings, federation, lifecycle } = base;
+  const isExternal = settings.list('nats-url').length > 0;
+  const keys = await loadNatsKeys({ ...base, desired });
+  const own = isExternal ? undefined : await startOwn(base, dir, toTrust(base, keys, desired));
+  const servers = own ?? (await readExternal(base));
+  const account =
+    settings.text('nats-account') === undefined
+      ? openOurAccount(base, dir, keys, servers, own)
+      : await openTheirAccount(base);
+  const users = createNatsUsers({
+    ...base,
+    desired,
+    account,
+    federation,
+    urls: servers.urls,
+    trust: servers.trust,
+  });
+  lifecycle.onClose({ name: 'nats-users', close: () => users.stop() });
+  return {
+    ...users,
+    pid: servers.pid,
+    openBus: () => {
+      const bus = connect(base, dir, servers, {
+        name: 'isthmus-coordinator',
+        login: toCoordinatorLogin(base, account),
+      });
+      lifecycle.onClose({ name: 'bus', close: () => bus.close() });
+      return bus;
+    },
+  };
+}
+
+/** What servers have to trust; with the revocations that stand in the log. */
+export function toTrust(
+  { clock }: Pick<Base, 'clock'>,
+  keys: NatsKeys,
+  desired: Desired,
+): NatsTrustInput {
+  const { operator, system, account } = keys;
+  const issuedAtSeconds = Math.floor(clock.now() / 1000);
+  const systemAccount = system.publicKey;
+  const name = 'isthmus';
+  return {
+    operatorJwt: signOperator(operator, {
+      subject: operator.publicKey,
+      name,
+      issuedAtSeconds,
+      systemAccount,
+    }),
+    system: {
+      publicKey: systemAccount,
+      jwt: signAccount(operator, { subject: systemAccount, name: 'SYS', issuedAtSeconds }),
+    },
+    account: {
+      publicKey: account,
+      jwt: signOurAccount(keys, issuedAtSeconds, revocationsIn(desired, issuedAtSeconds)),
+    },
+  };
+}
+
+async function startOwn(
+  base: Base,
+  dir: DataDir,
+  trust: NatsTrustInput,
+): Promise<Servers & Pick<NatsServer, 'writeAccount'>> {
+  const { settings, lifecycle, log, clock } = base;
   const binary = settings.text('nats-server') ?? findNatsServer();
   if (binary === undefined) {
     throw new MeshError(
@@ -45,10 +131,6 @@ export async function openNats(base: Base, dir: DataDir, desired: Desired): Prom
       'nats-server is not on PATH; install it (apt-get install -y nats-server), or name it with --nats-server, or use a NATS of your own with --nats-url',
     );
   }
-  const clusters = [...desired.list(toLogPrefix(isthmusGroup, 'clusters'))].map(({ object }) => ({
-    name: toClusterName(object.metadata.name),
-    uid: object.metadata.uid ?? '',
-  }));
   const server = await startNatsServer({
     binary,
     dataDir: join(dir.path, 'nats'),
@@ -56,25 +138,159 @@ export async function openNats(base: Base, dir: DataDir, desired: Desired): Prom
     advertiseHost: settings.list('advertise')[0],
     server: dir.server,
     caPem: dir.ca.certPem,
-    federation,
-    coordinatorUri: dir.coordinatorUri,
-    clusters,
+    trust,
     clock,
     log,
   });
   lifecycle.onClose({ name: 'nats-server', close: () => server.stop() });
-  return server;
+  const stop = keepCertificate(base, dir, server);
+  lifecycle.onClose({ name: 'nats certificate', close: () => Promise.resolve(stop()) });
+  return {
+    urls: () => server.urls(),
+    ownUrls: () => server.ownUrls(),
+    trust: undefined,
+    pid: () => server.pid(),
+    writeAccount: (jwt) => server.writeAccount(jwt),
+  };
 }
 
-/** The coordinator's own connection. */
-export function openBus(base: Base, dir: DataDir, nats: Nats): TelemetryBus {
-  const bus = connectNats({
+/** The server's certificate is made anew well before it ends, as that of the API is. */
+function keepCertificate({ clock, log }: Base, dir: DataDir, server: NatsServer): () => void {
+  const source = ownCertificate(dir.server, dir.issueServer, clock);
+  let current = dir.server;
+  const look = async (): Promise<void> => {
+    const next = await source();
+    if (next.certPem === current.certPem) return;
+    await server.replaceCertificates({ server: next, caPem: dir.ca.certPem });
+    current = next;
+    log.info('certificate of nats-server replaced');
+  };
+  const wait = () =>
+    clock.after(certificateCheckMs, () => {
+      look()
+        .catch((error: unknown) => log.error('certificate of nats-server not replaced', { error }))
+        .finally(() => (timer = wait()));
+    });
+  let timer = wait();
+  return () => timer.cancel();
+}
+
+async function readExternal({ settings }: Base): Promise<Servers> {
+  const urls = settings.list('nats-url');
+  const caFile = settings.text('nats-ca-file');
+  const trust: NatsTrust =
+    caFile === undefined
+      ? { kind: 'publicCas' }
+      : { kind: 'cas', caPem: await readSettingFile('nats-ca-file', caFile) };
+  if (trust.kind === 'cas' && !trust.caPem.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new MeshError('fatal', 'NATS_CA', `--nats-ca-file: ${caFile ?? ''} holds no certificate`);
+  }
+  return { urls: () => urls, ownUrls: () => urls, trust, pid: () => undefined };
+}
+
+function openOurAccount(
+  base: Base,
+  dir: DataDir,
+  keys: NatsKeys,
+  servers: Servers,
+  own: Pick<NatsServer, 'writeAccount'> | undefined,
+): NatsAccount {
+  return ourAccount({
     ...base,
-    urls: nats.ownUrls(),
-    name: 'isthmus-coordinator',
-    tls: { caPem: dir.ca.certPem, ...dir.natsClient },
+    keys,
+    connectSystem: () =>
+      connect(base, dir, servers, {
+        name: 'isthmus-coordinator system',
+        login: toSystemLogin(base, keys),
+      }),
+    onJwt: (jwt) => own?.writeAccount(jwt) ?? Promise.resolve(),
+    where: own === undefined ? `NATS at ${servers.urls().join(', ')}` : 'our nats-server',
+    isExternal: own === undefined,
+  });
+}
+
+async function openTheirAccount({ settings }: Base): Promise<NatsAccount> {
+  const path = settings.text('nats-signing-seed-file') ?? '';
+  const text = await readSettingFile('nats-signing-seed-file', path);
+  // A file of nothing but the seed, or one as `nsc generate creds` and nk write it.
+  const seed = /\bSA[A-Z2-7]{56}\b/.exec(text)?.[0];
+  if (seed === undefined) {
+    throw new MeshError(
+      'fatal',
+      'NATS_SEED',
+      `--nats-signing-seed-file: ${path} holds no seed of an account's key (SA and 56 letters and digits)`,
+    );
+  }
+  return theirAccount({
+    publicKey: settings.text('nats-account') ?? '',
+    signing: openSeed(seed),
+    where: `NATS at ${settings.list('nats-url').join(', ')}`,
+  });
+}
+
+async function readSettingFile(name: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new MeshError('fatal', 'SETTING_FILE', `--${name}: ${path} cannot be read`, error);
+  }
+}
+
+function connect(
+  base: Base,
+  dir: DataDir,
+  { ownUrls, trust }: Servers,
+  { name, login }: { readonly name: string; readonly login: () => BusLogin },
+): TelemetryBus {
+  return connectNats({
+    ...base,
+    urls: ownUrls(),
+    name,
+    tls: () => ({ caPem: toCaPem(dir, trust), ...dir.natsClient }),
+    login,
     inboxPrefix: coordinatorInboxPrefix,
   });
-  base.lifecycle.onClose({ name: 'bus', close: () => bus.close() });
-  return bus;
+}
+
+function toCaPem(dir: DataDir, trust: NatsTrust | undefined): string | undefined {
+  if (trust === undefined) return dir.ca.certPem;
+  return trust.kind === 'cas' ? trust.caPem : undefined;
+}
+
+/** Its key lives as long as this process, and so is its login: it has no end of its own. */
+function toCoordinatorLogin(
+  { federation, chance, clock }: Base,
+  account: NatsAccount,
+): () => BusLogin {
+  const key = makeUserKey(chance);
+  return () => ({
+    key,
+    jwt: signUser(account.signing, {
+      subject: key.publicKey,
+      name: `${federation} coordinator`,
+      issuedAtSeconds: Math.floor(clock.now() / 1000),
+      account: account.publicKey,
+      permissions: toCoordinatorPermissions(federation),
+    }),
+  });
+}
+
+function toSystemLogin({ chance, clock }: Base, { system, account }: NatsKeys): () => BusLogin {
+  const key = makeUserKey(chance);
+  return () => {
+    const issuedAtSeconds = Math.floor(clock.now() / 1000);
+    const jwt = signUser(system, {
+      subject: key.publicKey,
+      name: 'isthmus coordinator',
+      issuedAtSeconds,
+      expiresAtSeconds: issuedAtSeconds + systemLifeSeconds,
+      account: system.publicKey,
+      permissions: toSystemPermissions(account),
+    });
+    return { key, jwt };
+  };
+}
+
+function makeUserKey(chance: Base['chance']): Nkey {
+  return openSeed(encodeSeed('user', chance.bytes(seedBytes)));
 }

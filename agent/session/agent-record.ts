@@ -24,6 +24,7 @@ interface Facts {
   viewRevision?: Revision;
   receipt?: Receipt;
   topology?: Topology;
+  natsSeed?: string;
 }
 
 /** Loads everything, raises the boot counter, and resolves when that is durable. */
@@ -72,6 +73,8 @@ export async function openAgentRecord(tables: RecordTables): Promise<AgentRecord
     },
     peers: () => peers.services(),
     applyPeers: (message) => peers.apply(message),
+    natsSeed: () => facts.natsSeed,
+    writeNatsSeed: (seed) => writeFact('natsSeed', seed),
     topology: () => facts.topology,
     writeTopology: (topology) => writeFact('topology', topology),
     close: () => tables.close(),

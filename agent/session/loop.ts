@@ -14,7 +14,7 @@ import {
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import type { PeerService } from '../../common/model/peer-table.ts';
-import type { CoordinatorMessage, Incarnation } from '../../common/model/session.ts';
+import type { CoordinatorMessage, Incarnation, NatsKey } from '../../common/model/session.ts';
 import type { RemovalOrder, Shard, ShardResult } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import { SumDigest, toInventoryItem } from '../../common/pure/digest.ts';
@@ -26,6 +26,7 @@ import type { Metrics } from '../../common/runtime/metrics.ts';
 import { readCertificate } from '../../common/runtime/certificates.ts';
 import { join, requestRenewal, tokenHash } from './join.ts';
 import type { AgentStream, MeshDialer, StreamEnd } from './mesh-port.ts';
+import { createNatsLoginKeeper, type NatsLoginKeeper } from './nats-login.ts';
 import type { AgentRecord, Batch, Identity, PeerUpdate, Welcome } from './record.ts';
 import { planIdentity, planRetry, renewalDelayMs } from './step.ts';
 
@@ -38,6 +39,8 @@ export interface AgentSessionOptions {
   readonly agentVersion: string;
   readonly topology: () => Topology;
   readonly kubernetesVersion: () => string;
+  /** What the bus logs in with. Default: one that nobody asks. */
+  readonly natsLogin?: NatsLoginKeeper;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
@@ -101,6 +104,7 @@ class Session {
   readonly welcomeListeners = new Set<(welcome: Welcome) => void>();
   readonly peerListeners = new Set<(update: PeerUpdate) => void>();
   readonly keyListeners = new Set<(key: ServiceKey) => void>();
+  readonly #natsLogin: NatsLoginKeeper;
   readonly #options: AgentSessionOptions;
   readonly #results = new Map<ServiceKey, ShardResult>();
   readonly #unsent = new Set<ServiceKey>();
@@ -118,6 +122,7 @@ class Session {
 
   constructor(options: AgentSessionOptions) {
     this.#options = options;
+    this.#natsLogin = options.natsLogin ?? createNatsLoginKeeper(options);
     this.#session = options.record.welcome()?.session ?? 0;
   }
 
@@ -136,6 +141,7 @@ class Session {
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const timer of [this.#retry, this.#silence, this.#renewal]) timer?.cancel();
+    this.#natsLogin.stop();
     this.#stream?.end();
     this.#stream = undefined;
     this.#isGreeted = false;
@@ -172,7 +178,12 @@ class Session {
     try {
       const identity = await this.#identify();
       if (this.#isStopped || identity.certPem === undefined || identity.caPem === undefined) return;
-      this.#connect({ certPem: identity.certPem, caPem: identity.caPem, keyPem: identity.keyPem });
+      const natsKey = await this.#natsLogin.key(record);
+      if (this.#isStopped) return;
+      this.#connect(
+        { certPem: identity.certPem, caPem: identity.caPem, keyPem: identity.keyPem },
+        natsKey,
+      );
     } catch (error) {
       const isFatal = error instanceof MeshError && error.class === 'fatal';
       const fields = { error: describeError(error), hasIdentity: record.identity() !== undefined };
@@ -208,7 +219,10 @@ class Session {
     return identity;
   }
 
-  #connect(credentials: { certPem: string; keyPem: string; caPem: string }): void {
+  #connect(
+    credentials: { certPem: string; keyPem: string; caPem: string },
+    natsKey: NatsKey,
+  ): void {
     const { record, cluster, topology, kubernetesVersion, agentVersion, dialer, log } =
       this.#options;
     const stream: { current: AgentStream | undefined } = { current: undefined };
@@ -241,6 +255,7 @@ class Session {
       topology: topology(),
       agentVersion,
       kubernetesVersion: kubernetesVersion(),
+      natsKey,
     });
   }
 
@@ -263,6 +278,7 @@ class Session {
     if (stream === undefined) return;
     this.#stream = undefined;
     this.#isGreeted = false;
+    this.#natsLogin.askBy(undefined);
     stream.end();
     this.#silence?.cancel();
     this.#renewal?.cancel();
@@ -296,7 +312,7 @@ class Session {
       case 'certificate':
         return this.#onCertificate(message.chainPem);
       case 'natsLogin':
-        return; // nobody asks yet
+        return this.#natsLogin.accept(message.login);
       case 'ping':
         this.#stream?.send({ kind: 'pong', nonce: message.nonce });
         return;
@@ -311,7 +327,7 @@ class Session {
     }
   }
 
-  async #onWelcome(welcome: Welcome): Promise<void> {
+  async #onWelcome({ natsLogin, ...welcome }: Welcome): Promise<void> {
     const { record, log } = this.#options;
     await record.writeWelcome(welcome);
     this.#session = welcome.session;
@@ -319,6 +335,8 @@ class Session {
     this.#failures = 0;
     this.#refusal = undefined;
     log.info('session open', { session: welcome.session, federation: welcome.federation });
+    this.#natsLogin.askBy((natsKey) => this.#stream?.send({ kind: 'natsRenewal', natsKey }));
+    this.#natsLogin.accept(natsLogin); // good for minutes: of no use on disk
     if (welcome.wantsInventory) this.#sendInventory();
     for (const listener of this.welcomeListeners) listener(welcome);
     for (const key of this.#results.keys()) this.#unsent.add(key); // L3

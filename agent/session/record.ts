@@ -48,6 +48,9 @@ export interface AgentRecord {
   peers(): readonly PeerService[];
   /** Folds a message into the table, all or nothing. */
   applyPeers(message: PeersMessage): Promise<PeerUpdate>;
+  /** Of the agent's NATS key; a secret. */
+  natsSeed(): string | undefined;
+  writeNatsSeed(seed: string): Promise<void>;
   topology(): Topology | undefined;
   writeTopology(topology: Topology): Promise<void>;
   close(): Promise<void>;

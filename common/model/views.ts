@@ -78,6 +78,15 @@ export interface SessionState {
   readonly lastMessageMonotonicMs: number;
   /** Address that the stream came from; vantage points with one egress are one. */
   readonly remoteAddress: string;
+  /** Of the agent's login to NATS; absent where nobody says. */
+  readonly nats?:
+    | {
+        /** Why its reports cannot be heard. */
+        readonly refusal: { readonly reason: string; readonly message: string } | undefined;
+        /** Why it could report for a while after its Cluster is removed. */
+        readonly lateRevocation: string | undefined;
+      }
+    | undefined;
 }
 
 /** From coordinator/session: who is connected and what each agent did with its shards. */

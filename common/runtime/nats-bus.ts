@@ -3,6 +3,9 @@
 //   B1. Connecting never ends: a lost or refused connection is tried again until close().
 //   B2. What is published while disconnected is dropped: the layer above tells it again.
 //   B3. An error in a handler is counted and logged, and harms nobody else.
+//   B4. A new login is taken without a gap: the new connection listens before the old one stops,
+//       and publishes once the server has all that the old one published, in order. What
+//       subscribe() hears while both live it may hear twice; a request is answered once.
 //
 // Reconnecting is ours and not the package's, which gives up after two refused logins; ours is
 // refused for a moment whenever our user is younger than the server's last reload.
@@ -11,6 +14,7 @@ import {
   connect,
   ErrorCode,
   NatsError,
+  type Authenticator,
   type Msg,
   type NatsConnection,
   type Subscription,
@@ -20,13 +24,21 @@ import type { Chance } from './chance.ts';
 import type { Clock, Timer } from './clock.ts';
 import { describeError, type Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { Nkey } from './nkeys.ts';
 import type { BusMessage, TelemetryBus } from './telemetry-bus.ts';
 
 export interface NatsBusOptions {
   readonly urls: readonly string[];
   /** Shown by the server. */
   readonly name: string;
-  readonly tls: { readonly caPem: string; readonly certPem: string; readonly keyPem: string };
+  /** Asked at each connect, so that a renewed certificate is used from then on. */
+  readonly tls: () => BusTls;
+  /** Asked at each connect. Absent, or answering undefined: the certificate is the login. */
+  readonly login?: (() => BusLogin | undefined) | undefined;
+  /** Where to listen for a new login; what it returns ends the listening. */
+  readonly onLogin?: ((listener: () => void) => () => void) | undefined;
+  /** The server does not let this login in, or no more. Tried again all the same. */
+  readonly onRefused?: (() => void) | undefined;
   /** Of reply subjects; see common/pure/inbox.ts. */
   readonly inboxPrefix: string;
   readonly clock: Clock;
@@ -35,15 +47,36 @@ export interface NatsBusOptions {
   readonly metrics: Metrics;
 }
 
+export interface BusTls {
+  /** undefined: the public CAs that Node knows. */
+  readonly caPem: string | undefined;
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+/** A user JWT of NATS, and the key that it is for. */
+export interface BusLogin {
+  readonly jwt: string;
+  readonly key: Pick<Nkey, 'publicKey' | 'sign'>;
+}
+
 const connectTimeoutMs = 4_000;
 // A frozen server is found out after two of these.
 const pingIntervalMs = 2_000;
 const retryMinMs = 200;
 const retryMaxMs = 4_000;
+// A server answers a flush in a round trip. Beyond this the old connection is as good as lost.
+const flushMs = 2_000;
+const drainMs = 5_000;
+const renewRetryMs = 5_000;
+// A round trip's worth of reports; more are published at once, out of order if it must be.
+const heldMax = 4_096;
 
 interface Interest {
   readonly pattern: string;
   readonly onMessage: (message: Msg) => void;
+  /** One that serves requests: of two connections only one is asked. */
+  readonly queue: string | undefined;
   subscription: Subscription | undefined;
 }
 
@@ -59,10 +92,14 @@ class NatsBus implements TelemetryBus {
   #connection: NatsConnection | undefined;
   #retry: Timer | undefined;
   #failures = 0;
+  readonly #stopLogins: (() => void) | undefined;
   #isClosed = false;
+  #isRenewing = false;
+  #held: { readonly subject: string; readonly payload: Uint8Array }[] | undefined;
 
   constructor(options: NatsBusOptions) {
     this.#options = options;
+    this.#stopLogins = options.onLogin?.(() => void this.#renew());
     void this.#open();
   }
 
@@ -71,6 +108,10 @@ class NatsBus implements TelemetryBus {
   }
 
   publish(subject: string, payload: Uint8Array): void {
+    if (this.#held !== undefined && this.#held.length < heldMax) {
+      this.#held.push({ subject, payload });
+      return;
+    }
     try {
       this.#connection?.publish(subject, payload);
     } catch (error) {
@@ -79,11 +120,11 @@ class NatsBus implements TelemetryBus {
   }
 
   subscribe(pattern: string, handle: (message: BusMessage) => void): { cancel(): void } {
-    return this.#add(pattern, ({ subject, data }) => handle({ subject, payload: data }));
+    return this.#add(pattern, undefined, ({ subject, data }) => handle({ subject, payload: data }));
   }
 
   serve(pattern: string, answer: (message: BusMessage) => Promise<Uint8Array>): { cancel(): void } {
-    return this.#add(pattern, (message) => {
+    return this.#add(pattern, 'served', (message) => {
       void this.#answer(message, answer);
     });
   }
@@ -119,6 +160,7 @@ class NatsBus implements TelemetryBus {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#stopLogins?.();
     this.#retry?.cancel();
     this.#interests.clear();
     this.#listeners.clear();
@@ -127,7 +169,11 @@ class NatsBus implements TelemetryBus {
     await connection?.close().catch(() => undefined); // it is lost either way
   }
 
-  #add(pattern: string, handle: (message: Msg) => void): { cancel(): void } {
+  #add(
+    pattern: string,
+    queue: string | undefined,
+    handle: (message: Msg) => void,
+  ): { cancel(): void } {
     const onMessage = (message: Msg): void => {
       try {
         handle(message);
@@ -135,9 +181,11 @@ class NatsBus implements TelemetryBus {
         this.#note('handler', error);
       }
     };
-    const interest: Interest = { pattern, onMessage, subscription: undefined };
+    const interest: Interest = { pattern, queue, onMessage, subscription: undefined };
     this.#interests.add(interest);
-    if (this.#connection !== undefined) this.#listen(this.#connection, interest);
+    if (this.#connection !== undefined) {
+      interest.subscription = this.#listen(this.#connection, interest);
+    }
     return {
       cancel: () => {
         this.#interests.delete(interest);
@@ -146,8 +194,9 @@ class NatsBus implements TelemetryBus {
     };
   }
 
-  #listen(connection: NatsConnection, interest: Interest): void {
-    interest.subscription = connection.subscribe(interest.pattern, {
+  #listen(connection: NatsConnection, interest: Interest): Subscription {
+    return connection.subscribe(interest.pattern, {
+      ...(interest.queue === undefined ? {} : { queue: interest.queue }),
       callback: (error, message) => {
         if (error === null) interest.onMessage(message);
         else this.#note('subscription', error);
@@ -156,32 +205,122 @@ class NatsBus implements TelemetryBus {
   }
 
   async #open(): Promise<void> {
-    const { urls, name, tls, inboxPrefix, log } = this.#options;
+    const { urls, log } = this.#options;
     let connection: NatsConnection;
     try {
-      connection = await connect({
-        servers: [...urls],
-        name,
-        tls: { ca: tls.caPem, cert: tls.certPem, key: tls.keyPem },
-        inboxPrefix,
-        timeout: connectTimeoutMs,
-        pingInterval: pingIntervalMs,
-        maxPingOut: 2,
-        reconnect: false,
-        ignoreClusterUpdates: true,
-      });
+      connection = await this.#connect();
     } catch (error) {
       if (this.#failures === 0) log.warn('telemetry bus unreachable', { urls, error });
+      this.#noteRefusal(error);
       return this.#openLater();
     }
     if (this.#isClosed) return void connection.close().catch(() => undefined);
     this.#failures = 0;
+    for (const interest of this.#interests) {
+      interest.subscription = this.#listen(connection, interest);
+    }
+    this.#use(connection);
+    log.info('telemetry bus connected', { server: connection.getServer() });
+    this.#tell(true);
+  }
+
+  #connect(): Promise<NatsConnection> {
+    const { urls, name, tls, login, inboxPrefix } = this.#options;
+    const { caPem, certPem, keyPem } = tls();
+    const user = login?.();
+    return connect({
+      servers: [...urls],
+      name,
+      tls: { ...(caPem === undefined ? {} : { ca: caPem }), cert: certPem, key: keyPem },
+      ...(user === undefined ? {} : { authenticator: toAuthenticator(user) }),
+      inboxPrefix,
+      timeout: connectTimeoutMs,
+      pingInterval: pingIntervalMs,
+      maxPingOut: 2,
+      reconnect: false,
+      ignoreClusterUpdates: true,
+    });
+  }
+
+  #use(connection: NatsConnection): void {
     this.#connection = connection;
     void this.#watch(connection);
     void connection.closed().then((error) => this.#onLost(connection, error));
-    for (const interest of this.#interests) this.#listen(connection, interest);
-    log.info('telemetry bus connected', { server: connection.getServer() });
-    this.#tell(true);
+  }
+
+  /** Connects anew with what `login` and `tls` say now; on a failure the former goes on. */
+  async #renew(): Promise<void> {
+    const former = this.#connection;
+    if (this.#isRenewing || former === undefined || this.#isClosed) return; // #open takes it
+    this.#isRenewing = true;
+    let next: NatsConnection | undefined;
+    try {
+      next = await this.#connect();
+      const subscriptions = new Map<Interest, Subscription>();
+      for (const interest of this.#interests) {
+        subscriptions.set(interest, this.#listen(next, interest));
+      }
+      await this.#within(flushMs, next.flush());
+      this.#held = [];
+      await this.#within(flushMs, former.flush()).catch(() => undefined); // it was lost: go on
+      this.#hand(former, next, subscriptions);
+    } catch (error) {
+      this.#onNotRenewed(next, error);
+    } finally {
+      this.#isRenewing = false;
+      this.#letGo();
+    }
+  }
+
+  #onNotRenewed(next: NatsConnection | undefined, error: unknown): void {
+    const { clock, log } = this.#options;
+    log.warn('telemetry bus login not renewed: the former connection goes on', {
+      error: describeError(error),
+    });
+    void next?.close().catch(() => undefined); // never used
+    this.#noteRefusal(error);
+    if (!this.#isClosed) clock.after(renewRetryMs, () => void this.#renew());
+  }
+
+  /** From here on `next` is the connection, also when `former` was lost meanwhile. */
+  #hand(
+    former: NatsConnection,
+    next: NatsConnection,
+    subscriptions: ReadonlyMap<Interest, Subscription>,
+  ): void {
+    if (this.#isClosed) return void next.close().catch(() => undefined);
+    const isBack = this.#connection === undefined;
+    const isOther = this.#connection !== undefined && this.#connection !== former;
+    if (isOther) return void next.close().catch(() => undefined); // lost, and found again
+    this.#retry?.cancel();
+    for (const [interest, subscription] of subscriptions) {
+      if (!this.#interests.has(interest)) subscription.unsubscribe(); // cancelled meanwhile
+    }
+    for (const interest of this.#interests) {
+      interest.subscription = subscriptions.get(interest) ?? this.#listen(next, interest);
+    }
+    this.#use(next);
+    this.#letGo();
+    this.#options.log.info('telemetry bus login renewed', { server: next.getServer() });
+    if (isBack) this.#tell(true);
+    // Answers that are being made still go out on the old one.
+    void this.#within(drainMs, former.drain())
+      .catch(() => undefined)
+      .then(() => former.close())
+      .catch(() => undefined); // it is over either way
+  }
+
+  #letGo(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const { subject, payload } of held) this.publish(subject, payload);
+  }
+
+  #within(ms: number, work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.after(ms, () => resolve());
+      work.then(resolve, reject).finally(() => timer.cancel());
+    });
   }
 
   #onLost(connection: NatsConnection, error: unknown): void {
@@ -190,6 +329,7 @@ class NatsBus implements TelemetryBus {
     this.#options.log.warn('telemetry bus lost', {
       error: error === undefined ? 'closed' : describeError(error),
     });
+    this.#noteRefusal(error);
     this.#tell(false);
     this.#openLater();
   }
@@ -217,9 +357,27 @@ class NatsBus implements TelemetryBus {
     this.#options.log.warn('telemetry bus error', { where, error: describeError(error) });
   }
 
+  #noteRefusal(error: unknown): void {
+    if (error instanceof NatsError && isRefusal(error)) this.#options.onRefused?.();
+  }
+
   #tell(isConnected: boolean): void {
     for (const listener of this.#listeners) listener(isConnected);
   }
+}
+
+/** Wrong, over, or revoked; the package has no code for the last. */
+function isRefusal(error: NatsError): boolean {
+  return error.isAuthError() || /authentication revoked/i.test(error.message);
+}
+
+/** Signs the server's nonce: what the package brings does that in plain JavaScript. */
+function toAuthenticator({ jwt, key }: BusLogin): Authenticator {
+  return (nonce = '') => ({
+    jwt,
+    nkey: key.publicKey,
+    sig: Buffer.from(key.sign(Buffer.from(nonce))).toString('base64url'),
+  });
 }
 
 function toCode(error: unknown): string {

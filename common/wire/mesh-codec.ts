@@ -238,7 +238,7 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
 
 type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;
 
-function toWelcomePlain({ kind: _, natsLogin, natsTrust, ...body }: Welcome): Plain {
+function toWelcomePlain({ kind: _kind, natsLogin, natsTrust, ...body }: Welcome): Plain {
   return {
     ...body,
     ...(natsLogin === undefined ? {} : { natsLogin: toNatsLoginPlain(natsLogin) }),

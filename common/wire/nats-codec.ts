@@ -27,7 +27,7 @@ export function readNatsKey(plain: Plain): NatsKey {
 }
 
 export function toNatsLoginPlain(login: NatsLogin): Plain {
-  const { kind: _, ...body } = login;
+  const { kind: _kind, ...body } = login;
   return body;
 }
 

@@ -17,7 +17,7 @@ import { awaitView, checkPeer, claimSession, removedRefusal, supersededRefusal }
 import { join } from './join.ts';
 import { AgentLink } from './link.ts';
 import type { Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
-import { onMessage } from './messages.ts';
+import { onMessage, toNatsState } from './messages.ts';
 import { PeerJournal } from './peer-journal.ts';
 import { startPeerTelling } from './peer-telling.ts';
 import { digestOf } from './plan.ts';
@@ -76,7 +76,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 }
 
 function watchViews(stage: Stage): readonly (() => void)[] {
-  const { desired, placement, clusters, telemetryUsers, log } = stage;
+  const { desired, placement, clusters } = stage;
   const prefix = toLogPrefix(isthmusGroup, 'clusters');
   const watch = desired.watch(prefix, desired.revision(), (events) => {
     for (const { kind, current, previous } of events) {
@@ -85,14 +85,7 @@ function watchViews(stage: Stage): readonly (() => void)[] {
         kind !== 'deleted' && isSameIdentity(current.object as Cluster, previous?.object);
       if (isSame || previous === undefined) continue;
       endLink(stage, name, removedRefusal(name));
-      if (kind !== 'deleted') continue;
-      clusters.delete(name);
-      telemetryUsers.revoke(name).catch((error: unknown) => {
-        log.error('a removed cluster keeps its NATS user', {
-          cluster: name,
-          error: describeError(error),
-        });
-      });
+      if (kind === 'deleted') clusters.delete(name);
     }
   });
   if (watch === 'expired') throw new MeshError('retryable', 'WATCH_EXPIRED', `watching ${prefix}`);
@@ -210,7 +203,7 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
   }
   if (receipt.kind === 'fine') await awaitView(stage, receipt.revision); // L3
   const session = await claimSession(desired, cluster);
-  await telemetryUsers.allow(cluster, stream.peer.clusterUid);
+  const natsLogin = await telemetryUsers.login(stream.peer, hello.natsKey);
   // Much may have happened meanwhile.
   if (link.isClosed) return;
   const refusal = checkPeer(desired, stream.peer) ?? findNewer(stage, cluster, session);
@@ -227,6 +220,7 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     agentVersion: hello.agentVersion,
     lastMessageMonotonicMs: clock.monotonicMs(),
     remoteAddress: stream.remoteAddress,
+    nats: toNatsState(stage, natsLogin),
   };
   const wanted = [...placement.shardsOf(cluster)];
   const wantsInventory = hello.digest !== digestOf(wanted);
@@ -235,6 +229,8 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     session,
     ...config,
     natsUrls: telemetryUsers.urls(),
+    natsLogin,
+    natsTrust: telemetryUsers.trust(),
     wantsInventory,
   });
   log.info('session open', {

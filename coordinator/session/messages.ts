@@ -1,8 +1,9 @@
 // What a connected agent says after its Hello, and what follows from it. Next file: ./loop.ts.
 
 import type { Revision, ServiceKey } from '../../common/model/ids.ts';
-import type { AgentMessage } from '../../common/model/session.ts';
+import type { AgentMessage, NatsKey, NatsLogin } from '../../common/model/session.ts';
 import type { RemovalOrder, ShardResult } from '../../common/model/shard.ts';
+import type { SessionState } from '../../common/model/views.ts';
 import { assertNever } from '../../common/pure/errors.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import type { AgentLink } from './link.ts';
@@ -41,6 +42,7 @@ export function onMessage(
       };
       return stage.tell(link.cluster);
     case 'natsRenewal':
+      void renewNatsLogin(stage, record, link, message.natsKey);
       return;
     case 'renew':
       void renew(stage, link, message.csrDer);
@@ -105,4 +107,35 @@ async function renew(stage: Stage, link: AgentLink, csrDer: Uint8Array): Promise
   } catch (error) {
     log.warn('certificate not renewed', { cluster, error: describeError(error) });
   }
+}
+
+async function renewNatsLogin(
+  stage: Stage,
+  record: ClusterRecord,
+  link: AgentLink,
+  natsKey: NatsKey,
+): Promise<void> {
+  const { telemetryUsers, log, tell } = stage;
+  const { cluster, stream } = link;
+  try {
+    const login = await telemetryUsers.login(stream.peer, natsKey);
+    if (link.isClosed || record.state === undefined) return;
+    link.sendNow({ kind: 'natsLogin', login });
+    record.state = { ...record.state, nats: toNatsState(stage, login) };
+    tell(cluster);
+  } catch (error) {
+    log.warn('NATS login not renewed', { cluster, error: describeError(error) }); // asked again
+  }
+}
+
+/** What the Cluster's conditions say of its agent's login. */
+export function toNatsState(
+  { telemetryUsers }: Pick<Stage, 'telemetryUsers'>,
+  login: NatsLogin,
+): SessionState['nats'] {
+  return {
+    refusal:
+      login.kind === 'granted' ? undefined : { reason: login.reason, message: login.message },
+    lateRevocation: telemetryUsers.lateRevocation(),
+  };
 }

@@ -1,21 +1,22 @@
-// The configuration of the coordinator's own nats-server. Pure.
+// The configuration of the coordinator's own nats-server, and the part of it that a NATS of
+// somebody else needs to trust the coordinator. Pure.
 //
-//   N1. A user is a certificate: the URI in it names the user (verify_and_map), so that there is
-//       no password to steal, and a removed Cluster loses its user with the next reload.
-//   N2. An agent publishes under its own cluster only and hears its own requests only (I8).
+//   N1. A user is a JWT of our account, for a key that the user made: there is no password to
+//       steal, nothing to configure when a cluster joins, and each JWT ends by itself.
 //   N3. No JetStream, no monitoring port, no routes: nothing but core NATS listens.
 
-import { toClusterName, type ClusterName } from '../../common/model/ids.ts';
-import { partitionOf, requestSubject } from '../../common/pure/partition.ts';
-import { clusterInboxPrefix, coordinatorInboxPrefix } from '../../common/pure/inbox.ts';
-
-export interface NatsUser {
-  readonly cluster: ClusterName;
-  /** URI in the cluster's certificate. */
-  readonly uri: string;
+export interface NatsTrustInput {
+  readonly operatorJwt: string;
+  readonly system: NatsAccountInput;
+  readonly account: NatsAccountInput;
 }
 
-export interface NatsConfigInput {
+interface NatsAccountInput {
+  readonly publicKey: string;
+  readonly jwt: string;
+}
+
+export interface NatsConfigInput extends NatsTrustInput {
   readonly host: string;
   /** -1 lets the server choose; it writes its choice to `portsDir`. */
   readonly port: number;
@@ -25,10 +26,6 @@ export interface NatsConfigInput {
   readonly certFile: string;
   readonly keyFile: string;
   readonly caFile: string;
-  readonly federation: string;
-  /** URI in the coordinator's own certificate. */
-  readonly coordinatorUri: string;
-  readonly users: Iterable<NatsUser>;
 }
 
 // spec/messaging.md 10.2: a full report is paged at 256 KiB; 1 MiB is the server's own default.
@@ -36,11 +33,8 @@ const maxPayloadBytes = 2 ** 20;
 const maxPendingBytes = 64 * 2 ** 20;
 const maxConnections = 10_000;
 const logBytesMax = 10 * 2 ** 20;
-const reportKinds = ['heartbeat', 'health', 'ingress', 'event'] as const;
 
 export function toNatsConfig(input: NatsConfigInput): string {
-  const { federation } = input;
-  const users = [...input.users].sort((a, b) => (a.cluster < b.cluster ? -1 : 1));
   const lines = [
     `listen: ${quote(`${bracket(input.host)}:${input.port}`)}`,
     `ports_file_dir: ${quote(input.portsDir)}`,
@@ -50,66 +44,37 @@ export function toNatsConfig(input: NatsConfigInput): string {
     `max_payload: ${maxPayloadBytes}`,
     `max_pending: ${maxPendingBytes}`,
     `max_connections: ${maxConnections}`,
-    'max_control_line: 4096',
+    `max_control_line: ${controlLineBytesMax}`,
     'ping_interval: "5s"',
     'write_deadline: "10s"',
     'tls {',
     `  cert_file: ${quote(input.certFile)}`,
     `  key_file: ${quote(input.keyFile)}`,
     `  ca_file: ${quote(input.caFile)}`,
-    '  verify_and_map: true',
+    '  verify: true',
     '  timeout: 5',
     '}',
-    'authorization {',
-    '  users = [',
-    `    ${toUser(input.coordinatorUri, toCoordinatorPermissions(federation))}`,
-    ...users.map(
-      ({ uri, cluster }) => `    ${toUser(uri, toAgentPermissions(federation, cluster))}`,
-    ),
-    '  ]',
-    '}',
+    ...toTrustLines(input),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-interface Permissions {
-  readonly publish: readonly string[];
-  readonly subscribe: readonly string[];
+/** A login is one line with its JWT, 3 KiB where federation and cluster have the longest names. */
+export const controlLineBytesMax = 8192;
+
+/** The lines that make servers trust our operator; a cluster of servers shares them. */
+export function toTrustLines({ operatorJwt, system, account }: NatsTrustInput): readonly string[] {
+  return [
+    `operator: ${quote(operatorJwt)}`,
+    `system_account: ${quote(system.publicKey)}`,
+    'resolver: MEMORY',
+    'resolver_preload {',
+    ...[account, system].map(({ publicKey, jwt }) => `  ${publicKey}: ${quote(jwt)}`),
+    '}',
+  ];
 }
 
-/** spec/messaging.md 10.1, the agent template. */
-export function toAgentPermissions(federation: string, cluster: string): Permissions {
-  const name = toClusterName(cluster);
-  const own = reportKinds.map(
-    (kind) => `isthmus.${federation}.${kind}.${partitionOf(name)}.${cluster}`,
-  );
-  return {
-    publish: own.flatMap((subject) => [subject, `${subject}.>`]),
-    subscribe: [
-      requestSubject(federation, 'sync', name),
-      requestSubject(federation, 'probe', name),
-      `${clusterInboxPrefix(name)}.>`,
-    ],
-  };
-}
-
-function toCoordinatorPermissions(federation: string): Permissions {
-  return {
-    publish: [`isthmus.${federation}.sync.*`, `isthmus.${federation}.probe.*`],
-    subscribe: [`isthmus.${federation}.>`, `${coordinatorInboxPrefix}.>`],
-  };
-}
-
-function toUser(uri: string, { publish, subscribe }: Permissions): string {
-  const allow = (subjects: readonly string[]): string =>
-    `{allow: [${subjects.map(quote).join(', ')}]}`;
-  const permissions =
-    `{publish: ${allow(publish)}, subscribe: ${allow(subscribe)}, ` +
-    'allow_responses: {max: 1, expires: "5s"}}';
-  return `{user: ${quote(uri)}, permissions: ${permissions}}`;
-}
-
-/** The configuration language reads JSON strings; names here hold no character that differs. */
+/** The configuration language reads JSON strings; what stands here holds nothing that differs. */
 function quote(text: string): string {
   return JSON.stringify(text);
 }

@@ -1,22 +1,21 @@
 // Supervisor of the coordinator's own nats-server: writes its configuration, starts it, starts it
-// again on the same port when it dies, reloads it when clusters come and go, and ends a server
-// that an earlier, killed coordinator left behind.
+// again on the same port when it dies, has it read new certificates, and ends a server that an
+// earlier, killed coordinator left behind. Users come and go without it: ./nats-account.ts.
 //
 // The child writes a log file and is a process group of its own: it outlives a killed coordinator
 // (a broken pipe would end it), so that telemetry goes on until the next one takes over.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import type { ClusterName } from '../../common/model/ids.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { sleep, type Clock, type Timer } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { KeyPairPem } from '../../common/runtime/certificates.ts';
+import { writePrivateFile } from '../../common/runtime/private-file.ts';
 import { formatAddress, type Address } from '../../common/runtime/settings.ts';
-import { toClusterUri } from './certificate-authority.ts';
-import { toNatsConfig, type NatsUser } from './nats-config.ts';
+import { toNatsConfig, type NatsTrustInput } from './nats-config.ts';
 
 export interface NatsServerOptions {
   /** Path of the program; see findNatsServer. */
@@ -29,11 +28,8 @@ export interface NatsServerOptions {
   readonly advertiseHost?: string | undefined;
   readonly server: KeyPairPem;
   readonly caPem: string;
-  readonly federation: string;
-  /** URI in the coordinator's client certificate. */
-  readonly coordinatorUri: string;
-  /** Clusters known at the start. */
-  readonly clusters?: Iterable<{ readonly name: ClusterName; readonly uid: string }>;
+  /** Operator and accounts that it begins with. */
+  readonly trust: NatsTrustInput;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -45,13 +41,13 @@ export interface NatsServer {
   ownUrls(): readonly string[];
   port(): number;
   pid(): number | undefined;
-  /** Resolves when the server has been told. Its reload takes some milliseconds more. */
-  allow(cluster: ClusterName, uid: string): Promise<void>;
-  revoke(cluster: ClusterName): Promise<void>;
-  /** Exactly these. */
-  setClusters(
-    clusters: Iterable<{ readonly name: ClusterName; readonly uid: string }>,
-  ): Promise<void>;
+  /** The account JWT that its next start begins with; a server that runs is not told here. */
+  writeAccount(jwt: string): Promise<void>;
+  /**
+   * A new certificate, other CAs. Resolves when the server has been told, some milliseconds before
+   * it uses them. Server 2.9 cuts its clients at that, which are back at once.
+   */
+  replaceCertificates(files: Pick<NatsServerOptions, 'server' | 'caPem'>): Promise<void>;
   /** Called at each unexpected end of the server. */
   onExit(listener: () => void): () => void;
   stop(): Promise<void>;
@@ -60,8 +56,6 @@ export interface NatsServer {
 const startWaitMs = 10_000;
 const stopWaitMs = 2_000;
 const lookMs = 10;
-// A thousand clusters joining at once are a few reloads, not a thousand.
-const reloadDelayMs = 20;
 const restartMinMs = 50;
 const restartMaxMs = 5_000;
 
@@ -88,7 +82,6 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   const files = await prepareFolder(options);
   await endOrphan(options, files);
   const supervisor = new Supervisor(options, files);
-  await supervisor.setClusters(options.clusters ?? []);
   await supervisor.start();
   return supervisor;
 }
@@ -116,12 +109,19 @@ async function prepareFolder({ dataDir, server, caPem }: NatsServerOptions): Pro
     keyFile: at('server.key'),
     caFile: at('ca.crt'),
   };
-  await Promise.all([
-    writeFile(files.certFile, server.certPem, { mode: 0o600 }),
-    writeFile(files.keyFile, server.keyPem, { mode: 0o600 }),
-    writeFile(files.caFile, caPem, { mode: 0o600 }),
-  ]);
+  await writeCertificates(files, { server, caPem });
   return files;
+}
+
+async function writeCertificates(
+  files: Files,
+  { server, caPem }: Pick<NatsServerOptions, 'server' | 'caPem'>,
+): Promise<void> {
+  await Promise.all([
+    writePrivateFile(files.certFile, server.certPem),
+    writePrivateFile(files.keyFile, server.keyPem),
+    writePrivateFile(files.caFile, caPem),
+  ]);
 }
 
 /** Its certificate and users are those of a past coordinator: a new server takes its port. */
@@ -173,19 +173,20 @@ function signal(pid: number, name: NodeJS.Signals): void {
 class Supervisor implements NatsServer {
   readonly #options: NatsServerOptions;
   readonly #files: Files;
-  readonly #users = new Map<ClusterName, NatsUser>();
   readonly #listeners = new Set<() => void>();
   #child: ChildProcess | undefined;
   #port: number;
   #failures = 0;
   #isStopped = false;
   #restart: Timer | undefined;
-  #reload: Promise<void> | undefined;
+  #accountJwt: string;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(options: NatsServerOptions, files: Files) {
     this.#options = options;
     this.#files = files;
     this.#port = options.listen.port;
+    this.#accountJwt = options.trust.account.jwt;
   }
 
   urls(): readonly string[] {
@@ -214,28 +215,14 @@ class Supervisor implements NatsServer {
     return () => void this.#listeners.delete(listener);
   }
 
-  allow(cluster: ClusterName, uid: string): Promise<void> {
-    const uri = toClusterUri(this.#options.federation, cluster, uid);
-    if (this.#users.get(cluster)?.uri === uri) return this.#reload ?? Promise.resolve();
-    this.#users.set(cluster, { cluster, uri });
-    return this.#reloadSoon();
+  async writeAccount(jwt: string): Promise<void> {
+    this.#accountJwt = jwt;
+    await this.#writeConfig();
   }
 
-  revoke(cluster: ClusterName): Promise<void> {
-    return this.#users.delete(cluster) ? this.#reloadSoon() : Promise.resolve();
-  }
-
-  async setClusters(
-    clusters: Iterable<{ readonly name: ClusterName; readonly uid: string }>,
-  ): Promise<void> {
-    this.#users.clear();
-    for (const { name, uid } of clusters) {
-      this.#users.set(name, {
-        cluster: name,
-        uri: toClusterUri(this.#options.federation, name, uid),
-      });
-    }
-    await this.#reloadSoon();
+  async replaceCertificates(files: Pick<NatsServerOptions, 'server' | 'caPem'>): Promise<void> {
+    await writeCertificates(this.#files, files);
+    this.#child?.kill('SIGHUP');
   }
 
   async start(): Promise<void> {
@@ -312,30 +299,23 @@ class Supervisor implements NatsServer {
     });
   }
 
-  #reloadSoon(): Promise<void> {
-    if (this.#child === undefined) return Promise.resolve(); // written by the next start
-    this.#reload ??= sleep(this.#options.clock, reloadDelayMs).then(async () => {
-      this.#reload = undefined;
-      await this.#writeConfig();
-      this.#child?.kill('SIGHUP');
-    });
-    return this.#reload;
+  /** One at a time: a start and a change of the account may meet. */
+  #writeConfig(): Promise<void> {
+    this.#writing = this.#writing.catch(() => undefined).then(() => this.#writeConfigNow());
+    return this.#writing;
   }
 
-  async #writeConfig(): Promise<void> {
-    const { federation, coordinatorUri, listen } = this.#options;
+  async #writeConfigNow(): Promise<void> {
+    const { trust, listen } = this.#options;
     const text = toNatsConfig({
       ...this.#files,
+      ...trust,
+      account: { ...trust.account, jwt: this.#accountJwt },
       host: listen.host,
       port: this.#port === 0 ? -1 : this.#port,
       portsDir: this.#files.folder,
-      federation,
-      coordinatorUri,
-      users: this.#users.values(),
     });
-    // Renamed into place: the server may read it at any moment.
-    await writeFile(`${this.#files.config}.new`, text, { mode: 0o600 });
-    await rename(`${this.#files.config}.new`, this.#files.config);
+    await writePrivateFile(this.#files.config, text); // the server may read it at any moment
   }
 }
 

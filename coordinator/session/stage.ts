@@ -1,6 +1,7 @@
 // What the session stage is given, and what its functions share: one record per cluster.
 
 import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { NatsKey, NatsLogin, NatsTrust } from '../../common/model/session.ts';
 import type { ShardResult } from '../../common/model/shard.ts';
 import type {
   EventRecorder,
@@ -15,18 +16,21 @@ import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Desired } from '../desired/store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import type { AgentLink } from './link.ts';
-import type { MeshListener } from './mesh-port.ts';
+import type { MeshListener, PeerIdentity } from './mesh-port.ts';
 import type { PeerJournal } from './peer-journal.ts';
 import type { ReceiptKey } from './receipts.ts';
 import type { SharedMessages } from './shared-messages.ts';
 
-/** Who may report over NATS. Adapter: ./nats-server.ts. */
+/** Who may report over NATS. A Cluster that goes loses its user by itself. See ./nats-users.ts. */
 export interface TelemetryUsers {
-  /** Resolves when the cluster's certificate is accepted. */
-  allow(cluster: ClusterName, uid: string): Promise<void>;
-  revoke(cluster: ClusterName): Promise<void>;
+  /** A JWT for the agent's key, or why there is none. Throws MeshError when the store is away. */
+  login(peer: PeerIdentity, key: NatsKey | undefined): Promise<NatsLogin>;
   /** Where agents report to. */
   urls(): readonly string[];
+  /** What those servers are known by; undefined: the federation's CA. */
+  trust(): NatsTrust | undefined;
+  /** Why a removed cluster can report until its login ends; undefined when it cannot. */
+  lateRevocation(): string | undefined;
 }
 
 export interface SessionsOptions {

@@ -21,7 +21,10 @@ export type ClusterStatus = NonNullable<Cluster['status']>;
 export function planClusterStatus(facts: ClusterFacts): ClusterStatus {
   const { cluster, verdict, session, nowText } = facts;
   const before = cluster.status ?? {};
-  const said = verdict === undefined ? [] : sayAll(verdict);
+  const said = [
+    ...(verdict === undefined ? [] : sayAll(verdict, session)),
+    ...sayRevocable(session),
+  ];
   const conditions = planConditions(before.conditions ?? [], said, nowText);
   const region = session?.topology.region;
   const provider = session?.topology.provider;
@@ -61,8 +64,8 @@ export function planClusterEvent(
   }
 }
 
-function sayAll(verdict: ClusterVerdict): readonly Said[] {
-  return [sayReady(verdict), sayApiFresh(verdict), sayTelemetry(verdict)];
+function sayAll(verdict: ClusterVerdict, session: SessionState | undefined): readonly Said[] {
+  return [sayReady(verdict), sayApiFresh(verdict), sayTelemetry(verdict, session)];
 }
 
 function sayReady({ life, reason, message }: ClusterVerdict): Said {
@@ -96,9 +99,25 @@ function sayApiFresh({ life }: ClusterVerdict): Said {
   }
 }
 
-function sayTelemetry({ telemetry }: ClusterVerdict): Said {
+function sayTelemetry({ telemetry }: ClusterVerdict, session: SessionState | undefined): Said {
   const type = 'Telemetry';
-  return telemetry === 'fresh'
-    ? { type, status: 'True', reason: 'Fresh', message: 'Heartbeats arrive.' }
-    : { type, status: 'False', reason: 'Stale', message: 'No heartbeat arrives over NATS.' };
+  if (telemetry === 'fresh') {
+    return { type, status: 'True', reason: 'Fresh', message: 'Heartbeats arrive.' };
+  }
+  const refusal = session?.nats?.refusal;
+  return refusal === undefined
+    ? { type, status: 'False', reason: 'Stale', message: 'No heartbeat arrives over NATS.' }
+    : { type, status: 'False', reason: refusal.reason, message: refusal.message };
+}
+
+/** Whether the agent is shut out of NATS with its Cluster, or can report for a while longer. */
+function sayRevocable(session: SessionState | undefined): readonly Said[] {
+  if (session?.nats === undefined) return [];
+  const type = 'TelemetryRevocable';
+  const { lateRevocation } = session.nats;
+  if (lateRevocation !== undefined) {
+    return [{ type, status: 'False', reason: 'WhenLoginEnds', message: lateRevocation }];
+  }
+  const message = 'Removing this Cluster ends its agent’s NATS login at once.';
+  return [{ type, status: 'True', reason: 'AtOnce', message }];
 }

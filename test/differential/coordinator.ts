@@ -76,5 +76,10 @@ const unusedPorts: Pick<
   prober: { probe: refuse },
   listener: { listen: refuse, close: () => Promise.resolve() },
   authority: { caPem: '', hashOfRequest: refuse, sign: refuse },
-  telemetryUsers: { allow: refuse, revoke: refuse, urls: () => [] },
+  telemetryUsers: {
+    login: refuse,
+    urls: () => [],
+    trust: () => undefined,
+    lateRevocation: () => undefined,
+  },
 };

@@ -130,7 +130,11 @@ async function startWorld(
     {
       kube: sim.client('agent'),
       session,
-      busConnector: { identity: (urls) => urls.join(), connect: () => bus },
+      busConnector: {
+        identity: (urls) => urls.join(),
+        onChange: () => () => undefined,
+        connect: () => bus,
+      },
       prober: {
         probe: (target) => Promise.resolve({ target, ok: true, roundTripMs: 3, reason: '' }),
       },

@@ -6,6 +6,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { createGrpcDialer } from '../../agent/session/grpc-dialer.ts';
 import type { AgentStream, StreamEnd } from '../../agent/session/mesh-port.ts';
 import { toClusterName, toRevision, toServiceKey } from '../../common/model/ids.ts';
+import { natsKeyText } from '../../common/model/session.ts';
 import { reportSubject } from '../../common/pure/partition.ts';
 import { clusterInboxPrefix } from '../../common/pure/inbox.ts';
 import { systemChance as chance } from '../../common/runtime/chance.ts';
@@ -13,6 +14,7 @@ import { systemClock as clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { connectNats } from '../../common/runtime/nats-bus.ts';
+import { encodeSeed, openSeed } from '../../common/runtime/nkeys.ts';
 import { createCsr } from '../../common/runtime/pki.ts';
 import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
 import { meshService } from '../../common/wire/mesh-service.ts';
@@ -31,6 +33,7 @@ const federation = 'myfederation';
 const federated = 'federation-cluster';
 const victim = toClusterName(a);
 const evil = toClusterName('evil');
+const natsKey = openSeed(encodeSeed('user', chance.bytes(32)));
 let mesh: RealMesh;
 let identity: { readonly certPem: string; readonly keyPem: string; readonly caPem: string };
 
@@ -109,8 +112,8 @@ test.serial(
     const dns = await watchDns(() => mesh.answers());
     const dropped = (why: string): Promise<number> =>
       mesh.metric('admin', 'mesh_health_messages_dropped_total', `why="${why}"`);
-    const session = await openOwnSession();
-    const bus = await openEvilBus();
+    const { stream: session, userJwt } = await openOwnSession();
+    const bus = await openEvilBus(userJwt);
     try {
       const [malformed, stranger] = [await dropped('malformed'), await dropped('cluster')];
       for (let seed = 1; seed <= 2_000; seed += 1) {
@@ -194,10 +197,15 @@ function openSessionAs(cluster: string): Promise<StreamEnd> {
 }
 
 /** Like an honest agent: with a session comes the right to speak on NATS. */
-function openOwnSession(): Promise<AgentStream> {
+function openOwnSession(): Promise<{ readonly stream: AgentStream; readonly userJwt: string }> {
   return new Promise((resolve, reject) => {
     const stream = dialer().connect(identity, {
-      onMessage: ({ kind }) => (kind === 'welcome' ? resolve(stream) : undefined),
+      onMessage: (message) => {
+        if (message.kind !== 'welcome') return;
+        const { natsLogin } = message;
+        if (natsLogin?.kind === 'granted') resolve({ stream, userJwt: natsLogin.userJwt });
+        else reject(new Error('no NATS login'));
+      },
       onEnd: ({ reason }) => reject(new Error(reason)),
     });
     sayHello(stream, evil);
@@ -215,6 +223,10 @@ function sayHello(stream: AgentStream, cluster: string): void {
     topology: { zones: [], region: undefined, provider: undefined },
     agentVersion: '',
     kubernetesVersion: '',
+    natsKey: {
+      publicKey: natsKey.publicKey,
+      proof: natsKey.sign(Buffer.from(natsKeyText(evil))),
+    },
   });
 }
 
@@ -243,11 +255,12 @@ function sendOnSession(bytes: Buffer): Promise<void> {
   });
 }
 
-async function openEvilBus(): Promise<TelemetryBus> {
+async function openEvilBus(jwt: string): Promise<TelemetryBus> {
   const bus = connectNats({
     urls: [`tls://${mesh.at('nats')}`],
     name: 'evil',
-    tls: identity,
+    tls: () => identity,
+    login: () => ({ jwt, key: natsKey }),
     inboxPrefix: clusterInboxPrefix(evil),
     clock,
     chance,

@@ -139,6 +139,7 @@ export class SimAgent {
         session: this.#options.plant?.(session) ?? session,
         busConnector: {
           identity: (urls) => urls.join(),
+          onChange: () => () => undefined,
           connect: () => bus.client(process, site),
         },
         prober: createSimProber(this.#options.prober, process, site),

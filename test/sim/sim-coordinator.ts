@@ -171,9 +171,10 @@ export class SimCoordinator {
         listener: mesh.listener(process),
         authority: { caPem: '', hashOfRequest: noAuthority, sign: noAuthority },
         telemetryUsers: {
-          allow: () => Promise.resolve(),
-          revoke: () => Promise.resolve(),
+          login: () => Promise.resolve({ kind: 'granted', userJwt: 'simulated', lifeSeconds: 900 }),
           urls: () => ['tls://bus:4222'],
+          trust: () => undefined,
+          lateRevocation: () => undefined,
         },
       },
       {

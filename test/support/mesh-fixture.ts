@@ -26,6 +26,7 @@ import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock, toTimestamp } from '../../common/runtime/clock.ts';
 import { silentLog, type Log } from '../../common/runtime/log.ts';
 import { silentMetrics, type Metrics } from '../../common/runtime/metrics.ts';
+import { encodeSeed, openSeed } from '../../common/runtime/nkeys.ts';
 import { certificateHash, type KeyPairPem } from '../../common/runtime/certificates.ts';
 import { createCa, issueServerCertificate } from '../../common/runtime/pki.ts';
 import { openAgentRecord } from '../../agent/session/agent-record.ts';
@@ -43,6 +44,12 @@ import type { Desired } from '../../coordinator/desired/store.ts';
 import { createAuthority } from '../../coordinator/session/certificate-authority.ts';
 import { createGrpcListener } from '../../coordinator/session/grpc-listener.ts';
 import { createSessions, type Sessions } from '../../coordinator/session/loop.ts';
+import type { NatsUserRecord } from '../../coordinator/session/nats-plan.ts';
+import {
+  createNatsUsers,
+  type NatsUsers,
+  type NatsUsersOptions,
+} from '../../coordinator/session/nats-users.ts';
 import { TablePeers } from './table-peers.ts';
 
 export const federation = 'myfederation';
@@ -128,7 +135,8 @@ export interface MeshWorld {
   readonly port: number;
   readonly events: readonly RecordedEvent[];
   readonly counts: ReadonlyMap<string, number>;
-  readonly natsUsers: ReadonlyMap<ClusterName, string>;
+  /** Of each cluster whose agent may log in to NATS: the uid of its Cluster. */
+  readonly natsUsers: Pick<ReadonlyMap<ClusterName, string>, 'get' | 'has'>;
   /** Lines logged as errors or warnings, with their fields. */
   readonly complaints: readonly string[];
   /** Makes a JoinToken; its text. */
@@ -151,6 +159,7 @@ export interface WorldOptions {
 }
 
 const receiptKey = new Uint8Array(32).fill(7);
+const natsKey = openSeed(encodeSeed('account', systemChance.bytes(32)));
 
 export async function openMesh(
   t: ExecutionContext,
@@ -166,7 +175,7 @@ export async function openMesh(
   const placement = new TablePlacement(desired);
   const peers = new TablePeers();
   const events: RecordedEvent[] = [];
-  const natsUsers = new Map<ClusterName, string>();
+  const { users, natsUsers } = openNatsUsers(desired, common);
   const server = await issueServerCertificate({
     ca,
     commonName: 'isthmus-coordinator',
@@ -191,11 +200,7 @@ export async function openMesh(
     }),
     authority: createAuthority({ ca, federation, clock }),
     receiptKey: { key: receiptKey, storeId: id, epoch },
-    telemetryUsers: {
-      allow: async (cluster, uid) => void natsUsers.set(cluster, uid),
-      revoke: async (cluster) => void natsUsers.delete(cluster),
-      urls: () => ['tls://127.0.0.1:4222'],
-    },
+    telemetryUsers: users,
     recorder: { record: (event) => void events.push(event) },
     config: { federation, domain: 'example.com', ttlSeconds: 60 },
   });
@@ -205,6 +210,7 @@ export async function openMesh(
     if (isStopped) return;
     isStopped = true;
     await sessions.stop();
+    await users.stop();
     await desired.close();
   };
   t.teardown(stop);
@@ -232,6 +238,33 @@ export async function openMesh(
     },
     stop,
   };
+}
+
+/** The real ones; whoever runs a NATS would be told of revocations. */
+function openNatsUsers(
+  desired: Desired,
+  common: Pick<NatsUsersOptions, 'clock' | 'chance' | 'log' | 'metrics'>,
+): { readonly users: NatsUsers; readonly natsUsers: MeshWorld['natsUsers'] } {
+  const users = createNatsUsers({
+    ...common,
+    desired,
+    federation,
+    account: {
+      publicKey: natsKey.publicKey,
+      signing: natsKey,
+      lateRevocation: () => undefined,
+      publish: () => Promise.resolve(),
+      refreshMs: undefined,
+    },
+    urls: () => ['tls://127.0.0.1:4222'],
+    trust: undefined,
+  });
+  const uidOf = (name: ClusterName): string | undefined => {
+    const key = toLogKey({ group: isthmusGroup, resource: 'natsusers', name });
+    const record = desired.get(key)?.object.spec as NatsUserRecord | undefined; // its stage wrote it
+    return record?.userKey === undefined ? undefined : record.clusterUid;
+  };
+  return { users, natsUsers: { get: uidOf, has: (name) => uidOf(name) !== undefined } };
 }
 
 export function clusterKey(name: string) {

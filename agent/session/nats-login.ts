@@ -1,0 +1,121 @@
+// The agent's login to NATS: a key of its own, whose seed never leaves it, and the user JWT that the
+// coordinator gives for it, asked for anew at two thirds of its life. Next file: ../telemetry-bus.ts.
+
+import { natsKeyText, type NatsKey, type NatsLogin } from '../../common/model/session.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import type { Clock, Timer } from '../../common/runtime/clock.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import { encodeSeed, openSeed, type Nkey } from '../../common/runtime/nkeys.ts';
+import type { AgentRecord } from './record.ts';
+
+/** What NATS knows the agent by. */
+export type NatsUser =
+  /** Not told yet, or refused. */
+  | { readonly kind: 'none' }
+  /** A coordinator that is older than logins. */
+  | { readonly kind: 'certificate' }
+  | { readonly kind: 'jwt'; readonly jwt: string; readonly key: Nkey };
+
+/** Outlives the sessions: replicas of an agent have one each time that they lead. */
+export interface NatsLoginKeeper {
+  /** For Hello. Makes the key at the first call ever; the record keeps its seed. */
+  key(record: Pick<AgentRecord, 'natsSeed' | 'writeNatsSeed'>): Promise<NatsKey>;
+  /** Renewals are asked for here; undefined: there is no session, and its Welcome will bring one. */
+  askBy(ask: ((key: NatsKey) => void) | undefined): void;
+  /** From Welcome, or the answer to a renewal. */
+  accept(login: NatsLogin | undefined): void;
+  user(): NatsUser;
+  /** Called at each change of user(). */
+  onChange(listener: () => void): () => void;
+  /** A server has not let the login in: asks for another, not too often. */
+  refused(): void;
+  /** No session will come: the login is forgotten. */
+  stop(): void;
+}
+
+const renewFraction = 2 / 3;
+// Together with the fraction: at the latest when nine tenths of the life are over.
+const spreadFraction = 0.2;
+// An answer takes a round trip; a refusal may be over in a minute.
+const askAgainMs = 30_000;
+const refusedWaitMs = 5_000;
+const seedBytes = 32;
+
+export function createNatsLoginKeeper(options: {
+  readonly cluster: string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+}): NatsLoginKeeper {
+  const { cluster, clock, chance, log } = options;
+  const listeners = new Set<() => void>();
+  let opened: { readonly seed: string; readonly key: Nkey; readonly told: NatsKey } | undefined;
+  let ask: ((key: NatsKey) => void) | undefined;
+  let user: NatsUser = { kind: 'none' };
+  let timer: Timer | undefined;
+  let isAsked = false;
+
+  const open = async (record: Pick<AgentRecord, 'natsSeed' | 'writeNatsSeed'>) => {
+    let seed = record.natsSeed();
+    if (seed === undefined) {
+      seed = encodeSeed('user', chance.bytes(seedBytes));
+      await record.writeNatsSeed(seed);
+    }
+    if (opened?.seed === seed) return opened;
+    const key = openSeed(seed);
+    const proof = key.sign(Buffer.from(natsKeyText(cluster)));
+    opened = { seed, key, told: { publicKey: key.publicKey, proof } };
+    return opened;
+  };
+  const askAfter = (delayMs: number): void => {
+    timer?.cancel();
+    timer = clock.after(delayMs, () => {
+      if (opened !== undefined) ask?.(opened.told);
+      askAfter(askAgainMs);
+    });
+  };
+  const become = (next: NatsUser): void => {
+    user = next;
+    for (const listener of listeners) listener();
+  };
+
+  return {
+    key: async (record) => (await open(record)).told,
+    askBy: (next) => {
+      ask = next;
+    },
+    accept: (login) => {
+      isAsked = false;
+      if (login === undefined) {
+        timer?.cancel();
+        if (user.kind !== 'certificate') become({ kind: 'certificate' });
+        return;
+      }
+      if (login.kind === 'refused') {
+        log.warn('no NATS login: reports are not heard', {
+          reason: login.reason,
+          detail: login.message,
+        });
+        return askAfter(askAgainMs); // a login that there is stays good until its end
+      }
+      if (opened === undefined) return; // Hello came first
+      const fraction = renewFraction + spreadFraction * chance.fraction();
+      askAfter(login.lifeSeconds * 1000 * fraction);
+      become({ kind: 'jwt', jwt: login.userJwt, key: opened.key });
+    },
+    user: () => user,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    refused: () => {
+      if (user.kind !== 'jwt' || isAsked) return;
+      isAsked = true; // until an answer comes; the timer asks again
+      askAfter(refusedWaitMs * chance.fraction());
+    },
+    stop: () => {
+      timer?.cancel();
+      user = { kind: 'none' };
+    },
+  };
+}
