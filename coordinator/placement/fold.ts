@@ -98,6 +98,7 @@ export class PlacementTable {
       const isSameTraffic =
         before !== undefined &&
         isHere &&
+        before.leaving.get(cluster)?.outMs === after.leaving.get(cluster)?.outMs &&
         isSameJson(trafficOf(before, cluster), trafficOf(after, cluster));
       const isNew = isHere !== had.has(cluster);
       if (!isSame || isNew || (isHere && !isSameTraffic)) due.push({ cluster, key });

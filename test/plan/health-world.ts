@@ -39,6 +39,7 @@ import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/m
 import type { Desired } from '../../coordinator/desired/store.ts';
 import { createHealth, type Health } from '../../coordinator/health/loop.ts';
 import type { HealthConfig } from '../../coordinator/health/options.ts';
+import { plainPlacement } from '../support/plain-placement.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 export const federation = 'myfederation';
@@ -236,10 +237,7 @@ function createPlacement(members: readonly Member[]): PlacementView {
     shard: (_cluster, key) => (key === nginx ? shard : undefined),
     shardsOf: () => [shard],
     clustersOf: (key) => (key === nginx ? members.map(({ name }) => name) : []),
-    removalsOf: () => [],
-    traffic: () => ({ isDrained: false, weight: 100 }),
-    notes: () => undefined,
-    subscribe: () => () => undefined,
+    ...plainPlacement,
   };
 }
 

@@ -24,6 +24,7 @@ import type { Desired } from '../../coordinator/desired/store.ts';
 import { acquireTerm } from '../../coordinator/desired/term.ts';
 import { createEventRecorder, type Events } from '../../coordinator/status/events.ts';
 import { createStatus, type Status } from '../../coordinator/status/loop.ts';
+import { plainPlacement } from '../support/plain-placement.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 export const nginx = toServiceKey({ namespace: 'default', name: 'nginx' });
@@ -87,10 +88,7 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
       shard: (_cluster, key) => (key === nginx ? wanted : undefined),
       shardsOf: () => [wanted],
       clustersOf: (key) => (key === nginx ? clusters : []),
-      removalsOf: () => [],
-      traffic: () => ({ isDrained: false, weight: 100 }),
-      notes: () => undefined,
-      subscribe: () => () => undefined,
+      ...plainPlacement,
     },
     sessions: {
       session: (cluster) => sessions.get(cluster),
