@@ -1,5 +1,7 @@
 // Long work that can be paused: a generator that yields where somebody else may have a turn.
 
+import type { Rest } from './rest.ts';
+
 /** Yields between steps of a millisecond or so; returns the result. */
 export type Steps<T> = Generator<void, T, void>;
 
@@ -11,11 +13,12 @@ export function runSteps<T>(steps: Steps<T>): T {
   }
 }
 
-/** With a turn for everybody else between the steps (I11). */
-export async function restBetween<T>(steps: Steps<T>, rest: () => Promise<void>): Promise<T> {
+/** With a turn for everybody else between the steps, when it is time for one (I11). */
+export async function restBetween<T>(steps: Steps<T>, rest: Rest): Promise<T> {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
-    await rest();
+    const resting = rest();
+    if (resting !== undefined) await resting;
   }
 }

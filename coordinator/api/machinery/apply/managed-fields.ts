@@ -77,6 +77,7 @@ export function applyServerSide(request: ApplyRequest): KubeObject {
 export function* applyInSteps(request: ApplyRequest): Steps<KubeObject> {
   const { kind, manager } = request;
   const { config, strict } = parseApplyConfig(kind, request.bytes, request.ahead);
+  yield;
   const live = request.live ?? toZeroObject(kind);
   const before = toJsonObject(withManagedFields(live, []));
   yield;
@@ -93,6 +94,7 @@ export function* applyInSteps(request: ApplyRequest): Steps<KubeObject> {
       : new Map([...next, [selfId(request), { ...self, time: request.time }]]);
   const annotated = withLastApplied(object, manager, config);
   if (isUnchanged && annotated === object && sameOwners(told, owners)) return live;
+  yield;
   return withManagedFields(annotated, encodeOwners(told));
 }
 
@@ -110,11 +112,13 @@ function* mergeConfig(
   config: JsonObject,
 ): Steps<Merged> {
   const { kind, subresource } = request;
-  const owners = ownersBeforeApply(request);
+  const owners = yield* ownersBeforeApply(request);
+  yield;
   const id = selfId(request);
   const mine = owners.get(id);
   const last = mine?.fields ?? emptySet;
   const fields = withoutReset(kind, subresource, toFieldSet(kind.schema, config));
+  yield;
   const others = [...owners.values()].filter((owner) => idOf(owner) !== id);
   const held = others.reduce((all, owner) => union(all, owner.fields), fields);
   yield;
@@ -133,7 +137,11 @@ function* mergeConfig(
     time: mine?.time ?? '',
     fields: withoutServers(fields),
   };
-  const next = new Map(others.map((owner) => [idOf(owner), lose(owner, change, forced)]));
+  const next = new Map<string, Owner>();
+  for (const owner of others) {
+    yield;
+    next.set(idOf(owner), lose(owner, change, forced));
+  }
   return { after, owners, next: next.set(id, self) };
 }
 
@@ -159,13 +167,14 @@ function lose(owner: Owner, { added, modified, removed }: Comparison, forced = t
 }
 
 /** An object that was never applied gets its first owner, so that apply does not erase. */
-function ownersBeforeApply(request: ApplyRequest): Owners {
+function* ownersBeforeApply(request: ApplyRequest): Steps<Owners> {
   const { kind, live } = request;
   const owners = decodeOwners(live?.metadata.managedFields) ?? new Map<string, Owner>();
   if (live === undefined) return owners;
+  yield;
   if (owners.size > 0) return toCurrent(kind, owners);
   const [before, after] = [toZeroObject(kind), withManagedFields(live, [])];
-  return track({ ...request, manager: 'before-first-apply' }, owners, { before, after });
+  return yield* track({ ...request, manager: 'before-first-apply' }, owners, { before, after });
 }
 
 /** Owners in the terms of today's schema; those of versions that are not served are gone. */
@@ -241,29 +250,39 @@ export interface TrackRequest {
 
 /** `next` with managedFields brought up to date for a create, update or patch. */
 export function trackUpdate(request: TrackRequest): KubeObject {
+  return runSteps(trackInSteps(request));
+}
+
+/** The same, for objects of thousands of fields. */
+export function* trackInSteps(request: TrackRequest): Steps<KubeObject> {
   const { kind, old, next } = request;
   const owners = ownersBeforeUpdate(request);
   const after = withManagedFields(next, []);
   // Tracking was reset, or never began: it begins again with the next apply.
   if (owners.size === 0 && old !== undefined) return after;
   const before = withManagedFields(old ?? toZeroObject(kind), []);
-  return withManagedFields(after, encodeOwners(track(request, owners, { before, after })));
+  yield;
+  const tracked = yield* track(request, owners, { before, after });
+  yield;
+  return withManagedFields(after, encodeOwners(tracked));
 }
 
 type Writer = Pick<TrackRequest, 'kind' | 'manager' | 'subresource' | 'time'>;
 
 /** The owners after a write that is no apply: it takes what it changes. */
-function track(
+function* track(
   { kind, manager, subresource, time }: Writer,
   owners: Owners,
   objects: { readonly before: KubeObject; readonly after: KubeObject },
-): Owners {
+): Steps<Owners> {
   const [before, after] = [toJsonObject(objects.before), toJsonObject(objects.after)];
   const change = compare(kind, subresource, before, after);
+  yield;
   const next = new Map<string, Owner>();
   for (const [id, owner] of toCurrent(kind, owners)) {
     const left = lose(owner, change);
     if (!isEmptySet(left.fields)) next.set(id, left);
+    yield;
   }
   const touched = withoutServers(union(change.added, change.modified));
   if (!isEmptySet(touched)) {

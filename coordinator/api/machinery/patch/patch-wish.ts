@@ -8,7 +8,8 @@ import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMergePatch } from './strategic-patch.ts';
 import { decodePatched, type Patched, type Patcher } from './patched.ts';
 import { refuseHuge } from '../rules/object-size.ts';
-import { restBetween, runSteps, type Steps } from '../steps.ts';
+import type { Rest } from '../rest.ts';
+import { restBetween, type Steps } from '../steps.ts';
 import type { ParsedAhead } from '../schema/parse-ahead.ts';
 import { toJsonObject } from '../schema/json-value.ts';
 import { toResourceName } from '../verbs/read.ts';
@@ -43,11 +44,11 @@ export function toPatchWish(of: {
   /** What was read of the bytes before (parseAhead). */
   readonly ahead?: ParsedAhead | undefined;
   readonly time: string;
+  readonly rest: Rest;
 }): Pick<Wish, 'method' | 'build'> {
-  const { call, type, bytes, ahead, time } = of;
-  const { kind, options, rest } = call;
-  const build = (steps: Steps<KubeObject>): KubeObject | Promise<KubeObject> =>
-    rest === undefined ? runSteps(steps) : restBetween(steps, rest);
+  const { call, type, bytes, ahead, time, rest } = of;
+  const { kind, options } = call;
+  const build = (steps: Steps<KubeObject>): Promise<KubeObject> => restBetween(steps, rest);
   if (type === applyType) {
     return {
       method: 'apply',

@@ -5,6 +5,7 @@
 //   P1. What was read ahead is what would be read at one go, the error included.
 //   P2. Nothing long is read twice.
 
+import type { Rest } from '../rest.ts';
 import { badRequest, tooLargeBecause } from '../answer/status-error.ts';
 import {
   JsonBudgetError,
@@ -34,13 +35,13 @@ export interface ParsedAhead {
 export const aheadFromBytes = 8 * 1024;
 /** YAML takes fifteen times as long. */
 export const yamlAheadFromBytes = 1024;
-// Some 2 ms.
-const valuesPerSlice = 2_000;
+// A millisecond or two.
+const valuesPerSlice = 1_000;
 
 /** Undefined for what is small. Throws an ApiError for what is too much. */
 export async function parseAhead(
   body: { readonly bytes: Uint8Array; readonly format: BodyFormat },
-  turn: () => Promise<void>,
+  rest: Rest,
   readYaml: ReadYaml = readHere,
 ): Promise<ParsedAhead | undefined> {
   const { bytes, format } = body;
@@ -48,7 +49,7 @@ export async function parseAhead(
   const text = toText(bytes);
   if (format === 'yaml') return { yaml: await orYamlError(readYaml(text)) };
   if (format === 'apply' && !startsJson(text)) return { yaml: await orYamlError(readYaml(text)) };
-  const json = await readJson(text, turn);
+  const json = await readJson(text, rest);
   if (format === 'json' || isWhole(json)) return { json };
   return { json, yaml: await orYamlError(readYaml(text)) };
 }
@@ -70,13 +71,10 @@ export function isWhole(json: ParsedJson | JsonSyntaxError): json is ParsedJson 
   return !(json instanceof JsonSyntaxError) && json.duplicates.length === 0;
 }
 
-async function readJson(
-  text: string,
-  turn: () => Promise<void>,
-): Promise<ParsedJson | JsonSyntaxError> {
+async function readJson(text: string, rest: Rest): Promise<ParsedJson | JsonSyntaxError> {
   const parser = new JsonParser(text);
   try {
-    while (!parser.run(valuesPerSlice)) await turn();
+    while (!parser.run(valuesPerSlice)) await rest();
     return parser.result();
   } catch (error) {
     if (error instanceof JsonSyntaxError) return error;

@@ -8,11 +8,12 @@ import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import { toTimestamp } from '../../../../common/runtime/clock.ts';
 import { settleAfter, unallocated, type Allocated } from '../allocated.ts';
 import type { KindDefinition } from '../kind.ts';
-import { trackUpdate } from '../apply/managed-fields.ts';
+import { trackInSteps } from '../apply/managed-fields.ts';
 import { toGeneratedName, validateMetadata } from '../rules/object-rules.ts';
 import { refuseHuge } from '../rules/object-size.ts';
 import { toObjectKey, toResourceName } from './read.ts';
 import { present, toNewborn, toOrdered, withoutDoubleOwners } from '../schema/shape.ts';
+import { restBetween } from '../steps.ts';
 import {
   alreadyExists,
   badRequest,
@@ -94,8 +95,8 @@ async function createNamed(
   for (let attempt = 0; attempt < writeAttemptsMax; attempt += 1) {
     const guard = await requireNamespace(tools, call);
     const context = toWriteContext(tools, call);
-    const complete = toComplete(tools, call, object, isApplied);
-    await call.rest?.();
+    const complete = await toComplete(tools, call, object, isApplied);
+    await tools.rest();
     const allocated = call.kind.allocate?.(complete, undefined, context) ?? unallocated(complete);
     const written = await settleAfter(allocated, () =>
       storeNewborn(tools, call, { allocated, guard }),
@@ -117,15 +118,17 @@ async function storeNewborn(
   const { object, fence } = allocated;
   refuseHuge(object);
   const prepared = toOrdered(kind.prepareForCreate?.(object, context) ?? object, kind.schema);
+  await tools.rest();
   kind.refuseWrite?.(prepared, undefined, toAccessContext(tools, call));
   refuseInvalid(kind, call.name, [...validateMetadata(prepared, kind), ...kind.validate(prepared)]);
   call.warnings.push(...advice);
-  await call.rest?.();
+  await tools.rest();
   await askAdmission(tools, call, { operation: 'create', object: prepared, old: undefined });
   const key = toObjectKey(kind, call);
   if (call.options.isDryRun) {
     return tools.desired.get(key) === undefined ? toDryRun(call, prepared) : 'exists';
   }
+  await tools.rest();
   const stored = toOrdered(kind.toStored?.(prepared) ?? prepared, kind.schema);
   const outcome = await tools.desired.write({
     key,
@@ -140,12 +143,12 @@ async function storeNewborn(
 }
 
 /** Born, defaulted, with its owners of fields. */
-function toComplete(
+async function toComplete(
   tools: WriteTools,
   call: WriteCall,
   object: KubeObject,
   isApplied: boolean,
-): KubeObject {
+): Promise<KubeObject> {
   const { kind } = call;
   const timestamp = toTimestamp(tools.clock.now());
   const newborn = toNewborn(kind, withoutDoubleOwners(object, call.warnings), {
@@ -157,7 +160,8 @@ function toComplete(
   const complete = kind.setDefaults?.(newborn) ?? newborn;
   // Before allocation and preparation: what the server gives belongs to no client.
   if (isApplied) return complete;
-  return trackUpdate({
+  await tools.rest();
+  const tracking = trackInSteps({
     kind,
     old: undefined,
     next: complete,
@@ -165,6 +169,7 @@ function toComplete(
     subresource: '',
     time: timestamp,
   });
+  return restBetween(tracking, tools.rest);
 }
 
 function toDryRun(call: WriteCall, prepared: KubeObject): Written {

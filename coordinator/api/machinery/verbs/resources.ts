@@ -16,12 +16,7 @@ import { toPlainAccess } from '../access/access.ts';
 import { answerList, fromItems } from '../answer/list-body.ts';
 import { anonymous, authorizeRoute } from '../access/authorizer.ts';
 import { createObject } from './create.ts';
-import {
-  aheadFromBytes,
-  parseAhead,
-  type BodyFormat,
-  type ParsedAhead,
-} from '../schema/parse-ahead.ts';
+import { parseAhead, type BodyFormat, type ParsedAhead } from '../schema/parse-ahead.ts';
 import { decodeObject, protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
 import { deleteObject } from './delete.ts';
 import { deleteCollection } from './delete-collection.ts';
@@ -34,6 +29,7 @@ import {
   parseWriteOptions,
   type WriteOptions,
 } from '../request/options.ts';
+import { createRest } from '../rest.ts';
 import { toPatchWish } from '../patch/patch-wish.ts';
 import { isNumbered } from '../protobuf/protobuf-body.ts';
 import { refuseHuge } from '../rules/object-size.ts';
@@ -62,7 +58,8 @@ export interface ResourceHandler {
 export function createResourceHandler(options: ApiOptions, kinds: KindTable): ResourceHandler {
   const { desired, clock, chance, admit } = options;
   const access = options.access ?? toPlainAccess(options.authorize);
-  const shared: WriteTools = { kinds, desired, clock, chance, admit, access };
+  const rest = createRest(clock);
+  const shared: WriteTools = { kinds, desired, clock, chance, admit, access, rest };
   const watches = createWatchHandler(options);
   const served = kinds.all.flatMap((kind) => [kind, ...Object.values(kind.subresources ?? {})]);
   const sources = new Map(served.map((kind) => [kind, toSource(kind, options)]));
@@ -176,18 +173,13 @@ interface WriteRequest {
   readonly options: ApiOptions;
   /** What was read of a large body. */
   readonly ahead?: ParsedAhead | undefined;
-  /** Then also a turn for everybody else. */
-  readonly rest?: (() => Promise<void>) | undefined;
 }
 
 async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiResponse> {
   const warnings: string[] = [];
   const { route } = request;
-  const { clock } = request.options;
-  const turn = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
-  const ahead = await readAhead(request, turn);
-  const isLarge = request.request.body.length >= aheadFromBytes;
-  const of = { ...request, ahead, rest: isLarge ? turn : undefined };
+  await request.tools.rest();
+  const of = { ...request, ahead: await readAhead(request) };
   return warning(warnings, async () => {
     switch (route.verb) {
       case 'create':
@@ -206,14 +198,15 @@ async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiR
   });
 }
 
-async function readAhead(
-  { request, options }: WriteRequest,
-  turn: () => Promise<void>,
-): Promise<ParsedAhead | undefined> {
+async function readAhead({
+  request,
+  options,
+  tools,
+}: WriteRequest): Promise<ParsedAhead | undefined> {
   const type = bodyType(request.headers['content-type']);
   const format = bodyFormats.get(type);
   if (format === undefined) return undefined;
-  const ahead = await parseAhead({ bytes: request.body, format }, turn, options.readYaml);
+  const ahead = await parseAhead({ bytes: request.body, format }, tools.rest, options.readYaml);
   const json = ahead?.json;
   if (json !== undefined && 'value' in json && type !== jsonPatchType) refuseHuge(json.value);
   return ahead;
@@ -237,7 +230,7 @@ async function answerWritten(
   written: Written,
   answer: AnswerOptions,
 ): Promise<ApiResponse> {
-  await of.rest?.();
+  await of.tools.rest();
   const { toAnswer } = of.kind;
   const shown =
     toAnswer === undefined ? written : { status: written.status, object: toAnswer(written.object) };
@@ -254,14 +247,13 @@ function toCall(of: WriteRequest, options: WriteOptions, warnings: string[]): Wr
     user: request.user ?? anonymous,
     options,
     warnings,
-    rest: of.rest,
   };
 }
 
 async function create(of: WriteRequest, warnings: string[]): Promise<Written> {
   const options = readOptions(of, 'CreateOptions');
   const object = decodeBody(of, options, warnings);
-  await of.rest?.();
+  await of.tools.rest();
   if (of.kind.storage === 'virtual') {
     return answerReview(of.tools, toCall(of, options, warnings), object);
   }
@@ -326,7 +318,7 @@ const textMediaTypes: readonly BodyMediaType[] = ['application/json', 'applicati
 async function put(of: WriteRequest, warnings: string[]): Promise<Written> {
   const options = readOptions(of, 'UpdateOptions');
   const object = decodeBody(of, options, warnings);
-  await of.rest?.();
+  await of.tools.rest();
   const wish: Wish = {
     method: 'put',
     build: () => object,
@@ -345,8 +337,9 @@ function patch(of: WriteRequest, warnings: string[]): Promise<Written> {
   const type = bodyType(of.request.headers['content-type']);
   const options = readOptions(of, 'PatchOptions', type === 'application/apply-patch+yaml');
   const call = toCall(of, options, warnings);
-  const time = toTimestamp(of.tools.clock.now());
-  const build = toPatchWish({ call, type, bytes: of.request.body, ahead: of.ahead, time });
+  const { clock, rest } = of.tools;
+  const time = toTimestamp(clock.now());
+  const build = toPatchWish({ call, type, bytes: of.request.body, ahead: of.ahead, time, rest });
   return updateObject(of.tools, call, { ...build, requireCreate: () => requireCreate(of) });
 }
 

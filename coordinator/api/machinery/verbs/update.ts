@@ -10,7 +10,7 @@ import { toTimestamp } from '../../../../common/runtime/clock.ts';
 import type { StoredObject } from '../../../desired/store.ts';
 import { settleAfter, unallocated, type Allocated, type Fence } from '../allocated.ts';
 import { checkNamespace, createObject, refuseLostUid } from './create.ts';
-import { trackUpdate } from '../apply/managed-fields.ts';
+import { trackInSteps } from '../apply/managed-fields.ts';
 import type { Subresource } from '../apply/owned-fields.ts';
 import { validateMetadataUpdate } from '../rules/object-rules.ts';
 import { refuseHuge } from '../rules/object-size.ts';
@@ -23,6 +23,7 @@ import {
   withoutDoubleOwners,
   withRestoredMetadata,
 } from '../schema/shape.ts';
+import { restBetween } from '../steps.ts';
 import { badRequest, conflict, notFound, plainError } from '../answer/status-error.ts';
 import {
   askAdmission,
@@ -125,12 +126,12 @@ async function updateLive(
   const wished = withoutDoubleOwners(built instanceof Promise ? await built : built, call.warnings);
   if (wished === old) return toWritten(200, live); // U3, without a doubt
   refuseHuge(wished);
-  await call.rest?.();
+  await tools.rest();
   checkName(call, wished);
   checkIdentity(call, wished, old, wish.method);
   const isApplied = wish.method === 'apply';
-  const settled = settle(tools, call, { wished, old, isApplied });
-  await call.rest?.();
+  const settled = await settle(tools, call, { wished, old, isApplied });
+  await tools.rest();
   const allocated = allocate(tools, call, settled, old);
   return settleAfter(allocated, () => storeNext(tools, call, { live, allocated }));
 }
@@ -155,12 +156,14 @@ async function storeNext(
   // An invalid object is refused for what is wrong with it, and not warned of besides.
   const advice: string[] = [];
   const next = prepare(tools, { ...call, warnings: advice }, allocated.object, old);
+  await tools.rest();
   call.kind.refuseWrite?.(next, old, toAccessContext(tools, call));
   refuseInvalid(call.kind, call.name, validateAll(call, next, old));
   call.warnings.push(...advice);
-  await call.rest?.();
+  await tools.rest();
   if (isSameObject(next, old)) return toWritten(200, live); // U3
   await askAdmission(tools, call, { operation: 'update', object: next, old });
+  await tools.rest();
   if (call.options.isDryRun) return { status: 200, object: withRevisionOf(next, old) };
   return store(tools, call, { live, next, fence: allocated.fence });
 }
@@ -187,7 +190,7 @@ function checkIdentity(
   if (!isUnconditional && resourceVersion !== old.metadata.resourceVersion) throw conflict(at);
 }
 
-function settle(
+async function settle(
   tools: WriteTools,
   call: WriteCall,
   {
@@ -195,14 +198,15 @@ function settle(
     old,
     isApplied,
   }: { readonly wished: KubeObject; readonly old: KubeObject; readonly isApplied: boolean },
-): KubeObject {
+): Promise<KubeObject> {
   const { kind } = call;
   const restored = withRestoredMetadata(inNamespace(call, wished), old);
   // Defaults see the whole request, also the half that this endpoint does not write.
   const defaulted = kind.setDefaults?.(restored) ?? restored;
   const complete = splitStatus(kind, defaulted, old, call.subresource);
   if (isApplied) return complete;
-  return trackUpdate({
+  await tools.rest();
+  const tracking = trackInSteps({
     kind,
     old,
     next: complete,
@@ -210,6 +214,7 @@ function settle(
     subresource: toSubresource(call.subresource),
     time: toTimestamp(tools.clock.now()),
   });
+  return restBetween(tracking, tools.rest);
 }
 
 function toSubresource(name: string): Subresource {

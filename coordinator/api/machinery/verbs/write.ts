@@ -10,6 +10,7 @@ import type { Access } from '../access/access.ts';
 import type { Admit } from '../api.ts';
 import type { AccessContext, FieldError, KindDefinition, UserInfo, WriteContext } from '../kind.ts';
 import type { WriteOptions } from '../request/options.ts';
+import type { Rest } from '../rest.ts';
 import type { KindTable } from '../request/routes.ts';
 import { invalid, namespaceTerminating, notFound } from '../answer/status-error.ts';
 
@@ -20,6 +21,8 @@ export interface WriteTools {
   readonly chance: Chance;
   readonly admit: Admit | undefined;
   readonly access: Access;
+  /** Asked between the steps of a write (I11). */
+  readonly rest: Rest;
 }
 
 /** One write request, after its options were parsed. */
@@ -35,8 +38,6 @@ export interface WriteCall {
   readonly options: WriteOptions;
   /** Collects Warning headers. */
   readonly warnings: string[];
-  /** Of a large body: a turn for everybody else between the steps of the write (I11). */
-  readonly rest?: (() => Promise<void>) | undefined;
 }
 
 /** What a write leaves behind, as its answer shows it. */

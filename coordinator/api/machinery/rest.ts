@@ -1,0 +1,37 @@
+// Writes share the turns of the event loop: each step of one asks first whether the turn has been
+// long enough, and goes on in a later one if so.
+//
+//   R1. A burst of small writes, or one write of a large object, costs many short turns and not a
+//       long one (I11). Who rests goes on in the order in which he began to.
+//   R2. Nobody rests while there is time: a lone small write ends in the turn in which it began.
+
+import type { Clock } from '../../../common/runtime/clock.ts';
+
+/** Undefined when there is time to go on at once. */
+export type Rest = () => Promise<void> | undefined;
+
+/**
+ * What writes may use of a turn before they rest. Twice in one turn (what came in, then what
+ * rested), with a last step of some 2 ms each, it is less than the 10 ms of a turn.
+ */
+export const restAfterMs = 2;
+
+/** One for all writes of a process. */
+export function createRest(clock: Clock): Rest {
+  let startMs: number | undefined;
+  const isLate = (): boolean => {
+    if (startMs !== undefined) return clock.monotonicMs() - startMs >= restAfterMs;
+    startMs = clock.monotonicMs();
+    clock.soon(() => {
+      startMs = undefined;
+    });
+    return false;
+  };
+  const wait = (resume: () => void): void => {
+    clock.soon(() => {
+      if (isLate()) wait(resume);
+      else resume();
+    });
+  };
+  return () => (isLate() ? new Promise<void>((resolve) => wait(resolve)) : undefined);
+}

@@ -1,0 +1,113 @@
+// Writes rest when a turn of the event loop has been long enough, and only then.
+
+import test from 'ava';
+import { systemClock } from '../../common/runtime/clock.ts';
+import { createRest, restAfterMs } from '../../coordinator/api/machinery/rest.ts';
+import { createApiFixture, createManualClock } from '../support/api-fixture.ts';
+
+/** A clock that only work moves, with turns of an event loop that run what was due before them. */
+function createLoop() {
+  let nowMs = 0;
+  let due: (() => void)[] = [];
+  const settle = async (): Promise<void> => {
+    for (let step = 0; step < 20; step += 1) await Promise.resolve();
+  };
+  return {
+    work: (ms: number) => {
+      nowMs += ms;
+    },
+    /** How long it was. */
+    turn: async (): Promise<number> => {
+      const startMs = nowMs;
+      for (const run of due.splice(0)) {
+        run();
+        await settle(); // as Node: promises first, then the next callback
+      }
+      return nowMs - startMs;
+    },
+    settle,
+    isIdle: () => due.length === 0,
+    clock: {
+      now: () => nowMs,
+      monotonicMs: () => nowMs,
+      after: () => ({ cancel: () => undefined }),
+      soon: (run: () => void) => {
+        due = [...due, run];
+        return { cancel: () => undefined };
+      },
+    },
+  };
+}
+
+test('R1 writes that come together share turns, none of them long', async (t) => {
+  const { clock, work, turn, settle, isIdle } = createLoop();
+  const rest = createRest(clock);
+  const ended: number[] = [];
+  const write = async (one: number): Promise<void> => {
+    for (let step = 0; step < 5; step += 1) {
+      await rest();
+      work(1);
+    }
+    ended.push(one);
+  };
+  const writes = Array.from({ length: 16 }, (_, one) => write(one));
+  await settle();
+  const turns: number[] = [];
+  while (!isIdle()) turns.push(await turn());
+  await Promise.all(writes);
+  t.deepEqual(
+    ended.toSorted((a, b) => a - b),
+    Array.from({ length: 16 }, (_, one) => one),
+  );
+  t.true(Math.max(...turns) <= restAfterMs + 1, String(turns));
+  t.true(turns.length >= 16, String(turns));
+});
+
+test('R2 a short write never rests, and the time of one turn is not that of the next', async (t) => {
+  const { clock, work, turn, isIdle } = createLoop();
+  const rest = createRest(clock);
+  for (let time = 0; time < 5; time += 1) {
+    t.is(rest(), undefined);
+    work(restAfterMs / 2);
+    t.is(rest(), undefined);
+    work(restAfterMs);
+    await turn();
+    t.true(isIdle());
+  }
+  t.is(rest(), undefined);
+  work(restAfterMs);
+  t.true(rest() instanceof Promise);
+});
+
+test('R1 a small patch of a large object rests between its steps, whatever its kind', async (t) => {
+  let nowMs = 0;
+  let turns = 0;
+  const clock = {
+    ...createManualClock(),
+    // Each look at the clock finds the turn to have been long enough.
+    monotonicMs: () => (nowMs += restAfterMs),
+    soon: (run: () => void) => {
+      turns += 1;
+      return systemClock.soon(run);
+    },
+  };
+  const { call } = await createApiFixture({ clock });
+  const path = '/apis/test.dev/v1/namespaces/default/widgets';
+  const labels = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`l${i}`, 'x']));
+  const body = { apiVersion: 'test.dev/v1', kind: 'Widget', metadata: { name: 'a', labels } };
+  t.is((await call('POST', path, body)).status, 201);
+  for (const [type, query] of [
+    ['application/merge-patch+json', ''],
+    ['application/apply-patch+yaml', '?fieldManager=m&force=true'],
+  ]) {
+    turns = 0;
+    const metadata = { name: 'a', annotations: { changed: type } };
+    const change = { apiVersion: 'test.dev/v1', kind: 'Widget', metadata };
+    const answer = await call('PATCH', `${path}/a${query}`, change, { 'content-type': type ?? '' });
+    t.is(answer.status, 200, answer.text);
+    t.true(turns >= 10, `${type}: ${turns}`);
+  }
+  turns = 0;
+  t.is((await call('PUT', `${path}/a`, body)).status, 200);
+  t.true(turns >= 10, String(turns));
+});
