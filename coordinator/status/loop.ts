@@ -16,14 +16,20 @@ import {
   type LogKey,
   type ServiceKey,
 } from '../../common/model/ids.ts';
-import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import {
+  isthmusGroup,
+  type Cluster,
+  type ServicePolicy,
+} from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { follow, type StoredObject } from '../desired/store.ts';
 import { createClusterStatus } from './clusters.ts';
+import { createPolicyStatus } from './policies.ts';
 import { createServiceStatus } from './services.ts';
+import { createUnclaimedStatus } from './unclaimed.ts';
 import { createStatusWriter } from './writer.ts';
 
 export interface Status {
@@ -45,6 +51,8 @@ export function createStatus(options: StatusOptions): Status {
   const publication = (key: ServiceKey): Publication | undefined => byService.get(key);
   const services = createServiceStatus({ ...options, publication }, writer);
   const clusters = createClusterStatus(options, writer);
+  const policies = createPolicyStatus(options, writer);
+  const unclaimed = createUnclaimedStatus(options);
 
   const followAll = (
     prefix: string,
@@ -70,11 +78,21 @@ export function createStatus(options: StatusOptions): Status {
     }
   };
 
-  const onService = ({ key }: StoredObject): void => services.mark(toServiceKey(splitLogKey(key)));
+  const onService = ({ key }: StoredObject): void => {
+    services.mark(toServiceKey(splitLogKey(key)));
+    policies.mark(toServiceKey(splitLogKey(key)));
+  };
+
+  const onPolicy = ({ object }: StoredObject): void => {
+    const name = (object as ServicePolicy).spec?.serviceName; // by its log key
+    const { namespace = '' } = object.metadata;
+    if (name !== undefined) policies.mark(toServiceKey({ namespace, name }));
+  };
 
   const onCluster = ({ key, object }: StoredObject, isDeleted: boolean): void => {
     const cluster = toClusterName(splitLogKey(key).name);
     clusters.mark(cluster);
+    unclaimed.mark(cluster);
     const topology = isDeleted ? undefined : toCanonicalJson(topologyOf(object as Cluster));
     if (topologies.get(cluster) === topology) return;
     if (topology === undefined) topologies.delete(cluster);
@@ -86,9 +104,15 @@ export function createStatus(options: StatusOptions): Status {
     followAll(toLogPrefix(isthmusGroup, 'publications'), onPublication);
     followAll(toLogPrefix('', 'services'), onService);
     followAll(toLogPrefix(isthmusGroup, 'clusters'), onCluster);
+    followAll(toLogPrefix(isthmusGroup, 'servicepolicies'), onPolicy);
     cancels.push(
-      placement.subscribe(({ key }) => services.mark(key)),
+      placement.subscribe(({ cluster, key }) => {
+        unclaimed.mark(cluster);
+        services.mark(key);
+        policies.mark(key);
+      }),
       sessions.subscribe(({ cluster, key }) => {
+        unclaimed.mark(cluster);
         if (key === undefined) clusters.mark(cluster);
         else services.mark(key);
       }),
@@ -102,11 +126,11 @@ export function createStatus(options: StatusOptions): Status {
   return {
     start,
     idle: async () => {
-      await Promise.all([services.idle(), clusters.idle()]);
+      await Promise.all([services.idle(), clusters.idle(), policies.idle(), unclaimed.idle()]);
     },
     stop: async () => {
       for (const cancel of cancels.splice(0)) cancel();
-      await Promise.all([services.stop(), clusters.stop()]);
+      await Promise.all([services.stop(), clusters.stop(), policies.stop(), unclaimed.stop()]);
     },
   };
 }

@@ -15,7 +15,9 @@ import type { Publication } from '../../common/model/publication.ts';
 import type { Shard, ShardResult } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import { isPublishable, parseAddress, type AddressRules } from '../../common/pure/address-rules.ts';
+import type { PlacementNotes } from '../../common/model/views.ts';
 import { planConditions, type Said } from './plan-conditions.ts';
+import { passingConditions, sayMoving, sayOverrides } from './plan-notes.ts';
 
 /** Everything that status knows of one shard. */
 export interface ShardFacts {
@@ -34,6 +36,7 @@ export interface ServiceFacts {
   /** Sorted by cluster. */
   readonly shards: readonly ShardFacts[];
   readonly publication: Publication | undefined;
+  readonly notes: PlacementNotes | undefined;
   readonly rules: AddressRules;
   readonly nowText: string;
 }
@@ -42,11 +45,15 @@ export interface ServiceFacts {
 const namedMax = 5;
 
 export function planServiceStatus(facts: ServiceFacts): NonNullable<Service['status']> {
-  const current = facts.service.status?.conditions ?? [];
+  const passing = [...sayMoving(facts.notes), ...sayOverrides(facts.notes)];
+  const isSaid = new Set(passing.map(({ type }) => type));
+  const current = (facts.service.status?.conditions ?? []).filter(
+    ({ type }) => isSaid.has(type) || !passingConditions.has(type),
+  );
   const said = [sayPlaced(facts), sayApplied(facts), sayHealthy(facts), sayPublished(facts)];
   return {
     loadBalancer: planLoadBalancer(facts),
-    conditions: planConditions(current, said, facts.nowText),
+    conditions: planConditions(current, [...said, ...passing], facts.nowText),
   };
 }
 
@@ -86,8 +93,14 @@ export function isRefused({ wanted, result }: ShardFacts): boolean {
   return result.hash === undefined || result.hash === wanted?.hash;
 }
 
-function sayPlaced({ shards }: ServiceFacts): Said {
+function sayPlaced({ shards, notes }: ServiceFacts): Said {
   const type = 'Placed';
+  if (notes?.refusal !== undefined) {
+    const { reason, message } = notes.refusal;
+    const where = shards.length === 0 ? 'nowhere' : `in ${name(shards)}`;
+    const text = `${message}. It stays as it was: ${where}.`;
+    return { type, status: 'False', reason, message: text };
+  }
   if (shards.length === 0) {
     return { type, status: 'False', reason: 'NoCluster', message: 'No cluster is chosen.' };
   }

@@ -145,6 +145,7 @@ function gatherFacts(
     service,
     shards: placement.clustersOf(key).map((cluster) => gatherShard(options, cluster, key)),
     publication: options.publication(key),
+    notes: placement.notes(key),
     rules: config.addressRules,
     nowText: toTimestamp(clock.now()),
   };

@@ -30,7 +30,7 @@ const shardStatus = struct('ServiceShardStatus', 'What is known of the shard.', 
   ready: kept(int32('Endpoints that take connections.')),
   total: kept(int32('All endpoints.')),
   ingress: texts('Addresses that reach the shard from outside.'),
-  health: text('healthy, or what keeps the shard out of DNS.'),
+  health: text('healthy, or what keeps the shard out of DNS; unclaimed when nobody wants it.'),
   applied: kept(flag('True when the cluster has the Service as it is wanted.')),
   reason: text('Why it is so, in one CamelCase word.'),
   message: text('Why it is so, as a sentence.'),
@@ -66,6 +66,7 @@ export const serviceShardKind: KindDefinition = isthmusKind({
   fieldSelectors: {
     'spec.cluster': (shard) => specText(toJsonObject(shard), 'cluster'),
     'spec.service': (shard) => specText(toJsonObject(shard), 'service'),
+    'status.reason': (shard) => statusText(toJsonObject(shard), 'reason'),
   },
 });
 
