@@ -218,8 +218,10 @@ class RunningElection implements Election {
       const code = error instanceof MeshError ? error.code : '';
       const isOutdated = ['KUBE_CONFLICT', 'KUBE_EXISTS', 'KUBE_NOT_FOUND'].includes(code);
       if (!isOutdated) throw error;
-      const object = await this.#withDeadline(kube.get(this.#path(), this.#name()));
-      this.#see(object);
+      const read = kube.list({ ...this.#path(), name: this.#name() });
+      this.#see(
+        (await this.#withDeadline(read)).find(({ metadata }) => metadata.name === this.#name()),
+      );
     }
   }
 

@@ -6,9 +6,7 @@ import type { FollowerLine, LeaderLine, Row } from './replica-port.ts';
 const bytesMark = '$bytes';
 
 export function encodeLine(line: LeaderLine | FollowerLine): string {
-  return `${JSON.stringify(line, (_key, value: unknown) =>
-    value instanceof Uint8Array ? { [bytesMark]: Buffer.from(value).toString('base64') } : value,
-  )}\n`;
+  return `${encodeValue(line)}\n`;
 }
 
 /** undefined when it is none. */
@@ -44,9 +42,11 @@ export function decodeFollowerLine(text: string): FollowerLine | undefined {
 
 /** Rows as the record keeps them, such as those of a Secret. */
 export function encodeValue(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    part instanceof Uint8Array ? { [bytesMark]: Buffer.from(part).toString('base64') } : part,
-  );
+  return JSON.stringify(value, function replace(this: unknown, key: string, part: unknown) {
+    // A Buffer has made itself an object by now: look at what it was.
+    const own = (this as Readonly<Record<string, unknown>>)[key];
+    return own instanceof Uint8Array ? { [bytesMark]: Buffer.from(own).toString('base64') } : part;
+  });
 }
 
 /** Throws SyntaxError. */

@@ -77,14 +77,16 @@ export function seeLease(
   const before = state.lease;
   const isSame = before?.uid === lease?.uid && before?.resourceVersion === lease?.resourceVersion;
   if (isSame && state.lastUid !== undefined) return state;
-  const isOurs = lease?.holder === holderText(state.self);
+  // Deleted under us it is made again, if nobody else can have held it since; another's name, or
+  // none, ends our time.
+  const isOurs =
+    lease === undefined ? mayWrite(state, nowMs) : lease.holder === holderText(state.self);
   return {
     ...state,
     lease,
     lastUid: lease?.uid ?? state.lastUid ?? noUid,
     freeAtMs: toFreeAt(state, lease, nowMs),
-    // Deleted under us it is made again at the next renewal; another's name ends our time.
-    provenMs: lease === undefined || isOurs ? state.provenMs : undefined,
+    provenMs: isOurs ? state.provenMs : undefined,
   };
 }
 
@@ -144,7 +146,7 @@ export function planElection(
     if (nowMs >= dueMs) return { kind: 'renew', over: lease, transitions };
     return { kind: 'wait', forMs: dueMs - nowMs };
   }
-  if (provenMs !== undefined) return { kind: 'take', over: undefined, transitions }; // deleted
+  if (mayWrite(state, nowMs)) return { kind: 'take', over: undefined, transitions }; // deleted
   const takeAtMs = freeAtMs + handicapMs;
   if (nowMs < takeAtMs) return { kind: 'wait', forMs: takeAtMs - nowMs };
   return { kind: 'take', over: lease, transitions: transitions + 1 };
