@@ -187,7 +187,13 @@ class Applier implements ShardApplier {
       // The answer to an order is final: an absent Service is looked for where it would be.
       observed = await this.#acts.read(key);
     }
-    let step: Step = { observed, isNamespaceMissing: false, isRepaired: false, isFresh: false };
+    let step: Step = {
+      observed,
+      isNamespaceMissing: false,
+      hasApplied: false,
+      isRepaired: false,
+      isFresh: false,
+    };
     for (let count = 1; count <= stepsMax; count += 1) {
       const situation = this.#readSituation(key, step);
       if ('outcome' in situation) {
@@ -236,6 +242,7 @@ class Applier implements ShardApplier {
       observed: step.observed,
       residue: residue ?? noResidue,
       isNamespaceMissing: step.isNamespaceMissing,
+      hasApplied: step.hasApplied,
       isRepaired: step.isRepaired,
       fight: result === undefined ? undefined : { result, isTruce },
       removalsLeft: this.#budget.left(),

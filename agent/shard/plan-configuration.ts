@@ -106,12 +106,17 @@ export function toFirstShape({ manifest }: Wish, federation: string): JsonObject
 export function planRepair(
   { manifest }: Wish,
   federation: string,
-  of: { readonly observed: Service; readonly differences: readonly Difference[] },
+  of: {
+    readonly observed: Service;
+    readonly differences: readonly Difference[];
+    /** What an apply could put right is right. */
+    readonly hasApplied: boolean;
+  },
 ): readonly JsonObject[] {
-  const { observed, differences } = of;
+  const { observed, differences, hasApplied } = of;
   const isDue = (field: string): boolean => differences.some((one) => one.field === field);
   const changes = [
-    ...(isDue('spec.ports') ? repairPorts(manifest, observed) : []),
+    ...(isDue('spec.ports') ? repairPorts(manifest, observed, hasApplied) : []),
     ...(isDue('spec.selector') ? repairSelector(manifest, observed) : []),
     ...removeMarks(observed, [removalOrderMark, confirmRemovalMark]),
   ];
@@ -153,13 +158,18 @@ function annotationPath(name: string): string {
   return `/metadata/annotations/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-function repairPorts({ spec }: ShardManifest, observed: Service): readonly JsonObject[] {
+/** Others' ports; after an apply also what they wrote into ports of ours, such as a name. */
+function repairPorts(
+  { spec }: ShardManifest,
+  observed: Service,
+  hasApplied: boolean,
+): readonly JsonObject[] {
   const present = new Map((observed.spec.ports ?? []).map((port) => [portKey(port), port]));
   const wished = new Set((spec.ports ?? []).map(portKey));
-  if ([...present.keys()].every((key) => wished.has(key))) return [];
+  if (!hasApplied && [...present.keys()].every((key) => wished.has(key))) return [];
   const ports = (spec.ports ?? []).map((port) => keepNodePort(port, present.get(portKey(port))));
   if (ports.length === 0) return [{ op: 'remove', path: '/spec/ports' }];
-  return [{ op: 'replace', path: '/spec/ports', value: ports }];
+  return [{ op: 'add', path: '/spec/ports', value: ports }];
 }
 
 // Node ports are the cluster's to give: what it gave stays, a wished one comes with the apply.

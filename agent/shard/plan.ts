@@ -42,6 +42,8 @@ export interface ShardSituation {
   readonly residue: Residue;
   /** The last write was refused because the namespace does not exist. */
   readonly isNamespaceMissing: boolean;
+  /** An apply was just made: what is wholly ours and still wrong, no apply puts right. */
+  readonly hasApplied: boolean;
   /** A repair was just made: the apply that follows makes the repaired fields ours again. */
   readonly isRepaired: boolean;
   /** Somebody writes back what we put right (step-fight.ts), and this is told meanwhile. */
@@ -100,7 +102,8 @@ function planWish(situation: ShardSituation, wish: Wish): ShardAction {
     return { kind: 'nothing', result: fight.result };
   const fields = news.map(({ field }) => field);
   // Fields of others in what is wholly ours go first: a foreign port may bear a name of ours.
-  const repair = planRepair(wish, federation, { observed, differences: news });
+  const { hasApplied } = situation;
+  const repair = planRepair(wish, federation, { observed, differences: news, hasApplied });
   const hasPorts = (wish.manifest.spec.ports ?? []).length > 0;
   if (repair.length > 0 && hasPorts) return { kind: 'repair', patch: repair, cause, fields };
   const kept = differences.filter((difference) => !news.includes(difference));

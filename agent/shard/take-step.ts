@@ -34,6 +34,7 @@ export interface StepPorts {
 export interface Step {
   readonly observed: Service | undefined;
   readonly isNamespaceMissing: boolean;
+  readonly hasApplied: boolean;
   readonly isRepaired: boolean;
   /** A drift was read afresh, and counted, in this run. */
   readonly isFresh: boolean;
@@ -53,7 +54,8 @@ export class StepTaker {
   async take(action: Taken, situation: ShardSituation, step: Step): Promise<'done' | Step> {
     const { acts, metrics } = this.#ports;
     const { key } = situation;
-    if ('cause' in action && !step.isFresh && this.#isDrift(action, situation)) {
+    const isFirst = !step.isFresh && !step.hasApplied;
+    if ('cause' in action && isFirst && this.#isDrift(action, situation)) {
       return this.#lookAfresh(action, situation, step);
     }
     metrics.count('mesh_shard_actions_total', { action: action.kind });
@@ -70,7 +72,12 @@ export class StepTaker {
         case 'repair':
           return { ...next, isRepaired: true, observed: await this.#repair(action, situation) };
         case 'apply':
-          return { ...next, isRepaired: false, observed: await this.#apply(action, situation) };
+          return {
+            ...next,
+            hasApplied: true,
+            isRepaired: false,
+            observed: await this.#apply(action, situation),
+          };
         case 'delete':
         case 'release':
           await this.#giveUp(action, situation);
@@ -124,7 +131,7 @@ export class StepTaker {
     const { key } = situation;
     const repaired = await this.#ports.acts.patch(key, action.patch);
     // A webhook that writes its own value into it would have us repair for ever.
-    this.#noteWritten(situation, residueOf(situation, repaired));
+    this.#noteWritten(situation, residueOf(situation, repaired, true));
     return repaired;
   }
 
@@ -222,11 +229,19 @@ function fieldsOf({ wish, federation, residue }: ShardSituation, live: Service):
   return withoutResidue(differences, residue).map(({ field }) => field);
 }
 
-function residueOf({ wish, federation }: ShardSituation, written: Service): Residue {
+/** Ports and selector can be put right by a repair yet, unless that was just done. */
+function residueOf(
+  { wish, federation, isRepaired }: ShardSituation,
+  written: Service,
+  isAfterRepair = isRepaired,
+): Residue {
   if (wish === undefined) return noResidue;
   const differences = findDifferences(toConfiguration(wish, federation, written), written);
-  return new Set(differences.map(({ text }) => text));
+  const kept = differences.filter(({ field }) => isAfterRepair || !repairable.has(field));
+  return new Set(kept.map(({ text }) => text));
 }
+
+const repairable: ReadonlySet<string> = new Set(['spec.ports', 'spec.selector']);
 
 /** Somebody else's fields on what we meant to create: it was there a moment before. */
 function isOthersToo({ metadata }: Service): boolean {

@@ -135,6 +135,16 @@ const rows: readonly Row[] = [
     'repair',
   ],
   [
+    'what others wrote into a port of ours is put right by an apply',
+    { wish, observed: withSpec({ ports: [{ name: 'theirs', port: 80 }] }) },
+    'apply drifted',
+  ],
+  [
+    'what an apply leaves in a port of ours is taken out',
+    { wish, observed: withSpec({ ports: [{ name: 'theirs', port: 80 }] }), hasApplied: true },
+    'repair',
+  ],
+  [
     'a selector label that is not ours is taken out',
     { wish, observed: withSpec({ selector: { app: 'nginx', extra: 'y' } }) },
     'repair',
@@ -221,7 +231,7 @@ test('a repair keeps allocated node ports and names the version it was made for'
   if (action.kind !== 'repair') return t.fail();
   t.deepEqual(action.patch, [
     { op: 'replace', path: '/metadata/resourceVersion', value: '10' },
-    { op: 'replace', path: '/spec/ports', value: [{ name: 'http', port: 80, nodePort: 30_001 }] },
+    { op: 'add', path: '/spec/ports', value: [{ name: 'http', port: 80, nodePort: 30_001 }] },
   ]);
 });
 

@@ -76,6 +76,7 @@ export const situation = (part: Partial<ShardSituation>): ShardSituation => ({
   observed: undefined,
   residue: new Set(),
   isNamespaceMissing: false,
+  hasApplied: false,
   isRepaired: false,
   fight: undefined,
   removalsLeft: 60,
