@@ -27,6 +27,7 @@ import { createAuthenticator } from '../../coordinator/api/machinery/access/auth
 export interface HttpsFixture {
   readonly listener: HttpsListener;
   readonly ca: KeyPairPem;
+  readonly server: KeyPairPem;
   readonly admin: KeyPairPem;
   /** What was counted so far: connection faults by kind, else by the metric's name. */
   readonly faults: ReadonlyMap<string, number>;
@@ -72,7 +73,7 @@ export async function listenForTest(
     log: silentLog,
     metrics: toFaultCounter(faults),
   });
-  return { listener, ca, admin, faults };
+  return { listener, ca, server, admin, faults };
 }
 
 function toFaultCounter(faults: Map<string, number>): Metrics {

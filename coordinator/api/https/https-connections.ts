@@ -1,14 +1,17 @@
 // The connections under the requests: how fast they are taken up, how the dead ones among them
 // are found, and how all of them end.
 //
-//   C1. Handshakes begin a few per turn of the event loop: a thousand clients that come back at
-//       once cost many short turns, not one long one (I11).
+//   C1. Connections that end together are taken down over many turns of the event loop (I11), as
+//       handshakes are taken up: https-handshakes.ts.
 //   C2. An HTTP/2 session that is silent is asked for a sign of life; one that gives none, and one
 //       that has had no stream for a while, is closed.
 
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
+import { gateHandshakes } from './https-handshakes.ts';
+import { paceTurns } from './https-pace.ts';
 
 export interface ConnectionLimits {
   readonly connectionsMax: number;
@@ -17,9 +20,6 @@ export interface ConnectionLimits {
   /** Without an open stream for so long, it is closed: Go's server waits 90 s. */
   readonly idleMs: number;
 }
-
-// A handshake costs one to two milliseconds: signature, key exchange, the client's certificate.
-const handshakesPerTurn = 2;
 
 export interface Connections {
   /** HTTP/2 sessions and connections that are open. */
@@ -38,7 +38,8 @@ export function watchConnections(
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
-  paceHandshakes(server, clock);
+  gateHandshakes(server, ports);
+  closeInTurns(server, clock);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', (error) => onFault('socket', error));
@@ -63,24 +64,16 @@ export function watchConnections(
   };
 }
 
-/** C1: stands between the listener and node's own taking up of a TLS connection. */
-function paceHandshakes(server: Http2SecureServer, clock: Clock): void {
-  const begin = server.listeners('connection');
-  server.removeAllListeners('connection');
-  const waiting: Socket[] = [];
-  let isPumping = false;
-  const pump = (): void => {
-    for (const socket of waiting.splice(0, handshakesPerTurn)) {
-      if (!socket.destroyed) for (const each of begin) each.call(server, socket);
-    }
-    isPumping = waiting.length > 0;
-    if (isPumping) clock.soon(pump);
-  };
-  server.on('connection', (socket: Socket) => {
-    waiting.push(socket); // bounded by maxConnections
-    if (isPumping) return;
-    isPumping = true;
-    clock.soon(pump);
+/**
+ * C1. Node ends a connection in the same moment in which it hears that the peer did. The bytes that
+ * are under way to a peer who left are nobody's.
+ */
+function closeInTurns(server: Http2SecureServer, clock: Clock): void {
+  const close = paceTurns<TLSSocket>(clock, (socket) => void socket.destroy());
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol !== 'h2') return; // node's HTTP/1.1 ends them itself
+    socket.allowHalfOpen = true;
+    socket.once('end', () => close(socket));
   });
 }
 

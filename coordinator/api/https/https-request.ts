@@ -8,12 +8,15 @@
 //       is a watch is what the API answers as one, whatever the request line looks like.
 //   R3. A refused body is not read; nor is a stranger's, who may not do what he asks.
 //   R4. What only waits to be taken (probes, refusals) keeps nobody out.
+//   R5. Watches that end together, as those of a client that dies, are ended over many turns of
+//       the event loop (I11). Those of one connection are counted out at once.
 
 import type { Clock } from '../../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../../common/runtime/log.ts';
 import { openList, openWatch, sendAndRefuseBody, sendWhole } from './https-answer.ts';
 import { readCertificate, type ClientCertificate } from './https-certificate.ts';
 import { emptyBody, Presence, readBody, type Exchange } from './https-exchange.ts';
+import { paceTurns } from './https-pace.ts';
 import type { Authenticate, Credentials } from '../machinery/access/authenticate.ts';
 import {
   type ApiError,
@@ -73,11 +76,13 @@ export class RequestServer {
   /** Let in and not over, watches not counted: what requestsMax is about (R4). */
   readonly #admitted = new Set<Presence>();
   #requests = 0;
+  readonly #endSoon: (presence: Presence) => void;
   #isClosing = false;
   #onIdle: (() => void) | undefined;
 
   constructor(options: RequestOptions) {
     this.#options = options;
+    this.#endSoon = paceTurns(options.clock, (presence) => presence.end());
   }
 
   /** Requests and watches that are not over. */
@@ -89,9 +94,12 @@ export class RequestServer {
     const presence = new Presence();
     this.#requests += 1;
     exchange.answer.once('close', () => {
-      presence.end();
       this.#admitted.delete(presence);
-      if (!this.#watches.delete(presence)) this.#requests -= 1;
+      if (this.#watches.delete(presence)) this.#endSoon(presence);
+      else {
+        this.#requests -= 1;
+        presence.end();
+      }
       if (this.#requests === 0 && this.#watches.size === 0) this.#onIdle?.();
     });
     this.#take(exchange, presence).catch((error: unknown) => {

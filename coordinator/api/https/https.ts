@@ -21,6 +21,7 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
 import { watchConnections, type ConnectionLimits } from './https-connections.ts';
+import { handshakeMs } from './https-handshakes.ts';
 import { Http1Exchange, Http2Exchange, type Exchange } from './https-exchange.ts';
 import { paceTurns } from './https-pace.ts';
 import { RequestServer, type Open, type RequestLimits } from './https-request.ts';
@@ -77,7 +78,6 @@ export interface HttpsListener {
 
 // Go's default of concurrent streams per connection, until 1.2x of golang.org/x/net.
 const streamsMax = 250;
-const handshakeMs = 10_000;
 const keepAliveMs = 30_000;
 // Megabytes of one HTTP/2 session: slow watches are cut off long before (watch.ts).
 const sessionMemoryMegabytes = 64;

@@ -1,0 +1,193 @@
+// TLS handshakes at the door. One costs the server one to two milliseconds, in two parts: the
+// answer to the first message of the client, and the check of its certificate with all that an
+// HTTP/2 session needs. A thousand clients that come back at once cost many short turns of the
+// event loop, not one long one (I11).
+//
+//   D1. Who has said nothing costs no TLS and takes nobody's place; his time is bounded.
+//   D2. Few handshakes begin in one turn, and few run at once: clients that all answer in the same
+//       moment are few.
+//   D3. Addresses take turns: one that opens a thousand connections delays the others by one each.
+//   D4. Who is slow while others wait is closed: silence can hold a place for a second only.
+
+import type { Http2SecureServer } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Clock, Timer } from '../../../common/runtime/clock.ts';
+import { paceTurns } from './https-pace.ts';
+
+/** Until the first byte, and again from it until the handshake is done. */
+export const handshakeMs = 10_000;
+
+export interface HandshakeBounds {
+  readonly perTurn: number;
+  /** Answers of so many at once are the longest turn; their round trips bound how many a second. */
+  readonly atOnce: number;
+  /** A handshake is one or two round trips. */
+  readonly patienceMs: number;
+}
+
+export const handshakeBounds: HandshakeBounds = { perTurn: 2, atOnce: 16, patienceMs: 1_000 };
+
+interface HandshakePorts {
+  readonly clock: Clock;
+  readonly onFault: (kind: string, error?: Error) => void;
+}
+
+/** Stands between the listener and node's own taking up of a TLS connection, and after it. */
+export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts): void {
+  const { clock, onFault } = ports;
+  const begin = takeListeners<Socket>(server, 'connection');
+  const serve = takeListeners<TLSSocket>(server, 'secureConnection');
+  const running = new Map<string, Socket>();
+  const gate = new HandshakeGate<Socket>(handshakeBounds, clock, {
+    begin: (socket) => {
+      if (socket.destroyed) return false;
+      running.set(toName(socket), socket);
+      begin(socket);
+      return true;
+    },
+    close: (socket) => {
+      onFault('handshake');
+      socket.destroy();
+    },
+  });
+  server.on('connection', (socket: Socket) => {
+    const name = toName(socket);
+    socket.once('close', () => {
+      running.delete(name);
+      gate.end(socket);
+    });
+    awaitFirstByte(socket, ports, () => gate.add(socket.remoteAddress ?? '', socket));
+  });
+  const serveSoon = paceTurns<TLSSocket>(clock, (socket) => {
+    if (!socket.destroyed) serve(socket);
+  });
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const carrier = running.get(toName(socket));
+    if (carrier !== undefined) gate.end(carrier);
+    serveSoon(socket);
+  });
+}
+
+/** Takes them off the server; the function calls them. */
+function takeListeners<T>(server: Http2SecureServer, event: string): (one: T) => void {
+  const listeners = server.listeners(event);
+  server.removeAllListeners(event);
+  return (one) => {
+    for (const each of listeners) each.call(server, one);
+  };
+}
+
+/** A TLS connection does not tell which socket is under it; both know who is at the other end. */
+function toName({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
+}
+
+/** D1. node hands what the socket has read by then to TLS. */
+function awaitFirstByte(socket: Socket, ports: HandshakePorts, onByte: () => void): void {
+  const timer = ports.clock.after(handshakeMs, () => {
+    ports.onFault('silent');
+    socket.destroy();
+  });
+  socket.once('close', () => timer.cancel());
+  socket.once('readable', () => {
+    timer.cancel();
+    if (socket.readableLength > 0) onByte();
+    else socket.destroy(); // it ended, or failed
+  });
+}
+
+export interface HandshakeWork<T> {
+  /** False when there is nothing to begin any more. */
+  readonly begin: (one: T) => boolean;
+  readonly close: (one: T) => void;
+}
+
+/** D2 to D4, of whatever is to be begun. */
+export class HandshakeGate<T> {
+  readonly #bounds: HandshakeBounds;
+  readonly #clock: Clock;
+  readonly #work: HandshakeWork<T>;
+  /** By address, in the order of their turns; no list is empty. */
+  readonly #waiting = new Map<string, T[]>();
+  /** Since when each runs; the oldest first. */
+  readonly #running = new Map<T, number>();
+  #isPumping = false;
+  #patience: Timer | undefined;
+
+  constructor(bounds: HandshakeBounds, clock: Clock, work: HandshakeWork<T>) {
+    this.#bounds = bounds;
+    this.#clock = clock;
+    this.#work = work;
+  }
+
+  /** Bounded by the connections that the listener accepts. */
+  add(address: string, one: T): void {
+    const waiting = this.#waiting.get(address);
+    if (waiting === undefined) this.#waiting.set(address, [one]);
+    else waiting.push(one);
+    this.#pumpSoon();
+  }
+
+  /** Its handshake is over, however it ended. Safe to call twice. */
+  end(one: T): void {
+    if (this.#running.delete(one)) this.#pumpSoon();
+  }
+
+  #pumpSoon(): void {
+    if (this.#isPumping || this.#waiting.size === 0) return;
+    this.#isPumping = true;
+    this.#clock.soon(() => {
+      this.#isPumping = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    const { perTurn, atOnce } = this.#bounds;
+    for (let begun = 0; begun < perTurn && this.#running.size < atOnce; ) {
+      const one = this.#next();
+      if (one === undefined) return;
+      this.#running.set(one, this.#clock.monotonicMs());
+      if (this.#work.begin(one)) begun += 1;
+      else this.#running.delete(one);
+    }
+    if (this.#running.size < atOnce) this.#pumpSoon();
+    else if (this.#waiting.size > 0) this.#awaitSlowest();
+  }
+
+  /** D3: of the address whose turn it is, which is then behind the others. */
+  #next(): T | undefined {
+    for (const [address, waiting] of this.#waiting) {
+      const one = waiting.shift();
+      this.#waiting.delete(address);
+      if (waiting.length > 0) this.#waiting.set(address, waiting);
+      return one;
+    }
+    return undefined;
+  }
+
+  /** D4. */
+  #awaitSlowest(): void {
+    if (this.#patience !== undefined) return;
+    const [oldest] = this.#running.values();
+    if (oldest === undefined) return;
+    const { patienceMs } = this.#bounds;
+    const leftMs = oldest + patienceMs - this.#clock.monotonicMs();
+    this.#patience = this.#clock.after(Math.max(0, leftMs), () => {
+      this.#patience = undefined;
+      this.#closeSlow();
+      this.#pumpSoon();
+    });
+  }
+
+  #closeSlow(): void {
+    if (this.#waiting.size === 0 || this.#running.size < this.#bounds.atOnce) return;
+    const lateMs = this.#clock.monotonicMs() - this.#bounds.patienceMs;
+    for (const [one, startMs] of this.#running) {
+      if (startMs > lateMs) return;
+      this.#running.delete(one);
+      this.#work.close(one);
+    }
+  }
+}

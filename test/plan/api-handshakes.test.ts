@@ -1,0 +1,121 @@
+// Which of many connections may begin its TLS handshake, and when.
+
+import test from 'ava';
+import { HandshakeGate } from '../../coordinator/api/https/https-handshakes.ts';
+
+/** Turns of the event loop and timers, each moved by hand. */
+function createTurnClock() {
+  let nowMs = 0;
+  let turns: (() => void)[] = [];
+  let timers: { readonly atMs: number; readonly run: () => void }[] = [];
+  return {
+    now: () => nowMs,
+    monotonicMs: () => nowMs,
+    soon: (run: () => void) => {
+      turns = [...turns, run];
+      return { cancel: () => undefined };
+    },
+    after: (delayMs: number, run: () => void) => {
+      timers = [...timers, { atMs: nowMs + delayMs, run }];
+      return { cancel: () => undefined };
+    },
+    turn: () => {
+      const due = turns;
+      turns = [];
+      for (const run of due) run();
+    },
+    advance: (ms: number) => {
+      nowMs += ms;
+      const due = timers.filter(({ atMs }) => atMs <= nowMs);
+      timers = timers.filter(({ atMs }) => atMs > nowMs);
+      for (const { run } of due) run();
+    },
+  };
+}
+
+function createWorld(bounds = { perTurn: 2, atOnce: 4, patienceMs: 1_000 }) {
+  const clock = createTurnClock();
+  const begun: string[] = [];
+  const closed: string[] = [];
+  const gone = new Set<string>();
+  const gate = new HandshakeGate<string>(bounds, clock, {
+    begin: (name) => {
+      if (gone.has(name)) return false;
+      begun.push(name);
+      return true;
+    },
+    close: (name) => {
+      closed.push(name);
+      gate.end(name);
+    },
+  });
+  const add = (address: string, count: number): void => {
+    for (let index = 0; index < count; index += 1) gate.add(address, `${address}${index}`);
+  };
+  return { clock, gate, begun, closed, gone, add };
+}
+
+test('D2 a few begin in each turn, and no more than may run at once', (t) => {
+  const { clock, gate, begun, add } = createWorld();
+  add('a', 10);
+  t.deepEqual(begun, []);
+  clock.turn();
+  t.deepEqual(begun, ['a0', 'a1']);
+  clock.turn();
+  clock.turn();
+  t.deepEqual(begun, ['a0', 'a1', 'a2', 'a3']);
+  gate.end('a2');
+  gate.end('a2');
+  clock.turn();
+  clock.turn();
+  t.deepEqual(begun.slice(4), ['a4']);
+});
+
+test('D3 an address that has opened one waits for one of each other address', (t) => {
+  const { clock, begun, add } = createWorld();
+  add('greedy', 100);
+  add('b', 1);
+  add('c', 1);
+  clock.turn();
+  clock.turn();
+  t.deepEqual(begun, ['greedy0', 'b0', 'c0', 'greedy1']);
+});
+
+test('D4 who is slow is closed when others wait, and only then', (t) => {
+  const { clock, begun, closed, add } = createWorld();
+  add('slow', 4);
+  clock.turn();
+  clock.turn();
+  clock.advance(5_000);
+  t.deepEqual(closed, []);
+  add('b', 3);
+  clock.turn();
+  clock.advance(0);
+  t.deepEqual(closed, ['slow0', 'slow1', 'slow2', 'slow3']);
+  clock.turn();
+  clock.turn();
+  t.deepEqual(begun.slice(4), ['b0', 'b1', 'b2']);
+});
+
+test('D4 nobody is closed before his time, and those in it go on', (t) => {
+  const { clock, begun, closed, add } = createWorld({ perTurn: 2, atOnce: 2, patienceMs: 1_000 });
+  add('a', 3);
+  clock.turn();
+  clock.turn();
+  clock.advance(999);
+  t.deepEqual(closed, []);
+  clock.advance(1);
+  t.deepEqual(closed, ['a0', 'a1']);
+  clock.turn();
+  t.deepEqual(begun, ['a0', 'a1', 'a2']);
+  clock.advance(10_000);
+  t.deepEqual(closed, ['a0', 'a1']);
+});
+
+test('who left while he waited takes no place', (t) => {
+  const { clock, begun, gone, add } = createWorld();
+  add('a', 5);
+  for (const name of ['a0', 'a1', 'a2']) gone.add(name);
+  clock.turn();
+  t.deepEqual(begun, ['a3', 'a4']);
+});
