@@ -16,10 +16,12 @@ import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
 import type { AgentSession } from './agent-ports.ts';
 import { createAgent, type Agent } from './agent.ts';
+import { openParent, tellFailure, type Parent } from './hosted/parent.ts';
 import { openRole } from './open-role.ts';
 import { createNodeHostLookup } from './resolver/node-host-lookup.ts';
 import { createAgentSession } from './session/loop.ts';
 import { createNatsLoginKeeper } from './session/nats-login.ts';
+import type { AgentRecord } from './session/record.ts';
 import { agentProgram, toAgentOptions, type AgentOptions } from './settings.ts';
 import { createBusConnector } from './telemetry-bus.ts';
 
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
     await run(options, lifecycle, log.with({ cluster: options.agent.cluster }));
   } catch (error) {
     log.error('cannot start', { error: describeError(error) });
+    if (options.isHosted) tellFailure(writeOut, error);
     await lifecycle.close();
     process.exit(1);
   }
@@ -61,11 +64,14 @@ async function main(): Promise<void> {
 async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promise<void> {
   makePrivateFolder(options.dataDir); // it holds the agent's key
   const metrics = createMetrics({ withProcess: true });
-  const kube = connectKube({
-    config: await loadKubeEndpoint(options.kubeconfig, process.env),
-    clock,
-    chance,
-  });
+  const parent = options.isHosted ? await openParentOf(log) : undefined;
+  const kube =
+    parent?.kube ??
+    connectKube({
+      config: await loadKubeEndpoint(options.kubeconfig, process.env),
+      clock,
+      chance,
+    });
   lifecycle.onClose({ name: 'kube', close: async () => kube.close() });
   const started: { agent?: Agent } = {}; // the session describes the agent that is made with it
   const base = { kube, lifecycle, clock, chance, log, metrics };
@@ -75,7 +81,7 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
       dialer,
       record,
       cluster: options.agent.cluster,
-      token: () => readToken(options),
+      token: () => (parent === undefined ? readToken(options) : parentToken(parent, record)),
       agentVersion: readVersion(),
       topology: () =>
         started.agent?.topology() ?? { zones: [], region: undefined, provider: undefined },
@@ -122,17 +128,42 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
   );
   started.agent = agent;
   lifecycle.onClose({ name: 'agent', close: agent.stop });
-  const resolver = await agent.resolver.listen(options.resolverListen);
-  lifecycle.onClose({ name: 'resolver', close: resolver.close });
+  // No pod asks an agent that stands outside its cluster.
+  const resolver =
+    parent === undefined ? await agent.resolver.listen(options.resolverListen) : undefined;
+  if (resolver !== undefined) lifecycle.onClose({ name: 'resolver', close: resolver.close });
   const admin = await startAdminServer({
     listen: options.adminListen,
     checks: { record: () => role.notReady(), ...toChecks(agent) },
     metrics: metrics.expose,
   });
   lifecycle.onClose({ name: 'admin', close: admin.close });
+  if (role.identity()?.certPem === undefined) await parent?.fetchToken();
   await agent.start();
   await firstWelcome(session);
-  sayReady(options, { resolver: resolver.port, admin: admin.port });
+  sayReady(options, { resolver: resolver?.port, admin: admin.port });
+}
+
+function openParentOf(log: Log): Promise<Parent> {
+  process.stdout.on('error', () => undefined); // its end shows at stdin
+  return openParent({
+    input: process.stdin,
+    write: writeOut,
+    onGone: () => void process.kill(process.pid, 'SIGTERM'),
+    env: process.env,
+    clock,
+    chance,
+    log,
+  });
+}
+
+function writeOut(text: string): void {
+  process.stdout.write(text);
+}
+
+/** Only who has no certificate needs one. */
+function parentToken(parent: Parent, record: Pick<AgentRecord, 'identity'>): string | undefined {
+  return record.identity()?.certPem === undefined ? parent.token() : undefined;
 }
 
 /** Read again at each try: a new token in the file helps without a restart. */
@@ -171,12 +202,14 @@ function toChecks(agent: Agent): Readonly<Record<string, ReadyCheck>> {
 
 function sayReady(
   { agent, resolverListen, adminListen }: AgentOptions,
-  ports: { readonly resolver: number; readonly admin: number },
+  ports: { readonly resolver: number | undefined; readonly admin: number },
 ): void {
   const line = {
     ready: true,
     cluster: agent.cluster,
-    resolver: formatAddress({ ...resolverListen, port: ports.resolver }),
+    ...(ports.resolver === undefined
+      ? {}
+      : { resolver: formatAddress({ ...resolverListen, port: ports.resolver }) }),
     admin: formatAddress({ ...adminListen, port: ports.admin }),
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);

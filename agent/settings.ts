@@ -31,6 +31,12 @@ const settings: readonly Setting[] = [
     description: 'Context in the kubeconfig. Default: its current one.',
   },
   {
+    name: 'hosted',
+    kind: 'switch',
+    description:
+      'Run by a coordinator: credentials and token come on stdin, and its end is the end.',
+  },
+  {
     name: 'cluster',
     kind: 'text',
     description: 'Name of this cluster in the federation, a DNS label.',
@@ -107,6 +113,8 @@ export interface AgentOptions {
     readonly context: string | undefined;
   };
   readonly coordinator: Address;
+  /** A coordinator started it: see hosted/parent.ts. */
+  readonly isHosted: boolean;
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
   readonly dataDir: string;
@@ -133,6 +141,10 @@ export function toAgentOptions(values: SettingValues): AgentOptionsOutcome {
   }
   if (values.text('context') !== undefined && values.text('kubeconfig') === undefined) {
     return fail('--context needs --kubeconfig');
+  }
+  const own = ['kubeconfig', 'token', 'token-file'].find((name) => values.text(name) !== undefined);
+  if (values.isOn('hosted') && own !== undefined) {
+    return fail(`--hosted and --${own} exclude each other: they come on stdin`);
   }
   if (values.text('token') !== undefined && values.text('token-file') !== undefined) {
     return fail('--token and --token-file exclude each other');
@@ -170,6 +182,7 @@ function toOptions(
     },
     kubeconfig: { kubeconfigPath: values.text('kubeconfig'), context: values.text('context') },
     coordinator,
+    isHosted: values.isOn('hosted'),
     token: values.text('token'),
     tokenFile: values.text('token-file'),
     dataDir: values.text('data-dir') ?? '.',

@@ -29,6 +29,14 @@ export function apiHosts(settings: SettingValues): readonly string[] {
   return [outer?.address ?? reachable(host)];
 }
 
+/** What agents elsewhere dial: the first name that we are known by, else where we listen. */
+export function meshAddress(settings: SettingValues, port: number): string {
+  const [told] = settings.list('advertise');
+  return told === undefined
+    ? at(settings, 'mesh-listen', port)
+    : formatAddress({ host: told, port });
+}
+
 /** The wildcard as an address to dial. */
 export function reachable(host: string): string {
   return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;

@@ -8,7 +8,7 @@
 import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogKey, toRevision } from '../common/model/ids.ts';
 import type { KubeObject } from '../common/model/kube-object.ts';
-import type { PeerSource } from '../common/model/views.ts';
+import type { EventRecorder, PeerSource } from '../common/model/views.ts';
 import type { AddressRules } from '../common/pure/address-rules.ts';
 import { invariant } from '../common/pure/errors.ts';
 import type { Chance } from '../common/runtime/chance.ts';
@@ -17,7 +17,8 @@ import type { Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import type { Prober } from '../common/runtime/prober.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
-import { admitService } from './admission.ts';
+import { createAdmission } from './admission.ts';
+import type { Admit } from './api/machinery/api.ts';
 import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
 import {
   createServicePools,
@@ -88,10 +89,17 @@ export interface CoordinatorOptions {
   readonly reviewToken?: Access['reviewToken'];
   /** Without it nothing is audited. */
   readonly audit?: AuditOptions;
+  /** Commands that kubeconfigs of hosted clusters may run here. Default: none. */
+  readonly hostedExecCommands?: readonly string[];
+  /** host:port that agents dial, told with join tokens; the argument is the port that is bound. */
+  readonly meshAddress?: (port: number) => string;
 }
 
 export interface Coordinator {
   readonly api: Api;
+  /** What whatever runs beside the stages writes with and tells events by. */
+  readonly term: Term;
+  readonly recorder: EventRecorder;
   /** Resolves with the port that agents dial. */
   start(): Promise<number>;
   /** Publishes where clients reach the API, as the Service default/kubernetes. After start(). */
@@ -112,11 +120,11 @@ export async function createCoordinator(
   const { desired, log } = ports;
   const { federation, domain, ttlSeconds, addressRules } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
-  const { kinds, pools } = await openKinds(ports, options, term);
+  const mesh = rememberMeshPort(options);
+  const { kinds, pools } = await openKinds(ports, { ...options, ...mesh }, term);
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
-
   const placement = createPlacement({
     ...ports,
     term,
@@ -160,7 +168,8 @@ export async function createCoordinator(
     recorder,
     config: { addressRules },
   });
-  const api = openApi(ports, options, { projections, kinds, pools, access: rights.access });
+  const admit = createAdmission({ ...ports, placement, sessions, scope: { federation, domain } });
+  const api = openApi(ports, options, { projections, kinds, pools, access: rights.access, admit });
   const publisher = createPublisher(ports, options, projections, api);
   const unsubscribe = sessions.subscribe(({ cluster, key }) => {
     if (key === undefined) placement.markReachability(toClusterName(cluster));
@@ -168,6 +177,8 @@ export async function createCoordinator(
 
   return {
     api,
+    term,
+    recorder,
     start: async () => {
       recorder.start();
       placement.start();
@@ -175,7 +186,7 @@ export async function createCoordinator(
       health.start();
       dns.start();
       status.start();
-      const port = await sessions.start();
+      const port = mesh.bind(await sessions.start());
       log.info('coordinator started', { federation, domain, term: term.number });
       return port;
     },
@@ -206,16 +217,28 @@ export async function createCoordinator(
 /** The kinds, and the pools that their Services take from: folded from the log. */
 async function openKinds(
   ports: CoordinatorPorts,
-  options: CoordinatorOptions,
+  options: Omit<CoordinatorOptions, 'meshAddress'> & {
+    readonly meshAddress: () => string | undefined;
+  },
   term: Term,
 ): Promise<{ readonly kinds: readonly KindDefinition[]; readonly pools: ServicePools }> {
   await ensureNamespaces(ports);
   const ranges = rangesOf(options);
   const pools = createServicePools({ ...ports, ranges, term });
-  return { kinds: federationKinds({ caHash: options.caHash, pools }), pools };
+  const { caHash, hostedExecCommands = [], meshAddress: coordinator } = options;
+  return { kinds: federationKinds({ caHash, pools, hostedExecCommands, coordinator }), pools };
 }
 
-function rangesOf({ serviceRanges }: CoordinatorOptions): PoolRanges {
+/** Join tokens tell where agents dial, which is known once somebody listens there. */
+function rememberMeshPort({ meshAddress }: CoordinatorOptions) {
+  let bound: number | undefined;
+  return {
+    meshAddress: () => (bound === undefined ? undefined : meshAddress?.(bound)),
+    bind: (port: number) => (bound = port),
+  };
+}
+
+function rangesOf({ serviceRanges }: Pick<CoordinatorOptions, 'serviceRanges'>): PoolRanges {
   const ranges = serviceRanges ?? parsePoolRanges({});
   invariant(typeof ranges !== 'string', 'the default ranges of Services cannot be read');
   return ranges;
@@ -229,6 +252,7 @@ function openApi(
     readonly kinds: readonly KindDefinition[];
     readonly pools: ServicePools;
     readonly access: Access;
+    readonly admit: Admit;
   },
 ): Api {
   const { projections, kinds, pools, access } = parts;
@@ -245,7 +269,7 @@ function openApi(
     authorize: access.authorize,
     access,
     version: { gitVersion: options.apiVersion },
-    admit: admitService,
+    admit: parts.admit,
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
   });

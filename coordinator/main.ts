@@ -20,7 +20,7 @@ import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
-import { addressOf, apiHosts, at, hostsOf, reachable } from './addresses.ts';
+import { addressOf, apiHosts, at, hostsOf, meshAddress, reachable } from './addresses.ts';
 import { openApiServer } from './api-server.ts';
 import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
 import { createYamlReader } from './api/yaml/yaml-reader.ts';
@@ -37,6 +37,7 @@ import type { Desired } from './desired/store.ts';
 import { openKeyFile, rereadKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
 import { createAuthority } from './session/certificate-authority.ts';
 import { createGrpcListener } from './session/grpc-listener.ts';
+import { openHostedAgents } from './hosted-agents.ts';
 import { runKeysCommand } from './keys-command.ts';
 import { runNatsCommand } from './nats-command.ts';
 import { openNats, type Nats } from './telemetry-server.ts';
@@ -153,6 +154,7 @@ async function run(
   const apiUrl = `https://${formatAddress({ host: reachable(apiListen.host), port: api.port })}`;
   await coordinator.publishApi({ hosts: apiHosts(settings), port: api.port });
   const kubeconfig = await dir.writeAdminKubeconfig(apiUrl);
+  openHostedAgents(base, { desired, coordinator, path, meshPort });
   started.isReady = true;
   sayReady({
     api: apiUrl,
@@ -241,6 +243,8 @@ function openCoordinator(
       caHash: certificateHash(dir.ca.certPem),
       holder: `${hostname()}-${process.pid}`,
       serviceRanges,
+      hostedExecCommands: settings.list('hosted-exec-commands'),
+      meshAddress: (port) => meshAddress(settings, port),
       apiVersion: `v1.34.0+isthmus.${readVersion()}`,
       readiness,
       reviewToken: users.reviewToken,

@@ -121,6 +121,20 @@ const settings: readonly Setting[] = [
     description: 'Connections to the API that are open at once.',
   },
   {
+    name: 'hosted-agents-max',
+    kind: 'number',
+    default: '20',
+    min: 0,
+    max: 1_000,
+    description: 'Agents run here for clusters whose credentials we hold, about 80 MiB each.',
+  },
+  {
+    name: 'hosted-exec-commands',
+    kind: 'list',
+    description:
+      'Commands that kubeconfigs of hosted clusters may run on this host, as they name them, such as aws,gke-gcloud-auth-plugin: with any arguments, and with what this process may do. Default: none.',
+  },
+  {
     name: 'ttl-seconds',
     kind: 'number',
     default: '60',

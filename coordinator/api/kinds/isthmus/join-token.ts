@@ -56,6 +56,7 @@ const status = struct('JoinTokenStatus', 'What became of the token.', {
   usedAt: time('When it was first used.'),
   publicKeyHash: text('SHA-256 (hex) of the key that joined with it. Another key is refused.'),
   joinedAt: time('When its cluster had joined; the token does not make that cluster again.'),
+  coordinator: text('Where the agent dials the coordinator, host:port, as the coordinator knows.'),
 });
 
 export interface JoinTokenOptions {
@@ -63,6 +64,8 @@ export interface JoinTokenOptions {
   readonly caHash: string | (() => string);
   /** Of tokens that do not say. Default: Automatic. */
   readonly joinApproval?: ApprovalMode | undefined;
+  /** host:port that agents dial; undefined while it is not known. */
+  readonly coordinator?: (() => string | undefined) | undefined;
 }
 
 export function joinTokenKind(options: JoinTokenOptions): KindDefinition {
@@ -91,7 +94,12 @@ export function joinTokenKind(options: JoinTokenOptions): KindDefinition {
     ],
     setDefaults: (token) => toKubeObject(setTokenDefaults(toJsonObject(token))),
     prepareForCreate: (token, context) =>
-      toKubeObject(withToken(withMode(toJsonObject(token), approval), context, caHash())),
+      toKubeObject(
+        withAddress(
+          withToken(withMode(toJsonObject(token), approval), context, caHash()),
+          options.coordinator?.(),
+        ),
+      ),
     prepareForUpdate: (next, old) => {
       const mode = ownText(ownRecord(toJsonObject(old), 'spec'), 'approval');
       return mode === 'Manual' || mode === 'Automatic'
@@ -150,6 +158,12 @@ function setTokenDefaults(token: JsonObject): JsonObject {
 function withMode(token: JsonObject, approval: ApprovalMode): JsonObject {
   const given = ownRecord(token, 'spec');
   return { ...token, spec: { ...given, approval: own(given, 'approval') ?? approval } };
+}
+
+/** Whoever may make a token need not know where its agent has to dial. */
+function withAddress(token: JsonObject, coordinator: string | undefined): JsonObject {
+  if (coordinator === undefined) return token;
+  return { ...token, status: { ...ownRecord(token, 'status'), coordinator } };
 }
 
 function withToken(token: JsonObject, context: WriteContext, caHash: string): JsonObject {
