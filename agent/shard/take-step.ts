@@ -12,7 +12,7 @@ import type { Assignment, RecordEvent } from './assignment.ts';
 import { findCulprit } from './culprit.ts';
 import type { DriftNote, KeyMemories, WrittenMark } from './key-memory.ts';
 import type { MemberEvents } from './member-events.ts';
-import { planAdoptedMark, toConfiguration } from './plan-configuration.ts';
+import { planAdoptedMark, planRepair, toConfiguration } from './plan-configuration.ts';
 import { findDifferences, noResidue, withoutResidue, type Residue } from './plan-drift.ts';
 import type { ShardAction, ShardSituation } from './plan.ts';
 import type { RemovalBudget } from './removal-budget.ts';
@@ -237,11 +237,12 @@ function residueOf(
 ): Residue {
   if (wish === undefined) return noResidue;
   const differences = findDifferences(toConfiguration(wish, federation, written), written);
-  const kept = differences.filter(({ field }) => isAfterRepair || !repairable.has(field));
-  return new Set(kept.map(({ text }) => text));
+  const repair = isAfterRepair
+    ? []
+    : planRepair(wish, federation, { observed: written, differences, hasApplied: true });
+  const due = new Set(repair.map(({ path }) => String(path).slice(1).replaceAll('/', '.')));
+  return new Set(differences.filter(({ field }) => !due.has(field)).map(({ text }) => text));
 }
-
-const repairable: ReadonlySet<string> = new Set(['spec.ports', 'spec.selector']);
 
 /** Somebody else's fields on what we meant to create: it was there a moment before. */
 function isOthersToo({ metadata }: Service): boolean {
