@@ -1,19 +1,228 @@
-// What the federation refuses beyond a Service's own rules: names that every cluster keeps for
-// itself. Agents refuse them too (I13); here the user hears it at once. The Service `kubernetes`
-// is the API's own, and a user may write it as anywhere (api/kubernetes-service.ts).
+// What the federation refuses, or warns of, beyond a kind's own rules: what has to do with other
+// objects, and with clusters.
+//
+//   W1. Names that every cluster keeps for itself are refused; agents refuse them too (I13). The
+//       Service `kubernetes` is the API's own (api/kubernetes-service.ts).
+//   W2. A placement that cannot be read, and overrides that cannot be done to the Service that is
+//       there, are refused with their place; what was wrong before is not judged again.
+//   W3. A dry run answers which clusters and names would change, as warnings.
 
+import {
+  isFederated,
+  toClusterName,
+  toLogKey,
+  toLogPrefix,
+  toServiceKey,
+} from '../common/model/ids.ts';
+import { isthmusGroup, type Cluster, type ServicePolicy } from '../common/model/isthmus-kinds.ts';
+import type { Service } from '../common/model/kube-object.ts';
+import type { PlacementView, SessionView } from '../common/model/views.ts';
+import { isSameJson } from '../common/pure/canonical-json.ts';
+import type { Clock } from '../common/runtime/clock.ts';
+import { previewCluster, warnOfAbsence } from './admission-clusters.ts';
+import { judgeOverrides } from './admission-overrides.ts';
+import { previewService, type Wanted } from './admission-preview.ts';
 import type { Admit } from './api/machinery/api.ts';
-import { forbiddenBecause } from './api/machinery/answer/status-error.ts';
+import { forbiddenBecause, invalid } from './api/machinery/answer/status-error.ts';
+import { invalidValue } from './api/machinery/rules/field-errors.ts';
+import type { Desired } from './desired/store.ts';
+import { governingPolicy, readAnnotation } from './placement/plan.ts';
+import { v1SelectorAnnotation } from './placement/plan-manifest.ts';
 
-export const admitService: Admit = ({ operation, kind, object }) => {
-  const isService = kind.group === '' && kind.plural === 'services';
-  if (operation !== 'create' || !isService || object === undefined) {
-    return Promise.resolve({ warnings: [] });
-  }
+export interface AdmissionOptions {
+  readonly desired: Desired;
+  readonly placement: Pick<PlacementView, 'clustersOf'>;
+  readonly sessions: Pick<SessionView, 'session'>;
+  readonly scope: { readonly federation: string; readonly domain: string };
+  readonly clock: Pick<Clock, 'soon'>;
+}
+
+type Change = Parameters<Admit>[0];
+
+export function createAdmission(options: AdmissionOptions): Admit {
+  return async (change) => {
+    const { kind, subresource } = change;
+    if (subresource !== '') return { warnings: [] };
+    switch (`${kind.group}/${kind.plural}`) {
+      case '/services':
+        return { warnings: admitService(options, change) };
+      case `${isthmusGroup}/servicepolicies`:
+        return { warnings: admitPolicy(options, change) };
+      case `${isthmusGroup}/clusters`:
+        return { warnings: await admitCluster(options, change) };
+      default:
+        return { warnings: [] };
+    }
+  };
+}
+
+function admitService(options: AdmissionOptions, change: Change): readonly string[] {
+  const [next, old] = [change.object as Service | undefined, change.old as Service | undefined];
+  const object = next ?? old;
+  if (object === undefined) return [];
   const { name, namespace = '' } = object.metadata;
-  if (!namespace.startsWith('kube-')) return Promise.resolve({ warnings: [] });
+  if (change.operation === 'create') refuseReserved(namespace, name);
+  const key = toServiceKey({ namespace, name });
+  if (!isFederated(key)) return [];
+  refuseUnreadable(next, old);
+  const policies = policiesOf(options, namespace);
+  const warnings = next === undefined ? [] : warnOfOverrides(options, next, old, policies);
+  if (!change.isDryRun) return warnings;
+  const after = next === undefined ? undefined : { service: next, policies };
+  const before = old === undefined ? undefined : { service: old, policies };
+  return [...warnings, ...preview(options, { before, after })];
+}
+
+function refuseReserved(namespace: string, name: string): void {
+  if (!namespace.startsWith('kube-')) return;
   const why =
     `${namespace}/${name} is every cluster's own: ` +
     'Services of kube-* namespaces are not federated';
-  return Promise.reject(forbiddenBecause({ group: '', resource: 'services', name, why }));
-};
+  throw forbiddenBecause({ group: '', resource: 'services', name, why });
+}
+
+/** W2. */
+function refuseUnreadable(next: Service | undefined, old: Service | undefined): void {
+  const text = next?.metadata.annotations?.[v1SelectorAnnotation];
+  if (next === undefined || text === undefined) return;
+  if (text === old?.metadata.annotations?.[v1SelectorAnnotation]) return;
+  const wrong = readAnnotation(next);
+  if (typeof wrong !== 'string') return;
+  const field = `metadata.annotations[${v1SelectorAnnotation}]`;
+  const errors = [invalidValue(field, text, wrong)];
+  throw invalid({ group: '', kind: 'Service', name: next.metadata.name, errors });
+}
+
+/** An edit that a policy's overrides do not fit any more is the user's right, and is told. */
+function warnOfOverrides(
+  options: AdmissionOptions,
+  next: Service,
+  old: Service | undefined,
+  policies: readonly ServicePolicy[],
+): readonly string[] {
+  const { policy } = governingPolicy(next, policies);
+  if (policy?.spec?.overrides === undefined) return [];
+  const [first] = judgeOverrides(policy, next, clustersOf(options));
+  if (first === undefined) return [];
+  if (old !== undefined && isSameJson(old.spec, next.spec)) return [];
+  const outcome = old === undefined ? 'get none' : 'keep their last content';
+  return [
+    `ServicePolicy ${policy.metadata.name} does not fit, its shards ${outcome}: ${first.field}: ${first.message}`,
+  ];
+}
+
+function admitPolicy(options: AdmissionOptions, change: Change): readonly string[] {
+  const next = change.object as ServicePolicy | undefined;
+  const old = change.old as ServicePolicy | undefined;
+  const { name, namespace = '' } = (next ?? old)?.metadata ?? { name: '' };
+  const others = policiesOf(options, namespace).filter(({ metadata }) => metadata.name !== name);
+  const warnings: string[] = [];
+  if (next !== undefined) {
+    const service = serviceOf(options, namespace, next.spec?.serviceName);
+    if (service !== undefined && !isSameJson(next.spec?.overrides, old?.spec?.overrides)) {
+      const errors = judgeOverrides(next, service, clustersOf(options));
+      if (errors.length > 0)
+        throw invalid({ group: isthmusGroup, kind: 'ServicePolicy', name, errors });
+    }
+    warnings.push(...warnOfRival(next, old, others));
+  }
+  if (!change.isDryRun) return warnings;
+  const names = new Set([old?.spec?.serviceName, next?.spec?.serviceName]);
+  for (const target of names) {
+    const service = serviceOf(options, namespace, target);
+    if (service === undefined) continue;
+    const before = { service, policies: [...others, ...(old === undefined ? [] : [old])] };
+    const after = { service, policies: [...others, ...(next === undefined ? [] : [next])] };
+    warnings.push(...preview(options, { before, after }));
+  }
+  return warnings;
+}
+
+/** Of two policies for one Service the older counts: whoever makes the second hears it at once. */
+function warnOfRival(
+  next: ServicePolicy,
+  old: ServicePolicy | undefined,
+  others: readonly ServicePolicy[],
+): readonly string[] {
+  const serviceName = next.spec?.serviceName ?? '';
+  if (old?.spec?.serviceName === serviceName) return [];
+  const named = { apiVersion: 'v1', kind: 'Service', metadata: { name: serviceName }, spec: {} };
+  const { policy } = governingPolicy(named, [...others, next]);
+  if (policy === undefined || policy === next) return [];
+  return [
+    `ServicePolicy ${policy.metadata.name}, which is older, holds for the Service ${serviceName}: this one counts for nothing`,
+  ];
+}
+
+async function admitCluster(options: AdmissionOptions, change: Change): Promise<readonly string[]> {
+  const { desired, placement, sessions, clock, scope } = options;
+  const next = change.object as Cluster | undefined;
+  const old = change.old as Cluster | undefined;
+  const name = (next ?? old)?.metadata.name ?? '';
+  const warnings: string[] = [];
+  if (change.operation === 'delete' && old !== undefined) {
+    const isHere = sessions.session(toClusterName(old.metadata.name))?.isConnected === true;
+    const absence = isHere ? undefined : warnOfAbsence(old);
+    if (absence !== undefined) warnings.push(absence);
+  }
+  if (!change.isDryRun) return warnings;
+  const policies = new Map<string, readonly ServicePolicy[]>();
+  const preview = await previewCluster({
+    before: old,
+    after: change.operation === 'delete' ? undefined : next,
+    others: clustersOf(options).filter(({ metadata }) => metadata.name !== name),
+    services: servicesOf(desired),
+    policiesOf: (namespace) => {
+      const known = policies.get(namespace) ?? policiesOf(options, namespace);
+      policies.set(namespace, known);
+      return known;
+    },
+    placed: (key) => placement.clustersOf(key),
+    rest: () => new Promise((resolve) => clock.soon(resolve)),
+    domain: scope.domain,
+  });
+  return [...warnings, ...preview];
+}
+
+function preview(
+  options: AdmissionOptions,
+  change: { readonly before: Wanted | undefined; readonly after: Wanted | undefined },
+): readonly string[] {
+  const { placement, scope } = options;
+  const { name, namespace = '' } = (change.after ?? change.before)?.service.metadata ?? {
+    name: '',
+  };
+  const recorded = new Set(placement.clustersOf(toServiceKey({ namespace, name })));
+  return previewService({ ...change, clusters: clustersOf(options), recorded, scope });
+}
+
+function clustersOf({ desired }: AdmissionOptions): readonly Cluster[] {
+  return [...desired.list(toLogPrefix(isthmusGroup, 'clusters'))].map(
+    ({ object }) => object as Cluster,
+  );
+}
+
+function policiesOf({ desired }: AdmissionOptions, namespace: string): readonly ServicePolicy[] {
+  return [...desired.list(toLogPrefix(isthmusGroup, 'servicepolicies', namespace))].map(
+    ({ object }) => object as ServicePolicy,
+  );
+}
+
+function serviceOf(
+  { desired }: AdmissionOptions,
+  namespace: string,
+  name: string | undefined,
+): Service | undefined {
+  if (name === undefined) return undefined;
+  const at = toLogKey({ group: '', resource: 'services', namespace, name });
+  return desired.get(at)?.object as Service | undefined; // by its log key
+}
+
+/** A copy of the list: the view must not change under a walk that rests. */
+function servicesOf(desired: Desired): readonly Service[] {
+  return [...desired.list(toLogPrefix('', 'services'))]
+    .map(({ object }) => object as Service)
+    .filter(({ metadata: { namespace = '', name } }) =>
+      isFederated(toServiceKey({ namespace, name })),
+    );
+}

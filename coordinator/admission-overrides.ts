@@ -1,0 +1,81 @@
+// Whether a policy's overrides can be done to the Service that is there, and leave legal shards.
+// Pure: data in, field errors out.
+
+import { toClusterName } from '../common/model/ids.ts';
+import type { Cluster, ServicePolicy } from '../common/model/isthmus-kinds.ts';
+import type { KubeObject, Service } from '../common/model/kube-object.ts';
+import { serviceKind } from './api/kinds/service/service.ts';
+import type { FieldError } from './api/machinery/kind.ts';
+import { invalidValue } from './api/machinery/rules/field-errors.ts';
+import { isChosen } from './placement/plan-choice.ts';
+import { toManifest } from './placement/plan-manifest.ts';
+import { applyOverrides, overridesFor } from './placement/plan-overrides.ts';
+
+/** As a member cluster judges the shard, which gives addresses and ports itself. */
+const memberService = serviceKind({ federation: false });
+/** One wrong override is wrong in each of its clusters: what is more says nothing new. */
+const errorsMax = 10;
+
+export function judgeOverrides(
+  policy: ServicePolicy,
+  service: Service,
+  clusters: readonly Cluster[],
+): readonly FieldError[] {
+  const { overrides = [], placement } = policy.spec ?? {};
+  const base = toManifest(service, policy);
+  const judged = new Set<string>();
+  const errors = new Map<string, FieldError>();
+  for (const cluster of [...clusters.filter((one) => isChosen(one, placement)), nobody]) {
+    const places =
+      cluster === nobody
+        ? overrides.flatMap((override, index) => (isForAll(override) ? [index] : []))
+        : overridesFor(cluster, overrides);
+    if (places.length === 0 || judged.has(places.join())) continue;
+    judged.add(places.join());
+    const where = cluster === nobody ? '' : ` in cluster ${toClusterName(cluster.metadata.name)}`;
+    const result = applyOverrides(base, overrides, places);
+    const found =
+      result.kind === 'failed'
+        ? [fault(result.failure, where)]
+        : judgeShard(result.manifest as unknown as KubeObject, places, where);
+    for (const error of found) errors.set(`${error.field} ${error.message}`, error);
+    if (errors.size >= errorsMax) break;
+  }
+  return [...errors.values()].slice(0, errorsMax);
+}
+
+/** Stands for clusters that join later. */
+const nobody: Cluster = {
+  apiVersion: '',
+  kind: 'Cluster',
+  metadata: { name: '' },
+};
+
+function isForAll(choice: NonNullable<NonNullable<ServicePolicy['spec']>['overrides']>[number]) {
+  return choice.clusters === undefined && choice.clusterSelector === undefined;
+}
+
+function fault(
+  { field, message }: { readonly field: string; readonly message: string },
+  where: string,
+): FieldError {
+  return {
+    field: `spec.${field}`,
+    reason: 'FieldValueInvalid',
+    message: `Invalid value: it cannot be done to the Service${where}: ${message}`,
+  };
+}
+
+/** The rules of Services over the result; all overrides together are what is wrong. */
+function judgeShard(
+  manifest: KubeObject,
+  places: readonly number[],
+  where: string,
+): readonly FieldError[] {
+  const complete = memberService.setDefaults?.(manifest) ?? manifest;
+  const field = `spec.overrides[${places.at(-1) ?? 0}]`;
+  return memberService.validate(complete).map((error) => ({
+    ...invalidValue(field, '', ''),
+    message: `Invalid value: it makes an illegal shard${where}: ${error.field}: ${error.message}`,
+  }));
+}
