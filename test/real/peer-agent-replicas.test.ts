@@ -55,6 +55,37 @@ test('I12: two replicas are one agent, through hand-over, crash, new nodes and a
   await t.notThrowsAsync(handOver(t, { mesh, cluster, first, second, far }));
 });
 
+test('I13: with Roles in one namespace an agent lives there, and asks for nothing else', async (t) => {
+  t.timeout(150_000);
+  const mesh = await openRealMesh({ clusters: 0 });
+  t.teardown(() => mesh.close());
+  const { token } = await makeJoinToken(mesh.kube(), 'real');
+  const values = [
+    'cluster.name=real,cluster.zone=z1,cluster.region=r1',
+    `coordinator.address=${mesh.at('mesh')}`,
+    `join.token=${token}`,
+    'rbac.scope=namespaces,rbac.readNodes=false,guard.allowedNamespaces={shop}',
+  ];
+  const cluster = await openChartedCluster(values, ['shop']);
+  t.teardown(() => cluster.close());
+  const only = await cluster.startReplica({ disk: 'd1', pod: 'p1' });
+  t.deepEqual(await waitForClusters(mesh.kube(), ['real'], within), [], only.log());
+  await mesh.kubectl(federated, ['create', '-f', 'examples/services/nginx.yaml']);
+  await mesh.kubectl(federated, ['create', '-f', 'test/support/shop-service.yaml']);
+  await eventually(20_000, () => missing(cluster, shopPath, only));
+  await eventually(20_000, async () => {
+    const shards = await mesh.kubectl(federated, ['get', 'serviceshards', '-o', 'yaml']);
+    return shards.includes('LocalGuard') ? [] : [shards];
+  });
+  t.is((await cluster.server.ask({ path: nginxPath })).status, 404);
+  const refused = cluster.asked().filter(({ code }) => code === 403 || code === 401);
+  t.deepEqual(refused, []);
+  for (const path of ['/api/v1/services', '/api/v1/nodes', '/api/v1/namespaces/default/services']) {
+    const { status } = await cluster.server.ask({ path, token: cluster.token });
+    t.is(status, 403, path);
+  }
+});
+
 const publicName = 'nginx.default.myfederation.svc.example.com';
 const shopPath = '/api/v1/namespaces/shop/services/till';
 

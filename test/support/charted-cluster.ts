@@ -54,8 +54,11 @@ const policy = (user: string): string =>
     rules: [{ level: 'Metadata', users: [user] }, { level: 'None' }],
   });
 
-/** `values` as `--set` takes them. */
-export async function openChartedCluster(values: readonly string[]): Promise<ChartedCluster> {
+/** `values` as `--set` takes them; `namespaces` are there before. */
+export async function openChartedCluster(
+  values: readonly string[],
+  namespaces: readonly string[] = [],
+): Promise<ChartedCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-charted-'));
   const account = `system:serviceaccount:${chartNamespace}:${release}`;
   writeFileSync(join(folder, 'policy.json'), policy(account));
@@ -70,6 +73,10 @@ export async function openChartedCluster(values: readonly string[]): Promise<Cha
     rmSync(folder, { recursive: true, force: true });
   };
   try {
+    for (const name of namespaces) {
+      const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+      await server.ask({ method: 'POST', path: '/api/v1/namespaces', body });
+    }
     const args = ['install', release, 'charts/agent', '--create-namespace'];
     const sets = values.map((value) => `--set=${value}`);
     const ran = await helm.run([...args, ...sets], { KUBECONFIG: server.kubeconfig });
