@@ -35,8 +35,8 @@ import { resealRecords, sealStore } from './desired/sealed-store.ts';
 import { createSealer } from './desired/sealer.ts';
 import type { Desired } from './desired/store.ts';
 import { openKeyFile, rereadKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
-import { createAuthority } from './session/certificate-authority.ts';
-import { createGrpcListener } from './session/grpc-listener.ts';
+import { createAuthority, oneCa } from './session/certificate-authority.ts';
+import { createGrpcListener, fixedCertificates } from './session/grpc-listener.ts';
 import { openHostedAgents } from './hosted-agents.ts';
 import { runKeysCommand } from './keys-command.ts';
 import { runNatsCommand } from './nats-command.ts';
@@ -224,11 +224,10 @@ function openCoordinator(
       listener: createGrpcListener({
         ...base,
         listen,
-        server: dir.server,
-        caPem: dir.ca.certPem,
+        certificates: fixedCertificates(dir.server, dir.ca.certPem),
         clock,
       }),
-      authority: createAuthority({ ca: dir.ca, federation, clock }),
+      authority: createAuthority({ cas: oneCa(dir.ca), federation, clock }),
       telemetryUsers: nats,
       clock,
       chance,

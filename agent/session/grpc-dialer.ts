@@ -1,6 +1,6 @@
 // MeshDialer over grpc-js and TLS.
 
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type DetailedPeerCertificate } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import {
   Client,
@@ -11,7 +11,7 @@ import {
 } from '@grpc/grpc-js';
 import type { AgentMessage, CoordinatorMessage } from '../../common/model/session.ts';
 import { MeshError } from '../../common/pure/errors.ts';
-import type { Clock } from '../../common/runtime/clock.ts';
+import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
 import { formatAddress, type Address } from '../../common/runtime/settings.ts';
 import type { JoinResponse } from '../../common/wire/mesh-codec.ts';
 import {
@@ -51,7 +51,7 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
   const open = (ssl: Parameters<typeof grpcCredentials.createSsl>): Client =>
     new Client(target, grpcCredentials.createSsl(...ssl), channelOptions);
   return {
-    fetchCa: (deadlineMs) => fetchCa(coordinator, clock, deadlineMs),
+    fetchCa: (pin, deadlineMs) => fetchCa(coordinator, pin, clock, deadlineMs),
     join: (request, caPem, deadlineMs) => {
       const client = open([Buffer.from(caPem)]);
       return new Promise<JoinResponse>((resolve, reject) => {
@@ -64,7 +64,7 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
           { deadline: clock.now() + deadlineMs },
           (error, response) => {
             client.close();
-            if (error !== null) reject(toJoinError(error));
+            if (error !== null) reject(toJoinError(error, clock.now()));
             else if (response === undefined)
               reject(new MeshError('retryable', 'COORDINATOR_UNREACHABLE', 'empty answer'));
             else resolve(response);
@@ -87,7 +87,7 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
       call.on('data', (message: CoordinatorMessage) => {
         if (!isOver) handler.onMessage(message);
       });
-      call.on('error', (error: ServiceError) => over(toStreamEnd(error)));
+      call.on('error', (error: ServiceError) => over(toStreamEnd(error, clock.now())));
       call.on('end', () =>
         over({ reason: 'Ended', message: 'the coordinator ended the session', retry: true }),
       );
@@ -107,14 +107,37 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
   };
 }
 
-function toStreamEnd(error: ServiceError): StreamEnd {
-  const reason = String(error.metadata?.get(refusalReasonKey)[0] ?? 'Unreachable');
+function toStreamEnd(error: ServiceError, nowMs: number): StreamEnd {
+  const reason = error.metadata?.get(refusalReasonKey)[0];
+  const message = error.details === '' ? error.message : error.details;
+  if (reason === undefined) return describeUnreachable(message, nowMs);
   const retry = error.metadata?.get(refusalRetryKey)[0] !== 'false';
-  return { reason, message: error.details === '' ? error.message : error.details, retry };
+  return { reason: String(reason), message, retry };
 }
 
-function toJoinError(error: ServiceError): MeshError {
-  const { message, retry } = toStreamEnd(error);
+/** OpenSSL's words for what a person has to put right. */
+function describeUnreachable(message: string, nowMs: number): StreamEnd {
+  const own = `by this machine's clock it is ${toTimestamp(nowMs)}`;
+  if (/not yet valid/i.test(message)) {
+    const why = `the coordinator's certificate is not valid yet: ${own}, which is behind; set the clock (NTP)`;
+    return { reason: 'ClockBehind', message: why, retry: true };
+  }
+  if (/certificate has expired/i.test(message)) {
+    const why = `the coordinator's certificate has ended: ${own}; either that is ahead, or the coordinator has to be restarted`;
+    return { reason: 'ServerCertificateEnded', message: why, retry: true };
+  }
+  if (/self.signed|unable to (get|verify)|certificate signature failure/i.test(message)) {
+    const why =
+      `the coordinator's certificate is of another CA than this agent trusts (${message}): the wrong ` +
+      'address, another federation, or somebody in between';
+    return { reason: 'ForeignCoordinator', message: why, retry: true };
+  }
+  return { reason: 'Unreachable', message, retry: true };
+}
+
+function toJoinError(error: ServiceError, nowMs: number): MeshError {
+  const { reason, message, retry } = toStreamEnd(error, nowMs);
+  if (reason === 'WaitingForApproval') return new MeshError('retryable', 'JOIN_WAITING', message);
   const isRefused = error.code === status.PERMISSION_DENIED && !retry;
   return isRefused
     ? new MeshError('fatal', 'JOIN_REFUSED', message)
@@ -125,8 +148,13 @@ function toJoinError(error: ServiceError): MeshError {
       );
 }
 
-/** The last certificate of the presented chain. */
-function fetchCa(coordinator: Address, clock: Clock, deadlineMs: number): Promise<string> {
+/** What was presented beyond the leaf, each CA of it. */
+function fetchCa(
+  coordinator: Address,
+  pin: string,
+  clock: Clock,
+  deadlineMs: number,
+): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown): void => {
       timer.cancel();
@@ -136,7 +164,7 @@ function fetchCa(coordinator: Address, clock: Clock, deadlineMs: number): Promis
     // Not verified on purpose: the pin in the token is what decides, before anything is sent.
     const socket = connectTls({
       ...coordinator,
-      servername: serverName,
+      servername: `${pin}.${serverName}`,
       rejectUnauthorized: false,
       ALPNProtocols: ['h2'],
     });
@@ -145,14 +173,24 @@ function fetchCa(coordinator: Address, clock: Clock, deadlineMs: number): Promis
     socket.once('error', (error) => fail(`cannot reach the coordinator at ${at}`, error));
     socket.once('secureConnect', () => {
       timer.cancel();
-      let last = socket.getPeerCertificate(true);
-      // A self-signed certificate is its own issuer.
-      while (last.issuerCertificate !== undefined && last.issuerCertificate.raw !== last.raw) {
-        if (last.issuerCertificate === last) break;
-        last = last.issuerCertificate;
-      }
+      const cas = listIssuers(socket.getPeerCertificate(true));
       socket.destroy();
-      resolve(new X509Certificate(last.raw).toString());
+      resolve(cas);
     });
   });
+}
+
+const chainMax = 5;
+
+/** Those above the leaf; the leaf itself when it is alone. A self-signed one is its own issuer. */
+function listIssuers(leaf: DetailedPeerCertificate): readonly string[] {
+  const chain = [leaf];
+  for (let at = leaf; chain.length < chainMax; ) {
+    const next = at.issuerCertificate;
+    if (next === undefined || next === at || next.raw.equals(at.raw)) break;
+    chain.push(next);
+    at = next;
+  }
+  const issuers = chain.length === 1 ? chain : chain.slice(1);
+  return issuers.map(({ raw }) => new X509Certificate(raw).toString());
 }

@@ -14,7 +14,12 @@ import {
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import type { PeerService } from '../../common/model/peer-table.ts';
-import type { CoordinatorMessage, Incarnation, NatsKey } from '../../common/model/session.ts';
+import type {
+  AgentMessage,
+  CoordinatorMessage,
+  Incarnation,
+  NatsKey,
+} from '../../common/model/session.ts';
 import type { RemovalOrder, Shard, ShardResult } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import { SumDigest, toInventoryItem } from '../../common/pure/digest.ts';
@@ -23,12 +28,13 @@ import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import { readCertificate } from '../../common/runtime/certificates.ts';
-import { join, requestRenewal, tokenHash } from './join.ts';
-import type { AgentStream, MeshDialer, StreamEnd } from './mesh-port.ts';
+import { systemPki, type AgentPki } from './agent-pki.ts';
+import { CredentialKeeper } from './credentials.ts';
+import type { AgentStream, Credentials, MeshDialer, StreamEnd } from './mesh-port.ts';
 import { createNatsLoginKeeper, type NatsLoginKeeper } from './nats-login.ts';
-import type { AgentRecord, Batch, Identity, PeerUpdate, Welcome } from './record.ts';
-import { planIdentity, planRetry, renewalDelayMs } from './step.ts';
+import type { AgentRecord, Batch, PeerUpdate, Welcome } from './record.ts';
+import { planRetry } from './step.ts';
+import { tellWelcome } from './welcome-warnings.ts';
 
 export interface AgentSessionOptions {
   readonly dialer: MeshDialer;
@@ -39,6 +45,8 @@ export interface AgentSessionOptions {
   readonly agentVersion: string;
   readonly topology: () => Topology;
   readonly kubernetesVersion: () => string;
+  /** Keys and certificates. Default: real ones. */
+  readonly pki?: AgentPki;
   /** What the bus logs in with. Default: one that nobody asks. */
   readonly natsLogin?: NatsLoginKeeper;
   readonly clock: Clock;
@@ -70,7 +78,7 @@ export interface AgentSession {
 // The coordinator pings every second; this much silence is a dead path that TCP has not noticed.
 const silenceMs = 8_000;
 const inventoryPage = 1_000;
-const timerMaxMs = 24 * 3_600_000;
+const renewalSpreadMs = 10_000;
 
 export function createAgentSession(options: AgentSessionOptions): AgentSession {
   const session = new Session(options);
@@ -108,20 +116,22 @@ class Session {
   readonly #options: AgentSessionOptions;
   readonly #results = new Map<ServiceKey, ShardResult>();
   readonly #unsent = new Set<ServiceKey>();
+  readonly #credentials: CredentialKeeper;
+  readonly #instance: string;
   #stream: AgentStream | undefined;
   #isGreeted = false;
   #isStopped = false;
   #isFlushDue = false;
   #failures = 0;
-  #refusal: string | undefined;
   #session: number;
   #retry: Timer | undefined;
   #silence: Timer | undefined;
-  #renewal: Timer | undefined;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: AgentSessionOptions) {
     this.#options = options;
+    this.#credentials = new CredentialKeeper({ ...options, pki: options.pki ?? systemPki });
+    this.#instance = options.chance.uuid();
     this.#natsLogin = options.natsLogin ?? createNatsLoginKeeper(options);
     this.#session = options.record.welcome()?.session ?? 0;
   }
@@ -140,7 +150,8 @@ class Session {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const timer of [this.#retry, this.#silence, this.#renewal]) timer?.cancel();
+    for (const timer of [this.#retry, this.#silence]) timer?.cancel();
+    this.#credentials.cancelRenewal();
     this.#natsLogin.stop();
     this.#stream?.end();
     this.#stream = undefined;
@@ -176,15 +187,12 @@ class Session {
     const { record, log } = this.#options;
     if (this.#isStopped) return;
     try {
-      const identity = await this.#identify();
-      if (this.#isStopped || identity.certPem === undefined || identity.caPem === undefined) return;
+      const credentials = await this.#credentials.get();
       const natsKey = await this.#natsLogin.key(record);
-      if (this.#isStopped) return;
-      this.#connect(
-        { certPem: identity.certPem, caPem: identity.caPem, keyPem: identity.keyPem },
-        natsKey,
-      );
+      if (!this.#isStopped) this.#connect(credentials, natsKey);
     } catch (error) {
+      if (error instanceof MeshError && error.code === 'JOIN_WAITING')
+        return this.#again('waiting');
       const isFatal = error instanceof MeshError && error.class === 'fatal';
       const fields = { error: describeError(error), hasIdentity: record.identity() !== undefined };
       if (isFatal) log.error('cannot join the federation', fields);
@@ -193,38 +201,8 @@ class Session {
     }
   }
 
-  async #identify(): Promise<Identity> {
-    const { record, dialer, cluster, agentVersion, clock, log } = this.#options;
-    const known = record.identity();
-    const token = this.#options.token();
-    const certPem = known?.certPem;
-    const plan = planIdentity({
-      hasCertificate: certPem !== undefined,
-      isExpired: certPem !== undefined && readCertificate(certPem).notAfterMs <= clock.now(),
-      refusal: this.#refusal,
-      token,
-      tokenHash: token === undefined ? undefined : tokenHash(token),
-      usedTokenHash: certPem === undefined ? undefined : known?.tokenHash,
-    });
-    if (plan === 'connect' && known !== undefined) return known;
-    if (token === undefined) {
-      throw new MeshError(
-        'fatal',
-        'TOKEN_MISSING',
-        'this agent has not joined yet: give it --token or --token-file',
-      );
-    }
-    const identity = await join({ dialer, record, cluster, token, agentVersion });
-    log.info('joined the federation', { cluster });
-    return identity;
-  }
-
-  #connect(
-    credentials: { certPem: string; keyPem: string; caPem: string },
-    natsKey: NatsKey,
-  ): void {
-    const { record, cluster, topology, kubernetesVersion, agentVersion, dialer, log } =
-      this.#options;
+  #connect(credentials: Credentials, natsKey: NatsKey): void {
+    const { dialer, log } = this.#options;
     const stream: { current: AgentStream | undefined } = { current: undefined };
     this.#stream = dialer.connect(credentials, {
       onMessage: (message) => {
@@ -245,7 +223,13 @@ class Session {
     });
     stream.current = this.#stream;
     this.#heard();
-    this.#stream.send({
+    this.#stream.send(this.#hello(natsKey));
+  }
+
+  #hello(natsKey: NatsKey): AgentMessage {
+    const { record, cluster, topology, kubernetesVersion, agentVersion, clock } = this.#options;
+    const trustDigest = this.#credentials.trustDigest();
+    return {
       kind: 'hello',
       cluster,
       incarnation: this.incarnation(),
@@ -255,8 +239,11 @@ class Session {
       topology: topology(),
       agentVersion,
       kubernetesVersion: kubernetesVersion(),
+      instance: this.#instance,
+      clockUnixMs: clock.now(),
+      ...(trustDigest === undefined ? {} : { trustDigest }),
       natsKey,
-    });
+    };
   }
 
   #digest(): string {
@@ -281,15 +268,15 @@ class Session {
     this.#natsLogin.askBy(undefined);
     stream.end();
     this.#silence?.cancel();
-    this.#renewal?.cancel();
-    this.#refusal = retry ? undefined : reason;
+    this.#credentials.cancelRenewal();
+    this.#credentials.noteRefusal(retry ? undefined : reason);
     metrics.count('mesh_session_ends_total', { retry: String(retry) });
     if (retry) log.info('session ended', { reason, detail: message });
     else log.error('session refused', { reason, detail: message });
     this.#again(retry);
   }
 
-  #again(retry: boolean): void {
+  #again(retry: boolean | 'waiting'): void {
     if (this.#isStopped) return;
     this.#failures += 1;
     const { chance, clock } = this.#options;
@@ -310,12 +297,18 @@ class Session {
         return;
       }
       case 'certificate':
-        return this.#onCertificate(message.chainPem);
+        return this.#credentials.renewed(message.chainPem, this.#send);
+      case 'trust':
+        this.#send(await this.#credentials.trust(message.caPem));
+        return this.#credentials.renewSoon(this.#send, this.#spreadMs());
       case 'natsLogin':
         return this.#natsLogin.accept(message.login);
       case 'ping':
-        this.#stream?.send({ kind: 'pong', nonce: message.nonce });
-        return;
+        return this.#send({
+          kind: 'pong',
+          nonce: message.nonce,
+          clockUnixMs: this.#options.clock.now(),
+        });
       case 'drain':
         return this.#end({
           reason: 'Drained',
@@ -333,7 +326,8 @@ class Session {
     this.#session = welcome.session;
     this.#isGreeted = true;
     this.#failures = 0;
-    this.#refusal = undefined;
+    this.#credentials.noteRefusal(undefined);
+    tellWelcome(this.#options, welcome);
     log.info('session open', { session: welcome.session, federation: welcome.federation });
     this.#natsLogin.askBy((natsKey) => this.#stream?.send({ kind: 'natsRenewal', natsKey }));
     this.#natsLogin.accept(natsLogin); // good for minutes: of no use on disk
@@ -341,7 +335,14 @@ class Session {
     for (const listener of this.welcomeListeners) listener(welcome);
     for (const key of this.#results.keys()) this.#unsent.add(key); // L3
     this.#flushSoon();
-    this.#scheduleRenewal();
+    this.#credentials.scheduleRenewal(this.#send);
+  }
+
+  readonly #send = (message: AgentMessage): void => this.#stream?.send(message);
+
+  /** A thousand agents that learn of a new CA at once do not ask for a certificate at once. */
+  #spreadMs(): number {
+    return renewalSpreadMs * this.#options.chance.fraction();
   }
 
   #sendInventory(): void {
@@ -368,34 +369,6 @@ class Session {
       this.#results.delete(key); // of an earlier content; the applier answers anew
       for (const listener of this.keyListeners) listener(key);
     }
-  }
-
-  async #onCertificate(chainPem: string): Promise<void> {
-    const { record, log } = this.#options;
-    const identity = record.identity();
-    if (identity === undefined) return;
-    await record.writeIdentity({ ...identity, certPem: chainPem });
-    log.info('certificate renewed');
-    this.#scheduleRenewal();
-  }
-
-  #scheduleRenewal(): void {
-    const { record, clock, cluster, log } = this.#options;
-    const identity = record.identity();
-    if (identity?.certPem === undefined) return;
-    const delayMs = Math.min(
-      timerMaxMs,
-      renewalDelayMs(readCertificate(identity.certPem), clock.now()),
-    );
-    this.#renewal?.cancel();
-    this.#renewal = clock.after(delayMs, () => {
-      if (delayMs === timerMaxMs) return this.#scheduleRenewal();
-      requestRenewal({ commonName: cluster, keyPem: identity.keyPem })
-        .then((csrDer) => this.#stream?.send({ kind: 'renew', csrDer }))
-        .catch((error: unknown) =>
-          log.error('cannot ask for a renewal', { error: describeError(error) }),
-        );
-    });
   }
 
   #flushSoon(): void {

@@ -31,11 +31,14 @@ export interface AgentStream {
 
 export interface MeshDialer {
   /**
-   * The CA certificate (PEM) that the coordinator presents, fetched without trust; the caller
-   * compares it with the pin in its token.
+   * The CA certificates (PEM) that the coordinator presents, asked for by a token's pin and fetched
+   * without trust; the caller compares them with the pin.
    */
-  fetchCa(deadlineMs: number): Promise<string>;
-  /** Rejects with MeshError: retryable COORDINATOR_UNREACHABLE, fatal JOIN_REFUSED. */
+  fetchCa(pin: string, deadlineMs: number): Promise<readonly string[]>;
+  /**
+   * Rejects with MeshError: retryable COORDINATOR_UNREACHABLE and JOIN_WAITING (for a person's
+   * approval), fatal JOIN_REFUSED.
+   */
   join(request: JoinRequest, caPem: string, deadlineMs: number): Promise<JoinResponse>;
   /** Never throws; a stream that cannot be made ends. */
   connect(credentials: Credentials, handler: StreamHandler): AgentStream;

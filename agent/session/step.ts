@@ -8,12 +8,14 @@
 //       back at once.
 //   T2. A refusal that only a person can lift is retried slowly, for the person may.
 //   T3. A refused identity is given up only for a token that was not used yet.
+//   T4. A certificate that has ended is asked for again with the key that it was for: a person
+//       approves, and nothing has to be done in the cluster.
 
 export interface RetryInput {
   /** Failures in a row, this one included. */
   readonly failures: number;
-  /** False: only a person can help. */
-  readonly retry: boolean;
+  /** False: only a person can help. Waiting: a person is about to. */
+  readonly retry: boolean | 'waiting';
   /** 0 to 1. */
   readonly fraction: number;
 }
@@ -21,12 +23,14 @@ export interface RetryInput {
 const firstMs = 500;
 const longestMs = 10_000;
 const refusedMs = 30_000;
+const waitingMs = 15_000;
 
 /** Milliseconds to wait before the next try. */
 export function planRetry({ failures, retry, fraction }: RetryInput): number {
-  if (!retry) return Math.round(refusedMs * (0.5 + fraction / 2));
-  const ceiling = Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 10));
-  return Math.round(50 + ceiling * fraction);
+  if (retry === false) return Math.round(refusedMs * (0.5 + fraction / 2));
+  const growing = firstMs * 2 ** Math.min(failures - 1, 10);
+  if (retry === 'waiting') return Math.round(Math.min(waitingMs, growing) * (0.5 + fraction / 2));
+  return Math.round(50 + Math.min(longestMs, growing) * fraction);
 }
 
 export interface IdentityInput {
@@ -40,22 +44,39 @@ export interface IdentityInput {
   readonly usedTokenHash: string | undefined;
 }
 
-export type IdentityPlan = 'connect' | 'join' | 'no-token';
+export type IdentityPlan = 'connect' | 'join' | 'return' | 'no-token';
 
-const identityRefusals = new Set(['ClusterRemoved', 'NoCertificate']);
+const identityRefusals = new Set(['ClusterRemoved', 'KeyReplaced', 'NoCertificate']);
+// The second: its CA has been replaced and retired while we were away.
+const endRefusals = new Set(['CertificateEnded', 'ForeignCertificate']);
 
 export function planIdentity(input: IdentityInput): IdentityPlan {
   const isNewToken = input.token !== undefined && input.tokenHash !== input.usedTokenHash;
   if (!input.hasCertificate) return input.token === undefined ? 'no-token' : 'join';
-  const isUseless = input.isExpired || identityRefusals.has(input.refusal ?? '');
-  return isUseless && isNewToken ? 'join' : 'connect'; // T3
+  // By either clock: the coordinator's counts for it, and ours for what it sends.
+  const hasEnded = input.isExpired || endRefusals.has(input.refusal ?? '');
+  const isUseless = hasEnded || identityRefusals.has(input.refusal ?? '');
+  if (isUseless && isNewToken) return 'join'; // T3
+  return hasEnded ? 'return' : 'connect'; // T4
 }
 
-/** When a certificate is renewed: after two thirds of its life. */
+// common/runtime/pki.ts backdates by this.
+const backdatedMs = 3_600_000;
+const renewalMinMs = 1_000;
+
+/** When a certificate is renewed: after two thirds of the life that it had when it was made. */
 export function renewalDelayMs(
-  certificate: { readonly notBeforeMs: number; readonly notAfterMs: number },
+  { notBeforeMs, notAfterMs }: { readonly notBeforeMs: number; readonly notAfterMs: number },
   nowMs: number,
 ): number {
-  const life = certificate.notAfterMs - certificate.notBeforeMs;
-  return Math.max(0, certificate.notBeforeMs + (life * 2) / 3 - nowMs);
+  const madeMs = Math.min(notBeforeMs + backdatedMs, notAfterMs);
+  return Math.max(renewalMinMs, madeMs + ((notAfterMs - madeMs) * 2) / 3 - nowMs);
+}
+
+const askAgainMinMs = 1_000;
+const askAgainMaxMs = 3_600_000;
+
+/** When a renewal that was not answered is asked for again: ten times before the end. */
+export function askAgainMs(notAfterMs: number, nowMs: number): number {
+  return Math.min(askAgainMaxMs, Math.max(askAgainMinMs, (notAfterMs - nowMs) / 10));
 }

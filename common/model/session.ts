@@ -40,6 +40,12 @@ export type AgentMessage =
       readonly kubernetesVersion: string;
       /** Absent in agents that are older than NATS' operator mode here. */
       readonly natsKey?: NatsKey | undefined;
+      /** Of this process: tells a reconnect from a second agent. Absent before 0.2, as below. */
+      readonly instance?: string;
+      /** trustDigest of the CAs that the agent trusts; one that says it understands `trust`. */
+      readonly trustDigest?: string;
+      /** The agent's wall clock. */
+      readonly clockUnixMs?: number;
     }
   | {
       readonly kind: 'inventory';
@@ -49,10 +55,12 @@ export type AgentMessage =
   | { readonly kind: 'ack'; readonly revision: Revision; readonly results: readonly ShardResult[] }
   | { readonly kind: 'topology'; readonly topology: Topology; readonly kubernetesVersion: string }
   | { readonly kind: 'renew'; readonly csrDer: Uint8Array }
+  /** Answers `trust`: from now on these CAs are trusted, also after a restart. */
+  | { readonly kind: 'trusted'; readonly digest: string }
   /** Asks for a new NatsLogin. */
   | { readonly kind: 'natsRenewal'; readonly natsKey: NatsKey }
   /** Answers a ping; also proof of life. */
-  | { readonly kind: 'pong'; readonly nonce: number };
+  | { readonly kind: 'pong'; readonly nonce: number; readonly clockUnixMs?: number };
 
 /** An agent's NATS user key, with a proof that it has the seed: see natsKeyText. */
 export interface NatsKey {
@@ -99,6 +107,9 @@ export type CoordinatorMessage =
       readonly natsLogin?: NatsLogin | undefined;
       /** What the NATS servers are known by. Default: the federation's CA. */
       readonly natsTrust?: NatsTrust | undefined;
+      /** Absent in coordinators before 0.2, as the clock is. */
+      readonly coordinatorVersion?: string;
+      readonly clockUnixMs?: number;
     }
   | {
       readonly kind: 'batch';
@@ -120,6 +131,8 @@ export type CoordinatorMessage =
       readonly hasMore: boolean;
     }
   | { readonly kind: 'certificate'; readonly chainPem: string }
+  /** All CAs to trust from now on, PEM; sent when the Hello's digest differs and on changes. */
+  | { readonly kind: 'trust'; readonly caPem: string }
   | { readonly kind: 'natsLogin'; readonly login: NatsLogin }
   | { readonly kind: 'ping'; readonly nonce: number }
   | { readonly kind: 'drain'; readonly reconnectAfterMs: number };

@@ -78,6 +78,12 @@ export interface SessionState {
   readonly lastMessageMonotonicMs: number;
   /** Address that the stream came from; vantage points with one egress are one. */
   readonly remoteAddress: string;
+  /** Of the agent's process, when it says. */
+  readonly instance?: string | undefined;
+  /** The agent's wall clock less ours, when it says; to some seconds. */
+  readonly clockSkewMs?: number | undefined;
+  /** Of the CAs that the agent trusts, when it says. */
+  readonly trustDigest?: string | undefined;
   /** Of the agent's login to NATS; absent where nobody says. */
   readonly nats?:
     | {

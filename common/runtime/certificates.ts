@@ -1,7 +1,7 @@
 // Reading certificates, with Node's own X.509 parser: whoever only checks or shows one does not
 // load the library that makes them (./pki.ts; it costs 16 MiB).
 
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { MeshError } from '../pure/errors.ts';
 import { parseTimestamp } from './clock.ts';
 
@@ -56,22 +56,53 @@ export function certificateHash(certPem: string): string {
   return createHash('sha256').update(new X509Certificate(certPem).raw).digest('hex');
 }
 
-/** True when `der` was signed by this CA and its dates include `nowMs`. */
-export function isIssuedBy(options: {
+/** The certificates of a PEM file, in order, each with its line feed at the end. */
+export function splitPem(pem: string): readonly string[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => `${block}\n`);
+}
+
+/** Tells one set of CAs from another, whatever their order: 32 hex digits. */
+export function trustDigest(caPem: string): string {
+  const hashes = splitPem(caPem).map(certificateHash).sort();
+  return createHash('sha256').update(hashes.join()).digest('hex').slice(0, 32);
+}
+
+export type IssueVerdict =
+  | { readonly kind: 'fine' }
+  /** No certificate, or not of these CAs. */
+  | { readonly kind: 'foreign' }
+  | { readonly kind: 'ended' | 'early'; readonly notBefore: string; readonly notAfter: string };
+
+/** Whether one of these CAs (PEM) signed `der`, and its dates include `nowMs`. */
+export function judgeIssued(options: {
   readonly der: Uint8Array;
   readonly caPem: string;
   readonly nowMs: number;
-}): boolean {
+}): IssueVerdict {
   try {
     const certificate = new X509Certificate(options.der);
-    const ca = new X509Certificate(options.caPem);
-    return (
-      certificate.checkIssued(ca) &&
-      certificate.verify(ca.publicKey) &&
-      (parseTimestamp(certificate.validFrom) ?? Infinity) <= options.nowMs &&
-      options.nowMs < (parseTimestamp(certificate.validTo) ?? -Infinity)
-    );
+    const isOurs = splitPem(options.caPem)
+      .map((pem) => new X509Certificate(pem))
+      .some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
+    if (!isOurs) return { kind: 'foreign' };
+    const notBeforeMs = parseTimestamp(certificate.validFrom) ?? Infinity;
+    const notAfterMs = parseTimestamp(certificate.validTo) ?? -Infinity;
+    const dates = { notBefore: certificate.validFrom, notAfter: certificate.validTo };
+    if (options.nowMs < notBeforeMs) return { kind: 'early', ...dates };
+    return options.nowMs < notAfterMs ? { kind: 'fine' } : { kind: 'ended', ...dates };
   } catch {
-    return false;
+    return { kind: 'foreign' };
   }
+}
+
+/** True when one of these CAs signed `der` and its dates include `nowMs`. */
+export function isIssuedBy(options: Parameters<typeof judgeIssued>[0]): boolean {
+  return judgeIssued(options).kind === 'fine';
+}
+
+/** Lower-case hex SHA-256 over the public part (SPKI) of a private key in PEM. */
+export function keyHash(keyPem: string): string {
+  const spki = createPublicKey(keyPem).export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(spki).digest('hex');
 }

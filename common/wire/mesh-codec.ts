@@ -52,6 +52,8 @@ export interface JoinRequest {
   readonly token: string;
   readonly csrDer: Uint8Array;
   readonly agentVersion: string;
+  /** The agent's wall clock; absent in agents before 0.2. */
+  readonly clockUnixMs?: number | undefined;
 }
 
 export interface JoinResponse {
@@ -72,7 +74,19 @@ export function decodeJoinRequest(bytes: Uint8Array): JoinRequest {
     token: readText(plain, 'token', 2048),
     csrDer: readBytes(plain, 'csrDer', certificateMax),
     agentVersion: readText(plain, 'agentVersion', 128),
+    ...readClock(plain),
   };
+}
+
+/** A version that does not say it sends 0. */
+function readClock(plain: Plain): { readonly clockUnixMs?: number } {
+  const clockUnixMs = readNumber(plain, 'clockUnixMs');
+  return clockUnixMs === 0 ? {} : { clockUnixMs };
+}
+
+function readSaid<K extends string>(plain: Plain, field: K, max: number): { [P in K]?: string } {
+  const text = readText(plain, field, max);
+  return text === '' ? {} : ({ [field]: text } as { [P in K]: string }); // the one member
 }
 
 export function encodeJoinResponse(response: JoinResponse): Uint8Array {
@@ -111,8 +125,10 @@ function toAgentPlain(message: AgentMessage): Plain {
       return { renew: { csrDer: message.csrDer } };
     case 'natsRenewal':
       return { natsRenewal: message.natsKey };
+    case 'trusted':
+      return { trusted: { digest: message.digest } };
     case 'pong':
-      return { pong: { nonce: message.nonce } };
+      return { pong: message };
     default:
       return assertNever(message);
   }
@@ -149,8 +165,10 @@ export function decodeAgentMessage(bytes: Uint8Array): AgentMessage {
       return { kind, csrDer: readBytes(body, 'csrDer', certificateMax) };
     case 'natsRenewal':
       return { kind, natsKey: readNatsKey(body) };
+    case 'trusted':
+      return { kind, digest: readText(body, 'digest', 64) };
     case 'pong':
-      return { kind, nonce: readNumber(body, 'nonce') };
+      return { kind, nonce: readNumber(body, 'nonce'), ...readClock(body) };
     default:
       return fail('message', 'a kind that this version knows');
   }
@@ -170,6 +188,9 @@ function readHello(body: Plain): AgentMessage {
     agentVersion: readText(body, 'agentVersion', 128),
     kubernetesVersion: readText(body, 'kubernetesVersion', 128),
     ...(natsKey === undefined ? {} : { natsKey: readNatsKey(natsKey) }),
+    ...readSaid(body, 'instance', 64),
+    ...readSaid(body, 'trustDigest', 64),
+    ...readClock(body),
   };
 }
 
@@ -189,6 +210,7 @@ function toCoordinatorPlain(message: CoordinatorMessage): Plain {
     case 'natsLogin':
       return { natsLogin: toNatsLoginPlain(message.login) };
     case 'certificate':
+    case 'trust':
     case 'ping':
     case 'drain':
       return { [kind]: body };
@@ -225,6 +247,8 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
       };
     case 'certificate':
       return { kind, chainPem: readText(body, 'chainPem', certificateMax) };
+    case 'trust':
+      return { kind, caPem: readText(body, 'caPem', certificateMax) };
     case 'natsLogin':
       return { kind, login: readNatsLogin(body) };
     case 'ping':
@@ -259,6 +283,8 @@ function readWelcome(body: Plain): Welcome {
     ttlSeconds: readNumber(body, 'ttlSeconds'),
     ...(natsLogin === undefined ? {} : { natsLogin: readNatsLogin(natsLogin) }),
     ...(natsTrust === undefined ? {} : { natsTrust }),
+    ...readSaid(body, 'coordinatorVersion', 128),
+    ...readClock(body),
   };
 }
 

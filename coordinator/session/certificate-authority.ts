@@ -1,11 +1,18 @@
 // The CA as joining and renewal need it. Adapter over common/runtime/pki.ts.
 
 import type { Clock } from '../../common/runtime/clock.ts';
-import type { KeyPairPem } from '../../common/runtime/certificates.ts';
+import { trustDigest, type KeyPairPem } from '../../common/runtime/certificates.ts';
 import { requestKeyHash, signCsr, verifyCsr } from '../../common/runtime/pki.ts';
 
 export interface CertificateAuthority {
-  readonly caPem: string;
+  /** Every CA that agents shall trust, PEM; more than one while one replaces another. */
+  trustedPem(): string;
+  /** Of the above; see certificates.ts. */
+  trustDigest(): string;
+  /** Told when another CA signs, or is trusted. */
+  subscribe(listener: () => void): () => void;
+  /** How long a certificate of an agent is good for. */
+  readonly lifetimeMs: number;
   /** Of the key that signed the request. Throws MeshError fatal CSR_INVALID. */
   hashOfRequest(csrDer: Uint8Array): Promise<string>;
   /** PEM of a certificate that names the Cluster and its uid. Throws MeshError fatal CSR_INVALID. */
@@ -19,7 +26,10 @@ export interface CertificateAuthority {
 /** Group of every agent's certificate. It has no rights at the API. */
 export const agentsOrganization = 'isthmus:clusters';
 
-const certificateDays = 90;
+/** Default lifetime of agents' certificates. */
+export const certificateHours = 90 * 24;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /** The URI in an agent's certificate: which federation, which Cluster object. */
 export function toClusterUri(federation: string, cluster: string, uid: string): string {
@@ -39,26 +49,43 @@ export function parseClusterUri(
     : { cluster, uid };
 }
 
+/** The CAs of a federation: one signs, all are trusted. */
+export interface TrustedCas {
+  signing(): KeyPairPem;
+  trustedPem(): string;
+  subscribe(listener: () => void): () => void;
+}
+
+/** One CA, for ever. */
+export function oneCa(ca: KeyPairPem): TrustedCas {
+  return { signing: () => ca, trustedPem: () => ca.certPem, subscribe: () => () => undefined };
+}
+
 export function createAuthority(options: {
-  readonly ca: KeyPairPem;
+  readonly cas: TrustedCas;
   readonly federation: string;
+  /** Default: 90 days. */
+  readonly lifetimeMs?: number;
   readonly clock: Clock;
 }): CertificateAuthority {
-  const { ca, federation, clock } = options;
+  const { cas, federation, clock, lifetimeMs = certificateHours * hourMs } = options;
   return {
-    caPem: ca.certPem,
+    trustedPem: () => cas.trustedPem(),
+    trustDigest: () => trustDigest(cas.trustedPem()),
+    subscribe: (listener) => cas.subscribe(listener),
+    lifetimeMs,
     hashOfRequest: async (csrDer) => {
       await verifyCsr(csrDer);
       return requestKeyHash(csrDer);
     },
     sign: ({ csrDer, cluster, clusterUid }) =>
       signCsr({
-        ca,
+        ca: cas.signing(),
         csrDer,
         commonName: cluster,
         organizations: [agentsOrganization],
         uris: [toClusterUri(federation, cluster, clusterUid)],
-        validDays: certificateDays,
+        validDays: lifetimeMs / dayMs,
         clock,
       }),
   };

@@ -3,6 +3,7 @@
 // this adapter checks what came against the federation's CA. TLS itself proves possession.
 
 import type { EventEmitter } from 'node:events';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import {
   Metadata,
   Server,
@@ -14,10 +15,14 @@ import {
 } from '@grpc/grpc-js';
 import type { AgentMessage, CoordinatorMessage } from '../../common/model/session.ts';
 import { parseClusterName } from '../../common/model/ids.ts';
-import type { Clock } from '../../common/runtime/clock.ts';
+import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import { isIssuedBy, readCertificate, type KeyPairPem } from '../../common/runtime/certificates.ts';
+import {
+  judgeIssued,
+  readCertificate,
+  type KeyPairPem,
+} from '../../common/runtime/certificates.ts';
 import { formatAddress, type Address } from '../../common/runtime/settings.ts';
 import type { JoinRequest, JoinResponse } from '../../common/wire/mesh-codec.ts';
 import {
@@ -39,12 +44,34 @@ import type {
 
 export interface GrpcListenerOptions {
   readonly listen: Address;
-  readonly server: KeyPairPem;
-  readonly caPem: string;
+  readonly certificates: MeshCertificates;
   readonly federation: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+}
+
+/** What the port shows and trusts now; another after a renewal or with another CA. */
+export interface MeshCertificates {
+  current(): {
+    /** Leaf, then whatever leads from it to each CA that an agent may trust. */
+    readonly chainPem: string;
+    readonly keyPem: string;
+    /** CAs of agents' certificates. */
+    readonly trustedPem: string;
+    /** A joining agent asks for the CA that its token pins: the chain that ends in it. */
+    chainFor(pin: string): string | undefined;
+  };
+  /** New handshakes get what is current; streams that are open go on. */
+  subscribe(listener: () => void): () => void;
+}
+
+/** The same for ever: one CA, one certificate of it. */
+export function fixedCertificates(server: KeyPairPem, caPem: string): MeshCertificates {
+  const { certPem, keyPem } = server;
+  const chainPem = `${certPem}${caPem}`;
+  const current = { chainPem, keyPem, trustedPem: caPem, chainFor: () => undefined };
+  return { current: () => current, subscribe: () => () => undefined };
 }
 
 type SessionCall = ServerDuplexStream<AgentMessage, CoordinatorMessage>;
@@ -56,17 +83,23 @@ const handshakeMs = 10_000;
 
 /** Asks for a client certificate and accepts a connection without one. */
 class OptionalClientCertificate extends ServerCredentials {
-  constructor(options: GrpcListenerOptions) {
+  readonly #certificates: MeshCertificates;
+
+  constructor({ certificates }: GrpcListenerOptions) {
     super(
-      { requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeMs },
       {
-        ca: options.caPem,
-        // Leaf and CA: an agent that joins finds the CA in the chain and compares it with its pin.
-        cert: `${options.server.certPem}${options.caPem}`,
-        key: options.server.keyPem,
-        minVersion: 'TLSv1.2',
+        requestCert: true,
+        rejectUnauthorized: false,
+        handshakeTimeout: handshakeMs,
+        SNICallback: (name, answer) => answer(null, toContext(certificates, name)),
       },
+      toContextOptions(certificates),
     );
+    this.#certificates = certificates;
+  }
+
+  renew(): void {
+    this.updateSecureContextOptions(toContextOptions(this.#certificates));
   }
 
   _equals(other: ServerCredentials): boolean {
@@ -74,8 +107,22 @@ class OptionalClientCertificate extends ServerCredentials {
   }
 }
 
+function toContextOptions({ current }: MeshCertificates): SecureContextOptions {
+  const { chainPem, keyPem, trustedPem } = current();
+  return { ca: trustedPem, cert: chainPem, key: keyPem, minVersion: 'TLSv1.2' };
+}
+
+/** `<pin>.isthmus-coordinator` asks for the chain that ends in that CA; undefined: the usual. */
+function toContext(certificates: MeshCertificates, name: string): SecureContext | undefined {
+  const chainPem = certificates.current().chainFor(name.split('.', 1)[0] ?? '');
+  if (chainPem === undefined) return undefined;
+  return createSecureContext({ ...toContextOptions(certificates), cert: chainPem });
+}
+
 export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
   const { clock, log } = options;
+  const credentials = new OptionalClientCertificate(options);
+  const unsubscribe = options.certificates.subscribe(() => credentials.renew());
   const server = new Server({
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.max_send_message_length': messageBytesMax,
@@ -94,7 +141,7 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
       });
       return new Promise((resolve, reject) => {
         const at = formatAddress(options.listen);
-        server.bindAsync(at, new OptionalClientCertificate(options), (error, port) => {
+        server.bindAsync(at, credentials, (error, port) => {
           if (error === null) {
             countStrangers(server, options);
             resolve(port);
@@ -104,6 +151,7 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
     },
     close: () =>
       new Promise((resolve) => {
+        unsubscribe();
         const cut = clock.after(drainMs, () => server.forceShutdown());
         server.tryShutdown((error) => {
           cut.cancel();
@@ -184,16 +232,10 @@ async function answerJoin(
 function openStream(options: GrpcListenerOptions, handlers: MeshHandlers, call: SessionCall): void {
   const { log, metrics } = options;
   const peer = identify(options, call);
-  if (peer === undefined) {
-    metrics.count('mesh_session_refusals_total', { reason: 'NoCertificate' });
-    call.emit(
-      'error',
-      toStatus({
-        reason: 'NoCertificate',
-        message: 'a session needs a client certificate of this federation; join first',
-        retry: false,
-      }),
-    );
+  if ('reason' in peer) {
+    metrics.count('mesh_session_refusals_total', { reason: peer.reason });
+    log.debug('a stream was refused', { reason: peer.reason, remote: toHost(call.getPeer()) });
+    call.emit('error', toStatus(peer));
     return;
   }
   let isOver = false;
@@ -235,19 +277,38 @@ function openStream(options: GrpcListenerOptions, handlers: MeshHandlers, call: 
   });
 }
 
-/** Who the verified certificate names; undefined without one that is ours, in date and an agent's. */
-function identify(options: GrpcListenerOptions, call: SessionCall): PeerIdentity | undefined {
+/** Who the certificate names, when it is ours, in date and an agent's; else why not. */
+function identify(options: GrpcListenerOptions, call: SessionCall): PeerIdentity | Refusal {
   const der = call.getAuthContext().sslPeerCertificate?.raw;
-  if (der === undefined || !isIssuedBy({ der, caPem: options.caPem, nowMs: options.clock.now() })) {
-    return undefined;
+  if (der === undefined) return strange('NoCertificate', 'none came; join first');
+  const { trustedPem } = options.certificates.current();
+  const nowMs = options.clock.now();
+  const verdict = judgeIssued({ der, caPem: trustedPem, nowMs });
+  if (verdict.kind === 'foreign') {
+    return strange('ForeignCertificate', 'this one is not of its CA (any more); join again');
+  }
+  if (verdict.kind !== 'fine') {
+    const isEnded = verdict.kind === 'ended';
+    return strange(
+      isEnded ? 'CertificateEnded' : 'CertificateEarly',
+      `this one ${isEnded ? `ended at ${verdict.notAfter}` : `begins at ${verdict.notBefore}`}, and ` +
+        `by the coordinator's clock it is ${toTimestamp(nowMs)}`,
+    );
   }
   const facts = readCertificate(der);
   const named = facts.uris.map((uri) => parseClusterUri(options.federation, uri)).find(Boolean);
   const cluster = parseClusterName(named?.cluster ?? '');
-  if (named === undefined || cluster === undefined || cluster !== facts.commonName)
-    return undefined;
-  if (!facts.organizations.includes(agentsOrganization)) return undefined;
-  return { cluster, clusterUid: named.uid, publicKeyHash: facts.publicKeyHash };
+  const isAgent = facts.organizations.includes(agentsOrganization);
+  if (named === undefined || cluster === undefined || cluster !== facts.commonName || !isAgent) {
+    return strange('NoCertificate', 'this one names no cluster of this federation; join first');
+  }
+  const { publicKeyHash, notAfterMs: certificateEndMs } = facts;
+  return { cluster, clusterUid: named.uid, publicKeyHash, certificateEndMs };
+}
+
+function strange(reason: string, why: string): Refusal {
+  const message = `a session needs a client certificate of this federation: ${why}`;
+  return { reason, message, retry: false };
 }
 
 function toStatus(refusal: Refusal) {

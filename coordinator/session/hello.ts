@@ -4,6 +4,7 @@
 import { isthmusApiVersion, isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import { toLogKey, toRevision, type ClusterName, type Revision } from '../../common/model/ids.ts';
 import type { PlacementView } from '../../common/model/views.ts';
+import { isAdmitted, isDenied } from '../../common/pure/cluster-approval.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { sleep, type Clock } from '../../common/runtime/clock.ts';
 import type { Desired } from '../desired/store.ts';
@@ -13,21 +14,43 @@ const viewWaitMs = 10_000;
 const viewStepMs = 20;
 const claimAttemptsMax = 5;
 
-/** L1: the certificate is ours and in date; now, does what it names still exist? */
+/**
+ * L1: the certificate is ours and in date; now, does what it names still exist, and may it speak? A
+ * Cluster that is on its way out still has orders for its agent; it is gone when its object is.
+ */
 export function checkPeer(desired: Desired, peer: PeerIdentity): Refusal | undefined {
   const at = toLogKey({ group: isthmusGroup, resource: 'clusters', name: peer.cluster });
   const cluster = desired.get(at)?.object as Cluster | undefined;
-  const isLiving =
-    cluster?.metadata.uid === peer.clusterUid &&
-    cluster.metadata.deletionTimestamp === undefined &&
-    cluster.status?.publicKeyHash === peer.publicKeyHash;
-  return isLiving ? undefined : removedRefusal(peer.cluster);
+  return cluster?.metadata.uid === peer.clusterUid
+    ? checkAdmission(cluster, peer.publicKeyHash)
+    : removedRefusal(peer.cluster);
+}
+
+/** Why this key may not speak for the Cluster (any more). */
+export function checkAdmission(cluster: Cluster, publicKeyHash: string): Refusal | undefined {
+  const { status, metadata } = cluster;
+  if (isAdmitted(status, publicKeyHash)) return undefined;
+  const { name } = metadata;
+  if (isDenied(status, publicKeyHash)) {
+    const { decidedBy = 'somebody', message } = status?.approval ?? {};
+    const why = message === undefined ? '' : ` (${message})`;
+    return {
+      reason: 'Revoked',
+      message: `${decidedBy} revoked cluster ${name}${why}; kubectl isthmus approve ${name} lets it in again`,
+      retry: false,
+    };
+  }
+  return {
+    reason: 'KeyReplaced',
+    message: `another agent has joined as cluster ${name} since, with a key of its own; one cluster has one agent`,
+    retry: false,
+  };
 }
 
 export function removedRefusal(cluster: ClusterName): Refusal {
   return {
     reason: 'ClusterRemoved',
-    message: `cluster ${cluster} was removed from the federation, or its certificate replaced; join again`,
+    message: `cluster ${cluster} was removed from the federation; join it again with a new token`,
     retry: false,
   };
 }

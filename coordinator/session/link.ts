@@ -33,6 +33,8 @@ interface Ordered {
 }
 
 export class AgentLink {
+  /** Wall-clock end of the newest certificate that its agent has. */
+  certificateEndMs: number | undefined;
   readonly #options: LinkOptions;
   readonly #held = new Map<ServiceKey, ContentHash>();
   readonly #ordered = new Map<ServiceKey, Ordered>();
@@ -47,6 +49,7 @@ export class AgentLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.certificateEndMs = options.stream.peer.certificateEndMs;
   }
 
   get cluster(): ClusterName {

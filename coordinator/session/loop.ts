@@ -2,7 +2,7 @@
 // says Hello, is checked against its live Cluster, gets the next session number, then differences.
 //
 //   L1. A certificate acts for its own, living Cluster only (I8).
-//   L2. One stream per cluster: the newer wins, the older is told why.
+//   L2. One stream per cluster: which of two goes on, ./plan-rival.ts decides; the other is told why.
 //   L3. A batch is never computed from a view older than the agent has applied (I2).
 
 import type { SessionsOptions, ClusterRecord, Stage } from './stage.ts';
@@ -10,18 +10,23 @@ import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts'
 import { toLogPrefix, type ClusterName, type ServiceKey } from '../../common/model/ids.ts';
 import type { AgentMessage } from '../../common/model/session.ts';
 import type { SessionView } from '../../common/model/views.ts';
+import { isAdmitted } from '../../common/pure/cluster-approval.ts';
 import { MeshError } from '../../common/pure/errors.ts';
+import { describeVersionSkew } from '../../common/pure/skew.ts';
 import type { Timer } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/log.ts';
-import { awaitView, checkPeer, claimSession, removedRefusal, supersededRefusal } from './hello.ts';
+import { awaitView, checkPeer, claimSession, supersededRefusal } from './hello.ts';
 import { join } from './join.ts';
 import { AgentLink } from './link.ts';
 import type { Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
+import { tellCluster } from './cluster-objects.ts';
 import { onMessage, toNatsState } from './messages.ts';
 import { PeerJournal } from './peer-journal.ts';
 import { startPeerTelling } from './peer-telling.ts';
 import { digestOf } from './plan.ts';
 import { checkReceipt } from './receipts.ts';
+import { watchCertificateEnd } from './renewal.ts';
+import { checkRival } from './rival.ts';
 import { SharedMessages } from './shared-messages.ts';
 
 export interface Sessions extends SessionView {
@@ -76,15 +81,18 @@ export function createSessions(options: SessionsOptions): Sessions {
 }
 
 function watchViews(stage: Stage): readonly (() => void)[] {
-  const { desired, placement, clusters } = stage;
+  const { desired, placement, clusters, authority } = stage;
   const prefix = toLogPrefix(isthmusGroup, 'clusters');
   const watch = desired.watch(prefix, desired.revision(), (events) => {
     for (const { kind, current, previous } of events) {
       const name = current.object.metadata.name as ClusterName; // its kind checks the name
-      const isSame =
-        kind !== 'deleted' && isSameIdentity(current.object as Cluster, previous?.object);
-      if (isSame || previous === undefined) continue;
-      endLink(stage, name, removedRefusal(name));
+      const isIn = kind !== 'deleted' && speaks(current.object);
+      if (isIn === speaks(previous?.object) && !isOtherKey(current.object, previous?.object)) {
+        continue;
+      }
+      const link = clusters.get(name)?.link;
+      const refusal = link === undefined ? undefined : checkPeer(desired, link.stream.peer);
+      if (refusal !== undefined) endLink(stage, name, refusal);
       if (kind === 'deleted') clusters.delete(name);
     }
   });
@@ -93,6 +101,9 @@ function watchViews(stage: Stage): readonly (() => void)[] {
     () => watch.cancel(),
     placement.subscribe(({ cluster, key }) => clusters.get(cluster)?.link?.mark(key)),
     startPeerTelling({ ...stage, links: () => linksOf(clusters) }),
+    authority.subscribe(() => {
+      for (const link of linksOf(clusters)) tellTrust(stage, link);
+    }),
   ];
 }
 
@@ -100,13 +111,17 @@ function* linksOf(clusters: Stage['clusters']): Iterable<AgentLink> {
   for (const { link } of clusters.values()) if (link !== undefined) yield link;
 }
 
-function isSameIdentity(next: Cluster, previous: object | undefined): boolean {
-  const before = previous as Cluster | undefined;
+/** Whether the key that joined as this Cluster may speak for it. */
+function speaks(object: object | undefined): boolean {
+  const status = (object as Cluster | undefined)?.status;
+  return status?.publicKeyHash !== undefined && isAdmitted(status, status.publicKeyHash);
+}
+
+function isOtherKey(next: object, previous: object | undefined): boolean {
+  const [after, before] = [next as Cluster, previous as Cluster | undefined];
   return (
-    next.metadata.deletionTimestamp === undefined &&
-    next.metadata.uid === before?.metadata.uid &&
-    (before?.status?.publicKeyHash === undefined ||
-      next.status?.publicKeyHash === before.status.publicKeyHash)
+    after.metadata.uid !== before?.metadata.uid ||
+    after.status?.publicKeyHash !== before?.status?.publicKeyHash
   );
 }
 
@@ -161,6 +176,7 @@ function openSession(stage: Stage, stream: SessionStream): SessionHandler {
   const helloMissing = (): void =>
     stream.end({ reason: 'HelloMissing', message: 'Hello comes first', retry: true });
   const helloDue = stage.clock.after(helloMs, helloMissing);
+  const unwatch = watchCertificateEnd(stage, link);
   return {
     onMessage: (message) => {
       if (message.kind === 'hello' && !isGreeted) {
@@ -183,6 +199,7 @@ function openSession(stage: Stage, stream: SessionStream): SessionHandler {
     onDrain: () => link.onDrain(),
     onEnd: () => {
       helloDue.cancel();
+      unwatch();
       closeLink(stage, cluster, link);
     },
   };
@@ -202,6 +219,8 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     return stream.end({ reason: 'StoreRegressed', message: receipt.message, retry: true });
   }
   if (receipt.kind === 'fine') await awaitView(stage, receipt.revision); // L3
+  const unfit = checkVersion(stage, link, hello) ?? (await checkRival(stage, link, hello));
+  if (unfit !== undefined) return stream.end(unfit);
   const session = await claimSession(desired, cluster);
   const natsLogin = await telemetryUsers.login(stream.peer, hello.natsKey);
   // Much may have happened meanwhile.
@@ -220,19 +239,26 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     agentVersion: hello.agentVersion,
     lastMessageMonotonicMs: clock.monotonicMs(),
     remoteAddress: stream.remoteAddress,
+    instance: hello.instance,
+    trustDigest: hello.trustDigest,
+    clockSkewMs: hello.clockUnixMs === undefined ? undefined : hello.clockUnixMs - clock.now(),
     nats: toNatsState(stage, natsLogin),
   };
+  const { coordinatorVersion, ...welcome } = config;
   const wanted = [...placement.shardsOf(cluster)];
   const wantsInventory = hello.digest !== digestOf(wanted);
   link.sendNow({
     kind: 'welcome',
     session,
-    ...config,
+    ...welcome,
+    ...(coordinatorVersion === undefined ? {} : { coordinatorVersion }),
     natsUrls: telemetryUsers.urls(),
     natsLogin,
     natsTrust: telemetryUsers.trust(),
     wantsInventory,
+    clockUnixMs: clock.now(),
   });
+  tellTrust(stage, link);
   log.info('session open', {
     cluster,
     session,
@@ -248,6 +274,24 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     link.open();
   }
   stage.tell(cluster);
+}
+
+/** Another major version has other messages, perhaps. */
+function checkVersion(stage: Stage, { cluster }: AgentLink, hello: Hello): Refusal | undefined {
+  const { coordinatorVersion } = stage.config;
+  if (coordinatorVersion === undefined) return undefined;
+  const skew = describeVersionSkew({ agentVersion: hello.agentVersion, coordinatorVersion });
+  if (skew?.isRefused !== true) return undefined;
+  const { reason, message } = skew;
+  tellCluster(stage, cluster, { type: 'Warning', reason, message });
+  return { reason, message, retry: false };
+}
+
+/** The CAs to trust, when the agent trusts others and understands the message. */
+function tellTrust({ clusters, authority }: Stage, link: AgentLink): void {
+  const trusted = clusters.get(link.cluster)?.state?.trustDigest;
+  if (trusted === undefined || trusted === authority.trustDigest()) return;
+  link.sendNow({ kind: 'trust', caPem: authority.trustedPem() });
 }
 
 /** L2: of two that greet at once, the one with the higher number is the newer. */

@@ -11,11 +11,13 @@ export interface PeerIdentity {
   readonly clusterUid: string;
   /** Lower-case hex SHA-256 of the certificate's public key. */
   readonly publicKeyHash: string;
+  /** Wall-clock end of the certificate; absent: it has none. */
+  readonly certificateEndMs?: number;
 }
 
 /** Why a stream or a join is refused; `retry` false means that only a person can help. */
 export interface Refusal {
-  /** CamelCase: TokenExpired, NameTaken, ClusterRemoved, Superseded... */
+  /** CamelCase: TokenExpired, NameTaken, WaitingForApproval, ClusterRemoved, Superseded... */
   readonly reason: string;
   readonly message: string;
   readonly retry: boolean;

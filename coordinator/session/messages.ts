@@ -7,6 +7,7 @@ import type { SessionState } from '../../common/model/views.ts';
 import { assertNever } from '../../common/pure/errors.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import type { AgentLink } from './link.ts';
+import { renew } from './renewal.ts';
 import type { ClusterRecord, Stage } from './stage.ts';
 
 export function onMessage(
@@ -22,13 +23,19 @@ export function onMessage(
     case 'hello':
       return link.stream.end({ reason: 'HelloTwice', message: 'Hello comes once', retry: true });
     case 'pong':
-      return;
+      return noteClock(stage, record, link, message.clockUnixMs);
+    case 'trusted':
+      record.state = { ...record.state, trustDigest: message.digest };
+      return stage.tell(link.cluster);
     case 'inventory':
       if (!link.hold(message.entries)) {
         const text = 'the agent says it holds more shards than a cluster can have';
         return link.stream.end({ reason: 'InventoryTooLarge', message: text, retry: false });
       }
-      if (message.isLast) link.open();
+      if (message.isLast) {
+        link.open();
+        stage.tell(link.cluster); // what is unclaimed is known now
+      }
       return;
     case 'ack':
       for (const result of message.results)
@@ -87,26 +94,21 @@ function findOrder(orders: Iterable<RemovalOrder>, key: ServiceKey): RemovalOrde
   return undefined;
 }
 
-async function renew(stage: Stage, link: AgentLink, csrDer: Uint8Array): Promise<void> {
-  const { authority, log } = stage;
-  const { cluster, stream } = link;
-  try {
-    if ((await authority.hashOfRequest(csrDer)) !== stream.peer.publicKeyHash) {
-      return stream.end({
-        reason: 'WrongKey',
-        message: 'a renewal keeps its key; join again',
-        retry: false,
-      });
-    }
-    const { clusterUid } = stream.peer;
-    link.sendNow({
-      kind: 'certificate',
-      chainPem: await authority.sign({ csrDer, cluster, clusterUid }),
-    });
-    log.info('certificate renewed', { cluster });
-  } catch (error) {
-    log.warn('certificate not renewed', { cluster, error: describeError(error) });
-  }
+// Below this a clock is only a little late, or a message was.
+const clockStepMs = 10_000;
+
+/** Told on a step only: pongs come every second. */
+function noteClock(
+  stage: Stage,
+  record: ClusterRecord,
+  link: AgentLink,
+  agentMs: number | undefined,
+): void {
+  if (agentMs === undefined || record.state === undefined) return;
+  const clockSkewMs = agentMs - stage.clock.now();
+  if (Math.abs(clockSkewMs - (record.state.clockSkewMs ?? 0)) < clockStepMs) return;
+  record.state = { ...record.state, clockSkewMs };
+  stage.tell(link.cluster);
 }
 
 async function renewNatsLogin(

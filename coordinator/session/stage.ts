@@ -1,6 +1,7 @@
 // What the session stage is given, and what its functions share: one record per cluster.
 
 import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { ApprovalMode } from '../../common/model/isthmus-kinds.ts';
 import type { NatsKey, NatsLogin, NatsTrust } from '../../common/model/session.ts';
 import type { ShardResult } from '../../common/model/shard.ts';
 import type {
@@ -51,7 +52,11 @@ export interface SessionsOptions {
     readonly federation: string;
     readonly domain: string;
     readonly ttlSeconds: number;
+    /** Told to agents, and compared with theirs; undefined: neither. */
+    readonly coordinatorVersion?: string | undefined;
   };
+  /** Of join tokens that do not say. Default: Automatic. */
+  readonly joinApproval?: ApprovalMode | undefined;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;

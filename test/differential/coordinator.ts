@@ -75,7 +75,14 @@ const unusedPorts: Pick<
   },
   prober: { probe: refuse },
   listener: { listen: refuse, close: () => Promise.resolve() },
-  authority: { caPem: '', hashOfRequest: refuse, sign: refuse },
+  authority: {
+    trustedPem: () => '',
+    trustDigest: () => '',
+    subscribe: () => () => undefined,
+    lifetimeMs: 0,
+    hashOfRequest: refuse,
+    sign: refuse,
+  },
   telemetryUsers: {
     login: refuse,
     urls: () => [],

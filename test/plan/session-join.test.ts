@@ -1,64 +1,136 @@
 // Who may join: the table of the decision.
 
 import test from 'ava';
-import type { Cluster, JoinToken } from '../../common/model/isthmus-kinds.ts';
-import { parseToken, planJoin, type JoinInput } from '../../coordinator/session/join-plan.ts';
+import type { Cluster, ClusterApproval, JoinToken } from '../../common/model/isthmus-kinds.ts';
+import {
+  parseToken,
+  planJoin,
+  type JoinInput,
+  type JoinPlan,
+} from '../../coordinator/session/join-plan.ts';
 
-const nowMs = 1_000_000;
+const nowText = '2026-01-02T12:00:00Z';
+const before = '2026-01-02T11:00:00Z';
+const after = '2026-01-02T13:00:00Z';
 const token = (status: JoinToken['status'] = {}, spec: JoinToken['spec'] = {}): JoinToken => ({
   apiVersion: 'isthmus.dev/v1alpha1',
   kind: 'JoinToken',
   metadata: { name: 'first' },
   spec,
-  status,
+  status: { expirationTimestamp: after, ...status },
 });
-const cluster = (publicKeyHash: string | undefined, isGoing = false): Cluster => ({
+const cluster = (status: Cluster['status'] = {}, isGoing = false): Cluster => ({
   apiVersion: 'isthmus.dev/v1alpha1',
   kind: 'Cluster',
-  metadata: {
-    name: 'one',
-    uid: 'u',
-    ...(isGoing ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
-  },
-  ...(publicKeyHash === undefined ? {} : { status: { publicKeyHash } }),
+  metadata: { name: 'one', uid: 'u', ...(isGoing ? { deletionTimestamp: before } : {}) },
+  status,
 });
+const approval = (
+  decision: ClusterApproval['decision'],
+  publicKeyHash = 'mine',
+  more: Partial<ClusterApproval> = {},
+): ClusterApproval => ({ decision, publicKeyHash, ...more });
 const base: JoinInput = {
   clusterName: 'one',
+  hasToken: true,
   token: token(),
   isSecretRight: true,
   cluster: undefined,
   publicKeyHash: 'mine',
-  nowMs,
-  expiresAtMs: nowMs + 1,
+  nowText,
+  joinApproval: 'Automatic',
 };
-const usedByMe = { usedBy: 'one', publicKeyHash: 'mine' };
+const none = { hasToken: false, token: undefined, isSecretRight: false };
+const usedByMe = { usedBy: 'one', usedAt: before, publicKeyHash: 'mine' };
+const inDate = { publicKeyHash: 'mine', certificateExpirationTimestamp: after };
+const ended = { publicKeyHash: 'mine', certificateExpirationTimestamp: before };
+const boundToOne = token({}, { cluster: 'one' });
+type Row = readonly [string, Partial<JoinInput>, Partial<Extract<JoinPlan, { kind: 'grant' }>>];
 
-const grants: readonly (readonly [string, Partial<JoinInput>, object])[] = [
-  ['a new token and a new name', {}, { bindsToken: true, changesKey: true }],
+const grants: readonly Row[] = [
+  ['a new token and a new name', {}, { byToken: true, bindsToken: true, changesKey: true }],
   [
-    'the same key again, before the Cluster was written',
+    'J2 the same key again, before the Cluster was written',
     { token: token(usedByMe) },
-    { bindsToken: false, changesKey: true },
+    { byToken: true, bindsToken: false, changesKey: true },
   ],
   [
-    'the same key again, whose answer was lost',
-    { token: token({ ...usedByMe, joinedAt: 'then' }), cluster: cluster('mine') },
-    { bindsToken: false, changesKey: false },
+    'J5 the same key again, whose answer was lost',
+    { token: token({ ...usedByMe, joinedAt: before }), cluster: cluster(inDate) },
+    { byToken: false, bindsToken: false, changesKey: false },
+  ],
+  [
+    'J5 the same, when the token has ended or was revoked meanwhile',
+    { token: undefined, cluster: cluster(inDate) },
+    { byToken: false, bindsToken: false, changesKey: false },
   ],
   [
     'another token for a key that is in',
-    { cluster: cluster('mine') },
-    { bindsToken: true, changesKey: false },
+    { cluster: cluster(inDate) },
+    { byToken: true, bindsToken: true, changesKey: false },
   ],
   [
     'a Cluster that its admin made beforehand',
-    { cluster: cluster(undefined) },
-    { bindsToken: true, changesKey: true },
+    { cluster: cluster() },
+    { byToken: true, bindsToken: true, changesKey: true },
   ],
   [
-    'a token bound to the name, for a lost key',
-    { token: token({}, { cluster: 'one' }), cluster: cluster('lost') },
-    { bindsToken: true, changesKey: true },
+    'J3 a token bound to the name, for a lost key',
+    { token: boundToOne, cluster: cluster({ publicKeyHash: 'lost' }) },
+    { byToken: true, bindsToken: true, changesKey: true },
+  ],
+  [
+    'J3 such a join cut short by a crash',
+    {
+      token: token(usedByMe, { cluster: 'one' }),
+      cluster: cluster({
+        publicKeyHash: 'lost',
+        approval: approval('Approved', 'lost', { decidedAt: '2026-01-01T00:00:00Z' }),
+      }),
+    },
+    { byToken: true, bindsToken: false, changesKey: true },
+  ],
+  [
+    'J6 a key that a person approved, after its token has ended',
+    {
+      token: token({ ...usedByMe, expirationTimestamp: before }),
+      cluster: cluster({ approval: approval('Approved', 'mine', { decidedAt: before }) }),
+    },
+    { byToken: false, bindsToken: false, changesKey: true },
+  ],
+  [
+    'J6 a key that a person approved, with a token that says Manual',
+    {
+      token: token(usedByMe, { approval: 'Manual' }),
+      cluster: cluster({ approval: approval('Approved', 'mine', { decidedAt: before }) }),
+    },
+    { byToken: true, bindsToken: false, changesKey: true },
+  ],
+  [
+    'J5 a key whose certificate has ended, approved since',
+    {
+      ...none,
+      cluster: cluster({
+        ...ended,
+        approval: approval('Approved', 'mine', { decidedAt: nowText }),
+      }),
+    },
+    { byToken: false, bindsToken: false, changesKey: false },
+  ],
+  [
+    'J5 a key whose certificate has ended, with a new token',
+    { cluster: cluster(ended) },
+    { byToken: true, bindsToken: true, changesKey: false },
+  ],
+  [
+    'a name whose first claimant was denied',
+    { cluster: cluster({ approval: approval('Denied', 'theirs') }) },
+    { byToken: true, bindsToken: true, changesKey: true },
+  ],
+  [
+    'an automatic token, where others wait by default',
+    { joinApproval: 'Manual', token: token({}, { approval: 'Automatic' }) },
+    { byToken: true, bindsToken: true, changesKey: true },
   ],
 ];
 
@@ -68,29 +140,122 @@ for (const [title, given, expected] of grants) {
   });
 }
 
-const refusals: readonly (readonly [string, string, Partial<JoinInput>])[] = [
-  ['an unknown token', 'TokenUnknown', { token: undefined }],
-  ['a wrong secret', 'TokenUnknown', { isSecretRight: false }],
-  ['a token at its end', 'TokenExpired', { expiresAtMs: nowMs }],
-  ['a token without an end', 'TokenExpired', { expiresAtMs: undefined }],
-  ['a token for another name', 'TokenForOtherCluster', { token: token({}, { cluster: 'two' }) }],
+const waits: readonly (readonly [string, string, boolean, Partial<JoinInput>])[] = [
+  ['a token that says Manual', 'NewCluster', true, { token: token({}, { approval: 'Manual' }) }],
+  ['any token, where that is the default', 'NewCluster', true, { joinApproval: 'Manual' }],
   [
-    'a token that another key used',
+    'another key, by a token bound to the name',
+    'KeyReplaced',
+    true,
+    { joinApproval: 'Manual', token: boundToOne, cluster: cluster({ publicKeyHash: 'lost' }) },
+  ],
+  [
+    'who waits already, when the token has ended',
+    'NewCluster',
+    false,
+    {
+      token: token({ ...usedByMe, expirationTimestamp: before }),
+      cluster: cluster({ approval: approval('Pending', 'mine', { reason: 'NewCluster' }) }),
+    },
+  ],
+  [
+    'J5 a certificate that has ended',
+    'CertificateExpired',
+    false,
+    { ...none, cluster: cluster(ended) },
+  ],
+  [
+    'J5 the same, with the token of long ago',
+    'CertificateExpired',
+    false,
+    { token: token({ ...usedByMe, joinedAt: before }), cluster: cluster(ended) },
+  ],
+  [
+    'J5 an approval is for one certificate, not for ever',
+    'CertificateExpired',
+    false,
+    {
+      ...none,
+      cluster: cluster({
+        ...ended,
+        approval: approval('Approved', 'mine', { decidedAt: '2026-01-01T00:00:00Z' }),
+      }),
+    },
+  ],
+  [
+    'a cluster that joined with a version that recorded no end',
+    'CertificateExpired',
+    false,
+    { ...none, cluster: cluster({ publicKeyHash: 'mine' }) },
+  ],
+];
+
+for (const [title, reason, bindsToken, given] of waits) {
+  test(`waits for a person: ${title}`, (t) => {
+    t.deepEqual(planJoin({ ...base, ...given }), { kind: 'wait', bindsToken, reason } as never);
+  });
+}
+
+const refusals: readonly (readonly [string, string, Partial<JoinInput>])[] = [
+  ['J1 an unknown token', 'TokenUnknown', { token: undefined }],
+  ['J1 a wrong secret', 'TokenUnknown', { isSecretRight: false }],
+  ['J1 a token at its end', 'TokenExpired', { token: token({ expirationTimestamp: nowText }) }],
+  ['J1 a token for another name', 'TokenForOtherCluster', { token: token({}, { cluster: 'two' }) }],
+  ['J1 no token and a key that nobody knows', 'TokenMissing', none],
+  [
+    'J1 no token and a key that was replaced',
+    'TokenMissing',
+    { ...none, cluster: cluster({ publicKeyHash: 'theirs' }) },
+  ],
+  [
+    'J2 a token that another key used',
     'TokenUsed',
     { token: token({ usedBy: 'one', publicKeyHash: 'theirs' }) },
   ],
   [
-    'a token that this key used for another name',
+    'J2 a token that this key used for another name',
     'TokenUsed',
     { token: token({ usedBy: 'two', publicKeyHash: 'mine' }) },
   ],
-  ['a name with another key', 'NameTaken', { cluster: cluster('theirs') }],
+  ['J3 a name with another key', 'NameTaken', { cluster: cluster({ publicKeyHash: 'theirs' }) }],
+  [
+    'J3 a name that another key waits for',
+    'NameTaken',
+    { cluster: cluster({ approval: approval('Pending', 'theirs') }) },
+  ],
+  [
+    'J3 a key that was replaced, with the token of long ago',
+    'KeyReplaced',
+    {
+      token: token({ ...usedByMe, joinedAt: before }, { cluster: 'one' }),
+      cluster: cluster({ publicKeyHash: 'theirs' }),
+    },
+  ],
+  [
+    'J3 a key that waited, and was replaced by another that waits',
+    'KeyReplaced',
+    {
+      joinApproval: 'Manual',
+      token: token(usedByMe, { cluster: 'one' }),
+      cluster: cluster({ approval: approval('Pending', 'theirs', { requestedAt: nowText }) }),
+    },
+  ],
   [
     'J4 a used token whose Cluster was removed',
     'ClusterRemoved',
-    { token: token({ ...usedByMe, joinedAt: 'then' }) },
+    { token: token({ ...usedByMe, joinedAt: before }) },
   ],
-  ['J4 a Cluster that is being removed', 'ClusterRemoved', { cluster: cluster('mine', true) }],
+  ['J4 a Cluster that is being removed', 'ClusterRemoved', { cluster: cluster(inDate, true) }],
+  [
+    'J6 a key that a person denied, whatever its token',
+    'Denied',
+    { cluster: cluster({ approval: approval('Denied') }) },
+  ],
+  [
+    'J6 a key that a person revoked, with its certificate in date',
+    'Revoked',
+    { cluster: cluster({ ...inDate, approval: approval('Denied') }) },
+  ],
   ...['', 'Upper', 'a.b', '-a', 'a_b', 'a/b', 'x'.repeat(64)].map(
     (clusterName) =>
       [`the name "${clusterName.slice(0, 20)}"`, 'InvalidClusterName', { clusterName }] as const,

@@ -10,7 +10,9 @@ import {
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
-import { planIdentity, planRetry, renewalDelayMs } from '../../agent/session/step.ts';
+import { askAgainMs, planIdentity, planRetry, renewalDelayMs } from '../../agent/session/step.ts';
+import { describeClockSkew, describeVersionSkew } from '../../common/pure/skew.ts';
+import { planRival, type RivalPlan } from '../../coordinator/session/plan-rival.ts';
 import {
   batchBytesMax,
   digestOf,
@@ -180,6 +182,20 @@ const identities: readonly (readonly [
     { isExpired: true, token: 'b', tokenHash: 'B', usedTokenHash: 'A' },
     'join',
   ],
+  ['T4 a certificate that has ended is asked for again', { isExpired: true }, 'return'],
+  [
+    'T4 also with the token of long ago',
+    { isExpired: true, token: 'a', tokenHash: 'A', usedTokenHash: 'A' },
+    'return',
+  ],
+  ['T4 also when only the coordinator says so', { refusal: 'CertificateEnded' }, 'return'],
+  ['T4 also when its CA was retired meanwhile', { refusal: 'ForeignCertificate' }, 'return'],
+  [
+    'a replaced key joins anew with a new token',
+    { refusal: 'KeyReplaced', token: 'b', tokenHash: 'B', usedTokenHash: 'A' },
+    'join',
+  ],
+  ['a revoked agent keeps its certificate', { refusal: 'Revoked' }, 'connect'],
   [
     'an agent that was superseded does not join again',
     { refusal: 'Superseded', token: 'b', tokenHash: 'B', usedTokenHash: 'A' },
@@ -211,9 +227,119 @@ test('what only a person can lift is tried again slowly', (t) => {
   }
 });
 
-test('a certificate is renewed after two thirds of its life, at once when that is past', (t) => {
-  const life = { notBeforeMs: 1_000, notAfterMs: 4_000 };
-  t.is(renewalDelayMs(life, 1_000), 2_000);
-  t.is(renewalDelayMs(life, 2_900), 100);
-  t.is(renewalDelayMs(life, 9_000), 0);
+test('who waits for a person asks soon at first, then every quarter of a minute at most', (t) => {
+  const wait = (failures: number, fraction: number): number =>
+    planRetry({ failures, retry: 'waiting', fraction });
+  t.true(wait(1, 1) <= 500);
+  for (let failures = 1; failures < 50; failures += 1) {
+    t.true(wait(failures, 1) <= 15_000);
+    t.true(wait(failures, 0) >= wait(failures, 1) / 2, 'never a storm');
+  }
 });
+
+const hour = 3_600_000;
+
+test('a certificate is renewed after two thirds of the life that it had when it was made', (t) => {
+  const life = { notBeforeMs: 0, notAfterMs: hour + 3_000_000 }; // backdated by an hour
+  t.is(renewalDelayMs(life, hour), 2_000_000);
+  t.is(renewalDelayMs(life, hour + 1_900_000), 100_000);
+  t.is(renewalDelayMs(life, 9 * hour), 1_000, 'late, but never in a tight loop');
+});
+
+test('a renewal without an answer is asked for again ten times before the end', (t) => {
+  t.is(askAgainMs(10_000_000, 0), 1_000_000);
+  t.is(askAgainMs(1_000 * hour, 0), hour);
+  t.is(askAgainMs(1_000, 999), 1_000);
+});
+
+const [a, b] = ['process-a', 'process-b'];
+const rivals: readonly (readonly [string, RivalPlan, Parameters<typeof planRival>[0]])[] = [
+  [
+    'V1 the same process comes back',
+    'replace',
+    {
+      connected: { boot: 3, instance: a },
+      comer: { boot: 3, instance: a },
+      hasAnswered: undefined,
+    },
+  ],
+  [
+    'V1 a version that does not say which process it is',
+    'replace',
+    {
+      connected: { boot: 3, instance: undefined },
+      comer: { boot: 3, instance: undefined },
+      hasAnswered: undefined,
+    },
+  ],
+  [
+    'V2 a later start',
+    'replace',
+    {
+      connected: { boot: 3, instance: a },
+      comer: { boot: 4, instance: b },
+      hasAnswered: undefined,
+    },
+  ],
+  [
+    'V3 a copy of the folder, before anybody was asked',
+    'ask',
+    {
+      connected: { boot: 3, instance: a },
+      comer: { boot: 3, instance: b },
+      hasAnswered: undefined,
+    },
+  ],
+  [
+    'V3 a copy, while the first answers',
+    'refuse',
+    { connected: { boot: 3, instance: a }, comer: { boot: 2, instance: b }, hasAnswered: true },
+  ],
+  [
+    'V4 a copy, while the first is silent',
+    'replace',
+    { connected: { boot: 3, instance: a }, comer: { boot: 2, instance: b }, hasAnswered: false },
+  ],
+];
+for (const [title, expected, of] of rivals) {
+  test(`two agents: ${title}`, (t) => {
+    t.is(planRival(of), expected);
+  });
+}
+
+test('two agents that are both alive never replace each other by turns', (t) => {
+  const first = { boot: 5, instance: a };
+  const copy = { boot: 6, instance: b };
+  t.is(planRival({ connected: first, comer: copy, hasAnswered: undefined }), 'replace');
+  t.is(planRival({ connected: copy, comer: first, hasAnswered: true }), 'refuse');
+});
+
+test('clocks a minute apart are fine; ten minutes are said in words, with who is where', (t) => {
+  const at = (minutes: number) =>
+    describeClockSkew({ agentMs: 1e12 + minutes * 60_000, coordinatorMs: 1e12 });
+  t.is(at(0), undefined);
+  t.is(at(-1), undefined);
+  t.regex(at(10) ?? '', /agent's clock is 10m0s ahead of the coordinator's; set the clock/);
+  t.regex(at(-90) ?? '', /1h30m behind the coordinator's/);
+});
+
+const versions: readonly (readonly [string, string, string | undefined, boolean])[] = [
+  ['0.4.0', '0.4.9', undefined, false],
+  ['0.3.0', '0.4.0', undefined, false],
+  ['0.5.1', '0.4.0', undefined, false],
+  ['0.2.0', '0.4.0', 'AgentTooOld', false],
+  ['0.6.0-rc.1', '0.4.0', 'AgentTooNew', false],
+  ['1.0.0', '0.9.0', 'AgentTooNew', true],
+  ['0.9.0', 'v1.0.0', 'AgentTooOld', true],
+  ['', '0.4.0', undefined, false],
+  ['dev', '0.4.0', undefined, false],
+];
+for (const [agentVersion, coordinatorVersion, reason, isRefused] of versions) {
+  test(`an agent "${agentVersion}" at a coordinator ${coordinatorVersion}: ${reason ?? 'fine'}`, (t) => {
+    const skew = describeVersionSkew({ agentVersion, coordinatorVersion });
+    t.is(skew?.reason, reason as never);
+    t.is(skew?.isRefused ?? false, isRefused);
+    if (skew !== undefined)
+      t.regex(skew.message, /not supported; upgrade the (agent|coordinator)$/);
+  });
+}

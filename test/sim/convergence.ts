@@ -30,6 +30,8 @@ export function findDifference(world: World): string | undefined {
     if (!status.isApiFresh) return `the agent of ${name} does not hear its API server`;
   }
   for (const object of world.disk.objects('clusters')) {
+    const approved = conditionOf(object, 'Approved');
+    if (approved === 'False') return `cluster ${object.metadata.name} is not approved`;
     const ready = conditionOf(object, 'Ready');
     if (ready !== 'True') return `cluster ${object.metadata.name} is Ready=${ready}`;
     const telemetry = conditionOf(object, 'Telemetry');

@@ -14,19 +14,19 @@ import { createAgent, type Agent } from '../../agent/agent.ts';
 import { openAgentRecord } from '../../agent/session/agent-record.ts';
 import { createAgentSession } from '../../agent/session/loop.ts';
 import type { RecordChange, RecordTable, RecordTables } from '../../agent/session/record.ts';
-import type { PeerIdentity } from '../../coordinator/session/mesh-port.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { SimBus } from './sim-bus.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimMesh } from './sim-mesh.ts';
+import { createSimPki } from './sim-pki.ts';
 import { createSimProber, type ProberOptions } from './sim-prober.ts';
 import { SimProcess } from './sim-process.ts';
 import type { Trace } from './trace.ts';
 
 export interface SimAgentOptions {
   readonly cluster: SimCluster;
+  /** As a join has left it. */
   readonly identity: { readonly certPem: string; readonly keyPem: string; readonly caPem: string };
-  readonly peer: PeerIdentity;
   readonly remoteAddress: string;
   readonly mesh: SimMesh;
   readonly bus: SimBus;
@@ -111,7 +111,7 @@ export class SimAgent {
   }
 
   async #run(process: SimProcess): Promise<void> {
-    const { cluster, mesh, bus, peer, remoteAddress, chance, log } = this.#options;
+    const { cluster, mesh, bus, remoteAddress, chance, log } = this.#options;
     const { clock } = process;
     const site = cluster.place.name;
     const common = {
@@ -124,7 +124,8 @@ export class SimAgent {
     const started: { agent?: Agent } = {};
     const session = createAgentSession({
       ...common,
-      dialer: mesh.dialer({ process, site, peer, remoteAddress }),
+      dialer: mesh.dialer({ process, site, remoteAddress }),
+      pki: createSimPki(chance),
       record,
       cluster: this.name,
       token: () => undefined,

@@ -13,6 +13,7 @@ import { sites } from './network.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { SimBus } from './sim-bus.ts';
 import type { SimMesh } from './sim-mesh.ts';
+import type { SimCas } from './sim-pki.ts';
 import { createSimProber, type ProberOptions } from './sim-prober.ts';
 import { SimProcess } from './sim-process.ts';
 import type { SimDisk } from './sim-store.ts';
@@ -27,6 +28,7 @@ export interface SimCoordinatorOptions {
   readonly mesh: SimMesh;
   readonly bus: SimBus;
   readonly prober: ProberOptions;
+  readonly cas: SimCas;
   readonly clock: Clock;
   readonly chance: SeededChance;
   readonly trace: Trace;
@@ -42,7 +44,6 @@ export interface Serving {
 }
 
 const restartMs = 1_000;
-const noAuthority = (): Promise<never> => Promise.reject(new Error('joins are not simulated'));
 
 export class SimCoordinator {
   readonly #options: SimCoordinatorOptions;
@@ -153,7 +154,7 @@ export class SimCoordinator {
   }
 
   async #run(process: SimProcess): Promise<void> {
-    const { disk, mesh, bus, prober, chance, log } = this.#options;
+    const { disk, mesh, bus, prober, cas, chance, log } = this.#options;
     const { clock } = process;
     const common = {
       clock,
@@ -169,7 +170,7 @@ export class SimCoordinator {
         bus: bus.client(process, sites.coordinator),
         prober: createSimProber(prober, process, sites.coordinator),
         listener: mesh.listener(process),
-        authority: { caPem: '', hashOfRequest: noAuthority, sign: noAuthority },
+        authority: cas.authority(clock),
         telemetryUsers: {
           login: () => Promise.resolve({ kind: 'granted', userJwt: 'simulated', lifeSeconds: 900 }),
           urls: () => ['tls://bus:4222'],

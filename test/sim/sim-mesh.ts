@@ -7,26 +7,31 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import {
   decodeAgentMessage,
   decodeCoordinatorMessage,
+  decodeJoinRequest,
+  decodeJoinResponse,
   encodeAgentMessage,
   encodeCoordinatorMessage,
+  encodeJoinRequest,
+  encodeJoinResponse,
+  type JoinRequest,
+  type JoinResponse,
 } from '../../common/wire/mesh-codec.ts';
 import type { MeshDialer, StreamEnd, StreamHandler } from '../../agent/session/mesh-port.ts';
 import type {
   MeshHandlers,
   MeshListener,
-  PeerIdentity,
+  Refusal,
   SessionHandler,
   SessionStream,
 } from '../../coordinator/session/mesh-port.ts';
 import { sites, type Network } from './network.ts';
+import { keepaliveMs, Pipe } from './sim-pipe.ts';
 import type { SeededChance } from './seeded-chance.ts';
+import type { SimCas } from './sim-pki.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { Trace } from './trace.ts';
 
-/** TCP gives up a dead path, or HTTP/2 keepalive does, about then. */
-const keepaliveMs = 15_000;
 const connectTimeoutMs = 4_000;
-const retransmitMs = 250;
 /** Messages in flight above which a sender is told to wait. */
 const windowMax = 32;
 const resetPart = 0.7;
@@ -34,7 +39,6 @@ const resetPart = 0.7;
 export interface AgentPlace {
   readonly process: SimProcess;
   readonly site: string;
-  readonly peer: PeerIdentity;
   readonly remoteAddress: string;
 }
 
@@ -45,6 +49,7 @@ interface Listening {
 
 export interface SimMeshOptions {
   readonly network: Network;
+  readonly cas: SimCas;
   readonly clock: Clock;
   readonly chance: SeededChance;
   readonly trace: Trace;
@@ -76,16 +81,15 @@ export class SimMesh {
   }
 
   dialer(place: AgentPlace): MeshDialer {
-    const refuse = (): Promise<never> =>
-      Promise.reject(
-        new MeshError('retryable', 'COORDINATOR_UNREACHABLE', 'joins are not simulated'),
-      );
     return {
-      fetchCa: refuse,
-      join: refuse,
-      connect: (_credentials, handler) => {
-        const stream = new Stream(this.#options, place, handler, (ended) =>
-          this.#streams.delete(ended),
+      fetchCa: () => Promise.resolve(this.#options.cas.trustedPem().split('\n')),
+      join: (request, _caPem, deadlineMs) =>
+        place.process.guard(this.#join(place, request, deadlineMs)),
+      connect: ({ certPem }, handler) => {
+        const stream = new Stream(
+          { ...this.#options, place, certPem },
+          handler,
+          (ended) => void this.#streams.delete(ended),
         );
         this.#streams.add(stream);
         this.#knock(stream, place);
@@ -106,6 +110,37 @@ export class SimMesh {
     }
   }
 
+  /** One question and its answer, each in time or not at all. */
+  #join(place: AgentPlace, request: JoinRequest, deadlineMs: number): Promise<JoinResponse> {
+    const { network, clock, trace } = this.#options;
+    const { site, remoteAddress } = place;
+    const wire = encodeJoinRequest(request);
+    return new Promise((resolve, reject) => {
+      const lost = clock.after(deadlineMs, () => reject(new MeshError(...noAnswer)));
+      clock.after(network.latencyMs(site, sites.coordinator), () => {
+        const listening = this.#listening;
+        if (network.isBroken(site, sites.coordinator) || listening === undefined) return;
+        listening.process.run(() => {
+          void listening.handlers
+            .onJoin(decodeJoinRequest(wire), remoteAddress)
+            .catch(() => undefined) // the listener answers that it is not available
+            .then((answer) => {
+              if (answer === undefined || !listening.process.isAlive) return;
+              clock.after(network.latencyMs(sites.coordinator, site), () => {
+                if (network.isBroken(sites.coordinator, site)) return;
+                lost.cancel();
+                trace.note(
+                  `mesh join of ${site}: ${'reason' in answer ? answer.reason : 'granted'}`,
+                );
+                if (!('reason' in answer)) resolve(decodeJoinResponse(encodeJoinResponse(answer)));
+                else reject(toJoinError(answer));
+              });
+            });
+        });
+      });
+    });
+  }
+
   #of(process: SimProcess): readonly Stream[] {
     return [...this.#streams].filter((stream) => stream.isOf(process));
   }
@@ -124,13 +159,25 @@ export class SimMesh {
   }
 }
 
+const noAnswer = ['retryable', 'COORDINATOR_UNREACHABLE', 'no answer'] as const;
+
+function toJoinError({ reason, message, retry }: Refusal): MeshError {
+  if (reason === 'WaitingForApproval') return new MeshError('retryable', 'JOIN_WAITING', message);
+  return retry ? new MeshError(...noAnswer) : new MeshError('fatal', 'JOIN_REFUSED', message);
+}
+
+interface StreamOptions extends SimMeshOptions {
+  readonly place: AgentPlace;
+  readonly certPem: string;
+}
+
 interface Accepted {
   readonly process: SimProcess;
   handler: SessionHandler | undefined;
 }
 
 class Stream {
-  readonly #options: SimMeshOptions;
+  readonly #options: StreamOptions;
   readonly #place: AgentPlace;
   readonly #agent: StreamHandler;
   readonly #onOver: (stream: Stream) => void;
@@ -142,18 +189,13 @@ class Stream {
   #isTold = false;
   #mustDrain = false;
 
-  constructor(
-    options: SimMeshOptions,
-    place: AgentPlace,
-    agent: StreamHandler,
-    onOver: (stream: Stream) => void,
-  ) {
+  constructor(options: StreamOptions, agent: StreamHandler, onOver: (stream: Stream) => void) {
     this.#options = options;
-    this.#place = place;
+    this.#place = options.place;
     this.#agent = agent;
     this.#onOver = onOver;
     const onDead = (): void => this.break({ ...unreachable, message: 'keepalive' });
-    const { site } = place;
+    const { site } = this.#place;
     this.#up = new Pipe(options, site, sites.coordinator, {
       onBytes: (bytes) => this.#atCoordinator(bytes),
       onDead,
@@ -170,11 +212,16 @@ class Stream {
 
   accept({ process, handlers }: Listening): void {
     if (this.#isAgentOver) return;
+    const peer = this.#options.cas.identify(this.#options.certPem, process.clock.now());
+    if ('reason' in peer) {
+      this.#down.open();
+      return this.endByCoordinator(peer);
+    }
     const accepted: Accepted = { process, handler: undefined };
     this.#coordinator = accepted;
     process.run(() => {
       const stream: SessionStream = {
-        peer: this.#place.peer,
+        peer,
         remoteAddress: this.#place.remoteAddress,
         send: (message) => this.#sendToAgent(message),
         end: (refusal) => this.endByCoordinator(refusal),
@@ -300,91 +347,5 @@ function describe(message: AgentMessage | CoordinatorMessage): string {
     }
     default:
       return message.kind;
-  }
-}
-
-interface PipeEvents {
-  readonly onBytes: (bytes: Uint8Array) => void;
-  /** Cut for longer than TCP tries. */
-  readonly onDead: () => void;
-}
-
-/** One direction: in order, held up while its path is cut. */
-class Pipe {
-  readonly #options: SimMeshOptions;
-  readonly #from: string;
-  readonly #to: string;
-  readonly #on: PipeEvents;
-  readonly #queue: Uint8Array[] = [];
-  #isOpen = false;
-  #isClosed = false;
-  #ready = 0;
-  #lastAtMs = 0;
-  #cutSinceMs: number | undefined;
-  #isRetrying = false;
-  #finish: (() => void) | undefined;
-
-  constructor(options: SimMeshOptions, from: string, to: string, on: PipeEvents) {
-    this.#options = options;
-    this.#from = from;
-    this.#to = to;
-    this.#on = on;
-  }
-
-  get size(): number {
-    return this.#queue.length;
-  }
-
-  open(): void {
-    this.#isOpen = true;
-    this.#flush();
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#queue.length = 0;
-  }
-
-  /** Calls back behind what was sent. */
-  finish(act: () => void): void {
-    this.#finish = act;
-    this.send(new Uint8Array());
-  }
-
-  send(bytes: Uint8Array): void {
-    if (this.#isClosed) return;
-    const { clock, network } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const atMs = Math.max(nowMs + network.latencyMs(this.#from, this.#to), this.#lastAtMs);
-    this.#lastAtMs = atMs;
-    this.#queue.push(bytes);
-    clock.after(atMs - nowMs, () => {
-      this.#ready += 1;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    if (this.#isClosed || !this.#isOpen || this.#ready === 0) return;
-    const { clock, network } = this.#options;
-    if (network.isCut(this.#from, this.#to)) {
-      this.#cutSinceMs ??= clock.monotonicMs();
-      if (clock.monotonicMs() - this.#cutSinceMs >= keepaliveMs) return this.#on.onDead();
-      if (this.#isRetrying) return;
-      this.#isRetrying = true;
-      clock.after(retransmitMs, () => {
-        this.#isRetrying = false;
-        this.#flush();
-      });
-      return;
-    }
-    this.#cutSinceMs = undefined;
-    while (this.#ready > 0 && !this.#isClosed) {
-      const bytes = this.#queue.shift();
-      this.#ready -= 1;
-      if (bytes === undefined) return;
-      if (this.#queue.length === 0 && this.#finish !== undefined) return this.#finish();
-      this.#on.onBytes(bytes);
-    }
   }
 }

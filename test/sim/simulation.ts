@@ -2,9 +2,7 @@
 // Liveness: faults end, everything heals, people go home; within a stated time shards, names and
 // statuses must equal the wish, and after that nothing writes any more.
 
-import { systemClock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import { createCa, issueClientCertificate } from '../../common/runtime/pki.ts';
 import { findDifference } from './convergence.ts';
 import { startFaults, type FaultName } from './faults.ts';
 import { createWorld, type Bug, type World } from './world.ts';
@@ -37,12 +35,9 @@ const stepMs = 250;
 const convergenceMs = 240_000;
 const quietMs = 30_000;
 
-// Made once: real keys take a thread pool, whose timing is not the seed's.
-const identity = makeIdentity();
-
 export async function runSeed(options: RunOptions): Promise<Outcome> {
   const { seed, bug, onLine, log } = options;
-  const world = await createWorld({ seed, identity: await identity, bug, onLine, log });
+  const world = await createWorld({ seed, bug, onLine, log });
   const { clock, trace, user } = world;
   const chance = world.chance.fork('run');
   user.start(chance.between(300, 2_500));
@@ -54,6 +49,7 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
   let toMs = fromMs;
   if (failure === undefined) {
     user.stop();
+    world.operator.settle();
     faults.stop();
     const isConverged = await stepUntil(
       world,
@@ -112,16 +108,4 @@ async function findUnrest(world: World): Promise<string | undefined> {
   const difference = findDifference(world);
   if (difference !== undefined) return `it did not last: ${difference}`;
   return logs() === before ? undefined : `something still writes: ${before} became ${logs()}`;
-}
-
-async function makeIdentity() {
-  const common = { clock: systemClock, validDays: 365 * 20 };
-  const ca = await createCa({ ...common, commonName: 'simulated' });
-  const leaf = await issueClientCertificate({
-    ...common,
-    ca,
-    commonName: 'agent',
-    organizations: ['isthmus:clusters'],
-  });
-  return { ...leaf, caPem: ca.certPem };
 }

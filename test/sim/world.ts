@@ -4,7 +4,7 @@
 // Next file to read: simulation.ts (the two phases), then checkers/.
 
 import type { ClusterName } from '../../common/model/ids.ts';
-import { toClusterName, toLogKey, toRevision } from '../../common/model/ids.ts';
+import { toLogKey, toRevision } from '../../common/model/ids.ts';
 import { isthmusApiVersion, isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import { toTimestamp } from '../../common/runtime/clock.ts';
 import { silentLog, type Log } from '../../common/runtime/log.ts';
@@ -22,11 +22,13 @@ import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
 import { createTermsChecker } from './checkers/i12-terms.ts';
 import { Network, sites } from './network.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
+import { Operator } from './operator.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimBus } from './sim-bus.ts';
 import { createSimCluster, type SimCluster, type SimClusterPlace } from './sim-cluster.ts';
 import { SimCoordinator } from './sim-coordinator.ts';
 import { SimMesh } from './sim-mesh.ts';
+import { lifetimeMs, publicKeyHashOf, SimCas } from './sim-pki.ts';
 import { Balancers, type ProberOptions } from './sim-prober.ts';
 import { SimProcess } from './sim-process.ts';
 import { SimDisk } from './sim-store.ts';
@@ -39,7 +41,6 @@ export type Bug = 'absence-deletes' | 'silence-withdraws' | 'guards-ignored' | '
 
 export interface WorldOptions {
   readonly seed: number;
-  readonly identity: { readonly certPem: string; readonly keyPem: string; readonly caPem: string };
   readonly bug?: Bug | undefined;
   readonly onLine?: ((line: string) => void) | undefined;
   readonly log?: Log | undefined;
@@ -57,6 +58,7 @@ export interface World {
   readonly clusters: ReadonlyMap<string, SimCluster>;
   readonly agents: ReadonlyMap<string, SimAgent>;
   readonly user: User;
+  readonly operator: Operator;
   readonly checkers: readonly Checker[];
   /** What the checkers found, oldest first. */
   readonly violations: readonly string[];
@@ -75,7 +77,8 @@ const places: readonly (SimClusterPlace & { readonly declared?: Cluster['spec'] 
   },
 ];
 
-const publicKeyHash = 'ab'.repeat(32);
+// Of the certificates that the agents have at the start: just made to just ended.
+const certificateAges = [0, 0.3, 0.6, 0.65, 0.9, 1.01] as const;
 
 export async function createWorld(options: WorldOptions): Promise<World> {
   const ground = layGround(options);
@@ -83,8 +86,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   for (const place of places) {
     const cluster = await makeNow(clock, raiseCluster(ground, place));
     clusters.set(place.name, cluster);
-    const uid = await makeNow(clock, addCluster(disk, clock, place));
-    agents.set(place.name, makeAgent(ground, { cluster, uid, options }));
+    const endMs = clock.now() + lifetimeMs * (1 - chance.pick(certificateAges));
+    const uid = await makeNow(clock, addCluster(disk, clock, { place, endMs }));
+    agents.set(place.name, makeAgent(ground, { cluster, uid, endMs, options }));
   }
   const onSeen = (seen: Seen): void => watching.tell((checker) => checker.onSeen?.(seen));
   const user = new User({
@@ -100,9 +104,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   await makeNow(clock, user.prepare());
   coordinator.start();
   for (const agent of agents.values()) agent.start();
+  const operator = new Operator({ coordinator, clock, trace, chance: chance.fork('operator') });
+  operator.start();
   new Watcher({ coordinator, clock, onSeen }).start();
   const { checkers, violations } = watching;
-  return { ...ground, user, checkers, violations };
+  return { ...ground, user, operator, checkers, violations };
 }
 
 type Ground = ReturnType<typeof layGround>;
@@ -118,7 +124,8 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
     losesOnCrash: bug === 'writes-lost',
   });
   const paths = { network, clock, trace };
-  const mesh = new SimMesh({ ...paths, chance: chance.fork('mesh') });
+  const cas = new SimCas();
+  const mesh = new SimMesh({ ...paths, cas, chance: chance.fork('mesh') });
   const bus = new SimBus({ ...paths, chance: chance.fork('bus') });
   const balancers = new Balancers(clock);
   const agents = new Map<string, SimAgent>();
@@ -131,7 +138,7 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
     trace,
     ...(bug === 'silence-withdraws' ? { lies: isSilent } : {}),
   };
-  const common = { clock, trace, mesh, bus, prober, log };
+  const common = { clock, trace, mesh, bus, prober, cas, log };
   const coordinator = new SimCoordinator({ ...common, disk, chance: chance.fork('coordinator') });
   const ground = { ...common, chance, network, disk, balancers, coordinator, clusters, agents };
   return { ...ground, watching: watch(ground) };
@@ -151,15 +158,27 @@ function raiseCluster(ground: Ground, place: (typeof places)[number]): Promise<S
 
 function makeAgent(
   ground: Ground,
-  of: { readonly cluster: SimCluster; readonly uid: string; readonly options: WorldOptions },
+  of: {
+    readonly cluster: SimCluster;
+    readonly uid: string;
+    readonly endMs: number;
+    readonly options: WorldOptions;
+  },
 ): SimAgent {
-  const { cluster, uid, options } = of;
+  const { cluster, uid, endMs, options } = of;
+  const { cas } = ground;
   const { name, octet } = cluster.place;
   return new SimAgent({
     ...ground,
     cluster,
-    identity: options.identity,
-    peer: { cluster: toClusterName(name), clusterUid: uid, publicKeyHash },
+    identity: {
+      keyPem: keyOf(name),
+      caPem: cas.trustedPem(),
+      certPem: cas.certificate(
+        { cluster: name, clusterUid: uid, publicKeyHash: publicKeyHashOf(keyOf(name)) },
+        endMs,
+      ),
+    },
     remoteAddress: `35.0.0.${octet}`,
     chance: ground.chance.fork(`${name}/agent`),
     onCommit: (changes) => ground.watching.tell((checker) => checker.onCommit?.(name, changes)),
@@ -208,12 +227,17 @@ async function makeNow<T>(clock: VirtualClock, making: Promise<T>): Promise<T> {
   return made;
 }
 
+function keyOf(cluster: string): string {
+  return `key of ${cluster}`;
+}
+
 /** As a join would have left it. */
 async function addCluster(
   disk: SimDisk,
   clock: VirtualClock,
-  { name, declared }: (typeof places)[number],
+  of: { readonly place: (typeof places)[number]; readonly endMs: number },
 ): Promise<string> {
+  const { name, declared } = of.place;
   const setup = new SimProcess('setup', clock);
   const desired = await createDesired({
     store: disk.open(setup),
@@ -227,7 +251,12 @@ async function addCluster(
     kind: 'Cluster',
     metadata: { name, uid: `uid-of-${name}`, creationTimestamp: now, generation: 1 },
     spec: declared ?? {},
-    status: { publicKeyHash, joinedAt: now, agentVersion: '0.1.0' },
+    status: {
+      publicKeyHash: publicKeyHashOf(keyOf(name)),
+      certificateExpirationTimestamp: toTimestamp(of.endMs),
+      joinedAt: now,
+      agentVersion: '0.1.0',
+    },
   };
   const key = toLogKey({ group: isthmusGroup, resource: 'clusters', name });
   await desired.write({ key, object, expected: toRevision(0) });

@@ -1,7 +1,6 @@
 // A coordinator's session stage on a real port over a store in memory, and agents that dial it
 // with real certificates. Placement and peers are tables that the test writes.
 
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,21 +12,16 @@ import {
   type ClusterName,
   type ServiceKey,
 } from '../../common/model/ids.ts';
-import {
-  isthmusApiVersion,
-  isthmusGroup,
-  type Cluster,
-  type JoinToken,
-} from '../../common/model/isthmus-kinds.ts';
+import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
 import type { EventRecorder, PlacementView } from '../../common/model/views.ts';
 import { contentHash } from '../../common/pure/digest.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
-import { systemClock, toTimestamp } from '../../common/runtime/clock.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog, type Log } from '../../common/runtime/log.ts';
 import { silentMetrics, type Metrics } from '../../common/runtime/metrics.ts';
 import { encodeSeed, openSeed } from '../../common/runtime/nkeys.ts';
-import { certificateHash, type KeyPairPem } from '../../common/runtime/certificates.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 import { createCa, issueServerCertificate } from '../../common/runtime/pki.ts';
 import { openAgentRecord } from '../../agent/session/agent-record.ts';
 import { createGrpcDialer } from '../../agent/session/grpc-dialer.ts';
@@ -41,8 +35,8 @@ import {
   type MemoryDisk,
 } from '../../coordinator/desired/memory-store.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
-import { createAuthority } from '../../coordinator/session/certificate-authority.ts';
-import { createGrpcListener } from '../../coordinator/session/grpc-listener.ts';
+import { createAuthority, oneCa } from '../../coordinator/session/certificate-authority.ts';
+import { createGrpcListener, fixedCertificates } from '../../coordinator/session/grpc-listener.ts';
 import { createSessions, type Sessions } from '../../coordinator/session/loop.ts';
 import type { NatsUserRecord } from '../../coordinator/session/nats-plan.ts';
 import {
@@ -50,6 +44,8 @@ import {
   type NatsUsers,
   type NatsUsersOptions,
 } from '../../coordinator/session/nats-users.ts';
+import { plainPlacement } from './plain-placement.ts';
+import { makeToken, type TokenOptions } from './join-tokens.ts';
 import { TablePeers } from './table-peers.ts';
 
 export const federation = 'myfederation';
@@ -59,6 +55,8 @@ export type RecordedEvent = Parameters<EventRecorder['record']>[0];
 
 /** Placement as a table. */
 export class TablePlacement implements PlacementView {
+  readonly traffic = plainPlacement.traffic;
+  readonly notes = plainPlacement.notes;
   readonly #desired: Desired;
   readonly #shards = new Map<ClusterName, Map<ServiceKey, Shard>>();
   readonly #orders = new Map<ClusterName, Map<ServiceKey, RemovalOrder>>();
@@ -146,16 +144,13 @@ export interface MeshWorld {
   stop(): Promise<void>;
 }
 
-export interface TokenOptions {
-  readonly name?: string;
-  readonly cluster?: string;
-  readonly expiresInMs?: number;
-}
-
 export interface WorldOptions {
   readonly ca?: KeyPairPem;
   readonly disk?: MemoryDisk;
   readonly port?: number;
+  /** Of agents' certificates. */
+  readonly lifetimeMs?: number;
+  readonly joinApproval?: 'Automatic' | 'Manual';
 }
 
 const receiptKey = new Uint8Array(32).fill(7);
@@ -176,14 +171,7 @@ export async function openMesh(
   const peers = new TablePeers();
   const events: RecordedEvent[] = [];
   const { users, natsUsers } = openNatsUsers(desired, common);
-  const server = await issueServerCertificate({
-    ca,
-    commonName: 'isthmus-coordinator',
-    dnsNames: ['isthmus-coordinator'],
-    ipAddresses: ['127.0.0.1'],
-    validDays: 1,
-    clock,
-  });
+  const server = await issueServer(ca);
   const { id, epoch } = desired.identity();
   const sessions = createSessions({
     ...common,
@@ -194,11 +182,16 @@ export async function openMesh(
     listener: createGrpcListener({
       ...common,
       listen: { host: '127.0.0.1', port: options.port ?? 0 },
-      server,
-      caPem: ca.certPem,
+      certificates: fixedCertificates(server, ca.certPem),
       federation,
     }),
-    authority: createAuthority({ ca, federation, clock }),
+    authority: createAuthority({
+      cas: oneCa(ca),
+      federation,
+      clock,
+      ...(options.lifetimeMs === undefined ? {} : { lifetimeMs: options.lifetimeMs }),
+    }),
+    joinApproval: options.joinApproval,
     receiptKey: { key: receiptKey, storeId: id, epoch },
     telemetryUsers: users,
     recorder: { record: (event) => void events.push(event) },
@@ -267,6 +260,17 @@ function openNatsUsers(
   return { users, natsUsers: { get: uidOf, has: (name) => uidOf(name) !== undefined } };
 }
 
+function issueServer(ca: KeyPairPem): Promise<KeyPairPem> {
+  return issueServerCertificate({
+    ca,
+    commonName: 'isthmus-coordinator',
+    dnsNames: ['isthmus-coordinator'],
+    ipAddresses: ['127.0.0.1'],
+    validDays: 1,
+    clock,
+  });
+}
+
 export function clusterKey(name: string) {
   return toLogKey({ group: isthmusGroup, resource: 'clusters', name });
 }
@@ -281,34 +285,6 @@ export async function openMeshWithAgent(
   const one = toClusterName('one');
   await until(() => world.sessions.session(one)?.isConnected === true && agent.session.isOpen());
   return { world, agent, token };
-}
-
-let tokens = 0;
-
-async function makeToken(
-  desired: Desired,
-  ca: KeyPairPem,
-  { name, cluster, expiresInMs = 3_600_000 }: TokenOptions = {},
-): Promise<string> {
-  tokens += 1;
-  const tokenName = name ?? `token-${tokens}`;
-  const secret = `secret-of-${tokenName}-0123456789`;
-  const object: JoinToken = {
-    apiVersion: isthmusApiVersion,
-    kind: 'JoinToken',
-    metadata: { name: tokenName, uid: `uid-${tokenName}` },
-    spec: cluster === undefined ? {} : { cluster },
-    status: {
-      tokenHash: createHash('sha256').update(secret).digest('hex'),
-      expirationTimestamp: toTimestamp(clock.now() + expiresInMs),
-    },
-  };
-  await desired.write({
-    key: toLogKey({ group: isthmusGroup, resource: 'jointokens', name: tokenName }),
-    object,
-    expected: toRevision(0),
-  });
-  return `isthmus.v1.${tokenName}.${secret}.${certificateHash(ca.certPem).slice(0, 32)}`;
 }
 
 export interface TestAgent {

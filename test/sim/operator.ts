@@ -1,0 +1,89 @@
+// The person who runs the federation: looks at the Clusters now and then, approves who waits,
+// sometimes after a denial, and sometimes throws one out for a while. When the day is over everybody
+// who should be in is in.
+
+import type { Cluster, ClusterApproval } from '../../common/model/isthmus-kinds.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import { describeError } from '../../common/runtime/log.ts';
+import type { SeededChance } from './seeded-chance.ts';
+import type { SimCoordinator } from './sim-coordinator.ts';
+import type { Trace } from './trace.ts';
+
+export interface OperatorOptions {
+  readonly coordinator: SimCoordinator;
+  readonly clock: Clock;
+  readonly chance: SeededChance;
+  readonly trace: Trace;
+}
+
+const path = '/apis/isthmus.dev/v1alpha1/clusters';
+const patienceMs = 12_000;
+const whimPart = 0.05;
+
+export class Operator {
+  readonly #options: OperatorOptions;
+  readonly #whims: boolean;
+  #isOver = false;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    this.#whims = options.chance.isTrue(0.5);
+  }
+
+  start(): void {
+    const { clock, chance, trace } = this.#options;
+    clock.after(chance.between(1_000, 6_000), () => {
+      this.#look()
+        .catch((error: unknown) => trace.note(`operator gave up: ${describeError(error)}`))
+        .finally(() => this.start());
+    });
+  }
+
+  /** No more whims: only approvals. */
+  settle(): void {
+    this.#isOver = true;
+  }
+
+  async #look(): Promise<void> {
+    const answer = await this.#ask('GET', path);
+    const { items = [] } = (answer ?? {}) as { readonly items?: readonly Cluster[] };
+    for (const { metadata, status } of items) {
+      const decision = this.#decide(status?.approval?.decision, status?.publicKeyHash);
+      if (decision === undefined) continue;
+      const { resourceVersion } = metadata;
+      const body = { metadata: { resourceVersion }, status: { approval: { decision } } };
+      await this.#ask('PATCH', `${path}/${metadata.name}/approval`, body);
+      this.#options.trace.note(`operator: ${metadata.name} ${decision}`);
+    }
+  }
+
+  #decide(
+    decision: ClusterApproval['decision'] | undefined,
+    joined: string | undefined,
+  ): ClusterApproval['decision'] | undefined {
+    const { chance } = this.#options;
+    const isWhim = this.#whims && !this.#isOver && chance.isTrue(whimPart);
+    if (decision === 'Pending') return isWhim ? 'Denied' : 'Approved';
+    if (decision === 'Denied') return this.#isOver || chance.isTrue(0.5) ? 'Approved' : undefined;
+    return isWhim && joined !== undefined ? 'Denied' : undefined;
+  }
+
+  async #ask(method: string, target: string, body?: object): Promise<unknown> {
+    const { coordinator, clock } = this.#options;
+    const abort = new AbortController();
+    const contentType = 'application/merge-patch+json';
+    const answer = await new Promise<Awaited<ReturnType<SimCoordinator['handle']>>>((resolve) => {
+      const timer = clock.after(patienceMs, () => {
+        abort.abort();
+        resolve(undefined);
+      });
+      const request = { method, target, body, contentType, signal: abort.signal };
+      void coordinator.handle(request).then((found) => {
+        timer.cancel();
+        resolve(found);
+      });
+    });
+    if (answer === undefined || !(answer.body instanceof Uint8Array)) return undefined;
+    return JSON.parse(Buffer.from(answer.body).toString('utf8')) as unknown;
+  }
+}
