@@ -9,7 +9,9 @@ import {
   type AuditPolicy,
 } from '../../coordinator/api/machinery/access/audit-policy.ts';
 import type { Attributes } from '../../coordinator/api/machinery/access/access.ts';
+import type { ApiOptions } from '../../coordinator/api/machinery/api.ts';
 import { unauthorized } from '../../coordinator/api/machinery/answer/status-error.ts';
+import { parseYamlBody } from '../../coordinator/api/machinery/schema/yaml-body.ts';
 import { bind, paths, root, startAccessApi, user, type AccessApi } from '../support/access-api.ts';
 
 interface Audited extends AccessApi {
@@ -19,10 +21,11 @@ interface Audited extends AccessApi {
 async function start(
   t: { teardown(run: () => Promise<void>): void },
   policy: AuditPolicy = defaultAuditPolicy,
+  more: Pick<Partial<ApiOptions>, 'readYaml'> = {},
 ): Promise<Audited> {
   const events: JsonObject[] = [];
   const sink = { write: (event: JsonObject) => void events.push(event) };
-  const access = await startAccessApi({ more: { audit: { policy, sink } } });
+  const access = await startAccessApi({ more: { ...more, audit: { policy, sink } } });
   t.teardown(() => access.close());
   return { ...access, events };
 }
@@ -111,6 +114,32 @@ test('[k8s 121] bodies are kept where the policy asks for them', async (t) => {
     },
   );
   t.deepEqual(events[1]?.['requestObject'], { metadata: { labels: { a: 'b' } } });
+});
+
+test('[k8s 121] long YAML is kept too, read once, and one that is refused unread is named so', async (t) => {
+  let texts = 0;
+  const readYaml = (text: string) => {
+    texts += 1;
+    return Promise.resolve(parseYamlBody(text));
+  };
+  const { ask, events } = await start(t, everything, { readYaml });
+  const labels = Array.from({ length: 100 }, (_, index) => `    l${index}: x`).join('\n');
+  const yaml = `metadata:\n  name: web\n  labels:\n${labels}\nspec: {ports: [{port: 80}]}\n`;
+  const headers = { 'content-type': 'application/yaml' };
+  await ask(root, 'POST', paths.services, Buffer.from(yaml), { headers });
+  t.is(texts, 1);
+  t.like(events[0], {
+    responseStatus: { code: 201 },
+    requestObject: { spec: { ports: [{ port: 80 }] } },
+  });
+  t.false(JSON.stringify(events[0]).includes('not read'));
+  await ask(user('mallory'), 'POST', paths.services, Buffer.from(yaml), { headers });
+  t.is(texts, 1);
+  t.is(events[1]?.['requestObject'], undefined);
+  t.like(events[1], {
+    responseStatus: { code: 403 },
+    annotations: { 'audit.isthmus.dev/omitted': 'request whose YAML was not read' },
+  });
 });
 
 test('I9 [k8s 121] what is in Secrets, join tokens and token reviews is in no line', async (t) => {

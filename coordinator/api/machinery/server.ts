@@ -177,7 +177,7 @@ async function answer(
     if (kinds.hasGroup(route.group)) throw unknownResource();
     return answerText(404, '404 page not found\n');
   }
-  return resources.handle(request, route);
+  return resources.handle(request, route, (value) => trail?.reads(value));
 }
 
 /** The request as the user's whom its headers name, if they do and the asker may. */

@@ -11,6 +11,7 @@ import { toMicroTimestamp, type Clock } from '../../../../common/runtime/clock.t
 import type { ApiRequest, ApiResponse, BodySink, StreamBody } from '../api.ts';
 import type { Route } from '../request/routes.ts';
 import { isRecord, own, ownRecord, ownText } from '../schema/json-value.ts';
+import { yamlAheadFromBytes } from '../schema/parse-ahead.ts';
 import { parseYamlBody } from '../schema/yaml-body.ts';
 import type { Attributes, Decision, UserInfo } from './access.ts';
 import {
@@ -33,6 +34,8 @@ export interface AuditOptions {
 export interface AuditTrail {
   impersonates(user: UserInfo): void;
   decides(decision: Decision): void;
+  /** What a long body says: long YAML is read elsewhere, and told here. */
+  reads(value: Json): void;
   /** The answer as it goes out: a watch tells its end later. */
   answers(response: ApiResponse, message?: string): ApiResponse;
   panics(message: string): void;
@@ -76,6 +79,7 @@ class Trail implements AuditTrail {
   /** What is served nowhere may be a Secret that was sent to a wrong path. */
   readonly #isServed: boolean;
   #hasPanicked = false;
+  #awaitsBody = false;
   #more: JsonObject = {};
   #annotations: JsonObject = {};
   #objects: JsonObject = {};
@@ -101,6 +105,14 @@ class Trail implements AuditTrail {
       'authorization.k8s.io/decision': allowed ? 'allow' : 'forbid',
       'authorization.k8s.io/reason': reason,
     };
+  }
+
+  reads(value: Json): void {
+    if (!this.#awaitsBody) return;
+    this.#awaitsBody = false;
+    const { [omittedKey]: _was, ...annotations } = this.#annotations;
+    this.#annotations = annotations;
+    this.#objects = { ...this.#objects, requestObject: this.#strip(value) };
   }
 
   answers(response: ApiResponse, message?: string): ApiResponse {
@@ -178,7 +190,13 @@ class Trail implements AuditTrail {
       return;
     }
     const type = headers['content-type'] ?? 'application/json';
-    const value = type.includes('yaml') ? parseYaml(body) : parse(body);
+    const isYaml = type.includes('yaml');
+    if (isYaml && body.length >= yamlAheadFromBytes) {
+      this.#annotations = { [omittedKey]: 'request whose YAML was not read' };
+      this.#awaitsBody = true;
+      return;
+    }
+    const value = isYaml ? parseYaml(body) : parse(body);
     if (value !== undefined) this.#objects = { requestObject: this.#strip(value) };
     else this.#annotations = { [omittedKey]: 'request that is no JSON' };
   }

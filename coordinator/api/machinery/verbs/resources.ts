@@ -2,7 +2,7 @@
 // way back: warnings, and the form that the client asked for.
 
 import { toTimestamp } from '../../../../common/runtime/clock.ts';
-import type { KubeObject } from '../../../../common/model/kube-object.ts';
+import type { Json, KubeObject } from '../../../../common/model/kube-object.ts';
 import type { Desired, ObjectView } from '../../../desired/store.ts';
 import type { ApiOptions, ApiRequest, ApiResponse } from '../api.ts';
 import {
@@ -16,7 +16,7 @@ import { toPlainAccess } from '../access/access.ts';
 import { answerList, fromItems } from '../answer/list-body.ts';
 import { anonymous, authorizeRoute } from '../access/authorizer.ts';
 import { createObject } from './create.ts';
-import { parseAhead, type BodyFormat, type ParsedAhead } from '../schema/parse-ahead.ts';
+import type { ParsedAhead } from '../schema/parse-ahead.ts';
 import { decodeObject, protobufMediaType, type BodyMediaType } from '../schema/decode.ts';
 import { deleteObject } from './delete.ts';
 import { deleteCollection } from './delete-collection.ts';
@@ -29,10 +29,10 @@ import {
   parseWriteOptions,
   type WriteOptions,
 } from '../request/options.ts';
+import { readAhead } from './read-ahead.ts';
 import { createRest } from '../rest.ts';
 import { toPatchWish } from '../patch/patch-wish.ts';
 import { isNumbered } from '../protobuf/protobuf-body.ts';
-import { refuseHuge } from '../rules/object-size.ts';
 import { getObject, listObjects, type ReadSource } from './read.ts';
 import type { KindTable, ResourceRoute } from '../request/routes.ts';
 import {
@@ -50,7 +50,12 @@ import { createWatchHandler } from '../watch/watches.ts';
 import type { WriteCall, WriteTools, Written } from './write.ts';
 
 export interface ResourceHandler {
-  handle(request: ApiRequest, route: ResourceRoute): Promise<ApiResponse>;
+  /** `onRead` is told what a long body says. */
+  handle(
+    request: ApiRequest,
+    route: ResourceRoute,
+    onRead: (value: Json) => void,
+  ): Promise<ApiResponse>;
   /** Ends every watch cleanly. */
   close(): void;
 }
@@ -64,7 +69,7 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
   const served = kinds.all.flatMap((kind) => [kind, ...Object.values(kind.subresources ?? {})]);
   const sources = new Map(served.map((kind) => [kind, toSource(kind, options)]));
   return {
-    handle: async (request, route) => {
+    handle: async (request, route, onRead) => {
       const kind = requireKind(request, route);
       const source = sources.get(kind);
       if (source === undefined) throw internal(`no view of ${kind.plural}`);
@@ -79,7 +84,7 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
           case 'watch':
             return watches.handle(request, route, source, answerOptions);
           default:
-            return write({ request, route, kind, source, tools, options }, answerOptions);
+            return write({ request, route, kind, source, tools, options, onRead }, answerOptions);
         }
       };
       const { deprecation } = kind;
@@ -171,6 +176,7 @@ interface WriteRequest {
   readonly source: ReadSource;
   readonly tools: WriteTools;
   readonly options: ApiOptions;
+  readonly onRead: (value: Json) => void;
   /** What was read of a large body. */
   readonly ahead?: ParsedAhead | undefined;
 }
@@ -196,20 +202,6 @@ async function write(request: WriteRequest, answer: AnswerOptions): Promise<ApiR
         throw methodNotAllowed();
     }
   });
-}
-
-async function readAhead({
-  request,
-  options,
-  tools,
-}: WriteRequest): Promise<ParsedAhead | undefined> {
-  const type = bodyType(request.headers['content-type']);
-  const format = bodyFormats.get(type);
-  if (format === undefined) return undefined;
-  const ahead = await parseAhead({ bytes: request.body, format }, tools.rest, options.readYaml);
-  const json = ahead?.json;
-  if (json !== undefined && 'value' in json && type !== jsonPatchType) refuseHuge(json.value);
-  return ahead;
 }
 
 /** Whatever the answer is, also a refusal, it carries the warnings collected meanwhile. */
@@ -303,16 +295,6 @@ function requireBodyType(request: ApiRequest, takesProtobuf: boolean): BodyMedia
   );
 }
 
-const jsonPatchType = 'application/json-patch+json';
-/** Of the bodies that are text. */
-const bodyFormats: ReadonlyMap<string, BodyFormat> = new Map([
-  ['application/json', 'json'],
-  [jsonPatchType, 'json'],
-  ['application/merge-patch+json', 'json'],
-  ['application/strategic-merge-patch+json', 'json'],
-  ['application/yaml', 'yaml'],
-  ['application/apply-patch+yaml', 'apply'],
-] as const);
 const textMediaTypes: readonly BodyMediaType[] = ['application/json', 'application/yaml'];
 
 async function put(of: WriteRequest, warnings: string[]): Promise<Written> {
