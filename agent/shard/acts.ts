@@ -5,7 +5,7 @@ import { fieldManager } from '../../common/model/isthmus-kinds.ts';
 import type { JsonObject, KubeObject, Service } from '../../common/model/kube-object.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { KubeClient, ResourcePath } from '../../common/runtime/kube-client.ts';
-import { planRelease } from './plan-release.ts';
+import { planDisowning, planRelease } from './plan-release.ts';
 
 export interface ShardActs {
   read(key: ServiceKey): Promise<Service | undefined>;
@@ -55,13 +55,13 @@ export function createActs(kube: KubeClient): ShardActs {
       const live = await read(key); // the cache keeps no managedFields
       if (live === undefined || live.metadata.uid !== uid) return false;
       const plan = planRelease(live, fieldManager);
-      try {
-        await patch(key, plan.patch);
-      } catch (error) {
+      const released = await patch(key, plan.patch).catch((error: unknown) => {
         // Its former node ports are somebody else's by now: then it keeps the present ones.
         if (!(error instanceof MeshError && error.code === 'KUBE_PORT_TAKEN')) throw error;
-        await patch(key, planRelease(live, fieldManager, { withNodePorts: false }).patch);
-      }
+        return patch(key, planRelease(live, fieldManager, { withNodePorts: false }).patch);
+      });
+      const disowning = planDisowning(released, fieldManager);
+      if (disowning.length > 0) await patch(key, disowning);
       return plan.isRestored;
     },
   };

@@ -43,6 +43,14 @@ function marksOf({ metadata }: Service): readonly string[] {
   return Object.keys(metadata.annotations ?? {}).filter((name) => name.startsWith(markPrefix));
 }
 
+/**
+ * Afterwards: what was put back counts as ours again, by the very patch. Empty when nothing does.
+ */
+export function planDisowning(released: Service, fieldManager: string): readonly JsonObject[] {
+  const changes = dropOwnership(released, fieldManager);
+  return changes.length === 0 ? [] : [onVersion(released), ...changes];
+}
+
 function dropOwnership({ metadata }: Service, fieldManager: string): readonly JsonObject[] {
   const managed = metadata.managedFields ?? [];
   const kept = managed.filter((entry) => entry['manager'] !== fieldManager);

@@ -1,6 +1,7 @@
 // Takes one planned step in the cluster, remembers what was written and what the server made of
 // it, and tells people of what was put right, taken over or given up.
 
+import type { ServiceKey } from '../../common/model/ids.ts';
 import { fieldManager } from '../../common/model/isthmus-kinds.ts';
 import type { JsonObject, Service } from '../../common/model/kube-object.ts';
 import { MeshError } from '../../common/pure/errors.ts';
@@ -130,6 +131,7 @@ export class StepTaker {
   ): Promise<Service> {
     const { key } = situation;
     const repaired = await this.#ports.acts.patch(key, action.patch);
+    if (action.cause === 'adopted') this.#tellAdopted(key, repaired);
     // A webhook that writes its own value into it would have us repair for ever.
     this.#noteWritten(situation, residueOf(situation, repaired, true));
     return repaired;
@@ -182,11 +184,7 @@ export class StepTaker {
     const { log, record, memories, memberEvents } = this.#ports;
     log.info('shard applied', { key, cause, hash: wish?.hash });
     // Results tell the coordinator the rest: it makes its events of them.
-    if (cause === 'adopted') {
-      const message =
-        'adopted as a shard of a federated Service; what it was is kept in its annotations';
-      memberEvents.record(key, applied, { type: 'Normal', reason: 'Adopted', message });
-    }
+    if (cause === 'adopted') this.#tellAdopted(key, applied);
     const memory = memories.of(key);
     const { drift } = memory;
     memory.drift = undefined;
@@ -199,6 +197,12 @@ export class StepTaker {
     if (isFought(memory.fight)) return; // its result tells it once
     record({ key, ...event });
     memberEvents.record(key, applied, event);
+  }
+
+  #tellAdopted(key: ServiceKey, adopted: Service): void {
+    const message =
+      'adopted as a shard of a federated Service; what it was is kept in its annotations';
+    this.#ports.memberEvents.record(key, adopted, { type: 'Normal', reason: 'Adopted', message });
   }
 
   async #giveUp(

@@ -65,7 +65,12 @@ export async function openRealShardWorld(
       services,
       assignment,
       gate: { isFresh: () => true, subscribe: () => () => undefined },
-      report: (result) => void results.set(result.key, result),
+      report: (result) => {
+        const { key, outcome } = result;
+        results.set(key, result);
+        // As the session does: an order that was obeyed is over.
+        if (outcome === 'removed' || outcome === 'released') assignment.forget(key);
+      },
       record: (event) => void events.push(event),
       metrics: silentMetrics,
     },
