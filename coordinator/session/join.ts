@@ -158,7 +158,9 @@ async function grant(
     agentVersion: request.agentVersion,
     certificateExpirationTimestamp: toTimestamp(clock.now() + authority.lifetimeMs),
   };
-  const approval = plan.byToken ? toApproval(asked, token, nowText) : before.approval;
+  const known = before.approval;
+  const isApproved = known?.decision === 'Approved' && known.publicKeyHash === asked.publicKeyHash;
+  const approval = isApproved || !plan.byToken ? known : toApproval(asked, token, nowText);
   const at = { cluster: request.cluster, nowText };
   const status = approval === undefined ? joined : withApproval(joined, approval, at);
   const uid = await put(options, request, found.cluster, status);
