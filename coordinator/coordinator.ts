@@ -18,7 +18,6 @@ import type { Metrics } from '../common/runtime/metrics.ts';
 import type { Prober } from '../common/runtime/prober.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createAdmission } from './admission.ts';
-import type { Admit } from './api/machinery/api.ts';
 import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
 import {
   createServicePools,
@@ -31,7 +30,7 @@ import {
   type KubernetesService,
 } from './api/kubernetes-service.ts';
 import { federationKinds } from './api/kinds/all.ts';
-import type { Api } from './api/machinery/api.ts';
+import type { Admit, Api, DeleteProjected } from './api/machinery/api.ts';
 import { startAccess } from './api/access/stage.ts';
 import type { Access } from './api/machinery/access/access.ts';
 import type { AuditOptions } from './api/machinery/access/request-audit.ts';
@@ -51,6 +50,7 @@ import type { TelemetryUsers } from './session/stage.ts';
 import type { MeshListener } from './session/mesh-port.ts';
 import { createEventRecorder } from './status/events.ts';
 import { createStatus } from './status/loop.ts';
+import { createShardDeletion } from './unclaimed-shards.ts';
 
 export interface CoordinatorPorts {
   readonly desired: Desired;
@@ -169,7 +169,14 @@ export async function createCoordinator(
     config: { addressRules },
   });
   const admit = createAdmission({ ...ports, placement, sessions, scope: { federation, domain } });
-  const api = openApi(ports, options, { projections, kinds, pools, access: rights.access, admit });
+  const hooks = { admit, deleteShard: createShardDeletion({ placement }) };
+  const api = openApi(ports, options, {
+    projections,
+    kinds,
+    pools,
+    access: rights.access,
+    ...hooks,
+  });
   const publisher = createPublisher(ports, options, projections, api);
   const unsubscribe = sessions.subscribe(({ cluster, key }) => {
     if (key === undefined) placement.markReachability(toClusterName(cluster));
@@ -253,6 +260,7 @@ function openApi(
     readonly pools: ServicePools;
     readonly access: Access;
     readonly admit: Admit;
+    readonly deleteShard: DeleteProjected;
   },
 ): Api {
   const { projections, kinds, pools, access } = parts;
@@ -270,6 +278,7 @@ function openApi(
     access,
     version: { gitVersion: options.apiVersion },
     admit: parts.admit,
+    deletions: new Map([[`${isthmusGroup}/serviceshards`, parts.deleteShard]]),
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
   });

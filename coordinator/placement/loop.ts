@@ -7,6 +7,7 @@
 
 import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
 import { toRevision } from '../../common/model/ids.ts';
+import type { RemovalOrder } from '../../common/model/shard.ts';
 import type { EventRecorder, PlacementView, TermGuard } from '../../common/model/views.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
@@ -19,7 +20,7 @@ import { ClusterList } from './cluster-list.ts';
 import { PlacementTable, type Due } from './fold.ts';
 import { PendingRevisions } from './pending.ts';
 import { reconcile, type RunResult, type Stage } from './reconcile.ts';
-import { acknowledge } from './removal.ts';
+import { acknowledge, orderAway } from './removal.ts';
 import { watchTriggers } from './triggers.ts';
 import { createUnjoin } from './unjoin.ts';
 
@@ -42,6 +43,8 @@ export interface Placement extends PlacementView {
     key: ServiceKey;
     revision: Revision;
   }): Promise<void>;
+  /** A person's decision about a shard that nobody wants; false when somebody does. */
+  orderAway(order: Omit<RemovalOrder, 'revision'>): Promise<boolean>;
   /** The cluster's agent came or went: deletes may wait, or need not any more. */
   markReachability(cluster: ClusterName): void;
   start(): void;
@@ -96,6 +99,10 @@ export function createPlacement(options: PlacementOptions): Placement {
       return () => void listeners.delete(listener);
     },
     acknowledgeRemoval: (order) => acknowledge(stage, order),
+    orderAway: (order) =>
+      table.clustersOf(order.key).includes(order.cluster)
+        ? Promise.resolve(false)
+        : orderAway(stage, order),
     markReachability: (cluster) => {
       for (const { key } of table.removalsOf(cluster)) loop.mark(key);
       if (clusters.isLeaving(cluster)) unjoin.mark(cluster);

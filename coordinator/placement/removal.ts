@@ -5,18 +5,20 @@ import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import {
   splitServiceKey,
   toLogPrefix,
+  toRevision,
   type ClusterName,
   type Revision,
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import type { Service } from '../../common/model/kube-object.ts';
+import type { RemovalOrder } from '../../common/model/shard.ts';
 import type { TermGuard } from '../../common/model/views.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { parseTimestamp, type Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { Desired, DesiredOutcome, DesiredWrite, StoredObject } from '../desired/store.ts';
 import { planFinalize, withoutOurFinalizers, type FinalizeDecision } from './finalize.ts';
-import { removalOrderKey, removalOrdersOf, toRemovalOrder } from './records.ts';
+import { removalOrderKey, removalOrdersOf, toRemovalObject, toRemovalOrder } from './records.ts';
 
 export interface WriterPorts {
   readonly desired: Desired;
@@ -63,6 +65,22 @@ export async function finalize(
       : { ...service, metadata: { ...service.metadata, finalizers } };
   const outcome = await writeGuarded(ports, { key: stored.key, object, expected: stored.revision });
   return outcome.kind === 'conflict' ? { kind: 'conflict' } : decision;
+}
+
+/** Writes the order over whatever stands; false when another write was faster. */
+export async function orderAway(
+  ports: WriterPorts & { readonly log: Log },
+  { cluster, key, mode }: Omit<RemovalOrder, 'revision'>,
+): Promise<boolean> {
+  const at = removalOrderKey(cluster, key);
+  const stored = ports.desired.get(at);
+  if (stored !== undefined && toRemovalOrder(stored).mode === mode) return true;
+  const expected = stored?.revision ?? toRevision(0);
+  const object = toRemovalObject(cluster, key, mode);
+  const outcome = await writeGuarded(ports, { key: at, object, expected });
+  if (outcome.kind === 'conflict') return false;
+  ports.log.info('unclaimed shard ordered away', { cluster, service: key, mode });
+  return true;
 }
 
 /** Deletes the order that was obeyed; a newer one for the same shard stays. */

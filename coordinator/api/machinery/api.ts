@@ -86,6 +86,8 @@ export interface ApiOptions {
   readonly desired: Desired;
   /** Views of the projected kinds, by `<group>/<plural>` (core group: `/<plural>`). */
   readonly projections: ReadonlyMap<string, ObjectView>;
+  /** What a DELETE of a projected object does, by the same names; without one it is a 405. */
+  readonly deletions?: ReadonlyMap<string, DeleteProjected>;
   readonly authorize: Authorize;
   /** Reviews and the prevention of escalation ask it; without it they know the authorizer only. */
   readonly access?: Access;
@@ -104,6 +106,17 @@ export interface ApiOptions {
   /** Watches at once, of which one user holds half. Default 12,000. */
   readonly watchesMax?: number;
 }
+
+/**
+ * A projected object is no more than a view: this does what takes its cause away. Throws ApiError
+ * to refuse. A dry run changes nothing.
+ */
+export type DeleteProjected = (request: {
+  readonly object: KubeObject;
+  /** Orphan: what it stands for stays where it is. */
+  readonly isOrphaning: boolean;
+  readonly isDryRun: boolean;
+}) => Promise<void>;
 
 export interface ApiVersion {
   /** Such as `v1.34.0+isthmus.1`; clients parse it as vX.Y.Z. */

@@ -44,7 +44,8 @@ export const serviceShardKind: KindDefinition = isthmusKind({
   plural: 'serviceshards',
   shortNames: ['svcshard'],
   storage: 'projected',
-  verbs: readOnly,
+  // A delete decides about a shard that nobody wants (coordinator/unclaimed-shards.ts).
+  verbs: [...readOnly, 'delete'],
   description: shardDescription,
   schema: objectSchema('ServiceShard', shardDescription, { spec: shardSpec, status: shardStatus }),
   columns: [

@@ -53,7 +53,11 @@ export async function deleteObject(
   throw conflict(toResourceName(call.kind, call.name));
 }
 
-function checkPreconditions(call: WriteCall, options: DeleteOptions, object: KubeObject): void {
+export function checkPreconditions(
+  call: WriteCall,
+  options: DeleteOptions,
+  object: KubeObject,
+): void {
   const { uid = '', resourceVersion = '' } = object.metadata;
   const isOtherUid = options.uid !== undefined && options.uid !== uid;
   const isOtherVersion =

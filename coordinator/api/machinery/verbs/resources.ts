@@ -33,6 +33,7 @@ import { readAhead } from './read-ahead.ts';
 import { createRest } from '../rest.ts';
 import { toPatchWish } from '../patch/patch-wish.ts';
 import { isNumbered } from '../protobuf/protobuf-body.ts';
+import { deleteProjected, isProjectedVerb } from './projected.ts';
 import { getObject, listObjects, type ReadSource } from './read.ts';
 import type { KindTable, ResourceRoute } from '../request/routes.ts';
 import {
@@ -70,7 +71,7 @@ export function createResourceHandler(options: ApiOptions, kinds: KindTable): Re
   const sources = new Map(served.map((kind) => [kind, toSource(kind, options)]));
   return {
     handle: async (request, route, onRead) => {
-      const kind = requireKind(request, route);
+      const kind = requireKind(request, route, options);
       const source = sources.get(kind);
       if (source === undefined) throw internal(`no view of ${kind.plural}`);
       const answerOptions = toAnswerOptions(request, route, kind, options);
@@ -111,7 +112,11 @@ function toSource(kind: KindDefinition, options: ApiOptions): Source {
 }
 
 /** The kind of the route, when the method is allowed there. Throws 404 or 405. */
-function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition {
+function requireKind(
+  request: ApiRequest,
+  route: ResourceRoute,
+  options: ApiOptions,
+): KindDefinition {
   const kind = route.definition;
   if (kind === undefined) throw unknownResource();
   if (isBelow(kind, route)) {
@@ -122,7 +127,7 @@ function requireKind(request: ApiRequest, route: ResourceRoute): KindDefinition 
   const isAllowed =
     servedMethods.has(request.method) &&
     kind.verbs.some((verb) => verb === route.verb) &&
-    (kind.storage !== 'projected' || readVerbs.has(route.verb)) &&
+    (kind.storage !== 'projected' || isProjectedVerb(kind, route.verb, options)) &&
     isSubresourceVerb(route) &&
     (route.name !== '' || !namedVerbs.has(route.verb)) &&
     !isWriteAcrossNamespaces(kind, route);
@@ -136,7 +141,6 @@ function isBelow(kind: KindDefinition, route: ResourceRoute): boolean {
 }
 
 const servedMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
-const readVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
 /** A list can be deleted, but not replaced or patched. */
 const namedVerbs: ReadonlySet<string> = new Set(['update', 'patch']);
 const statusVerbs: ReadonlySet<string> = new Set(['get', 'update', 'patch']);
@@ -331,7 +335,13 @@ async function remove(
   answer: AnswerOptions,
 ): Promise<ApiResponse> {
   const options = readDeleteOptions(of);
-  const outcome = await deleteObject(of.tools, toDeleteCall(of, options, warnings), options);
+  const call = toDeleteCall(of, options, warnings);
+  if (of.kind.storage === 'projected') {
+    const { view } = of.source;
+    const written = await deleteProjected({ call, options, view, deletions: of.options.deletions });
+    return answerWritten(of, written, answer);
+  }
+  const outcome = await deleteObject(of.tools, call, options);
   if (!('success' in outcome)) return answerWritten(of, outcome, answer);
   // A Status has no Table or metadata form.
   const form = { ...answer.form, as: 'object' } as const;
