@@ -75,6 +75,7 @@ function toServiceShard(facts: ServiceFacts, shard: ShardFacts, formatTime: Form
       ...(lastProofOfLifeMs === undefined
         ? {}
         : { lastProofOfLife: formatTime(lastProofOfLifeMs) }),
+      conditions: shard.conditions,
     },
   };
   return toProjected(isthmusGroup, 'serviceshards', object);

@@ -10,7 +10,7 @@
 
 import type { ShardVerdict } from '../../common/model/health.ts';
 import type { ClusterName } from '../../common/model/ids.ts';
-import type { LoadBalancerIngress, Service } from '../../common/model/kube-object.ts';
+import type { Condition, LoadBalancerIngress, Service } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
 import type { Shard, ShardResult } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
@@ -29,6 +29,8 @@ export interface ShardFacts {
   readonly isConnected: boolean;
   /** Epoch milliseconds; known only while the cluster is not live. */
   readonly lastProofOfLifeMs: number | undefined;
+  /** Of its ServiceShard (plan-shard-conditions.ts). */
+  readonly conditions: readonly Condition[];
 }
 
 export interface ServiceFacts {
@@ -83,12 +85,12 @@ export function toIngress(
   ];
 }
 
-export function isApplied({ wanted, result }: ShardFacts): boolean {
+export function isApplied({ wanted, result }: Pick<ShardFacts, 'wanted' | 'result'>): boolean {
   return wanted !== undefined && result?.outcome === 'applied' && result.hash === wanted.hash;
 }
 
 /** The agent refused, or could not apply, what is wanted now. */
-export function isRefused({ wanted, result }: ShardFacts): boolean {
+export function isRefused({ wanted, result }: Pick<ShardFacts, 'wanted' | 'result'>): boolean {
   if (result?.outcome !== 'refused' && result?.outcome !== 'failed') return false;
   return result.hash === undefined || result.hash === wanted?.hash;
 }

@@ -11,12 +11,13 @@ import {
   splitLogKey,
   splitServiceKey,
   toLogKey,
+  toServiceKey,
   type ClusterName,
   type LogKey,
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
-import type { Service } from '../../common/model/kube-object.ts';
+import type { Condition, Service } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { toTimestamp } from '../../common/runtime/clock.ts';
@@ -24,6 +25,7 @@ import { createLoop, type Loop } from '../../common/runtime/loop.ts';
 import type { StatusOptions } from './options.ts';
 import { planProjections, type Projected } from './plan-projections.ts';
 import { planServiceStatus, type ServiceFacts, type ShardFacts } from './plan-service.ts';
+import { planShardConditions } from './plan-shard-conditions.ts';
 import { planShardEvents, type ShardMemory } from './plan-shard-events.ts';
 import type { ProjectionPort } from './projections.ts';
 import type { StatusWriter } from './writer.ts';
@@ -37,11 +39,19 @@ const conflictRetryMs = 20;
 interface Shown {
   readonly keys: ReadonlyMap<LogKey, string>;
   readonly memory: ShardMemory;
+  readonly conditions: ShardConditions;
   /** Monotonic time of the last change. */
   readonly changedMs: number;
 }
 
-const nothingShown: Shown = { keys: new Map(), memory: new Map(), changedMs: -Infinity };
+type ShardConditions = ReadonlyMap<ClusterName, readonly Condition[]>;
+
+const nothingShown: Shown = {
+  keys: new Map(),
+  memory: new Map(),
+  conditions: new Map(),
+  changedMs: -Infinity,
+};
 
 export function createServiceStatus(
   options: StatusOptions & {
@@ -67,16 +77,17 @@ export function createServiceStatus(
     const waitMs = last.changedMs + writeEveryMs - nowMs;
     if (waitMs > 0) return { againAfterMs: Math.ceil(waitMs) }; // U8
     const service = stored.object as Service;
-    const facts = gatherFacts(options, key, service);
+    const facts = gatherFacts(options, service, last.conditions);
+    const conditions = new Map(facts.shards.map((shard) => [shard.cluster, shard.conditions]));
     const { keys, isChanged } = show(last, planProjections(facts, toTimestamp));
-    shown.set(key, { ...last, keys });
+    shown.set(key, { ...last, keys, conditions });
     const status = { ...service.status, ...planServiceStatus(facts) };
     const outcome = await writer.write(stored, status);
     if (outcome === 'again') return { againAfterMs: conflictRetryMs };
     // Told by whoever could write: a deposed holder has thrown by now.
     const memory = tell(service, last.memory, facts.shards);
     const changedMs = isChanged || outcome === 'written' ? nowMs : last.changedMs;
-    shown.set(key, { keys, memory, changedMs });
+    shown.set(key, { keys, memory, conditions, changedMs });
     return undefined;
   };
 
@@ -137,21 +148,32 @@ function gatherFacts(
   options: StatusOptions & {
     readonly publication: (key: ServiceKey) => Publication | undefined;
   },
-  key: ServiceKey,
   service: Service,
+  before: ShardConditions,
 ): ServiceFacts {
   const { placement, config, clock } = options;
+  const { namespace = '', name } = service.metadata;
+  const key = toServiceKey({ namespace, name });
+  const nowText = toTimestamp(clock.now());
   return {
     service,
-    shards: placement.clustersOf(key).map((cluster) => gatherShard(options, cluster, key)),
+    shards: placement.clustersOf(key).map((cluster) => {
+      const shard = gatherShard(options, cluster, key);
+      const conditions = planShardConditions(shard, before.get(cluster) ?? [], nowText);
+      return { ...shard, conditions };
+    }),
     publication: options.publication(key),
     notes: placement.notes(key),
     rules: config.addressRules,
-    nowText: toTimestamp(clock.now()),
+    nowText,
   };
 }
 
-function gatherShard(options: StatusOptions, cluster: ClusterName, key: ServiceKey): ShardFacts {
+function gatherShard(
+  options: StatusOptions,
+  cluster: ClusterName,
+  key: ServiceKey,
+): Omit<ShardFacts, 'conditions'> {
   const { desired, placement, sessions, health } = options;
   const at = toLogKey({ group: isthmusGroup, resource: 'clusters', name: cluster });
   const object = desired.get(at)?.object as Cluster | undefined;
