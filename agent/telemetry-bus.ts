@@ -26,7 +26,7 @@ export interface TelemetryBusOptions {
 }
 
 export function createBusConnector(options: TelemetryBusOptions): BusConnector {
-  const { cluster, identity, welcome, natsLogin } = options;
+  const { cluster, identity, welcome, natsLogin, clock } = options;
   const trust = (): NatsTrust | undefined => welcome()?.natsTrust;
   const tls = () => {
     const { certPem, caPem, keyPem } = identity() ?? {};
@@ -47,7 +47,8 @@ export function createBusConnector(options: TelemetryBusOptions): BusConnector {
         tls,
         login: () => {
           const user = natsLogin.user();
-          return user.kind === 'jwt' ? user : undefined;
+          if (user.kind !== 'jwt') return undefined;
+          return clock.monotonicMs() < user.endsAtMonotonicMs ? user : 'over';
         },
         onLogin: natsLogin.onChange,
         onRefused: natsLogin.refused,

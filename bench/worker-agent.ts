@@ -26,8 +26,6 @@ export interface BenchAgent {
   stop(): Promise<void>;
 }
 
-const metrics = silentMetrics;
-
 export async function startBenchAgent(options: {
   readonly cluster: WorkerCluster;
   readonly coordinator: Address;
@@ -44,7 +42,8 @@ export async function startBenchAgent(options: {
   const log = createLog({ level: 'error', format: 'json', name: 'bench-agent' }).with({ cluster });
   const simulated = await createSimulatedCluster({ ...options.cluster, ...options });
   const record = await openAgentRecord(openLmdbRecord(join(options.dataDir, cluster)));
-  const natsLogin = createNatsLoginKeeper({ cluster, clock, chance, log });
+  const runtime = { clock, chance, log, metrics: silentMetrics };
+  const natsLogin = createNatsLoginKeeper({ cluster, ...runtime });
   const started: { agent?: Agent } = {}; // the session describes the agent that is made with it
   const session = createAgentSession({
     dialer: createGrpcDialer({ coordinator: options.coordinator, clock }),
@@ -56,10 +55,7 @@ export async function startBenchAgent(options: {
       started.agent?.topology() ?? { zones: [], region: undefined, provider: undefined },
     kubernetesVersion: () => started.agent?.kubernetesVersion() ?? '',
     natsLogin,
-    clock,
-    chance,
-    log,
-    metrics,
+    ...runtime,
   });
   const agent = createAgent(
     {
@@ -70,10 +66,7 @@ export async function startBenchAgent(options: {
         identity: record.identity,
         welcome: () => session.welcome(),
         natsLogin,
-        clock,
-        chance,
-        log,
-        metrics,
+        ...runtime,
       }),
       prober: createTcpProber({ clock }),
       hostLookup: createNodeHostLookup(),
@@ -85,10 +78,7 @@ export async function startBenchAgent(options: {
           });
         },
       },
-      clock,
-      chance,
-      log,
-      metrics,
+      ...runtime,
     },
     {
       cluster,

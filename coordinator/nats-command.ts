@@ -1,6 +1,7 @@
 // `isthmus-coordinator nats config`: prints what a NATS of somebody else's has to trust, to be
-// included into nats-server.conf. Works before the coordinator's first start and beside a running
-// one: the keys are made by whoever is first.
+// included into nats-server.conf. Works before the coordinator's first start, when it makes the
+// keys, and beside a running one, which has written it down: revocations are not in it, because
+// the coordinator tells servers those.
 
 import { join, resolve } from 'node:path';
 import { MeshError } from '../common/pure/errors.ts';
@@ -8,6 +9,7 @@ import { systemChance as chance } from '../common/runtime/chance.ts';
 import { keepProcessAlive, systemClock as clock } from '../common/runtime/clock.ts';
 import { silentLog } from '../common/runtime/log.ts';
 import { silentMetrics } from '../common/runtime/metrics.ts';
+import { readFileIfThere } from '../common/runtime/private-file.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import { readSettings, type Program, type SettingValues } from '../common/runtime/settings.ts';
 import { createDesired } from './desired/desired-log.ts';
@@ -16,8 +18,7 @@ import { sealStore } from './desired/sealed-store.ts';
 import { createSealer } from './desired/sealer.ts';
 import { openKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
 import { loadNatsKeys } from './nats-keys.ts';
-import { toTrustLines } from './session/nats-config.ts';
-import { toTrust } from './telemetry-server.ts';
+import { toTrust, toTrustPath, writeTrust } from './nats-trust.ts';
 
 const usage = `isthmus-coordinator nats: for a NATS of your own (--nats-url).
 
@@ -46,7 +47,7 @@ export async function runNatsCommand(options: {
   }
   const alive = keepProcessAlive();
   try {
-    process.stdout.write(`${(await readTrustLines(outcome.values)).join('\n')}\n`);
+    process.stdout.write(await readTrust(outcome.values));
     return 0;
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
@@ -57,8 +58,10 @@ export async function runNatsCommand(options: {
   }
 }
 
-async function readTrustLines(settings: SettingValues): Promise<readonly string[]> {
+async function readTrust(settings: SettingValues): Promise<string> {
   const path = resolve(settings.text('data-dir') ?? '');
+  const known = await readFileIfThere(toTrustPath(path));
+  if (known !== undefined) return known.toString('utf8');
   makePrivateFolder(path);
   const common = { clock, chance, log: silentLog, metrics: silentMetrics };
   const driver = await openLmdbStore({ ...common, path: join(path, 'log') });
@@ -67,10 +70,7 @@ async function readTrustLines(settings: SettingValues): Promise<readonly string[
     const keys = await openKeyFile({ path: keyFile, driver, clock, chance });
     const store = sealStore(driver, createSealer({ keys, chance }));
     const desired = await createDesired({ ...common, store });
-    return [
-      '# What nats-server has to trust for Isthmus. No secret. From isthmus-coordinator nats config.',
-      ...toTrustLines(toTrust(common, await loadNatsKeys({ ...common, desired }), desired)),
-    ];
+    return await writeTrust(path, toTrust(common, await loadNatsKeys({ ...common, desired })));
   } finally {
     await driver.close();
   }

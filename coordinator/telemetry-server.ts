@@ -11,7 +11,9 @@ import { join } from 'node:path';
 import type { NatsTrust } from '../common/model/session.ts';
 import { MeshError } from '../common/pure/errors.ts';
 import { coordinatorInboxPrefix } from '../common/pure/inbox.ts';
-import { connectNats, type BusLogin } from '../common/runtime/nats-bus.ts';
+import type { KeyPairPem } from '../common/runtime/certificates.ts';
+import { connectNats } from '../common/runtime/nats-bus.ts';
+import type { BusLogin } from '../common/runtime/nats-bus-login.ts';
 import { encodeSeed, openSeed, type Nkey } from '../common/runtime/nkeys.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { addressOf } from './addresses.ts';
@@ -19,24 +21,25 @@ import type { Base } from './base.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Desired } from './desired/store.ts';
 import { loadNatsKeys, type NatsKeys } from './nats-keys.ts';
+import { toTrust, writeTrust } from './nats-trust.ts';
 import { ownCertificate } from './api-certificate.ts';
-import {
-  ourAccount,
-  signOurAccount,
-  theirAccount,
-  type NatsAccount,
-} from './session/nats-account.ts';
+import { ourAccount, theirAccount, type NatsAccount } from './session/nats-account.ts';
 import type { NatsTrustInput } from './session/nats-config.ts';
-import { signAccount, signOperator, signUser } from './session/nats-jwt.ts';
+import { signUser } from './session/nats-jwt.ts';
 import { toCoordinatorPermissions, toSystemPermissions } from './session/nats-permissions.ts';
 import { findNatsServer, startNatsServer, type NatsServer } from './session/nats-server.ts';
-import { createNatsUsers, revocationsIn } from './session/nats-users.ts';
+import { createNatsUsers } from './session/nats-users.ts';
 import type { TelemetryUsers } from './session/stage.ts';
 
 /** The NATS of the mesh: whose users come and go with the clusters. */
 export interface Nats extends TelemetryUsers {
   /** The coordinator's own connection. */
   openBus(): TelemetryBus;
+  /** Of our own nats-server, when the CA or its certificate changes; nothing else has ours. */
+  replaceCertificates(files: {
+    readonly server: KeyPairPem;
+    readonly caPem: string;
+  }): Promise<void>;
   pid(): number | undefined;
 }
 
@@ -50,8 +53,6 @@ interface Servers {
   pid(): number | undefined;
 }
 
-// A system login is for one request.
-const systemLifeSeconds = 60;
 const seedBytes = 32;
 // Certificates are renewed months before they end.
 const certificateCheckMs = 3_600_000;
@@ -60,6 +61,7 @@ export async function openNats(base: Base, dir: DataDir, desired: Desired): Prom
   const { settings, federation, lifecycle } = base;
   const isExternal = settings.list('nats-url').length > 0;
   const keys = await loadNatsKeys({ ...base, desired });
+  await writeTrust(dir.path, toTrust(base, keys));
   const own = isExternal ? undefined : await startOwn(base, dir, toTrust(base, keys, desired));
   const servers = own ?? (await readExternal(base));
   const account =
@@ -78,41 +80,17 @@ export async function openNats(base: Base, dir: DataDir, desired: Desired): Prom
   return {
     ...users,
     pid: servers.pid,
+    replaceCertificates: async (files) => own?.replaceCertificates(files),
     openBus: () => {
       const bus = connect(base, dir, servers, {
         name: 'isthmus-coordinator',
         login: toCoordinatorLogin(base, account),
       });
+      bus.onConnection((isConnected) => {
+        if (isConnected && isExternal) users.tellAgain(); // it may have started anew
+      });
       lifecycle.onClose({ name: 'bus', close: () => bus.close() });
       return bus;
-    },
-  };
-}
-
-/** What servers have to trust; with the revocations that stand in the log. */
-export function toTrust(
-  { clock }: Pick<Base, 'clock'>,
-  keys: NatsKeys,
-  desired: Desired,
-): NatsTrustInput {
-  const { operator, system, account } = keys;
-  const issuedAtSeconds = Math.floor(clock.now() / 1000);
-  const systemAccount = system.publicKey;
-  const name = 'isthmus';
-  return {
-    operatorJwt: signOperator(operator, {
-      subject: operator.publicKey,
-      name,
-      issuedAtSeconds,
-      systemAccount,
-    }),
-    system: {
-      publicKey: systemAccount,
-      jwt: signAccount(operator, { subject: systemAccount, name: 'SYS', issuedAtSeconds }),
-    },
-    account: {
-      publicKey: account,
-      jwt: signOurAccount(keys, issuedAtSeconds, revocationsIn(desired, issuedAtSeconds)),
     },
   };
 }
@@ -121,7 +99,7 @@ async function startOwn(
   base: Base,
   dir: DataDir,
   trust: NatsTrustInput,
-): Promise<Servers & Pick<NatsServer, 'writeAccount'>> {
+): Promise<Servers & Pick<NatsServer, 'writeAccount' | 'replaceCertificates'>> {
   const { settings, lifecycle, log, clock } = base;
   const binary = settings.text('nats-server') ?? findNatsServer();
   if (binary === undefined) {
@@ -151,6 +129,7 @@ async function startOwn(
     trust: undefined,
     pid: () => server.pid(),
     writeAccount: (jwt) => server.writeAccount(jwt),
+    replaceCertificates: (files) => server.replaceCertificates(files),
   };
 }
 
@@ -283,7 +262,6 @@ function toSystemLogin({ chance, clock }: Base, { system, account }: NatsKeys): 
       subject: key.publicKey,
       name: 'isthmus coordinator',
       issuedAtSeconds,
-      expiresAtSeconds: issuedAtSeconds + systemLifeSeconds,
       account: system.publicKey,
       permissions: toSystemPermissions(account),
     });

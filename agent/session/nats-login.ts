@@ -14,7 +14,13 @@ export type NatsUser =
   | { readonly kind: 'none' }
   /** A coordinator that is older than logins. */
   | { readonly kind: 'certificate' }
-  | { readonly kind: 'jwt'; readonly jwt: string; readonly key: Nkey };
+  | {
+      readonly kind: 'jwt';
+      readonly jwt: string;
+      readonly key: Nkey;
+      /** On the agent's monotonic clock. */
+      readonly endsAtMonotonicMs: number;
+    };
 
 /** Outlives the sessions: replicas of an agent have one each time that they lead. */
 export interface NatsLoginKeeper {
@@ -83,6 +89,7 @@ export function createNatsLoginKeeper(options: {
     key: async (record) => (await open(record)).told,
     askBy: (next) => {
       ask = next;
+      if (next === undefined) timer?.cancel();
     },
     accept: (login) => {
       isAsked = false;
@@ -100,8 +107,10 @@ export function createNatsLoginKeeper(options: {
       }
       if (opened === undefined) return; // Hello came first
       const fraction = renewFraction + spreadFraction * chance.fraction();
-      askAfter(login.lifeSeconds * 1000 * fraction);
-      become({ kind: 'jwt', jwt: login.userJwt, key: opened.key });
+      const lifeMs = login.lifeSeconds * 1000;
+      askAfter(lifeMs * fraction);
+      const endsAtMonotonicMs = clock.monotonicMs() + lifeMs;
+      become({ kind: 'jwt', jwt: login.userJwt, key: opened.key, endsAtMonotonicMs });
     },
     user: () => user,
     onChange: (listener) => {

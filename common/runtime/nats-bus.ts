@@ -14,7 +14,6 @@ import {
   connect,
   ErrorCode,
   NatsError,
-  type Authenticator,
   type Msg,
   type NatsConnection,
   type Subscription,
@@ -24,7 +23,7 @@ import type { Chance } from './chance.ts';
 import type { Clock, Timer } from './clock.ts';
 import { describeError, type Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { Nkey } from './nkeys.ts';
+import { toAuthenticator, type BusLogin, type BusTls } from './nats-bus-login.ts';
 import type { BusMessage, TelemetryBus } from './telemetry-bus.ts';
 
 export interface NatsBusOptions {
@@ -33,8 +32,11 @@ export interface NatsBusOptions {
   readonly name: string;
   /** Asked at each connect, so that a renewed certificate is used from then on. */
   readonly tls: () => BusTls;
-  /** Asked at each connect. Absent, or answering undefined: the certificate is the login. */
-  readonly login?: (() => BusLogin | undefined) | undefined;
+  /**
+   * Asked at each connect. Absent, or answering undefined: the certificate is the login. `over`:
+   * no server would let it in; onLogin will tell of another.
+   */
+  readonly login?: (() => BusLogin | 'over' | undefined) | undefined;
   /** Where to listen for a new login; what it returns ends the listening. */
   readonly onLogin?: ((listener: () => void) => () => void) | undefined;
   /** The server does not let this login in, or no more. Tried again all the same. */
@@ -45,19 +47,6 @@ export interface NatsBusOptions {
   readonly chance: Chance;
   readonly log: Log;
   readonly metrics: Metrics;
-}
-
-export interface BusTls {
-  /** undefined: the public CAs that Node knows. */
-  readonly caPem: string | undefined;
-  readonly certPem: string;
-  readonly keyPem: string;
-}
-
-/** A user JWT of NATS, and the key that it is for. */
-export interface BusLogin {
-  readonly jwt: string;
-  readonly key: Pick<Nkey, 'publicKey' | 'sign'>;
 }
 
 const connectTimeoutMs = 4_000;
@@ -99,7 +88,7 @@ class NatsBus implements TelemetryBus {
 
   constructor(options: NatsBusOptions) {
     this.#options = options;
-    this.#stopLogins = options.onLogin?.(() => void this.#renew());
+    this.#stopLogins = options.onLogin?.(() => this.#onLogin());
     void this.#open();
   }
 
@@ -205,7 +194,9 @@ class NatsBus implements TelemetryBus {
   }
 
   async #open(): Promise<void> {
-    const { urls, log } = this.#options;
+    const { urls, log, login } = this.#options;
+    this.#retry = undefined;
+    if (login?.() === 'over') return this.#openLater();
     let connection: NatsConnection;
     try {
       connection = await this.#connect();
@@ -228,6 +219,7 @@ class NatsBus implements TelemetryBus {
     const { urls, name, tls, login, inboxPrefix } = this.#options;
     const { caPem, certPem, keyPem } = tls();
     const user = login?.();
+    if (user === 'over') throw new MeshError('retryable', 'BUS_DISCONNECTED', 'the login is over');
     return connect({
       servers: [...urls],
       name,
@@ -246,6 +238,14 @@ class NatsBus implements TelemetryBus {
     this.#connection = connection;
     void this.#watch(connection);
     void connection.closed().then((error) => this.#onLost(connection, error));
+  }
+
+  #onLogin(): void {
+    if (this.#connection !== undefined) return void this.#renew();
+    if (this.#retry === undefined) return; // an attempt is being made
+    this.#retry.cancel();
+    this.#failures = 0;
+    this.#openLater();
   }
 
   /** Connects anew with what `login` and `tls` say now; on a failure the former goes on. */
@@ -369,15 +369,6 @@ class NatsBus implements TelemetryBus {
 /** Wrong, over, or revoked; the package has no code for the last. */
 function isRefusal(error: NatsError): boolean {
   return error.isAuthError() || /authentication revoked/i.test(error.message);
-}
-
-/** Signs the server's nonce: what the package brings does that in plain JavaScript. */
-function toAuthenticator({ jwt, key }: BusLogin): Authenticator {
-  return (nonce = '') => ({
-    jwt,
-    nkey: key.publicKey,
-    sig: Buffer.from(key.sign(Buffer.from(nonce))).toString('base64url'),
-  });
 }
 
 function toCode(error: unknown): string {

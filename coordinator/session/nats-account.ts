@@ -23,6 +23,7 @@ export interface NatsAccount {
   publish(revocations: Revocations): Promise<void>;
   /** Servers that start anew know only what their configuration says: tell them again so often. */
   readonly refreshMs: number | undefined;
+  close(): Promise<void>;
 }
 
 export function signOurAccount(
@@ -44,9 +45,9 @@ const refreshMs = 60_000;
 
 export function ourAccount(options: {
   readonly keys: { readonly operator: Nkey; readonly account: string; readonly signing: Nkey };
-  /** A connection of the system account; closed by who asked for it. */
+  /** A connection of the system account. Kept open: a handshake would take from the second. */
   readonly connectSystem: () => TelemetryBus;
-  /** Before servers are told: where the next start of a server of ours reads it. */
+  /** Where the next start of a server of ours reads it. */
   readonly onJwt: (jwt: string) => Promise<void>;
   /** In messages. */
   readonly where: string;
@@ -56,6 +57,7 @@ export function ourAccount(options: {
 }): NatsAccount {
   const { keys, connectSystem, onJwt, where, isExternal, clock } = options;
   let failure: string | undefined;
+  let system: TelemetryBus | undefined;
   return {
     publicKey: keys.account,
     signing: keys.signing,
@@ -66,15 +68,16 @@ export function ourAccount(options: {
         : `${where} takes no change of the account (${failure}); isthmus-coordinator nats config prints what it has to trust`,
     publish: async (revocations) => {
       const jwt = signOurAccount(keys, Math.floor(clock.now() / 1000), revocations);
-      await onJwt(jwt);
+      system ??= connectSystem();
       try {
-        await tellServers(connectSystem(), keys.account, jwt, clock);
+        await Promise.all([onJwt(jwt), tellServers(system, keys.account, jwt, clock)]);
         failure = undefined;
       } catch (error) {
         if (error instanceof MeshError) failure = error.message;
         throw error;
       }
     },
+    close: async () => system?.close(),
   };
 }
 
@@ -91,6 +94,7 @@ export function theirAccount(options: {
     lateRevocation: () =>
       `${where} has an operator of its own, which alone can revoke a user of account ${publicKey}`,
     publish: () => Promise.resolve(),
+    close: () => Promise.resolve(),
   };
 }
 
@@ -100,14 +104,10 @@ async function tellServers(
   jwt: string,
   clock: Clock,
 ): Promise<void> {
-  try {
-    await connected(bus, clock);
-    const reply = await bus.request(accountUpdateSubject(account), Buffer.from(jwt), requestMs);
-    const refusal = readRefusal(Buffer.from(reply).toString('utf8'));
-    if (refusal !== undefined) throw new MeshError('retryable', 'NATS_ACCOUNT_REFUSED', refusal);
-  } finally {
-    await bus.close();
-  }
+  await connected(bus, clock);
+  const reply = await bus.request(accountUpdateSubject(account), Buffer.from(jwt), requestMs);
+  const refusal = readRefusal(Buffer.from(reply).toString('utf8'));
+  if (refusal !== undefined) throw new MeshError('retryable', 'NATS_ACCOUNT_REFUSED', refusal);
 }
 
 function connected(bus: TelemetryBus, clock: Clock): Promise<void> {

@@ -34,6 +34,7 @@ import type { TelemetryUsers } from './stage.ts';
 
 export interface NatsUsersOptions {
   readonly desired: Desired;
+  /** Closed with this. */
   readonly account: NatsAccount;
   readonly federation: string;
   readonly urls: () => readonly string[];
@@ -114,6 +115,14 @@ export function createNatsUsers(options: NatsUsersOptions): NatsUsers {
       const login = await logIn(options, peer, key, now);
       const reason = login.kind === 'granted' ? 'Granted' : login.reason;
       options.metrics.count('mesh_nats_logins_total', { reason });
+      if (login.kind === 'refused') {
+        const { cluster } = peer;
+        log.warn('no NATS login: the agent’s reports are not heard', {
+          cluster,
+          reason,
+          detail: login.message,
+        });
+      }
       return login;
     },
     idle: async () => {
@@ -128,6 +137,7 @@ export function createNatsUsers(options: NatsUsersOptions): NatsUsers {
       for (const watch of watches) watch.cancel();
       await keeper.stop();
       await publisher.stop();
+      await account.close();
     },
   };
 }

@@ -1,16 +1,27 @@
 // Logins to NATS on real servers: whom a JWT lets in, what ends it and how fast, and how a new one
 // is taken without a gap. On the oldest server that we support and on the current one.
 
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { createNatsLoginKeeper } from '../../agent/session/nats-login.ts';
+import { createBusConnector } from '../../agent/telemetry-bus.ts';
 import { toClusterName } from '../../common/model/ids.ts';
 import { clusterInboxPrefix } from '../../common/pure/inbox.ts';
 import { reportSubject, requestSubject } from '../../common/pure/partition.ts';
+import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
+import { silentLog } from '../../common/runtime/log.ts';
+import { silentMetrics } from '../../common/runtime/metrics.ts';
+import { issueClientCertificate } from '../../common/runtime/pki.ts';
 import { theirAccount } from '../../coordinator/session/nats-account.ts';
 import { signUser } from '../../coordinator/session/nats-jwt.ts';
 import { toAgentPermissions } from '../../coordinator/session/nats-permissions.ts';
 import { startNatsServer } from '../../coordinator/session/nats-server.ts';
 import { createNatsUsers, revocationsIn } from '../../coordinator/session/nats-users.ts';
-import { toTrust } from '../../coordinator/telemetry-server.ts';
+import { toTrust } from '../../coordinator/nats-trust.ts';
 import { until } from '../support/mesh-fixture.ts';
 import {
   connected,
@@ -27,30 +38,34 @@ import {
 
 const clock = systemClock;
 const second = 1_000;
+const runtime = { clock, chance: systemChance, log: silentLog };
 
 for (const { name, binary, test } of natsVersions) {
-  test(`${name}: I8 a removed cluster is cut within a second and stays out, others notice nothing`, async (t) => {
-    const world = await openNatsWorld(t, binary);
-    const [leaver, stayer] = [await world.agent(one), await world.agent(two)];
-    await Promise.all([connected(leaver), connected(stayer)]);
-    await world.users.idle();
-    let interruptions = 0;
-    stayer.onConnection(() => (interruptions += 1));
-    const left = connected(leaver, false);
-    const from = clock.monotonicMs();
-    await world.putCluster(one, undefined);
-    await left;
-    const tookMs = clock.monotonicMs() - from;
-    t.true(tookMs < second, `cut after ${Math.round(tookMs)} ms`);
-    t.log(`cut after ${Math.round(tookMs)} ms`);
-    const back = await Promise.race([
-      connected(leaver).then(() => true),
-      new Promise((resolve) => setTimeout(() => resolve(false), 1_500)),
-    ]);
-    t.false(back, 'the revoked login was let in again');
-    t.is(interruptions, 0);
-    t.true(stayer.isConnected());
-  });
+  test.serial(
+    `${name}: I8 a removed cluster is cut within a second and stays out, others notice nothing`,
+    async (t) => {
+      const world = await openNatsWorld(t, binary);
+      const [leaver, stayer] = [await world.agent(one), await world.agent(two)];
+      await Promise.all([connected(leaver), connected(stayer)]);
+      await world.users.idle();
+      let interruptions = 0;
+      stayer.onConnection(() => (interruptions += 1));
+      const left = connected(leaver, false);
+      const from = clock.monotonicMs();
+      await world.putCluster(one, undefined);
+      await left;
+      const tookMs = clock.monotonicMs() - from;
+      t.true(tookMs < second, `cut after ${Math.round(tookMs)} ms`);
+      t.log(`cut after ${Math.round(tookMs)} ms`);
+      const back = await Promise.race([
+        connected(leaver).then(() => true),
+        new Promise((resolve) => setTimeout(() => resolve(false), 1_500)),
+      ]);
+      t.false(back, 'the revoked login was let in again');
+      t.is(interruptions, 0);
+      t.true(stayer.isConnected());
+    },
+  );
 
   test(`${name}: I8 a revocation outlives the server and the coordinator`, async (t) => {
     const world = await openNatsWorld(t, binary);
@@ -250,6 +265,67 @@ for (const { name, binary, test } of natsVersions) {
     await connected(agent, false);
     t.pass();
   });
+}
+
+for (const { name, binary, test } of natsVersions) {
+  test(`${name}: an agent that is newer than its coordinator logs in by certificate, as before`, async (t) => {
+    const world = await openNatsWorld(t, binary);
+    const uri = 'isthmus://myfederation/clusters/one/uid-1';
+    const server = await startFormerServer(t, world, uri);
+    const pair = await issueClientCertificate({
+      ca: world.ca,
+      commonName: 'one',
+      organizations: [],
+      uris: [uri],
+      validDays: 1,
+      clock,
+    });
+    const keeper = createNatsLoginKeeper({ cluster: one, ...runtime });
+    const bus = createBusConnector({
+      cluster: one,
+      identity: () => ({ ...pair, caPem: world.ca.certPem, tokenHash: undefined }),
+      welcome: () => undefined,
+      natsLogin: keeper,
+      ...runtime,
+      metrics: silentMetrics,
+    });
+    t.is(bus.identity([server]), undefined, 'before the welcome nobody knows how to log in');
+    keeper.accept(undefined); // its Welcome says nothing of logins
+    t.not(bus.identity([server]), undefined);
+    const connection = bus.connect([server]);
+    t.teardown(() => connection.close());
+    await connected(connection);
+    t.pass();
+  });
+}
+
+/** The configuration that coordinators had before logins: users are the URIs of certificates. */
+async function startFormerServer(
+  t: ExecutionContext,
+  { options }: NatsWorld,
+  uri: string,
+): Promise<string> {
+  const at = (file: string): string => join(options.dataDir, file);
+  const folder = mkdtempSync(join(tmpdir(), 'isthmus-nats-former-'));
+  const lines = [
+    'listen: "127.0.0.1:-1"',
+    `ports_file_dir: "${folder}"`,
+    `tls { cert_file: "${at('server.crt')}", key_file: "${at('server.key')}"`,
+    `  ca_file: "${at('ca.crt')}", verify_and_map: true }`,
+    `authorization { users = [ {user: "${uri}", permissions: {publish: "isthmus.>"}} ] }`,
+  ];
+  writeFileSync(join(folder, 'nats.conf'), `${lines.join('\n')}\n`);
+  const child = spawn(options.binary, ['-c', join(folder, 'nats.conf')], { stdio: 'ignore' });
+  t.teardown(() => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const portsFile = () => readdirSync(folder).find((file) => file.endsWith('.ports'));
+  await until(
+    () => portsFile() !== undefined && statSync(join(folder, portsFile() ?? '')).size > 0,
+  );
+  const text = readFileSync(join(folder, portsFile() ?? ''), 'utf8');
+  return `tls://127.0.0.1:${/:(\d+)/.exec(text)?.[1] ?? ''}`;
 }
 
 interface Renewing {

@@ -27,6 +27,7 @@ import { openAgentRecord } from '../../agent/session/agent-record.ts';
 import { createGrpcDialer } from '../../agent/session/grpc-dialer.ts';
 import { openLmdbRecord } from '../../agent/session/lmdb-record.ts';
 import { createAgentSession, type AgentSession } from '../../agent/session/loop.ts';
+import type { NatsLoginKeeper } from '../../agent/session/nats-login.ts';
 import type { AgentRecord } from '../../agent/session/record.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import {
@@ -151,6 +152,8 @@ export interface WorldOptions {
   /** Of agents' certificates. */
   readonly lifetimeMs?: number;
   readonly joinApproval?: 'Automatic' | 'Manual';
+  /** Of logins to NATS. */
+  readonly natsLifeSeconds?: number;
 }
 
 const receiptKey = new Uint8Array(32).fill(7);
@@ -170,7 +173,10 @@ export async function openMesh(
   const placement = new TablePlacement(desired);
   const peers = new TablePeers();
   const events: RecordedEvent[] = [];
-  const { users, natsUsers } = openNatsUsers(desired, common);
+  const { users, natsUsers } = openNatsUsers(desired, {
+    ...common,
+    lifeSeconds: options.natsLifeSeconds ?? 900,
+  });
   const server = await issueServer(ca);
   const { id, epoch } = desired.identity();
   const sessions = createSessions({
@@ -236,7 +242,7 @@ export async function openMesh(
 /** The real ones; whoever runs a NATS would be told of revocations. */
 function openNatsUsers(
   desired: Desired,
-  common: Pick<NatsUsersOptions, 'clock' | 'chance' | 'log' | 'metrics'>,
+  common: Pick<NatsUsersOptions, 'clock' | 'chance' | 'log' | 'metrics' | 'lifeSeconds'>,
 ): { readonly users: NatsUsers; readonly natsUsers: MeshWorld['natsUsers'] } {
   const users = createNatsUsers({
     ...common,
@@ -248,6 +254,7 @@ function openNatsUsers(
       lateRevocation: () => undefined,
       publish: () => Promise.resolve(),
       refreshMs: undefined,
+      close: () => Promise.resolve(),
     },
     urls: () => ['tls://127.0.0.1:4222'],
     trust: undefined,
@@ -302,6 +309,7 @@ export interface AgentOptions {
   readonly token?: string;
   /** Of an agent that ran before. */
   readonly folder?: string;
+  readonly natsLogin?: NatsLoginKeeper;
 }
 
 export async function startAgent(t: ExecutionContext, options: AgentOptions): Promise<TestAgent> {
@@ -313,6 +321,7 @@ export async function startAgent(t: ExecutionContext, options: AgentOptions): Pr
     record,
     cluster: toClusterName(options.cluster),
     token: () => options.token,
+    ...(options.natsLogin === undefined ? {} : { natsLogin: options.natsLogin }),
     agentVersion: '0.1.0',
     topology: () => ({ zones: ['z1'], region: 'r1', provider: undefined }),
     kubernetesVersion: () => 'v1.33.1',

@@ -16,7 +16,8 @@ import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics, type Metrics } from '../../common/runtime/metrics.ts';
-import { connectNats, type BusLogin } from '../../common/runtime/nats-bus.ts';
+import { connectNats } from '../../common/runtime/nats-bus.ts';
+import type { BusLogin } from '../../common/runtime/nats-bus-login.ts';
 import { encodeSeed, openSeed, type Nkey } from '../../common/runtime/nkeys.ts';
 import {
   createCa,
@@ -45,7 +46,7 @@ import {
   type NatsUsers,
   type NatsUsersOptions,
 } from '../../coordinator/session/nats-users.ts';
-import { toTrust } from '../../coordinator/telemetry-server.ts';
+import { toTrust } from '../../coordinator/nats-trust.ts';
 import { findPeer } from './find-peer.ts';
 import { testWithPeers } from './peers.ts';
 import { testWith } from './programs.ts';
@@ -99,7 +100,7 @@ export interface NatsWorld {
   /** A user of the account, whatever it may say and hear. */
   user(permissions: NatsPermissions, inboxPrefix: string): Promise<TelemetryBus>;
   bus(options: {
-    readonly login: () => BusLogin | undefined;
+    readonly login: () => BusLogin | 'over' | undefined;
     readonly inboxPrefix: string;
     readonly metrics?: Metrics;
     readonly onLogin?: (listener: () => void) => () => void;

@@ -1,0 +1,124 @@
+// The agent's login to NATS under a clock that the test moves: when it asks for another, and what
+// it does without an answer, without a session, or with a coordinator that is older.
+
+import test from 'ava';
+import { natsKeyText, type NatsKey, type NatsLogin } from '../../common/model/session.ts';
+import { silentLog } from '../../common/runtime/log.ts';
+import { isSignedBy } from '../../common/runtime/nkeys.ts';
+import { createNatsLoginKeeper } from '../../agent/session/nats-login.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
+
+const minute = 60_000;
+const granted = (userJwt: string, lifeSeconds = 900): NatsLogin => ({
+  kind: 'granted',
+  userJwt,
+  lifeSeconds,
+});
+
+async function open(fraction = 0) {
+  const clock = createVirtualClock();
+  let seed: string | undefined;
+  let made = 0;
+  const chance = {
+    fraction: () => fraction,
+    uuid: () => '',
+    bytes: (count: number) => new Uint8Array(count).fill((made += 1)),
+  };
+  const record = {
+    natsSeed: () => seed,
+    writeNatsSeed: async (text: string) => {
+      seed = text;
+    },
+  };
+  const create = () => createNatsLoginKeeper({ cluster: 'one', clock, chance, log: silentLog });
+  const keeper = create();
+  const asked: number[] = [];
+  const changes: string[] = [];
+  keeper.onChange(() => changes.push(keeper.user().kind));
+  keeper.askBy(() => asked.push(clock.monotonicMs()));
+  const key = await keeper.key(record);
+  return { clock, record, create, keeper, asked, changes, key, seed: () => seed };
+}
+
+test('the key is made once, proves itself, and its seed is kept', async (t) => {
+  const { key, create, record, keeper } = await open();
+  t.true(isSignedBy(key.publicKey, Buffer.from(natsKeyText('one')), key.proof));
+  t.false(isSignedBy(key.publicKey, Buffer.from(natsKeyText('two')), key.proof));
+  t.deepEqual(await keeper.key(record), key);
+  const next: NatsKey = await create().key(record); // another start of the agent
+  t.deepEqual(next, key);
+});
+
+for (const [fraction, from, to] of [
+  [0, 10, 10],
+  [0.999, 12.9, 13],
+] as const) {
+  test(`another login is asked for between two thirds and nine tenths of its life (${fraction})`, async (t) => {
+    const { clock, keeper, asked } = await open(fraction);
+    keeper.accept(granted('first'));
+    await clock.advance(from * minute - 1);
+    t.deepEqual(asked, []);
+    await clock.advance((to - from) * minute + 1);
+    t.is(asked.length, 1);
+  });
+}
+
+test('without an answer it asks again every half minute, with one it waits', async (t) => {
+  const { clock, keeper, asked } = await open();
+  keeper.accept(granted('first'));
+  await clock.advance(12 * minute);
+  t.deepEqual(
+    asked.map((at) => at / minute),
+    [10, 10.5, 11, 11.5, 12],
+  );
+  keeper.accept(granted('second'));
+  t.like(keeper.user(), { kind: 'jwt', jwt: 'second' });
+  await clock.advance(10 * minute - 1);
+  t.is(asked.length, 5);
+});
+
+test('without a session nobody is asked: its Welcome brings a login', async (t) => {
+  const { clock, keeper, asked, changes } = await open();
+  keeper.accept(granted('first'));
+  keeper.askBy(undefined);
+  await clock.advance(60 * minute);
+  t.deepEqual(asked, []);
+  t.is(clock.pending(), 0);
+  const user = keeper.user();
+  t.true(user.kind === 'jwt' && user.endsAtMonotonicMs < clock.monotonicMs());
+  keeper.accept(granted('second'));
+  t.deepEqual(changes, ['jwt', 'jwt']);
+});
+
+test('a refused login is kept and another asked for; a server that refuses it is heard once', async (t) => {
+  const { clock, keeper, asked } = await open();
+  keeper.accept(granted('first'));
+  keeper.accept({ kind: 'refused', reason: 'NatsKeyChangesTooOften', message: 'too often' });
+  t.like(keeper.user(), { kind: 'jwt', jwt: 'first' });
+  await clock.advance(minute / 2);
+  t.is(asked.length, 1);
+  keeper.accept(granted('second'));
+  for (let attempt = 0; attempt < 20; attempt += 1) keeper.refused();
+  await clock.settle();
+  t.is(asked.length, 2);
+});
+
+test('a coordinator that is older says nothing of logins: the certificate is one', async (t) => {
+  const { clock, keeper, changes } = await open();
+  t.is(keeper.user().kind, 'none');
+  keeper.accept(undefined);
+  keeper.accept(undefined); // another session
+  t.is(keeper.user().kind, 'certificate');
+  t.deepEqual(changes, ['certificate']);
+  keeper.refused();
+  t.is(clock.pending(), 0);
+});
+
+test('an agent that leads no more forgets its login', async (t) => {
+  const { clock, keeper } = await open();
+  keeper.accept(granted('first'));
+  keeper.stop();
+  t.is(keeper.user().kind, 'none');
+  await clock.settle();
+  t.is(clock.pending(), 0);
+});

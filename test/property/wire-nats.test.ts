@@ -1,0 +1,84 @@
+// What the session says of logins to NATS survives the trip over the wire, beside whatever else a
+// Hello and a Welcome carry; see ./wire.test.ts.
+
+import test from 'ava';
+import fc from 'fast-check';
+import { toClusterName, toRevision } from '../../common/model/ids.ts';
+import type { AgentMessage, CoordinatorMessage } from '../../common/model/session.ts';
+import {
+  decodeAgentMessage,
+  decodeCoordinatorMessage,
+  encodeAgentMessage,
+  encodeCoordinatorMessage,
+} from '../../common/wire/mesh-codec.ts';
+
+const word = fc.stringMatching(/^[A-Z][A-Za-z]{0,20}$/);
+const sentence = fc.string({ maxLength: 60 });
+const natsKey = fc.record({
+  publicKey: word,
+  proof: fc.uint8Array({ minLength: 1, maxLength: 64 }),
+});
+const login = fc.oneof(
+  fc.record({
+    kind: fc.constant('granted' as const),
+    userJwt: word,
+    lifeSeconds: fc.nat({ max: 1_000_000 }),
+  }),
+  fc.record({ kind: fc.constant('refused' as const), reason: word, message: sentence }),
+);
+const trust = fc.oneof(
+  fc.constant({ kind: 'publicCas' as const }),
+  fc.record({ kind: fc.constant('cas' as const), caPem: word }),
+);
+
+test('a key arrives as it was sent, in Hello and in a renewal', (t) => {
+  fc.assert(
+    fc.property(natsKey, (key) => {
+      const hello: AgentMessage = {
+        kind: 'hello',
+        cluster: toClusterName('one'),
+        incarnation: { session: 1, boot: 2 },
+        viewRevision: toRevision(3),
+        receipt: undefined,
+        digest: '0'.repeat(16),
+        topology: { zones: [], region: undefined, provider: undefined },
+        agentVersion: '',
+        kubernetesVersion: '',
+        natsKey: key,
+      };
+      const renewal: AgentMessage = { kind: 'natsRenewal', natsKey: key };
+      t.like(decodeAgentMessage(encodeAgentMessage(hello)), { natsKey: plain(key) });
+      t.deepEqual(decodeAgentMessage(encodeAgentMessage(renewal)), {
+        kind: 'natsRenewal',
+        natsKey: plain(key),
+      } as AgentMessage);
+    }),
+  );
+  t.pass();
+});
+
+test('a login and what servers are known by arrive as they were sent', (t) => {
+  fc.assert(
+    fc.property(login, fc.option(trust, { nil: undefined }), (natsLogin, natsTrust) => {
+      const welcome: CoordinatorMessage = {
+        kind: 'welcome',
+        session: 1,
+        federation: 'f',
+        domain: 'example.com',
+        natsUrls: ['tls://nats:4222'],
+        wantsInventory: false,
+        ttlSeconds: 60,
+        natsLogin,
+        ...(natsTrust === undefined ? {} : { natsTrust }),
+      };
+      t.deepEqual(decodeCoordinatorMessage(encodeCoordinatorMessage(welcome)), welcome);
+      const renewed: CoordinatorMessage = { kind: 'natsLogin', login: natsLogin };
+      t.deepEqual(decodeCoordinatorMessage(encodeCoordinatorMessage(renewed)), renewed);
+    }),
+  );
+  t.pass();
+});
+
+function plain(key: { readonly publicKey: string; readonly proof: Uint8Array }) {
+  return { publicKey: key.publicKey, proof: Buffer.from(key.proof) };
+}
