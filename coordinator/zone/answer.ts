@@ -6,6 +6,8 @@
 //   H1. Negative answers carry the SOA (RFC 2308); they are made from constant bytes, so that
 //       questions for names that do not exist use no memory.
 //   H2. CNAMEs are followed within the zone, to the end, in the answer section.
+//   H3. Where the addresses of a name have weights, an answer carries one address: resolvers keep
+//       and shuffle what they get, so only whole answers can be given out in proportion.
 
 import {
   classInternet,
@@ -26,6 +28,7 @@ import {
   type Transport,
 } from '../../common/pure/dns-wire-reply.ts';
 import type { NameRecords, NameTable } from './fold.ts';
+import { WeightedTails } from './weighted-tails.ts';
 
 export interface NameServer {
   readonly name: WireName;
@@ -88,6 +91,7 @@ export class ZoneResponder {
     if (found.kind === 'absent') return this.#negative(name, responseCodes.nameError);
     if (found.kind === 'empty') return this.#negative(name, responseCodes.noError);
     const tails = this.#tailsFor(name, type, found.records, found.owner.cache);
+    if (tails instanceof WeightedTails) return { code: responseCodes.noError, tail: tails.next() };
     if (tails.length === 0) return this.#negative(name, responseCodes.noError);
     this.#turn = (this.#turn + 1) >>> 0;
     const tail = tails[this.#turn % tails.length];
@@ -101,18 +105,20 @@ export class ZoneResponder {
     type: number,
     records: NameRecords,
     cache: Map<string, unknown>,
-  ): readonly Tail[] {
+  ): readonly Tail[] | WeightedTails {
     const shown = shownType(type);
     if (shown === undefined && records.cname === undefined) return [];
     const key = `${shown ?? 'other'} ${name}`;
-    const known = cache.get(key) as readonly Tail[] | undefined;
+    const known = cache.get(key) as readonly Tail[] | WeightedTails | undefined;
     if (known !== undefined) return known;
     const chain = this.#follow(name, shown, records);
     const isEmpty = chain.addresses.length === 0;
     // RFC 2308 2.2: aliases that end in our zone without data carry the SOA, as any NODATA does.
     const soa = isEmpty && chain.endsHere ? [this.#soaRecord(this.#negativeTtl())] : [];
+    const weighted = toWeighted(name, chain);
     const tails = isEmpty && chain.aliases.length === 0 ? [] : rotate(name, chain, soa);
-    cache.set(key, tails);
+    cache.set(key, weighted ?? tails);
+    if (weighted !== undefined) return weighted;
     return tails;
   }
 
@@ -132,7 +138,9 @@ export class ZoneResponder {
     if (type === undefined || type === 'CNAME') return { aliases, addresses: [], endsHere: true };
     const values = [...(type === 'AAAA' ? [] : records.a), ...(type === 'A' ? [] : records.aaaa)];
     const addresses = values.map((address) => addressRecord(at, records.ttlSeconds, address));
-    return { aliases, addresses, endsHere: true };
+    const weights =
+      type === 'A' ? records.aWeights : type === 'AAAA' ? records.aaaaWeights : undefined;
+    return { aliases, addresses, endsHere: true, weights };
   }
 
   #recordsAt(name: WireName): NameRecords | undefined {
@@ -214,6 +222,8 @@ interface Chain {
   readonly addresses: readonly ResourceRecord[];
   /** The last name is ours; its data is all that there is. */
   readonly endsHere: boolean;
+  /** Of the addresses, in their order. */
+  readonly weights?: readonly number[] | undefined;
 }
 
 /** Types that a Service's name can have; any other is answered by its CNAME or by NODATA. */
@@ -222,6 +232,17 @@ function shownType(type: number): Shown | undefined {
   if (type === recordTypes.AAAA) return 'AAAA';
   if (type === recordTypes.CNAME) return 'CNAME';
   return type === recordTypes.ANY ? 'ANY' : undefined;
+}
+
+/** H3. */
+function toWeighted(
+  name: WireName,
+  { aliases, addresses, weights }: Chain,
+): WeightedTails | undefined {
+  if (weights === undefined || weights.length !== addresses.length || addresses.length < 2)
+    return undefined;
+  const tails = addresses.map((address) => encodeTail(name, { answers: [...aliases, address] }));
+  return new WeightedTails(tails, weights);
 }
 
 /** The same answer with each address first in turn, since many clients take the first. */

@@ -42,6 +42,9 @@ export interface NameRecords {
   readonly ttlSeconds: number;
   readonly a: readonly string[];
   readonly aaaa: readonly string[];
+  /** Of the addresses, where they differ: each answer then carries one of them. */
+  readonly aWeights?: readonly number[] | undefined;
+  readonly aaaaWeights?: readonly number[] | undefined;
   readonly cname: WireName | undefined;
 }
 
@@ -203,13 +206,13 @@ function toNames(
   prefix: string,
 ): ReadonlyMap<WireName, NameRecords> {
   const names = new Map<WireName, NameRecords>();
-  for (const { name, type, values, ttlSeconds } of sets) {
+  for (const { name, type, values, weights, ttlSeconds } of sets) {
     const at = toWireName(name);
     if (at === undefined || !isWithin(at, apex) || !at.startsWith(prefix)) continue;
     const known = names.get(at) ?? { ttlSeconds, a: [], aaaa: [], cname: undefined };
     const [target] = values;
-    if (type === 'A') names.set(at, { ...known, a: values });
-    else if (type === 'AAAA') names.set(at, { ...known, aaaa: values });
+    if (type === 'A') names.set(at, { ...known, a: values, aWeights: weights });
+    else if (type === 'AAAA') names.set(at, { ...known, aaaa: values, aaaaWeights: weights });
     else if (target !== undefined) names.set(at, { ...known, cname: toWireName(target) });
   }
   return names;
