@@ -22,6 +22,7 @@ import {
   pickNode,
   type DeclaredTopology,
 } from './health/topology.ts';
+import { findFederation } from './shard/plan-recovery.ts';
 import { startFederatedPart, type FederatedPart } from './federated-part.ts';
 import { createResolver, type Resolver } from './resolver/resolver.ts';
 
@@ -50,7 +51,7 @@ export interface Agent {
 const nodesWaitMs = 5_000;
 
 export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
-  const { session } = ports;
+  const { session, log } = ports;
   const caches = openCaches(ports, settings);
   const topology = watchTopology(ports, caches, settings.declared);
   const localListeners = new Set<(key: ServiceKey) => void>();
@@ -64,7 +65,7 @@ export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
       return () => void localListeners.delete(listener);
     },
     topology: topology.current,
-    federation: () => session.welcome()?.federation,
+    federation: () => session.welcome()?.federation ?? part?.federation,
     domain: () => session.welcome()?.domain,
     isCoordinatorReachable: session.isOpen,
   });
@@ -83,7 +84,15 @@ export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
       onProbeResult: resolver.noteProbe,
     });
   };
+  // A data folder that knows nothing: the shards in the cluster say whose they are.
+  const recognize = (): void => {
+    const federation = part === undefined ? findFederation(caches.services.values()) : undefined;
+    if (federation === undefined) return;
+    log.info('the federation is known by its shards in the cluster', { federation });
+    join(federation);
+  };
   const unsubscribes = [
+    caches.services.subscribe({ onChange: () => undefined, onSynced: recognize }),
     session.onWelcome(({ federation }) => join(federation)),
     session.onPeers((update) => resolver.applyPeers({ ...update, isFull: false })),
     ports.leadership?.subscribe((isLeading) => part?.setActing(isLeading)),

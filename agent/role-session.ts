@@ -4,6 +4,7 @@
 import type { PeerService } from '../common/model/peer-table.ts';
 import { toRevision, type ServiceKey } from '../common/model/ids.ts';
 import type { AgentSession, PeerUpdate, Welcome } from './agent-ports.ts';
+import type { Recovered } from './shard/plan-recovery.ts';
 
 export interface StandbyView {
   welcome(): Welcome | undefined;
@@ -39,6 +40,8 @@ class Roles implements RoleSession {
     shard: (key: ServiceKey) => this.#inner?.assignment.shard(key),
     order: (key: ServiceKey) => this.#inner?.assignment.order(key),
     keys: (): Iterable<ServiceKey> => this.#inner?.assignment.keys() ?? [],
+    recover: (found: Recovered): Promise<void> =>
+      this.#inner?.assignment.recover(found) ?? Promise.resolve(),
     subscribe: (listener: (key: ServiceKey) => void) => subscribeTo(this.#keyListeners, listener),
   };
 

@@ -2,6 +2,7 @@
 //
 //   R1. A batch is on disk before anything acts on it; view revision and shards agree (I2).
 //   R2. A removal order replaces its shard: what is ordered away is not held.
+//   R3. What is recovered from the cluster never replaces what a batch brought.
 
 import { toRevision, type Revision, type ServiceKey } from '../../common/model/ids.ts';
 import type { Receipt } from '../../common/model/session.ts';
@@ -14,6 +15,7 @@ import type {
   Identity,
   RecordChange,
   RecordTables,
+  Recovered,
   Welcome,
 } from './record.ts';
 
@@ -40,6 +42,21 @@ export async function openAgentRecord(tables: RecordTables): Promise<AgentRecord
     facts[key] = value;
   };
   await writeFact('boot', (facts.boot ?? 0) + 1);
+  // A batch that comes while a recovery is written waits for it, and wins (R3).
+  let recovering: Promise<unknown> = Promise.resolve();
+  const recover = async (found: Recovered): Promise<readonly ServiceKey[]> => {
+    if (facts.viewRevision !== undefined) return [];
+    const isNew = ({ key }: { readonly key: ServiceKey }): boolean =>
+      !shards.has(key) && !orders.has(key);
+    const news = { shards: found.shards.filter(isNew), orders: found.orders.filter(isNew) };
+    await tables.commit([
+      ...news.shards.map((value): RecordChange => ({ table: 'shards', key: value.key, value })),
+      ...news.orders.map((value): RecordChange => ({ table: 'orders', key: value.key, value })),
+    ]);
+    for (const shard of news.shards) shards.set(shard.key, shard);
+    for (const order of news.orders) orders.set(order.key, order);
+    return [...news.shards, ...news.orders].map(({ key }) => key);
+  };
 
   return {
     boot: () => facts.boot ?? 0,
@@ -53,7 +70,13 @@ export async function openAgentRecord(tables: RecordTables): Promise<AgentRecord
     order: (key) => orders.get(key),
     keys: () => new Set([...shards.keys(), ...orders.keys()]),
     inventory: () => shards.values(),
+    recover: (found) => {
+      const done = recovering.then(() => recover(found));
+      recovering = done.catch(() => undefined);
+      return done;
+    },
     applyBatch: async (batch) => {
+      await recovering;
       await tables.commit(toBatchChanges(batch));
       facts.viewRevision = batch.revision;
       facts.receipt = batch.receipt;

@@ -32,7 +32,8 @@ import { systemPki, type AgentPki } from './agent-pki.ts';
 import { CredentialKeeper } from './credentials.ts';
 import type { AgentStream, Credentials, MeshDialer, StreamEnd } from './mesh-port.ts';
 import { createNatsLoginKeeper, type NatsLoginKeeper } from './nats-login.ts';
-import type { AgentRecord, Batch, PeerUpdate, Welcome } from './record.ts';
+import type { AgentRecord, Batch, PeerUpdate, Recovered, Welcome } from './record.ts';
+import { ResultBook, type Telling } from './result-book.ts';
 import { planRetry } from './step.ts';
 import { tellWelcome } from './welcome-warnings.ts';
 
@@ -67,6 +68,7 @@ export interface AgentSession {
     shard(key: ServiceKey): Shard | undefined;
     order(key: ServiceKey): RemovalOrder | undefined;
     keys(): Iterable<ServiceKey>;
+    recover(found: Recovered): Promise<void>;
     subscribe(listener: (key: ServiceKey) => void): () => void;
   };
   report(result: ShardResult): void;
@@ -94,6 +96,7 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
       shard: (key) => options.record.shard(key),
       order: (key) => options.record.order(key),
       keys: () => options.record.keys(),
+      recover: (found) => session.recover(found),
       subscribe: (listener) => subscribeTo(session.keyListeners, listener),
     },
     report: (result) => session.report(result),
@@ -114,8 +117,7 @@ class Session {
   readonly keyListeners = new Set<(key: ServiceKey) => void>();
   readonly #natsLogin: NatsLoginKeeper;
   readonly #options: AgentSessionOptions;
-  readonly #results = new Map<ServiceKey, ShardResult>();
-  readonly #unsent = new Set<ServiceKey>();
+  readonly #results = new ResultBook();
   readonly #credentials: CredentialKeeper;
   readonly #instance: string;
   #stream: AgentStream | undefined;
@@ -162,8 +164,7 @@ class Session {
   report(result: ShardResult): void {
     const { record, log } = this.#options;
     const isGone = result.outcome === 'removed' || result.outcome === 'released';
-    this.#results.set(result.key, result);
-    this.#unsent.add(result.key);
+    this.#results.note(result);
     this.#flushSoon();
     if (!isGone) return;
     record.dropOrder(result.key).catch((error: unknown) => {
@@ -171,6 +172,11 @@ class Session {
         error: describeError(error),
       });
     });
+  }
+
+  async recover(found: Recovered): Promise<void> {
+    const keys = await this.#options.record.recover(found);
+    for (const key of keys) for (const listener of this.keyListeners) listener(key);
   }
 
   announceTopology(): void {
@@ -333,8 +339,8 @@ class Session {
     this.#natsLogin.accept(natsLogin); // good for minutes: of no use on disk
     if (welcome.wantsInventory) this.#sendInventory();
     for (const listener of this.welcomeListeners) listener(welcome);
-    for (const key of this.#results.keys()) this.#unsent.add(key); // L3
-    this.#flushSoon();
+    const canSummarize = welcome.takesRestApplied === true;
+    this.#ack(this.#results.tellAll(record.inventory(), canSummarize)); // L3
     this.#credentials.scheduleRenewal(this.#send);
   }
 
@@ -366,7 +372,7 @@ class Session {
     }
     await record.applyBatch(batch); // L2
     for (const { key } of [...batch.upserts, ...batch.removals]) {
-      this.#results.delete(key); // of an earlier content; the applier answers anew
+      this.#results.forget(key);
       for (const listener of this.keyListeners) listener(key);
     }
   }
@@ -376,14 +382,13 @@ class Session {
     this.#isFlushDue = true;
     this.#options.clock.soon(() => {
       this.#isFlushDue = false;
-      if (!this.#isGreeted || this.#unsent.size === 0) return;
-      const results = [...this.#unsent].flatMap((key) => this.#results.get(key) ?? []);
-      this.#unsent.clear();
-      for (const { key, outcome } of results) {
-        if (outcome === 'removed' || outcome === 'released') this.#results.delete(key);
-      }
-      const revision = toRevision(this.#options.record.viewRevision());
-      this.#stream?.send({ kind: 'ack', revision, results });
+      if (this.#isGreeted) this.#ack({ results: this.#results.takeUnsent(), isRestApplied: false });
     });
+  }
+
+  #ack({ results, isRestApplied }: Telling): void {
+    if (results.length === 0 && !isRestApplied) return;
+    const revision = toRevision(this.#options.record.viewRevision());
+    this.#send({ kind: 'ack', revision, results, ...(isRestApplied ? { isRestApplied } : {}) });
   }
 }

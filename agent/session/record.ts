@@ -27,6 +27,12 @@ export interface Identity {
   readonly tokenHash: string | undefined;
 }
 
+/** Held by a former agent of this cluster, as its shards say. */
+export interface Recovered {
+  readonly shards: readonly Shard[];
+  readonly orders: readonly RemovalOrder[];
+}
+
 export interface AgentRecord {
   /** Counts the agent's starts; raised durably when the record was opened. */
   boot(): number;
@@ -43,6 +49,11 @@ export interface AgentRecord {
   inventory(): Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>;
   /** Shards, orders, revision and receipt of a batch, all or nothing. */
   applyBatch(batch: Batch): Promise<void>;
+  /**
+   * Takes up what was read from the shards themselves, unless a batch has ever come to this record:
+   * that knows better. Keys that are held now and were not.
+   */
+  recover(found: Recovered): Promise<readonly ServiceKey[]>;
   /** The order was obeyed. */
   dropOrder(key: ServiceKey): Promise<void>;
   peers(): readonly PeerService[];

@@ -4,12 +4,15 @@
 import type { ServiceKey } from '../../common/model/ids.ts';
 import type { AgentEvent } from '../../common/model/telemetry.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
+import type { Recovered } from './plan-recovery.ts';
 
 export interface Assignment {
   shard(key: ServiceKey): Shard | undefined;
   order(key: ServiceKey): RemovalOrder | undefined;
   /** Every key with a shard or an order. */
   keys(): Iterable<ServiceKey>;
+  /** Takes up what the shards themselves say was held, if nothing newer was ever known here. */
+  recover(found: Recovered): Promise<void>;
   /** A wake-up per key of each batch, also when nothing changed: each is answered by a result. */
   subscribe(listener: (key: ServiceKey) => void): () => void;
 }

@@ -13,7 +13,7 @@ import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Informer } from '../../common/runtime/informer.ts';
 import type { KubeClient } from '../../common/runtime/kube-client.ts';
-import type { Log } from '../../common/runtime/log.ts';
+import { describeError, type Log } from '../../common/runtime/log.ts';
 import { createLoop, type Loop } from '../../common/runtime/loop.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import { createActs, type ShardActs } from './acts.ts';
@@ -26,6 +26,7 @@ import { callsMax, createLanes, type Lanes } from './lanes.ts';
 import { createMemberEvents } from './member-events.ts';
 import { noResidue } from './plan-drift.ts';
 import type { LocalGuard } from './plan-guard.ts';
+import { planRecovery } from './plan-recovery.ts';
 import { planShard, type ShardAction, type ShardSituation, type Wish } from './plan.ts';
 import { createRemovalBudget, type RemovalBudget } from './removal-budget.ts';
 import { nextLookMs, noteLook, toFightResult, truceLeftMs } from './step-fight.ts';
@@ -103,7 +104,7 @@ class Applier implements ShardApplier {
     this.#loop = createLoop({ name: 'shard', run, clock, chance, log, concurrency: callsMax });
     this.#lanes = createLanes((key) => this.#loop.mark(key));
     this.#unsubscribes = this.#subscribe();
-    this.#markAll();
+    if (ports.services.hasSynced()) this.#begin();
   }
 
   depth(): number {
@@ -133,12 +134,26 @@ class Applier implements ShardApplier {
           );
           if (isOurs || assignment.shard(serviceKey) !== undefined) this.#loop.mark(serviceKey);
         },
-        onSynced: () => this.#markAll(),
+        onSynced: () => this.#begin(),
       }),
       gate.subscribe((isFresh) => {
         if (isFresh) this.#markAll();
       }),
     ];
+  }
+
+  /** With the first list: what an empty data folder does not know, the shards themselves do. */
+  #begin(): void {
+    const { services, assignment, log } = this.#ports;
+    const { federation } = this.#settings;
+    const isHeld = (key: ServiceKey): boolean =>
+      assignment.shard(key) !== undefined || assignment.order(key) !== undefined;
+    const found = planRecovery(services.values(), { federation, isHeld });
+    this.#markAll();
+    if (found.shards.length + found.orders.length === 0) return;
+    assignment.recover(found).catch((error: unknown) => {
+      log.warn('what the shards say was held is not taken up', { error: describeError(error) });
+    });
   }
 
   #markAll(): void {

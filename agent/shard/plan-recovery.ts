@@ -33,7 +33,6 @@ export function planRecovery(
   services: Iterable<Service>,
   options: {
     readonly federation: string;
-    readonly cluster: string;
     readonly isHeld: (key: ServiceKey) => boolean;
   },
 ): Recovered {
@@ -43,7 +42,7 @@ export function planRecovery(
     const { namespace = '', name, annotations = {} } = service.metadata;
     const key = toServiceKey({ namespace, name });
     if (federationOf(service) !== options.federation || options.isHeld(key)) continue; // R3
-    const order = toOrder(annotations[removalOrderMark], { key, cluster: options.cluster });
+    const order = toOrder(key, annotations[removalOrderMark]);
     const shard = order === undefined ? toShard(key, annotations) : undefined; // R2
     if (order !== undefined) orders.push(order);
     if (shard !== undefined) shards.push(shard);
@@ -73,18 +72,13 @@ function toShard(
   return decodeShard(shard).kind === 'wish' ? shard : undefined; // R1
 }
 
-function toOrder(
-  text: string | undefined,
-  of: { readonly key: ServiceKey; readonly cluster: string },
-): RemovalOrder | undefined {
+/** Whose orders they are needs no name: they stand in the cluster that they are for. */
+const here = toClusterName('here');
+
+function toOrder(key: ServiceKey, text: string | undefined): RemovalOrder | undefined {
   const revision = Number(/^delete (\d{1,16})$/.exec(text ?? '')?.[1] ?? Number.NaN);
   if (!Number.isSafeInteger(revision)) return undefined;
-  return {
-    key: of.key,
-    cluster: toClusterName(of.cluster),
-    mode: 'delete',
-    revision: toRevision(revision),
-  };
+  return { key, cluster: here, mode: 'delete', revision: toRevision(revision) };
 }
 
 function byKey(a: { readonly key: ServiceKey }, b: { readonly key: ServiceKey }): number {

@@ -52,7 +52,13 @@ export type AgentMessage =
       readonly entries: readonly InventoryEntry[];
       readonly isLast: boolean;
     }
-  | { readonly kind: 'ack'; readonly revision: Revision; readonly results: readonly ShardResult[] }
+  | {
+      readonly kind: 'ack';
+      readonly revision: Revision;
+      readonly results: readonly ShardResult[];
+      /** Every shard held at Hello that `results` does not name is applied as it is held. */
+      readonly isRestApplied?: boolean;
+    }
   | { readonly kind: 'topology'; readonly topology: Topology; readonly kubernetesVersion: string }
   | { readonly kind: 'renew'; readonly csrDer: Uint8Array }
   /** Answers `trust`: from now on these CAs are trusted, also after a restart. */
@@ -110,6 +116,8 @@ export type CoordinatorMessage =
       /** Absent in coordinators before 0.2, as the clock is. */
       readonly coordinatorVersion?: string;
       readonly clockUnixMs?: number;
+      /** It understands an Ack's isRestApplied; those before 0.2 do not. */
+      readonly takesRestApplied?: boolean;
     }
   | {
       readonly kind: 'batch';

@@ -113,7 +113,7 @@ function toAgentPlain(message: AgentMessage): Plain {
     case 'inventory':
       return { inventory: { entries: message.entries, isLast: message.isLast } };
     case 'ack':
-      return { ack: { revision: message.revision, results: message.results.map(toResultPlain) } };
+      return { ack: { ...message, results: message.results.map(toResultPlain) } };
     case 'topology':
       return {
         topology: {
@@ -154,6 +154,7 @@ export function decodeAgentMessage(bytes: Uint8Array): AgentMessage {
         kind,
         revision: readRevision(body, 'revision'),
         results: readList(body, 'results', readResult),
+        ...(readFlag(body, 'isRestApplied') ? { isRestApplied: true } : {}),
       };
     case 'topology':
       return {
@@ -285,6 +286,7 @@ function readWelcome(body: Plain): Welcome {
     ...(natsTrust === undefined ? {} : { natsTrust }),
     ...readSaid(body, 'coordinatorVersion', 128),
     ...readClock(body),
+    ...(readFlag(body, 'takesRestApplied') ? { takesRestApplied: true } : {}),
   };
 }
 

@@ -5,7 +5,7 @@
 import type { ClusterName, ContentHash, Revision, ServiceKey } from '../../common/model/ids.ts';
 import type { CoordinatorMessage } from '../../common/model/session.ts';
 import type { PlacementView } from '../../common/model/views.ts';
-import type { RemovalOrder } from '../../common/model/shard.ts';
+import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { SessionStream } from './mesh-port.ts';
 import type { PeerJournal } from './peer-journal.ts';
@@ -37,6 +37,8 @@ export class AgentLink {
   certificateEndMs: number | undefined;
   readonly #options: LinkOptions;
   readonly #held = new Map<ServiceKey, ContentHash>();
+  /** Sent since Hello: what the agent said then says nothing of these. */
+  readonly #sent = new Set<ServiceKey>();
   readonly #ordered = new Map<ServiceKey, Ordered>();
   readonly #due = new Set<ServiceKey>();
   readonly #waiting: CoordinatorMessage[] = [];
@@ -74,6 +76,14 @@ export class AgentLink {
   hold(entries: Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>): boolean {
     for (const { key, hash } of entries) this.#held.set(key, hash);
     return this.#held.size <= heldMax;
+  }
+
+  /** Those wanted shards that the agent held, as they are wanted, at its Hello. */
+  *heldAtHello(): Iterable<Shard> {
+    const { placement, cluster } = this.#options;
+    for (const shard of placement.shardsOf(cluster)) {
+      if (this.#held.get(shard.key) === shard.hash && !this.#sent.has(shard.key)) yield shard;
+    }
   }
 
   unclaimed(): readonly ServiceKey[] {
@@ -171,6 +181,7 @@ export class AgentLink {
     return plans.map((plan) => {
       for (const { key, hash } of plan.upserts) {
         this.#held.set(key, hash);
+        this.#sent.add(key);
         this.#ordered.delete(key);
       }
       for (const { key, revision } of plan.removals) {

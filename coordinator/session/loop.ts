@@ -257,6 +257,7 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     natsTrust: telemetryUsers.trust(),
     wantsInventory,
     clockUnixMs: clock.now(),
+    takesRestApplied: true,
   });
   tellTrust(stage, link);
   log.info('session open', {

@@ -40,6 +40,7 @@ export function onMessage(
     case 'ack':
       for (const result of message.results)
         noteResult(stage, record, link, message.revision, result);
+      if (message.isRestApplied === true) noteRest(stage, record, link, message.results);
       return;
     case 'topology':
       record.state = {
@@ -87,6 +88,24 @@ function noteResult(
     record.results.set(result.key, result); // nobody asked for others: they would have no bound
   }
   tell(cluster, result.key);
+}
+
+/** A reconnect on which nothing has changed says so in a word. */
+function noteRest(
+  { tell }: Stage,
+  record: ClusterRecord,
+  link: AgentLink,
+  named: readonly ShardResult[],
+): void {
+  const keys = new Set(named.map(({ key }) => key));
+  for (const { key, hash } of link.heldAtHello()) {
+    const known = record.results.get(key);
+    if (keys.has(key)) continue;
+    if (known?.outcome === 'applied' && known.hash === hash && known.reason === 'Applied') continue;
+    const message = 'the Service is as wished';
+    record.results.set(key, { key, hash, outcome: 'applied', reason: 'Applied', message });
+    tell(link.cluster, key);
+  }
 }
 
 function findOrder(orders: Iterable<RemovalOrder>, key: ServiceKey): RemovalOrder | undefined {

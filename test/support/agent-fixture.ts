@@ -36,6 +36,12 @@ export function createTestAssignment(): TestAssignment {
     shard: (key) => shards.get(key),
     order: (key) => orders.get(key),
     keys: () => new Set([...shards.keys(), ...orders.keys()]),
+    recover: (found) => {
+      for (const shard of found.shards) shards.set(shard.key, shard);
+      for (const order of found.orders) orders.set(order.key, order);
+      for (const { key } of [...found.shards, ...found.orders]) tell(key);
+      return Promise.resolve();
+    },
     subscribe: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
