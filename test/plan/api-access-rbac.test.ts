@@ -212,3 +212,20 @@ test('[k8s 118] a name that holds line breaks is nobody else, also right after t
   t.is((await ask({ name: 'bob', groups: ['dev', 'ops'] }, 'GET', paths.services)).status, 200);
   t.is((await ask({ name: 'bob\ndev', groups: ['ops'] }, 'GET', paths.services)).status, 403);
 });
+
+test('rules that aggregation takes away belong to nobody: the role put back as read is no change', async (t) => {
+  const { ask, rights, close } = await startAccessApi();
+  t.teardown(close);
+  const path = '/apis/rbac.authorization.k8s.io/v1/clusterroles';
+  const aggregationRule = { clusterRoleSelectors: [{ matchLabels: { of: 'nobody' } }] };
+  const rules = [{ verbs: ['get'], apiGroups: [''], resources: ['services'] }];
+  t.is(
+    (await ask(root, 'POST', path, { metadata: { name: 'sum' }, aggregationRule, rules })).status,
+    201,
+  );
+  await rights.idle();
+  const read = await ask(root, 'GET', `${path}/sum`);
+  t.is(read.json['rules'], null);
+  t.false(read.text.includes('f:rules'), read.text);
+  t.is((await ask(root, 'PUT', `${path}/sum`, read.json)).text, read.text);
+});

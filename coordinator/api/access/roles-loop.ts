@@ -6,10 +6,12 @@ import type { Chance } from '../../../common/runtime/chance.ts';
 import { toTimestamp, type Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import { createLoop } from '../../../common/runtime/loop.ts';
-import { MeshError } from '../../../common/pure/errors.ts';
+import type { KubeObject } from '../../../common/model/kube-object.ts';
+import { invariant, MeshError } from '../../../common/pure/errors.ts';
 import { followNew, type Desired } from '../../desired/store.ts';
 import { trackUpdate } from '../machinery/apply/managed-fields.ts';
 import type { KindDefinition } from '../machinery/kind.ts';
+import { ownList, toJsonObject, toKubeObject, withMember } from '../machinery/schema/json-value.ts';
 import { rbacGroup } from './bindings.ts';
 import { toDefaultObjects, type DefaultObject } from './default-roles.ts';
 import { isAggregated, planAggregation, planDefault } from './plan-defaults.ts';
@@ -42,10 +44,12 @@ export async function startRoles(
       .map((kind) => ensureDefault(ports, wanted, kind)),
   );
   await Promise.all(writes);
+  const kind = kinds.find((each) => each.group === rbacGroup && each.plural === 'clusterroles');
+  invariant(kind !== undefined, 'roles are kept where ClusterRoles are served');
   const loop = createLoop<string>({
     ...ports,
     name: 'aggregated-roles',
-    run: (name) => aggregate(ports, name),
+    run: (name) => aggregate(ports, kind, name),
   });
   const markAll = (): void => {
     for (const { object } of desired.list(clusterRoles)) {
@@ -95,14 +99,32 @@ async function ensureDefault(
 }
 
 /** A write wakes this again, so that roles gathered from gathered roles settle too. */
-async function aggregate({ desired }: RolesPorts, name: string): Promise<undefined> {
+async function aggregate(
+  { desired, clock }: RolesPorts,
+  kind: KindDefinition,
+  name: string,
+): Promise<undefined> {
   const key = toLogKey({ group: rbacGroup, resource: 'clusterroles', name });
   const stored = desired.get(key);
   if (stored === undefined || !isAggregated(stored.object)) return undefined;
   const all = [...desired.list(clusterRoles)].map(({ object }) => object);
-  const object = planAggregation(stored.object, all);
-  if (object === undefined) return undefined;
+  const planned = planAggregation(stored.object, all);
+  if (planned === undefined) return undefined;
+  const object = isRuled(planned) ? planned : disown(kind, stored.object, planned, clock);
   const outcome = await desired.write({ key, object, expected: stored.revision });
   if (outcome.kind === 'written') return undefined;
   throw new MeshError('retryable', 'ROLES_CONTENDED', `clusterroles ${name} changed meanwhile`);
+}
+
+function isRuled(role: KubeObject): boolean {
+  return ownList(toJsonObject(role), 'rules').length > 0;
+}
+
+/** Rules that are gone belong to nobody: who reads the role and puts it back changes nothing. */
+function disown(kind: KindDefinition, old: KubeObject, next: KubeObject, clock: Clock): KubeObject {
+  const manager = 'clusterrole-aggregation-controller';
+  const time = toTimestamp(clock.now());
+  const bare = toKubeObject(withMember(toJsonObject(next), 'rules', undefined));
+  const { metadata } = trackUpdate({ kind, old, next: bare, manager, subresource: '', time });
+  return { ...next, metadata };
 }
