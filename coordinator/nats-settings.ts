@@ -38,8 +38,11 @@ export const natsSettings: readonly Setting[] = [
 export function checkNatsSettings(values: SettingValues): string | undefined {
   const urls = values.list('nats-url');
   for (const url of urls) {
-    if (!/^(tls|nats):\/\/[^/@]+$/.test(url)) {
-      return `--nats-url: "${url}" is not an address such as tls://nats.example.com:4222; users and passwords do not belong there`;
+    if (url.includes('@')) {
+      return '--nats-url: users and passwords do not belong there; the coordinator logs in by itself';
+    }
+    if (!/^(tls|nats):\/\/[^/]+$/.test(url)) {
+      return `--nats-url: "${url}" is not an address such as tls://nats.example.com:4222`;
     }
   }
   for (const name of ['nats-ca-file', 'nats-account', 'nats-signing-seed-file']) {

@@ -116,6 +116,7 @@ class Session {
   readonly peerListeners = new Set<(update: PeerUpdate) => void>();
   readonly keyListeners = new Set<(key: ServiceKey) => void>();
   readonly #natsLogin: NatsLoginKeeper;
+  #leaveNats: (() => void) | undefined;
   readonly #options: AgentSessionOptions;
   readonly #results = new ResultBook();
   readonly #credentials: CredentialKeeper;
@@ -154,7 +155,7 @@ class Session {
     this.#isStopped = true;
     for (const timer of [this.#retry, this.#silence]) timer?.cancel();
     this.#credentials.cancelRenewal();
-    this.#natsLogin.stop();
+    this.#leaveNats?.();
     this.#stream?.end();
     this.#stream = undefined;
     this.#isGreeted = false;
@@ -271,7 +272,7 @@ class Session {
     if (stream === undefined) return;
     this.#stream = undefined;
     this.#isGreeted = false;
-    this.#natsLogin.askBy(undefined);
+    this.#leaveNats?.();
     stream.end();
     this.#silence?.cancel();
     this.#credentials.cancelRenewal();
@@ -335,7 +336,9 @@ class Session {
     this.#credentials.noteRefusal(undefined);
     tellWelcome(this.#options, welcome);
     log.info('session open', { session: welcome.session, federation: welcome.federation });
-    this.#natsLogin.askBy((natsKey) => this.#stream?.send({ kind: 'natsRenewal', natsKey }));
+    this.#leaveNats = this.#natsLogin.attach((natsKey) =>
+      this.#send({ kind: 'natsRenewal', natsKey }),
+    );
     this.#natsLogin.accept(natsLogin); // good for minutes: of no use on disk
     if (welcome.wantsInventory) this.#sendInventory();
     for (const listener of this.welcomeListeners) listener(welcome);

@@ -26,8 +26,11 @@ export type NatsUser =
 export interface NatsLoginKeeper {
   /** For Hello. Makes the key at the first call ever; the record keeps its seed. */
   key(record: Pick<AgentRecord, 'natsSeed' | 'writeNatsSeed'>): Promise<NatsKey>;
-  /** Renewals are asked for here; undefined: there is no session, and its Welcome will bring one. */
-  askBy(ask: ((key: NatsKey) => void) | undefined): void;
+  /**
+   * From a Welcome on renewals are asked for here. Returns the end of that: the next Welcome brings a
+   * login, and the one that there is stays good.
+   */
+  attach(ask: (key: NatsKey) => void): () => void;
   /** From Welcome, or the answer to a renewal. */
   accept(login: NatsLogin | undefined): void;
   user(): NatsUser;
@@ -35,8 +38,6 @@ export interface NatsLoginKeeper {
   onChange(listener: () => void): () => void;
   /** A server has not let the login in: asks for another, not too often. */
   refused(): void;
-  /** No session will come: the login is forgotten. */
-  stop(): void;
 }
 
 const renewFraction = 2 / 3;
@@ -87,9 +88,13 @@ export function createNatsLoginKeeper(options: {
 
   return {
     key: async (record) => (await open(record)).told,
-    askBy: (next) => {
+    attach: (next) => {
       ask = next;
-      if (next === undefined) timer?.cancel();
+      return () => {
+        if (ask !== next) return; // a later session has attached
+        ask = undefined;
+        timer?.cancel();
+      };
     },
     accept: (login) => {
       isAsked = false;
@@ -121,10 +126,6 @@ export function createNatsLoginKeeper(options: {
       if (user.kind !== 'jwt' || isAsked) return;
       isAsked = true; // until an answer comes; the timer asks again
       askAfter(refusedWaitMs * chance.fraction());
-    },
-    stop: () => {
-      timer?.cancel();
-      user = { kind: 'none' };
     },
   };
 }

@@ -45,7 +45,7 @@ export interface NatsServer {
   writeAccount(jwt: string): Promise<void>;
   /**
    * A new certificate, other CAs. Resolves when the server has been told, some milliseconds before
-   * it uses them. Server 2.9 cuts its clients at that, which are back at once.
+   * it uses them. Server 2.9 cuts its clients at any reload; they are back at once.
    */
   replaceCertificates(files: Pick<NatsServerOptions, 'server' | 'caPem'>): Promise<void>;
   /** Called at each unexpected end of the server. */
@@ -221,7 +221,11 @@ class Supervisor implements NatsServer {
   }
 
   async replaceCertificates(files: Pick<NatsServerOptions, 'server' | 'caPem'>): Promise<void> {
-    await writeCertificates(this.#files, files);
+    const written = this.#writing
+      .catch(() => undefined)
+      .then(() => writeCertificates(this.#files, files));
+    this.#writing = written;
+    await written;
     this.#child?.kill('SIGHUP');
   }
 
@@ -299,7 +303,7 @@ class Supervisor implements NatsServer {
     });
   }
 
-  /** One at a time: a start and a change of the account may meet. */
+  /** One at a time, as are certificates: a start and changes may meet. */
   #writeConfig(): Promise<void> {
     this.#writing = this.#writing.catch(() => undefined).then(() => this.#writeConfigNow());
     return this.#writing;

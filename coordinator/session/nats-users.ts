@@ -174,7 +174,10 @@ async function logIn(
     if (plan.kind === 'refuse') {
       return { kind: 'refused', reason: plan.reason, message: plan.message };
     }
-    if (plan.kind === 'write' && !(await write(desired, cluster, stored, plan.record))) continue;
+    if (plan.kind === 'write') {
+      if (!(await write(desired, cluster, stored, plan.record))) continue;
+      options.log.info('NATS user let in', { cluster, user: key.publicKey });
+    }
     // A Cluster that went meanwhile has had its keys revoked up to that second, and no later one.
     const gone = checkPeer(desired, peer);
     if (gone !== undefined) return { kind: 'refused', reason: gone.reason, message: gone.message };

@@ -35,9 +35,9 @@ async function open(fraction = 0) {
   const asked: number[] = [];
   const changes: string[] = [];
   keeper.onChange(() => changes.push(keeper.user().kind));
-  keeper.askBy(() => asked.push(clock.monotonicMs()));
+  const leave = keeper.attach(() => void asked.push(clock.monotonicMs()));
   const key = await keeper.key(record);
-  return { clock, record, create, keeper, asked, changes, key, seed: () => seed };
+  return { clock, record, create, keeper, leave, asked, changes, key };
 }
 
 test('the key is made once, proves itself, and its seed is kept', async (t) => {
@@ -78,9 +78,9 @@ test('without an answer it asks again every half minute, with one it waits', asy
 });
 
 test('without a session nobody is asked: its Welcome brings a login', async (t) => {
-  const { clock, keeper, asked, changes } = await open();
+  const { clock, keeper, leave, asked, changes } = await open();
   keeper.accept(granted('first'));
-  keeper.askBy(undefined);
+  leave();
   await clock.advance(60 * minute);
   t.deepEqual(asked, []);
   t.is(clock.pending(), 0);
@@ -114,11 +114,13 @@ test('a coordinator that is older says nothing of logins: the certificate is one
   t.is(clock.pending(), 0);
 });
 
-test('an agent that leads no more forgets its login', async (t) => {
-  const { clock, keeper } = await open();
+test('a session that ends late does not end the asking of the one after it', async (t) => {
+  const { clock, keeper, leave, asked } = await open();
+  const later: number[] = [];
+  keeper.attach(() => void later.push(clock.monotonicMs()));
   keeper.accept(granted('first'));
-  keeper.stop();
-  t.is(keeper.user().kind, 'none');
-  await clock.settle();
-  t.is(clock.pending(), 0);
+  leave();
+  await clock.advance(10 * minute);
+  t.deepEqual(asked, []);
+  t.deepEqual(later, [10 * minute]);
 });
