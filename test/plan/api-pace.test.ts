@@ -17,6 +17,13 @@ function createTurnClock() {
     turn: () => {
       for (const run of due.splice(0)) run();
     },
+    /** As node does: promises run between two callbacks. */
+    turnWithPromises: async () => {
+      for (const run of due.splice(0)) {
+        run();
+        await Promise.resolve();
+      }
+    },
     isIdle: () => due.length === 0,
     clock: {
       now: () => nowMs,
@@ -46,6 +53,26 @@ test('P1 many requests that come together are taken up over many turns, in order
   t.deepEqual(taken, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   turn();
   t.true(isIdle());
+});
+
+test('P3 the promises that follow one are in the time of the turn', async (t) => {
+  const { clock, work, isIdle, turnWithPromises } = createTurnClock();
+  const begun: number[] = [];
+  const serve = paceTurns<number>(clock, (one) => {
+    begun.push(one);
+    void Promise.resolve().then(() => work(2)); // the half of it that begins at once costs nothing
+  });
+  for (let one = 0; one < 20; one += 1) serve(one);
+  const inPlace = begun.length;
+  t.true(inPlace <= 4, 'of one callback the promises cannot be counted, so few are taken up in it');
+  await Promise.resolve();
+  await turnWithPromises();
+  t.is(begun.length, inPlace + 2);
+  while (!isIdle()) await turnWithPromises();
+  t.deepEqual(
+    begun,
+    Array.from({ length: 20 }, (_, index) => index),
+  );
 });
 
 test('P2 a lone request is taken up where it arrives', (t) => {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { toLogKey } from '../../common/model/ids.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { createApiFixture, type ApiFixture, type WatchedEvent } from '../support/api-fixture.ts';
 import { gadgetKind, widgetKind } from '../support/api-kinds.ts';
 
@@ -268,6 +269,48 @@ test('[k8s 68] a thousand watches see every change in one order', async (t) => {
   const [first, ...others] = await Promise.all(watches.map((watch) => watch.events()));
   t.is(first?.length, 10);
   for (const events of others) t.deepEqual(events, first);
+});
+
+test('[k8s 68] T1 a change is told over many turns; who joins amid them misses and doubles nothing', async (t) => {
+  let turns: (() => void)[] = [];
+  let nowMs = 0;
+  const clock = {
+    ...createManualClock(),
+    monotonicMs: () => (nowMs += 0.1), // each look at it is so much work
+    soon: (run: () => void) => {
+      turns.push(run);
+      return { cancel: () => undefined };
+    },
+  };
+  const turn = (): void => {
+    const due = turns;
+    turns = [];
+    for (const run of due) run();
+  };
+  const fixture = await createApiFixture({ clock });
+  const query = `${gadgets}?watch=1&resourceVersion=${fixture.desired.revision()}`;
+  const watches = await Promise.all(Array.from({ length: 100 }, () => fixture.watch(query)));
+  while (turns.length > 0) turn();
+  const told = async (): Promise<number> => {
+    const all = await Promise.all(watches.map((watch) => watch.events()));
+    return all.filter((events) => events.length > 0).length;
+  };
+  await put(fixture, 'a');
+  turn();
+  const first = await told();
+  t.true(first > 0 && first < 30, `${first} of 100 in one turn`);
+  const late = await fixture.watch(query);
+  const present = await fixture.watch(`${gadgets}?watch=1&resourceVersion=0`);
+  await put(fixture, 'b');
+  let most = 0;
+  for (let before = first; turns.length > 0; before = await told()) {
+    turn();
+    most = Math.max(most, (await told()) - before);
+  }
+  t.true(most < 30, `${most} of 100 in one turn`);
+  for (const watch of [...watches, late, present]) {
+    t.deepEqual(brief(await watch.events()), ['ADDED a', 'ADDED b']);
+  }
 });
 
 test('[k8s 71] I1 after a restart revisions go on, and a watch continues or gets 410', async (t) => {

@@ -1,37 +1,54 @@
-// Requests are taken up for a few milliseconds of a turn; what came with them waits for the next.
+// Work is taken up for a few milliseconds of a turn; what came with it waits for the next.
 //
 //   P1. A thousand streams that arrive together, on however many connections, cost many short
 //       turns and not one long one (I11). They are taken up in the order in which they came.
 //   P2. Nothing waits while there is time: a lone request is taken up where it arrives.
+//   P3. The promises that follow one are in the time as well. They run between two callbacks of
+//       the event loop and not within one: so each callback takes up one.
 
 import type { Clock } from '../../../common/runtime/clock.ts';
 
 /** What taking up and the promises that follow it at once may use of a turn. */
 const turnMs = 4;
+/** Where they arrive, on one connection, many are one callback (P3). */
+const inPlaceMax = 4;
+/** More is not done in the time. */
+const perTurnMax = 64;
 
 /** `take` is called with each that was given, now or in a later turn. */
 export function paceTurns<T>(clock: Clock, take: (one: T) => void): (one: T) => void {
   let waiting: T[] = []; // bounded by the streams of all connections
+  let taken = 0; // of those waiting
+  let inPlace = 0;
   let startMs: number | undefined;
   const isLate = (): boolean => startMs !== undefined && clock.monotonicMs() - startMs >= turnMs;
-  const endTurn = (): void => {
-    startMs = clock.monotonicMs();
-    let taken = 0;
-    while (taken < waiting.length && !isLate()) {
-      const one = waiting[taken];
-      taken += 1;
-      if (one !== undefined) take(one);
-    }
+  const takeNext = (): void => {
+    const one = waiting[taken];
+    if (one === undefined || isLate()) return;
+    taken += 1;
+    take(one);
+  };
+  const planTurn = (): void => {
+    clock.soon(beginTurn);
+    for (let more = Math.min(waiting.length, perTurnMax); more > 0; more -= 1) clock.soon(takeNext);
+  };
+  const beginTurn = (): void => {
     waiting = waiting.slice(taken);
-    if (taken === 0) startMs = undefined;
-    else clock.soon(endTurn);
+    [taken, inPlace] = [0, 0];
+    startMs = waiting.length === 0 ? undefined : clock.monotonicMs();
+    if (startMs !== undefined) planTurn();
   };
   return (one) => {
     if (startMs === undefined) {
       startMs = clock.monotonicMs();
-      clock.soon(endTurn);
+      clock.soon(beginTurn);
     }
-    if (waiting.length > 0 || isLate()) waiting.push(one);
-    else take(one);
+    if (inPlace >= inPlaceMax || waiting.length > 0 || isLate()) {
+      waiting.push(one);
+      if (waiting.length <= perTurnMax) clock.soon(takeNext);
+    } else {
+      inPlace += 1;
+      take(one);
+    }
   };
 }
