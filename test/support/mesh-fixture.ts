@@ -28,6 +28,7 @@ import { createGrpcDialer } from '../../agent/session/grpc-dialer.ts';
 import { openLmdbRecord } from '../../agent/session/lmdb-record.ts';
 import { createAgentSession, type AgentSession } from '../../agent/session/loop.ts';
 import type { NatsLoginKeeper } from '../../agent/session/nats-login.ts';
+import type { MeshDialer } from '../../agent/session/mesh-port.ts';
 import type { AgentRecord } from '../../agent/session/record.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import {
@@ -310,14 +311,20 @@ export interface AgentOptions {
   /** Of an agent that ran before. */
   readonly folder?: string;
   readonly natsLogin?: NatsLoginKeeper;
+  /** Around the real one. */
+  readonly wrap?: (dialer: MeshDialer) => MeshDialer;
 }
 
 export async function startAgent(t: ExecutionContext, options: AgentOptions): Promise<TestAgent> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'isthmus-agent-'));
   const record = await openAgentRecord(openLmdbRecord(folder));
   const complaints: string[] = [];
+  const dialer = createGrpcDialer({
+    coordinator: { host: '127.0.0.1', port: options.port },
+    clock,
+  });
   const session = createAgentSession({
-    dialer: createGrpcDialer({ coordinator: { host: '127.0.0.1', port: options.port }, clock }),
+    dialer: options.wrap?.(dialer) ?? dialer,
     record,
     cluster: toClusterName(options.cluster),
     token: () => options.token,
