@@ -73,10 +73,10 @@ function toClusterRow(
   const addresses = listAt(shard, 'status', 'ingress').map(String).join(',') || '<none>';
   const endpoints = `${at('ready') || '0'}/${at('total') || '0'}`;
   const conditions = conditionsOf(shard)
-    .filter(({ status }) => status !== 'True')
+    .filter(({ status, message }) => status !== 'True' && message !== at('message'))
     .map(({ type, reason, message }) => `${type}: ${message || reason}`);
   const why = [at('message') || at('reason'), ...conditions].filter((text) => text !== '');
-  return [name, ready, at('health'), endpoints, addresses, [...new Set(why)].join(' ')];
+  return [name, ready, at('health'), endpoints, addresses, why.join(' ')];
 }
 
 /** Why a cluster has no shard, as far as its own object and the policies tell. */
