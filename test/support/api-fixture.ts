@@ -106,6 +106,7 @@ export async function createApiFixture(
     /** A store of another fixture, as a restarted server finds it. */
     readonly desired?: Desired;
     readonly readiness?: ApiOptions['readiness'];
+    readonly deletions?: ApiOptions['deletions'];
   } = {},
 ): Promise<ApiFixture> {
   const clock = options.clock ?? createManualClock();
@@ -129,7 +130,11 @@ export async function createApiFixture(
     chance: options.chance ?? systemChance,
     log: silentLog,
     metrics: silentMetrics,
-    ...present({ admit: options.admit, readiness: options.readiness }),
+    ...present({
+      admit: options.admit,
+      readiness: options.readiness,
+      deletions: options.deletions,
+    }),
   });
   const fixture: ApiFixture = {
     api,
