@@ -1,0 +1,112 @@
+// A hosted agent whose cluster is a real kube-apiserver: its user is one that a program speaks for,
+// its Service arrives, a right that is missing is told, and unjoin leaves nothing behind.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { conditionOf } from '../../plugin/output.ts';
+import { eventually } from '../support/eventually.ts';
+import { findPeer } from '../support/find-peer.ts';
+import { startKubeApiserver } from '../support/kube-apiserver.ts';
+import { testWithPeers } from '../support/peers.ts';
+import { openPlugin } from '../support/plugin.ts';
+import { testWith } from '../support/programs.ts';
+import { openRealMesh } from '../support/real-mesh.ts';
+
+const peers = ['etcd', 'kube-apiserver'];
+const isThere = peers.every((name) => 'path' in findPeer(name));
+const test = isThere ? testWith('kubectl', 'nats-server') : testWithPeers(...peers);
+const context = '--federation-context=federation-cluster';
+const clusters = { apiVersion: 'isthmus.dev/v1alpha1', plural: 'clusters' };
+
+test('a real kube-apiserver is joined with exec credentials, told of a missing right, and left clean', async (t) => {
+  t.timeout(180_000);
+  const folder = mkdtempSync(join(tmpdir(), 'isthmus-hosted-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const login = join(folder, 'login');
+  const server = await startKubeApiserver();
+  t.teardown(() => server.stop());
+  const mesh = await openRealMesh({
+    clusters: 0,
+    coordinatorFlags: [`--hosted-exec-commands=${login}`, '--ttl-seconds=1'],
+  });
+  t.teardown(() => mesh.close());
+  const { layout } = mesh;
+  const plugin = openPlugin({ folder: layout.dir, kubeconfig: layout.kubeconfig });
+
+  /** The program reads whose token it gives from a file, and is told of the cluster. */
+  const speakFor = (user: string): void => writeFileSync(`${login}.token`, server.tokenOf(user));
+  const credential = `{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"TOKEN"}}`;
+  writeFileSync(
+    login,
+    `#!/bin/sh\necho "$KUBERNETES_EXEC_INFO" >'${login}.info'\n` +
+      `sed "s/TOKEN/$(cat '${login}.token')/" <<'END'\n${credential}\nEND\n`,
+    { mode: 0o700 },
+  );
+  const config = {
+    'current-context': 'real',
+    clusters: [
+      { name: 'real', cluster: { server: server.url, 'certificate-authority': server.caFile } },
+    ],
+    users: [
+      {
+        name: 'program',
+        user: {
+          exec: {
+            apiVersion: 'client.authentication.k8s.io/v1',
+            command: login,
+            interactiveMode: 'IfAvailable',
+            provideClusterInfo: true,
+          },
+        },
+      },
+    ],
+    contexts: [{ name: 'real', context: { cluster: 'real', user: 'program' } }],
+  };
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(kubeconfig, JSON.stringify(config));
+  const place = ['--zone', 'z1', '--region', 'r1'];
+  const joinArgs = ['join', 'real', '--kubeconfig', kubeconfig, context, ...place];
+  const told = (): Promise<ReturnType<typeof conditionOf>> =>
+    mesh
+      .kube()
+      .get(clusters, 'real')
+      .then((cluster) => conditionOf(cluster, 'HostedAgent'));
+  const untilTold = (reason: string, message = /./): Promise<void> =>
+    eventually(40_000, async () => {
+      const found = await told();
+      return found?.reason === reason && message.test(found.message) ? [] : [JSON.stringify(found)];
+    });
+
+  speakFor('nobody');
+  await plugin.ok(joinArgs);
+  await untilTold('RightsMissing', /cannot list resource/);
+  speakFor('admin');
+  t.regex(await plugin.ok([...joinArgs, '--wait'], { withinMs: 90_000 }), /real is Ready/);
+  await untilTold('Running');
+  const info = JSON.parse(readFileSync(`${login}.info`, 'utf8')) as {
+    spec: { cluster: { server: string } };
+  };
+  t.is(info.spec.cluster.server, server.url);
+
+  const path = '/api/v1/namespaces/default/services/nginx';
+  const until = (status: number): Promise<void> =>
+    eventually(30_000, async () => {
+      const answer = await server.ask({ path });
+      return answer.status === status
+        ? []
+        : [`${answer.status} ${mesh.logOf('coordinator').slice(-800)}`];
+    });
+  await mesh.kubectl('federation-cluster', ['create', '-f', 'examples/services/nginx.yaml']);
+  await until(200);
+
+  const left = await plugin.isthmus(['unjoin', 'real', '--context=federation-cluster'], {
+    withinMs: 120_000,
+  });
+  t.is(left.code, 0, left.errors);
+  await until(404);
+  await eventually(20_000, () =>
+    Promise.resolve(readdirSync(join(layout.coordinatorDir, 'hosted'))),
+  );
+  t.deepEqual(mesh.crashes, []);
+});
