@@ -10,7 +10,7 @@ import type { Topology } from '../common/model/topology.ts';
 import type { Chance } from '../common/runtime/chance.ts';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { KubeClient } from '../common/runtime/kube-client.ts';
-import type { Log } from '../common/runtime/log.ts';
+import { describeError, type Log } from '../common/runtime/log.ts';
 import { createLoop } from '../common/runtime/loop.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import { createRecordFeed } from './leader/feed.ts';
@@ -156,18 +156,29 @@ class RunningReplica implements Replica {
   /** A new replica takes the place of another one only when it holds what that one held. */
   notReady(): string | undefined {
     this.#hasRecord ||= this.#record !== undefined || this.#follower?.isCurrent() === true;
-    return this.#hasRecord ? undefined : 'the leading replica’s record has not been read yet';
+    if (this.#hasRecord) return undefined;
+    return this.#election.trouble() ?? 'the leading replica’s record has not been read yet';
   }
 
   async #takeRole(): Promise<undefined> {
     const isLeading = this.#record !== undefined;
     if (this.#election.isLeading()) {
-      if (!isLeading) await this.#lead();
+      if (!isLeading) await this.#tryToLead();
     } else {
       if (isLeading) await this.#yield();
       this.#follower ??= this.#follow();
     }
     return undefined;
+  }
+
+  /** A replica whose disk fails must not keep the others from it. */
+  async #tryToLead(): Promise<void> {
+    try {
+      await this.#lead();
+    } catch (error) {
+      this.#ports.log.error('this replica cannot lead', { error: describeError(error) });
+      await this.#election.resign();
+    }
   }
 
   async #lead(): Promise<void> {

@@ -56,8 +56,12 @@ export interface Election {
   leaderAddress(): string | undefined;
   /** Called after isLeading or leaderAddress changed. */
   subscribe(listener: () => void): () => void;
+  /** Why the Lease cannot be had or watched just now, for people. */
+  trouble(): string | undefined;
   /** The coordinator said that another agent of this cluster speaks to it. */
   noteSuperseded(): void;
+  /** This replica cannot do what a leading one does: the lease goes to another one, if there is. */
+  resign(): Promise<void>;
   start(): void;
   /** Stops, and gives the lease back so that another replica takes over at once. */
   stop(): Promise<void>;
@@ -65,10 +69,11 @@ export interface Election {
 
 // A renewal that hangs is tried again while there is time; what it still does, it does in our name.
 const answerMs = 3_000;
-const retryMinMs = 500;
-const retryMaxMs = 2_000;
+const retryMs = 2_000;
 // A replica that does not know what the last leader knew lets others go first, for this long.
 const handicapMs = 3_000;
+// One that could not lead is tried again after this long, for there may be no other.
+const restMs = 30_000;
 
 export function createElection(ports: ElectionPorts, options: ElectionOptions): Election {
   return new RunningElection(ports, options);
@@ -83,6 +88,8 @@ class RunningElection implements Election {
   #told = '';
   #watch: { cancel(): void } | undefined;
   #isStopped = false;
+  #trouble: string | undefined;
+  #restUntilMs = -Infinity;
 
   constructor(ports: ElectionPorts, options: ElectionOptions) {
     this.#ports = ports;
@@ -92,8 +99,6 @@ class RunningElection implements Election {
       ...ports,
       name: 'election',
       run: () => this.#run(),
-      backoffMinMs: retryMinMs,
-      backoffMaxMs: retryMaxMs,
     });
   }
 
@@ -116,29 +121,24 @@ class RunningElection implements Election {
     return () => void this.#listeners.delete(listener);
   }
 
+  trouble(): string | undefined {
+    return this.#trouble;
+  }
+
   noteSuperseded(): void {
     this.#become(yieldIfUnproven(this.#state, this.#ports.clock.monotonicMs()));
   }
 
   start(): void {
-    const { kube, log } = this.#ports;
     const { name } = this.#options.lease;
-    let isFailing = false;
-    const see = (object: KubeObject | undefined): void => {
-      isFailing = false;
-      this.#see(object);
-    };
-    this.#watch = kube.watch(
+    this.#watch = this.#ports.kube.watch(
       { ...leasesPath(this.#options.lease), name },
       {
-        onList: (objects) => see(objects.find(({ metadata }) => metadata.name === name)),
+        onList: (objects) => this.#see(objects.find(({ metadata }) => metadata.name === name)),
         onEvent: (type, object) => {
-          if (object.metadata.name === name) see(type === 'DELETED' ? undefined : object);
+          if (object.metadata.name === name) this.#see(type === 'DELETED' ? undefined : object);
         },
-        onError: (error) => {
-          if (!isFailing) log.warn('the Lease cannot be watched', { error: describeError(error) });
-          isFailing = true;
-        },
+        onError: (error) => this.#fail(error),
       },
     );
     this.#loop.mark('lease');
@@ -149,10 +149,19 @@ class RunningElection implements Election {
     this.#isStopped = true;
     this.#watch?.cancel();
     await this.#loop.stop();
+    await this.#release();
+  }
+
+  async resign(): Promise<void> {
+    this.#restUntilMs = this.#ports.clock.monotonicMs() + restMs;
+    await this.#release();
+  }
+
+  async #release(): Promise<void> {
     const { kube, clock, log } = this.#ports;
     const { lease } = this.#state;
     if (!this.isLeading() || lease === undefined) return;
-    this.#state = { ...this.#state, provenMs: undefined };
+    this.#become({ ...this.#state, provenMs: undefined });
     const patch = toReleasePatch(lease, clock.now());
     try {
       await this.#withDeadline(kube.mergePatch(this.#path(), this.#name(), patch, fieldManager));
@@ -165,6 +174,7 @@ class RunningElection implements Election {
   }
 
   #see(object: KubeObject | undefined): void {
+    this.#mend();
     const lease = object === undefined ? undefined : readLease(object);
     this.#become(seeLease(this.#state, lease, this.#ports.clock.monotonicMs()));
     this.#loop.mark('lease');
@@ -175,14 +185,37 @@ class RunningElection implements Election {
     if (action.kind === 'wait') {
       return { againAfterMs: Math.min(action.forMs, 2 ** 30) };
     }
-    await this.#hold(action);
-    return { againAfterMs: 0 }; // the plan says how long
+    try {
+      await this.#hold(action);
+      return { againAfterMs: 0 }; // the plan says how long
+    } catch (error) {
+      this.#fail(error);
+      return { againAfterMs: Math.round(retryMs * (0.5 + this.#ports.chance.fraction() / 2)) };
+    }
+  }
+
+  /** It may go on for days: one line per outage is enough. */
+  #fail(error: unknown): void {
+    const { log } = this.#ports;
+    const { namespace, name } = this.#options.lease;
+    const lease = `${namespace}/${name}`;
+    if (this.#trouble === undefined) {
+      log.warn('the Lease cannot be reached', { lease, error: describeError(error) });
+    }
+    this.#trouble = `Lease ${lease}: ${describeError(error)}`;
+  }
+
+  #mend(): void {
+    if (this.#trouble !== undefined) this.#ports.log.info('the Lease is reached again');
+    this.#trouble = undefined;
   }
 
   #handicapMs(): number {
     const { lease } = this.#state;
+    const restMsLeft = Math.max(0, this.#restUntilMs - this.#ports.clock.monotonicMs());
     // Nobody ever led: nobody knows more.
-    return this.#options.isCurrent() || lease?.transitions === 0 ? 0 : handicapMs;
+    const isFit = this.#options.isCurrent() || lease?.transitions === 0;
+    return restMsLeft + (isFit ? 0 : handicapMs);
   }
 
   async #hold(action: Exclude<ElectionAction, { kind: 'wait' }>): Promise<void> {
@@ -208,6 +241,7 @@ class RunningElection implements Election {
               fieldManager,
             ),
       );
+      this.#mend();
       const { lease } = this.#state;
       // After a long pause the answer may be older than what the watch has brought since.
       if (lease !== before && lease !== undefined && lease.holder !== holding.holder) return;

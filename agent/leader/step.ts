@@ -142,7 +142,7 @@ export function planElection(
   const transitions = lease?.transitions ?? 0;
   // Ours though no answer told us so: an answer was lost.
   if (lease !== undefined && lease.holder === holderText(self)) {
-    const dueMs = provenMs === undefined ? nowMs : provenMs + renewEveryMs;
+    const dueMs = provenMs === undefined ? nowMs + handicapMs : provenMs + renewEveryMs;
     if (nowMs >= dueMs) return { kind: 'renew', over: lease, transitions };
     return { kind: 'wait', forMs: dueMs - nowMs };
   }
