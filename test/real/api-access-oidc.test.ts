@@ -24,10 +24,11 @@ async function start(
   t: ExecutionContext,
   more: Partial<OidcOptions> = {},
   caPem?: string,
+  ports: { readonly clock?: ManualClock; readonly slowed?: () => Promise<void> } = {},
 ): Promise<Started> {
   const issuer = await startOidcIssuer();
   t.teardown(() => issuer.close());
-  const clock = createManualClock(systemClock.now());
+  const clock = ports.clock ?? createManualClock(systemClock.now());
   const options: OidcOptions = {
     issuer: issuer.url,
     audiences: ['isthmus', 'other'],
@@ -40,7 +41,11 @@ async function start(
     ...more,
   };
   // Deadlines of the network are of real time.
-  const fetchJson = createJsonFetcher({ clock: systemClock, caPem: caPem ?? issuer.caPem });
+  const ask = createJsonFetcher({ clock: systemClock, caPem: caPem ?? issuer.caPem });
+  const fetchJson = async (url: string): Promise<unknown> => {
+    await ports.slowed?.();
+    return ask(url);
+  };
   return { issuer, clock, source: createOidc({ options, fetchJson, clock, log: silentLog }) };
 }
 
@@ -125,6 +130,32 @@ test('[k8s 117] rotated keys are fetched when a token names one, but not for eve
     t.is(await source.find(forged), undefined);
   }
   t.is(issuer.keyRequests(), 2);
+});
+
+test('[k8s 117] O4 forged keys at a slow issuer keep out nobody whose key is known', async (t) => {
+  const clock = createManualClock(systemClock.now());
+  let answer = (): void => undefined;
+  let isSlow = false;
+  const { issuer, source } = await start(t, {}, undefined, {
+    clock,
+    slowed: async () => {
+      if (isSlow) await new Promise<void>((resolve) => (answer = resolve));
+    },
+  });
+  t.like(await source.find(await issuer.sign({ sub: 'bob' })), { name: 'oidc:bob' });
+  isSlow = true;
+  await clock.advance(60_000);
+  const forged = await Promise.all(
+    Array.from({ length: 200 }, (_, index) =>
+      issuer.sign({ sub: 'eve' }, { keyId: `forged-${index % 100}` }),
+    ),
+  );
+  const refused = forged.map((token) => source.find(token));
+  await new Promise<void>((resolve) => systemClock.soon(resolve));
+  t.like(await source.find(await issuer.sign({ sub: 'alice' })), { name: 'oidc:alice' });
+  isSlow = false;
+  answer();
+  t.deepEqual(new Set(await Promise.all(refused)), new Set([undefined]));
 });
 
 test('[k8s 117] a key that the issuer took away is believed no longer than ten minutes', async (t) => {

@@ -5,6 +5,8 @@
 //   O2. An unknown key makes us ask at most once in a while, so that forged tokens cannot make us
 //       ask for ever; a key that the issuer took away is believed at most keysMaxAgeMs longer.
 //   O3. Nothing of a token is logged.
+//   O4. Who waits for the issuer holds no place among the signatures that are checked: while it is
+//       slow, forged tokens with unknown keys keep out nobody whose key is known.
 
 import { createHash } from 'node:crypto';
 import { compactVerify, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose';
@@ -13,6 +15,7 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../../common/runtime/log.ts';
 import type { TokenSource } from '../machinery/access/authenticate.ts';
 import type { UserInfo } from '../machinery/access/access.ts';
+import { Places } from './oidc-places.ts';
 import { readClaims, type Claims, type OidcOptions } from './oidc-claims.ts';
 
 export interface OidcPorts {
@@ -30,8 +33,11 @@ const keysMaxAgeMs = 600_000;
 // After an answer without the key, and after a failure.
 const askAgainMs = 10_000;
 const sayAgainMs = 1_000;
-// Signatures being checked at once; they take turns in Node's thread pool.
-const checksMax = 64;
+// Signatures being checked at once; they take turns in Node's thread pool. One key may need all.
+const checksBounds = { max: 64, maxEach: 64 } as const;
+// Tokens that wait for the issuer's answer (O4): they cost their connections and nothing else. Who
+// forges one key's name after another can fill them; then new keys are known one answer later.
+const waitersBounds = { max: 512, maxEach: 64 } as const;
 
 interface Verdict {
   readonly user: UserInfo;
@@ -42,9 +48,8 @@ type KeyFinder = ReturnType<typeof createLocalJWKSet>;
 
 export function createOidc(ports: OidcPorts): TokenSource {
   const { options, clock, log } = ports;
-  const keys = new IssuerKeys(ports);
+  const verify = createVerifier(new IssuerKeys(ports), options);
   const verdicts = new Map<string, Verdict>();
-  let checks = 0;
   let saidMs = -Infinity;
   // Once a second: tokens of strangers must not fill the log.
   const sayRefused = (reason: string): void => {
@@ -53,9 +58,8 @@ export function createOidc(ports: OidcPorts): TokenSource {
     log.info('OIDC token refused', { reason }); // O3
   };
   const check = async (token: string, key: string): Promise<UserInfo | undefined> => {
-    checks += 1;
     try {
-      const verdict = readClaims(await verify(token, keys, options), options, clock.now());
+      const verdict = readClaims(await verify(token), options, clock.now());
       if ('refused' in verdict) {
         sayRefused(verdict.refused);
         return undefined;
@@ -66,8 +70,6 @@ export function createOidc(ports: OidcPorts): TokenSource {
     } catch (error) {
       sayRefused(describeRefusal(error));
       return undefined;
-    } finally {
-      checks -= 1;
     }
   };
   return {
@@ -76,7 +78,7 @@ export function createOidc(ports: OidcPorts): TokenSource {
       const key = createHash('sha256').update(token).digest('base64');
       const known = verdicts.get(key);
       if (known !== undefined && known.untilMs > clock.now()) return known.user;
-      return checks < checksMax ? check(token, key) : undefined;
+      return check(token, key);
     },
   };
 }
@@ -105,21 +107,36 @@ function toClaims(bytes: Uint8Array): Claims | undefined {
   }
 }
 
-async function verify(token: string, keys: IssuerKeys, options: OidcOptions): Promise<Claims> {
+function createVerifier(
+  keys: IssuerKeys,
+  options: OidcOptions,
+): (token: string) => Promise<Claims> {
   const algorithms = [...options.algorithms];
-  const checked = async (find: KeyFinder): Promise<Claims> => {
-    const { payload } = await compactVerify(token, find, { algorithms });
-    return toClaims(payload) ?? {};
+  const [checks, waiters] = [new Places(checksBounds), new Places(waitersBounds)];
+  return async (token) => {
+    const keyId = readKeyId(token);
+    const checked = (find: KeyFinder): Promise<Claims> =>
+      checks.hold(keyId, async () => {
+        const { payload } = await compactVerify(token, find, { algorithms });
+        return toClaims(payload) ?? {};
+      });
+    const known = keys.known() ?? (await waiters.hold(keyId, () => keys.current()));
+    try {
+      return await checked(known);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      const newer = await waiters.hold(keyId, () => keys.newerThan(known));
+      if (newer === undefined) throw error;
+      return checked(newer);
+    }
   };
-  const known = await keys.current();
-  try {
-    return await checked(known);
-  } catch (error) {
-    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-    const newer = await keys.newerThan(known);
-    if (newer === undefined) throw error;
-    return checked(newer);
-  }
+}
+
+/** What the token says, which may be anything. */
+function readKeyId(token: string): string {
+  const header = toClaims(Buffer.from(token.split('.', 1)[0] ?? '', 'base64url'));
+  const keyId = header?.['kid'];
+  return typeof keyId === 'string' ? keyId : '';
 }
 
 function describeRefusal(error: unknown): string {
@@ -138,11 +155,15 @@ class IssuerKeys {
     this.#ports = ports;
   }
 
-  async current(): Promise<KeyFinder> {
+  /** Undefined when the issuer has to be asked. */
+  known(): KeyFinder | undefined {
     const nowMs = this.#ports.clock.monotonicMs();
     const keys = this.#keys;
-    if (keys !== undefined && nowMs - keys.atMs < keysMaxAgeMs) return keys.find;
-    return this.#ask();
+    return keys !== undefined && nowMs - keys.atMs < keysMaxAgeMs ? keys.find : undefined;
+  }
+
+  async current(): Promise<KeyFinder> {
+    return this.known() ?? this.#ask();
   }
 
   /** Undefined when it is too early to ask again (O2). */
