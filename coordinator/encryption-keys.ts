@@ -6,8 +6,11 @@
 //   K1. A key file is made only where nothing is sealed yet: a new key would open nothing.
 //   K2. A running coordinator takes no file that lacks a key which something is sealed under: with
 //       the process would go the last copy of that key.
+//   K3. A file that others can read is refused, as ssh refuses such a key. A group may read it: so
+//       Kubernetes mounts Secrets for a Pod that does not run as root (fsGroup).
 
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MeshError } from '../common/pure/errors.ts';
 import type { Chance } from '../common/runtime/chance.ts';
@@ -31,8 +34,24 @@ export async function readKeyFile(path: string): Promise<readonly SealingKey[] |
   const bytes = await readFileIfThere(path).catch((error: unknown) => {
     throw invalid(path, 'cannot be read', error);
   });
-  return bytes === undefined ? undefined : parseKeys(path, bytes.toString('utf8'));
+  if (bytes === undefined) return undefined;
+  refuseOpenToOthers(path, (await stat(path)).mode); // K3
+  return parseKeys(path, bytes.toString('utf8'));
 }
+
+function refuseOpenToOthers(path: string, mode: number): void {
+  if ((mode & notForOthers) === 0) return;
+  const shown = (mode & 0o777).toString(8).padStart(4, '0');
+  throw invalid(
+    path,
+    `mode ${shown} lets others than its owner read or change it; run \`chmod 600 ${path}\`, or ` +
+      'mount the Secret with defaultMode 0440; if anybody may have seen it, make a new key ' +
+      'with `isthmus-coordinator keys rotate`',
+  );
+}
+
+/** Anything for the rest of the world; more than reading for the group. */
+const notForOthers = 0o037;
 
 export async function writeKeyFile(path: string, keys: readonly SealingKey[]): Promise<void> {
   const shown = keys.map(({ id, created, key }) => ({

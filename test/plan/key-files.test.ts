@@ -1,6 +1,7 @@
 // Files that hold keys: nobody else gets to see one, and none is lost to a race or a mistake.
 
 import {
+  chmodSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -19,7 +20,12 @@ import { oneAtATime } from '../../common/runtime/one-at-a-time.ts';
 import { writePrivateFile } from '../../common/runtime/private-file.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import { createSealer } from '../../coordinator/desired/sealer.ts';
-import { makeSealingKey, rereadKeyFile, writeKeyFile } from '../../coordinator/encryption-keys.ts';
+import {
+  makeSealingKey,
+  readKeyFile,
+  rereadKeyFile,
+  writeKeyFile,
+} from '../../coordinator/encryption-keys.ts';
 import { withLockFile } from '../../coordinator/lock-file.ts';
 
 function folder(t: ExecutionContext): string {
@@ -61,6 +67,20 @@ test('K2 a running coordinator takes no key file that lacks what something is se
     [second.id, first.id],
   );
   await t.throwsAsync(reread(third.id), { message: new RegExp(`lacks key ${third.id}`) });
+});
+
+test('K3 a key file that others can read or change is refused, and how to mend it said', async (t) => {
+  const path = join(folder(t), 'a.key');
+  await writeKeyFile(path, [makeSealingKey({ clock, chance })]);
+  for (const mode of [0o600, 0o400, 0o440, 0o640]) {
+    chmodSync(path, mode);
+    t.is((await readKeyFile(path))?.length, 1, mode.toString(8));
+  }
+  for (const mode of [0o644, 0o604, 0o660, 0o606]) {
+    chmodSync(path, mode);
+    const message = new RegExp(`mode 0${mode.toString(8)} .*chmod 600 .*defaultMode 0440`);
+    await t.throwsAsync(readKeyFile(path), { message });
+  }
 });
 
 test('another key under a known name is refused, and nothing changes', (t) => {
