@@ -1,12 +1,17 @@
 // Two replicas of an agent in a real kube-apiserver, installed by Helm, with the rights that the
 // chart gives and no more: they are one agent, and stay so through every loss.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import type { JsonObject, KubeObject } from '../../common/model/kube-object.ts';
 import { askDns } from '../../demo/guide/dns-udp.ts';
 import { toAnswer } from '../../demo/guide/expected-dns.ts';
 import { makeJoinToken, waitForClusters } from '../../demo/federation-api.ts';
+import { takePorts } from '../../demo/ports.ts';
 import {
   leasePath,
   openChartedCluster,
@@ -15,12 +20,13 @@ import {
 } from '../support/charted-cluster.ts';
 import { chartNamespace } from '../support/chart.ts';
 import { eventually } from '../support/eventually.ts';
-import { findPeer } from '../support/find-peer.ts';
+import { findPeer, peerPath } from '../support/find-peer.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { testWith } from '../support/programs.ts';
 import { openRealMesh, type RealMesh } from '../support/real-mesh.ts';
+import { startServerProcess } from '../support/server-process.ts';
 
-const peers = ['etcd', 'kube-apiserver', 'helm'];
+const peers = ['etcd', 'kube-apiserver', 'helm', 'coredns'];
 const isThere = peers.every((name) => 'path' in findPeer(name));
 const test = isThere ? testWith('kubectl', 'nats-server') : testWithPeers(...peers);
 const federated = 'federation-cluster';
@@ -51,6 +57,7 @@ test('I12: two replicas are one agent, through hand-over, crash, new nodes and a
   // Both answer pods, with the shard of the other cluster while theirs has no ready endpoint.
   await eventually(20_000, () => answers([first, second], far));
   t.regex(await second.ready(), /\[\+\]record ok/);
+  await answersThroughCoreDns(t, { cluster, resolver: second.resolver, far });
 
   await t.notThrowsAsync(handOver(t, { mesh, cluster, first, second, far }));
 });
@@ -244,6 +251,34 @@ async function answers(replicas: readonly ReplicaProcess[], wanted: string) {
   return found.flatMap((answer, at) =>
     answer === wanted ? [] : [`replica ${at + 1}: ${answer} ${replicas[at]?.log().slice(-1_000)}`],
   );
+}
+
+/** With the lines that the notes print, CoreDNS asks the agent. */
+async function answersThroughCoreDns(
+  t: ExecutionContext,
+  of: { readonly cluster: ChartedCluster; readonly resolver: string; readonly far: string },
+): Promise<void> {
+  const [printed = ''] = /^ +myfederation:53 [^]*?^ {5}\}$/m.exec(of.cluster.notes) ?? [];
+  const wish = { name: 'dns', what: 'dns', port: 0, isUdpToo: true };
+  const any = { isAnyPort: true, chance: systemChance, earlier: {} };
+  const port = (await takePorts([wish], any)).get('dns') ?? 0;
+  const corefile = printed.replaceAll(':53 ', `:${port} `).replace('RESOLVER_IP', of.resolver);
+  t.regex(corefile, /forward \. 127\.0\.0\.1:/);
+  const folder = mkdtempSync(join(tmpdir(), 'isthmus-coredns-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'Corefile'), corefile);
+  const flags = ['-conf', join(folder, 'Corefile')];
+  const coredns = startServerProcess({ name: 'coredns', path: peerPath('coredns'), flags });
+  t.teardown(() => coredns.stop());
+  for (const name of [
+    'nginx.default.myfederation',
+    'nginx.default.myfederation.svc.cluster.local',
+  ]) {
+    await eventually(20_000, async () => {
+      const answer = toAnswer(await askDns(`127.0.0.1:${port}`, name, systemClock));
+      return answer === of.far ? [] : [`${name}: ${answer} ${coredns.logs()}`];
+    });
+  }
 }
 
 async function heldBy(cluster: ChartedCluster, pod: string): Promise<readonly string[]> {
