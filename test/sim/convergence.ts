@@ -14,6 +14,7 @@ import type { KubeObject, Service } from '../../common/model/kube-object.ts';
 import { toGlobalName, toRegionName, toZoneName } from '../../common/pure/level-names.ts';
 import { readPublication } from '../../common/pure/publication-object.ts';
 import { federationOf } from '../../common/pure/shard-marks.ts';
+import { findMisplaced, recordOf } from './placed.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { domain, federation, type Serving } from './sim-coordinator.ts';
 import { namespace } from './user.ts';
@@ -62,7 +63,9 @@ function findInMembers(world: World): string | undefined {
   for (const cluster of world.clusters.values()) {
     for (const { object } of cluster.kube.desired.list(`core/services/${namespace}/`)) {
       const isOurs = federationOf(object) === federation;
-      if (isOurs && !wanted.has(object.metadata.name)) {
+      const { clusters } = recordOf(world.disk, object.metadata.name);
+      const isPlaced = wanted.has(object.metadata.name) && clusters.includes(cluster.place.name);
+      if (isOurs && !isPlaced) {
         return `${cluster.place.name} still has a shard of ${object.metadata.name}`;
       }
     }
@@ -73,7 +76,10 @@ function findInMembers(world: World): string | undefined {
 function findInService(world: World, serving: Serving, service: Service): string | undefined {
   if (service.metadata.deletionTimestamp !== undefined) return 'it is still being deleted';
   const key = toServiceKey({ namespace, name: service.metadata.name });
-  const clusters = [...world.clusters.values()];
+  const misplaced = findMisplaced(world.disk, service);
+  if (misplaced !== undefined) return misplaced;
+  const placed = new Set(recordOf(world.disk, service.metadata.name).clusters);
+  const clusters = [...world.clusters.values()].filter(({ place }) => placed.has(place.name));
   for (const cluster of clusters) {
     const difference = findInShard(service, shardIn(cluster, service.metadata.name));
     if (difference !== undefined) return `shard in ${cluster.place.name} ${difference}`;
@@ -138,6 +144,7 @@ function findInStatus(service: Service, shards: readonly Truth[]): string | unde
   if ([...ingress].sort().join() !== wanted.join()) {
     return `status lists ${ingress.join()} instead of ${wanted.join()}`;
   }
+  if (shards.length === 0) return undefined; // the conditions say that it is nowhere
   const isAnyWell = shards.some(({ isWell }) => isWell);
   const conditions = { Placed: 'True', Applied: 'True', Healthy: isAnyWell ? 'True' : 'False' };
   for (const [type, status] of Object.entries(conditions)) {

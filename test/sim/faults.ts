@@ -44,6 +44,18 @@ const faults = [
     },
   },
   {
+    name: 'agent moved to another node',
+    lastsMs: [10, 20_000],
+    begin: ({ agents }, chance) => {
+      const agent = chance.pick([...agents.values()]);
+      agent.kill();
+      return () => {
+        if (!agent.isRunning()) agent.loseFolder();
+        agent.start();
+      };
+    },
+  },
+  {
     name: 'agent stopped',
     lastsMs: [100, 20_000],
     begin: ({ agents }, chance) => {

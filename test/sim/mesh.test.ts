@@ -19,7 +19,7 @@ const known = JSON.parse(readFileSync('test/sim/seeds.json', 'utf8')) as readonl
 }[];
 
 for (let seed = first; seed < first + count; seed += 1) {
-  test.serial(`I1-I7, I12: seed ${seed} keeps every invariant and converges`, async (t) => {
+  test.serial(`I1-I7, I12, I13: seed ${seed} keeps every invariant and converges`, async (t) => {
     expectWell(t, await runSeed({ seed }));
   });
 }
@@ -54,6 +54,7 @@ const canaries: readonly Canary[] = [
   { bug: 'silence-withdraws', invariant: 'I3/I6', only: ['agent crash'] },
   { bug: 'guards-ignored', invariant: 'I12', only: ['coordinator deposed'] },
   { bug: 'writes-lost', invariant: 'I1', only: ['coordinator crash'] },
+  { bug: 'removals-unbounded', invariant: 'I13', only: ['agent moved to another node'] },
 ];
 
 for (const { bug, invariant, only } of canaries) {

@@ -14,6 +14,8 @@ import { createAgent, type Agent } from '../../agent/agent.ts';
 import { openAgentRecord } from '../../agent/session/agent-record.ts';
 import { createAgentSession } from '../../agent/session/loop.ts';
 import type { RecordChange, RecordTable, RecordTables } from '../../agent/session/record.ts';
+import type { LocalGuard } from '../../agent/shard/plan-guard.ts';
+import { addMadness } from './mad-coordinator.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { SimBus } from './sim-bus.ts';
 import type { SimCluster } from './sim-cluster.ts';
@@ -36,9 +38,14 @@ export interface SimAgentOptions {
   readonly trace: Trace;
   readonly log: Log;
   readonly onCommit: (changes: readonly RecordChange[]) => void;
+  /** Default: simGuard. */
+  readonly guard?: LocalGuard;
   /** A bug that a canary run plants between session and applier. */
   readonly plant?: (session: AgentSession) => AgentSession;
 }
+
+/** Few removals, so that orders wait for it in every run. */
+export const simGuard: LocalGuard = { allowedNamespaces: ['defa*'], removalsPerMinute: 3 };
 
 const restartMs = 1_000;
 const noTopology = { zones: [], region: undefined, provider: undefined };
@@ -51,6 +58,7 @@ export class SimAgent {
   #agent: Agent | undefined;
   #lives = 0;
   #lastTroubleMs = -Infinity;
+  #startedMs = 0;
 
   constructor(options: SimAgentOptions) {
     this.#options = options;
@@ -67,6 +75,21 @@ export class SimAgent {
     return this.#process?.isAlive === true;
   }
 
+  /** Monotonic: when this life, or the last one, began. */
+  startedMs(): number {
+    return this.#startedMs;
+  }
+
+  /** What a new node has: who the agent is and its federation, from the Secret, and no more. */
+  loseFolder(): void {
+    this.#options.trace.note(`${this.name}/agent finds an empty data folder`);
+    const kept = [...(this.disk.get('facts') ?? [])].filter(([fact]) =>
+      ['identity', 'welcome', 'topology'].includes(fact),
+    );
+    this.disk.clear();
+    this.disk.set('facts', new Map(kept));
+  }
+
   /** Monotonic: now while it is stopped or gone, else when it last was. */
   lastTroubleMs(): number {
     const isFine = this.isRunning() && this.#process?.isPaused === false;
@@ -78,6 +101,7 @@ export class SimAgent {
     const { clock, chance, trace } = this.#options;
     this.#lives += 1;
     this.#lastTroubleMs = clock.monotonicMs();
+    this.#startedMs = clock.monotonicMs();
     const skewMs = chance.between(-120_000, 120_000);
     const process = new SimProcess(`${this.name}/agent-${this.#lives}`, clock, skewMs);
     this.#process = process;
@@ -137,7 +161,7 @@ export class SimAgent {
       {
         ...common,
         kube: this.#connectKube(process),
-        session: this.#options.plant?.(session) ?? session,
+        session: addMadness(this.#options.plant?.(session) ?? session),
         busConnector: {
           identity: (urls) => urls.join(),
           onChange: () => () => undefined,
@@ -156,7 +180,7 @@ export class SimAgent {
       {
         cluster: this.name,
         declared: { zone: undefined, region: undefined, provider: undefined },
-        guard: { allowedNamespaces: [], removalsPerMinute: 60 },
+        guard: this.#options.guard ?? simGuard,
         allowLoopback: false,
       },
     );

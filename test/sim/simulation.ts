@@ -50,6 +50,7 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
   if (failure === undefined) {
     user.stop();
     world.operator.settle();
+    world.placer.settle();
     faults.stop();
     const isConverged = await stepUntil(
       world,

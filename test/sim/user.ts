@@ -2,11 +2,18 @@
 // member clusters, who edit what is theirs and sometimes what is ours. What the API acknowledged
 // and what the watcher saw is told to the checkers.
 
-import { toLogKey, toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
+import {
+  splitServiceKey,
+  toLogKey,
+  toRevision,
+  type LogKey,
+  type Revision,
+} from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { KubeClient, ResourcePath } from '../../common/runtime/kube-client.ts';
 import { describeError } from '../../common/runtime/log.ts';
+import { madKeys } from './mad-coordinator.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimCoordinator } from './sim-coordinator.ts';
@@ -89,6 +96,7 @@ export class User {
     for (const cluster of clusters) {
       const client = cluster.kube.client('admin');
       await client.create(memberServices, toService(foreignName, { note: '0' }, 8080));
+      await prepareOwn(client);
       for (const name of serviceNames) {
         if (chance.isTrue(0.2)) {
           await client.create(memberServices, toService(name, { note: '0' }, 80));
@@ -222,6 +230,19 @@ export class User {
       onHandDelete(cluster.place.name, uid ?? '');
       await client.delete(memberServices, name, { uid });
     }
+  }
+}
+
+/** What every cluster has of its own. */
+async function prepareOwn(client: KubeClient): Promise<void> {
+  for (const at of madKeys.map(splitServiceKey)) {
+    const object = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: at,
+      spec: { type: 'ClusterIP', ports: [{ port: 443, protocol: 'TCP' }] },
+    };
+    await client.create({ ...memberServices, namespace: at.namespace }, object);
   }
 }
 

@@ -18,12 +18,15 @@ import { createOrdersChecker } from './checkers/i2-orders.ts';
 import { createSilenceChecker } from './checkers/i3-silence.ts';
 import { createForeignChecker } from './checkers/i4-foreign.ts';
 import { createAliasChecker } from './checkers/i5-aliases.ts';
+import { createMovesChecker } from './checkers/i5-moves.ts';
 import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
 import { createTermsChecker } from './checkers/i12-terms.ts';
+import { createGuardChecker } from './checkers/i13-guard.ts';
 import { Network, sites } from './network.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
 import { Operator } from './operator.ts';
-import { SimAgent } from './sim-agent.ts';
+import { Placer } from './placer.ts';
+import { SimAgent, simGuard } from './sim-agent.ts';
 import { SimBus } from './sim-bus.ts';
 import { createSimCluster, type SimCluster, type SimClusterPlace } from './sim-cluster.ts';
 import { SimCoordinator } from './sim-coordinator.ts';
@@ -37,7 +40,12 @@ import { User, type Seen } from './user.ts';
 import { Watcher } from './watcher.ts';
 
 /** Planted bugs; a run with one must be caught. */
-export type Bug = 'absence-deletes' | 'silence-withdraws' | 'guards-ignored' | 'writes-lost';
+export type Bug =
+  | 'absence-deletes'
+  | 'silence-withdraws'
+  | 'guards-ignored'
+  | 'writes-lost'
+  | 'removals-unbounded';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -59,6 +67,7 @@ export interface World {
   readonly agents: ReadonlyMap<string, SimAgent>;
   readonly user: User;
   readonly operator: Operator;
+  readonly placer: Placer;
   readonly checkers: readonly Checker[];
   /** What the checkers found, oldest first. */
   readonly violations: readonly string[];
@@ -106,9 +115,17 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   for (const agent of agents.values()) agent.start();
   const operator = new Operator({ coordinator, clock, trace, chance: chance.fork('operator') });
   operator.start();
+  const placer = new Placer({
+    coordinator,
+    clusters: [...clusters.keys()],
+    clock,
+    trace,
+    chance: chance.fork('placer'),
+  });
+  placer.start();
   new Watcher({ coordinator, clock, onSeen }).start();
   const { checkers, violations } = watching;
-  return { ...ground, user, operator, checkers, violations };
+  return { ...ground, user, operator, placer, checkers, violations };
 }
 
 type Ground = ReturnType<typeof layGround>;
@@ -183,6 +200,7 @@ function makeAgent(
     chance: ground.chance.fork(`${name}/agent`),
     onCommit: (changes) => ground.watching.tell((checker) => checker.onCommit?.(name, changes)),
     ...(options.bug === 'absence-deletes' ? { plant: plantAbsenceDeletes } : {}),
+    ...(options.bug === 'removals-unbounded' ? { guard: unbounded } : {}),
   });
 }
 
@@ -198,14 +216,17 @@ function watch(options: Watched) {
       violations.push(`${invariant}: ${message}`);
     };
   const orders = createOrdersChecker(clock, blameFor('I2'));
+  const guard = createGuardChecker(options, blameFor('I13'));
   const checkers: readonly Checker[] = [
     createWritesChecker(disk, blameFor('I1')),
     orders,
     createSilenceChecker(options, blameFor('I3/I6')),
     createForeignChecker(blameFor('I4')),
     createAliasChecker(options, blameFor('I5')),
+    createMovesChecker(options, blameFor('I5')),
     createLeftoverChecker(options, blameFor('I7')),
     createTermsChecker(blameFor('I12')),
+    guard,
   ];
   const tell = (act: (checker: Checker) => void): void => checkers.forEach(act);
   disk.onWritten((written) => {
@@ -214,7 +235,11 @@ function watch(options: Watched) {
     );
     tell((checker) => checker.onWritten?.(written));
   });
-  return { violations, checkers, tell, noteHandDelete: orders.noteHandDelete };
+  const noteHandDelete = (cluster: string, uid: string): void => {
+    orders.noteHandDelete(cluster, uid);
+    guard.noteHandDelete(cluster, uid);
+  };
+  return { violations, checkers, tell, noteHandDelete };
 }
 
 /** Lets time pass until it is made. */
@@ -263,6 +288,9 @@ async function addCluster(
   await desired.close();
   return `uid-of-${name}`;
 }
+
+/** A planted bug: the guard counts no removals. */
+const unbounded = { ...simGuard, removalsPerMinute: 1_000 };
 
 /** A planted bug: what the coordinator cannot be asked about is taken for unwanted. */
 function plantAbsenceDeletes(session: AgentSession): AgentSession {
