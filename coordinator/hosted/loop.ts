@@ -330,13 +330,14 @@ class Hosted implements HostedAgents {
     running: Running,
     message: Extract<FromHosted, { readonly kind: 'refreshed' }>,
   ): Promise<void> {
-    const { desired, term, log } = this.#ports;
+    const { desired, term, log, metrics } = this.#ports;
     const stored = this.#credentialsOf(running.name);
     if (stored === undefined || stored.revision !== message.revision) return; // L3
     const object = refreshed(stored.object, message);
     const { key, revision } = stored;
     try {
       const outcome = await desired.write({ key, object, expected: revision, guard: term.guard() });
+      metrics.count('mesh_hosted_refreshes_total', { outcome: outcome.kind });
       if (outcome.kind === 'written' && running.revision === revision) {
         running.revision = outcome.stored.revision;
         running.child?.send({ kind: 'revision', from: revision, revision: running.revision });

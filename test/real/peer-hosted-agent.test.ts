@@ -8,6 +8,7 @@ import { conditionOf } from '../../plugin/output.ts';
 import { eventually } from '../support/eventually.ts';
 import { findPeer } from '../support/find-peer.ts';
 import { startKubeApiserver } from '../support/kube-apiserver.ts';
+import { startOidcIssuer } from '../support/oidc-issuer.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { openPlugin } from '../support/plugin.ts';
 import { testWith } from '../support/programs.ts';
@@ -109,4 +110,79 @@ test('a real kube-apiserver is joined with exec credentials, told of a missing r
     Promise.resolve(readdirSync(join(layout.coordinatorDir, 'hosted'))),
   );
   t.deepEqual(mesh.crashes, []);
+});
+
+test('an OIDC user of a real kube-apiserver: refresh tokens that are good once survive kill -9', async (t) => {
+  t.timeout(180_000);
+  const issuer = await startOidcIssuer();
+  t.teardown(() => issuer.close());
+  const folder = mkdtempSync(join(tmpdir(), 'isthmus-hosted-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const caFile = join(folder, 'issuer.crt');
+  writeFileSync(caFile, issuer.caPem);
+  const server = await startKubeApiserver({
+    flags: [
+      `--oidc-issuer-url=${issuer.url}`,
+      '--oidc-client-id=isthmus',
+      `--oidc-ca-file=${caFile}`,
+      '--oidc-groups-claim=groups',
+    ],
+  });
+  t.teardown(() => server.stop());
+  const mesh = await openRealMesh({ clusters: 0 });
+  t.teardown(() => mesh.close());
+  const plugin = openPlugin({ folder: mesh.layout.dir, kubeconfig: mesh.layout.kubeconfig });
+
+  const claims = { sub: 'coordinator', groups: ['system:masters'] };
+  // The agent renews ten seconds before the end: every few seconds here.
+  const granted = issuer.grant({
+    first: 'refresh',
+    idToken: () => issuer.sign(claims, { expiresIn: 14 }),
+  });
+  const provider = {
+    'idp-issuer-url': issuer.url,
+    'idp-certificate-authority': caFile,
+    'client-id': 'isthmus',
+    'id-token': await issuer.sign(claims, { expiresIn: -60 }),
+    'refresh-token': 'refresh',
+  };
+  const config = {
+    'current-context': 'real',
+    clusters: [
+      { name: 'real', cluster: { server: server.url, 'certificate-authority': server.caFile } },
+    ],
+    users: [{ name: 'ana', user: { 'auth-provider': { name: 'oidc', config: provider } } }],
+    contexts: [{ name: 'real', context: { cluster: 'real', user: 'ana' } }],
+  };
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(kubeconfig, JSON.stringify(config));
+  const args = ['join', 'real', '--kubeconfig', kubeconfig, context, '--zone=z', '--region=r'];
+  t.regex(await plugin.ok([...args, '--wait'], { withinMs: 90_000 }), /real is Ready/);
+
+  /** So many more, of which the last is kept: one that nobody kept would be lost with its agent. */
+  const untilKept = async (more: number, keptBefore = 0): Promise<void> => {
+    const wanted = granted.count() + more;
+    await eventually(40_000, async () => {
+      const kept = keptBefore + (await mesh.metric('admin', 'mesh_hosted_refreshes_total'));
+      const count = granted.count();
+      return count >= wanted && kept === count ? [] : [`${count} of ${wanted}, ${kept} kept`];
+    });
+  };
+  await untilKept(1);
+  const hosted = join(mesh.layout.coordinatorDir, 'hosted');
+  const pidFile = join(hosted, readdirSync(hosted)[0] ?? '', 'agent.pid');
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  t.true(pid > 1);
+  process.kill(pid, 'SIGKILL');
+  await untilKept(2);
+  // The coordinator's own kill -9 too: what it stored is what the next one goes on with.
+  await mesh.kill('coordinator');
+  const keptBefore = granted.count();
+  await mesh.start('coordinator');
+  await untilKept(2, keptBefore);
+  t.deepEqual(granted.reused, []);
+  await eventually(30_000, async () => {
+    const condition = conditionOf(await mesh.kube().get(clusters, 'real'), 'HostedAgent');
+    return condition?.reason === 'Running' ? [] : [JSON.stringify(condition)];
+  });
 });

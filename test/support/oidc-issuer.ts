@@ -20,6 +20,14 @@ export interface OidcIssuer {
   keyRequests(): number;
   /** Signs with the newest key; `keyId` and `algorithm` for what a forger would do. */
   sign(claims: Readonly<Record<string, unknown>>, options?: SignOptions): Promise<string>;
+  /**
+   * From now on it gives tokens for a refresh token, which it takes once: the answer holds the next
+   * one. `reused` lists those that came again.
+   */
+  grant(options: { readonly first: string; readonly idToken: () => Promise<string> }): {
+    readonly count: () => number;
+    readonly reused: readonly string[];
+  };
   /** A new key; the former ones are published no longer. */
   rotate(): Promise<void>;
   /** Answers with this from now on, in place of what is right. */
@@ -46,13 +54,26 @@ export async function startOidcIssuer(): Promise<OidcIssuer> {
   let keys: readonly SigningKey[] = [await makeKey(1)];
   let made = 1;
   let requests = 0;
+  let granting: ((refreshToken: string) => Promise<object | undefined>) | undefined;
   let broken: { readonly status: number; readonly body: string } | undefined;
   const server: Server = createServer({ cert: certPem, key: keyPem }, (request, response) => {
+    if (request.url === '/token') {
+      let form = '';
+      request.on('data', (chunk: Buffer) => (form += chunk.toString()));
+      request.on('end', () => {
+        const asked = new URLSearchParams(form).get('refresh_token') ?? '';
+        void (granting?.(asked) ?? Promise.resolve(undefined)).then((tokens) => {
+          response.writeHead(tokens === undefined ? 400 : 200);
+          response.end(JSON.stringify(tokens ?? { error: 'invalid_grant' }));
+        });
+      });
+      return;
+    }
     const isOfKeys = request.url === '/keys';
     if (isOfKeys) requests += 1;
     const body = isOfKeys
       ? { keys: keys.map(({ jwk }) => jwk) }
-      : { issuer: url, jwks_uri: `${url}/keys` };
+      : { issuer: url, jwks_uri: `${url}/keys`, token_endpoint: `${url}/token` };
     response.writeHead(broken?.status ?? 200, { 'content-type': 'application/json' });
     response.end(broken?.body ?? JSON.stringify(body));
   });
@@ -78,6 +99,21 @@ export async function startOidcIssuer(): Promise<OidcIssuer> {
       })
         .setProtectedHeader({ alg: 'RS256', kid: options.keyId ?? newest.id })
         .sign(newest.key);
+    },
+    grant: ({ first, idToken }) => {
+      const reused: string[] = [];
+      let next = first;
+      let count = 0;
+      granting = async (refreshToken) => {
+        if (refreshToken !== next) {
+          reused.push(refreshToken);
+          return undefined;
+        }
+        count += 1;
+        next = `${first}-${count}`;
+        return { id_token: await idToken(), refresh_token: next };
+      };
+      return { count: () => count, reused };
     },
     rotate: async () => {
       made += 1;
