@@ -76,15 +76,18 @@ const settings: readonly Setting[] = [
   {
     name: 'allowed-namespaces',
     kind: 'list',
-    description: 'Only these namespaces may get shards. Default: all but kube-*.',
+    description:
+      'Only these namespaces may get shards; * stands for any characters. Default: all but kube-*.',
   },
   {
     name: 'removals-per-minute',
     kind: 'number',
     default: '60',
-    min: 1,
+    min: 0,
     max: 100_000,
-    description: 'Most Services deleted in one minute, whatever the coordinator orders.',
+    description:
+      'Most shards deleted in one minute without a confirmation by the people of this cluster ' +
+      '(annotation isthmus.dev/confirm-removal=true on the Service). 0: confirm each.',
   },
   {
     name: 'allow-loopback',
@@ -148,6 +151,10 @@ export function toAgentOptions(values: SettingValues): AgentOptionsOutcome {
   }
   if (values.text('token') !== undefined && values.text('token-file') !== undefined) {
     return fail('--token and --token-file exclude each other');
+  }
+  const odd = values.list('allowed-namespaces').find((name) => !/^[-*a-z0-9]{1,63}$/.test(name));
+  if (odd !== undefined) {
+    return fail(`--allowed-namespaces: ${odd} is no name of a namespace, nor a pattern with *`);
   }
   const replica = toReplicaSettings(values);
   if (typeof replica === 'string') return fail(replica);

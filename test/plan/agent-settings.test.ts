@@ -23,7 +23,8 @@ const refused: readonly (readonly [
   ['a coordinator without port', ['--cluster', 'a', '--coordinator', 'h'], {}, /host:port/],
   ['a context without kubeconfig', [...needed, '--context', 'c'], {}, /needs --kubeconfig/],
   ['two tokens', [...needed, '--token', 'x', '--token-file', 'y'], {}, /exclude each other/],
-  ['no removals at all', [...needed, '--removals-per-minute', '0'], {}, /a number from 1/],
+  ['fewer removals than none', [...needed, '--removals-per-minute', '-1'], {}, /a number from 0/],
+  ['an odd namespace', [...needed, '--allowed-namespaces', 'a,B c'], {}, /B c is no name/],
 ];
 for (const [title, argv, env, expected] of refused) {
   test(`${title} is refused with a hint`, (t) => {
