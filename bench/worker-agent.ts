@@ -2,15 +2,17 @@
 // agent/main.ts does, against a simulated cluster.
 
 import { join } from 'node:path';
+import type { AgentPorts } from '../agent/agent-ports.ts';
 import { createAgent, type Agent } from '../agent/agent.ts';
 import { createNodeHostLookup } from '../agent/resolver/node-host-lookup.ts';
 import { openAgentRecord } from '../agent/session/agent-record.ts';
 import { createGrpcDialer } from '../agent/session/grpc-dialer.ts';
 import { openLmdbRecord } from '../agent/session/lmdb-record.ts';
 import { createAgentSession } from '../agent/session/loop.ts';
-import { createNatsLoginKeeper } from '../agent/session/nats-login.ts';
+import { createNatsLoginKeeper, type NatsLoginKeeper } from '../agent/session/nats-login.ts';
+import type { AgentRecord } from '../agent/session/record.ts';
 import { createBusConnector } from '../agent/telemetry-bus.ts';
-import { toClusterName, type ServiceKey } from '../common/model/ids.ts';
+import { toClusterName, type ClusterName, type ServiceKey } from '../common/model/ids.ts';
 import type { Chance } from '../common/runtime/chance.ts';
 import type { Clock } from '../common/runtime/clock.ts';
 import { createLog, describeError } from '../common/runtime/log.ts';
@@ -57,36 +59,13 @@ export async function startBenchAgent(options: {
     natsLogin,
     ...runtime,
   });
-  const agent = createAgent(
-    {
-      kube: simulated.kube,
-      session,
-      busConnector: createBusConnector({
-        cluster,
-        identity: record.identity,
-        welcome: () => session.welcome(),
-        natsLogin,
-        ...runtime,
-      }),
-      prober: createTcpProber({ clock }),
-      hostLookup: createNodeHostLookup(),
-      recordedTopology: {
-        read: record.topology,
-        write: (topology) => {
-          record.writeTopology(topology).catch((error: unknown) => {
-            log.error('cannot record the topology', { error: describeError(error) });
-          });
-        },
-      },
-      ...runtime,
-    },
-    {
-      cluster,
-      declared: { zone: undefined, region: undefined, provider: undefined },
-      guard: { allowedNamespaces: [], removalsPerMinute: 60 },
-      allowLoopback: true,
-    },
-  );
+  const agent = wireAgent(cluster, {
+    kube: simulated.kube,
+    record,
+    session,
+    natsLogin,
+    ...runtime,
+  });
   started.agent = agent;
   session.assignment.subscribe(options.onAssigned);
   const welcomed = new Promise<void>((resolve) => session.onWelcome(() => resolve()));
@@ -99,4 +78,41 @@ export async function startBenchAgent(options: {
       await record.close();
     },
   };
+}
+
+function wireAgent(
+  cluster: ClusterName,
+  ports: Pick<AgentPorts, 'kube' | 'session' | 'clock' | 'chance' | 'log' | 'metrics'> & {
+    readonly record: AgentRecord;
+    readonly natsLogin: NatsLoginKeeper;
+  },
+): Agent {
+  const { record, session, clock, log } = ports;
+  return createAgent(
+    {
+      ...ports,
+      busConnector: createBusConnector({
+        ...ports,
+        cluster,
+        identity: record.identity,
+        welcome: () => session.welcome(),
+      }),
+      prober: createTcpProber({ clock }),
+      hostLookup: createNodeHostLookup(),
+      recordedTopology: {
+        read: record.topology,
+        write: (topology) => {
+          record.writeTopology(topology).catch((error: unknown) => {
+            log.error('cannot record the topology', { error: describeError(error) });
+          });
+        },
+      },
+    },
+    {
+      cluster,
+      declared: { zone: undefined, region: undefined, provider: undefined },
+      guard: { allowedNamespaces: [], removalsPerMinute: 60 },
+      allowLoopback: true,
+    },
+  );
 }
