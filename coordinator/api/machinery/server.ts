@@ -17,7 +17,6 @@ import { impersonate, parseImpersonation } from './access/impersonation.ts';
 import type { UserInfo } from './access/access.ts';
 import type { Api, ApiOptions, ApiRequest, ApiResponse, RequestHead } from './api.ts';
 import { answerError, answerText, encodeAnswer, wantsPretty } from './answer/answers.ts';
-import { answerCustomKinds } from './verbs/custom-kinds.ts';
 import { createDiscovery } from './openapi/discovery.ts';
 import { startNamespaceGc } from './collect/namespace-gc.ts';
 import { createOpenApiV2 } from './openapi/openapi-v2.ts';
@@ -171,8 +170,6 @@ async function answer(
   );
   if (route.kind === 'path') return answerPath(request, route, paths);
   if (!route.isKnownVersion) {
-    const custom = answerCustomKinds(request, route);
-    if (custom !== undefined) return custom;
     // Whoever serves the group says in a Status that it has no such version.
     if (kinds.hasGroup(route.group)) throw unknownResource();
     return answerText(404, '404 page not found\n');

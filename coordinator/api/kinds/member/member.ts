@@ -2,6 +2,7 @@
 
 import type { KindDefinition } from '../../machinery/kind.ts';
 import { configMapKind, secretKind } from '../config-map.ts';
+import { customResourceDefinitionKind } from '../custom-resource-definition.ts';
 import { loggedKind } from '../definition.ts';
 import { endpointsKind, endpointSliceKind } from '../endpoints.ts';
 import { eventKind } from '../event/event.ts';
@@ -28,5 +29,9 @@ export function memberKinds(options: MemberOptions = {}): readonly KindDefinitio
     leaseKind,
     configMapKind,
     secretKind,
+    noCustomKinds,
   ];
 }
+
+/** There are none, and its verbs write none; a projection would need somebody to compute it. */
+const noCustomKinds: KindDefinition = { ...customResourceDefinitionKind, storage: 'logged' };
