@@ -4,6 +4,7 @@ import type { Command } from '../command.ts';
 import { approve, deny, revoke } from './approve.ts';
 import { completion } from './completion.ts';
 import { cordon, uncordon } from './cordon.ts';
+import { credentialsRemove } from './credentials.ts';
 import { explain } from './explain.ts';
 import { join } from './join.ts';
 import { status } from './status.ts';
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   revoke,
   tokensList,
   tokensRevoke,
+  credentialsRemove,
   cordon,
   uncordon,
   unjoin,

@@ -1,11 +1,13 @@
 // join --kubeconfig: hands the coordinator the credentials of one cluster. The file is cut down to
 // the chosen context, and what it names on this machine is put into it, before it leaves.
 
+import type { KubeObject } from '../../common/model/kube-object.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { invalidKubeconfig } from '../../common/pure/kubeconfig-choice.ts';
 import type { Call } from '../command.ts';
 import { chooseFrom, readKubeconfig } from '../kubeconfig-files.ts';
 import type { Io } from '../io.ts';
+import { conditionOf } from '../output.ts';
 import { clusterPath, clustersPath } from './clusters.ts';
 import { toPortableKubeconfig } from './portable-kubeconfig.ts';
 
@@ -30,7 +32,11 @@ export async function joinHosted(
         '--federation-kubeconfig',
     );
   }
-  const isKnown = (await to.get(clusterPath(name))) !== undefined;
+  const known = await to.get(clusterPath(name));
+  const isKnown = known !== undefined;
+  if (isKnown && !isHosted(known) && conditionOf(known, 'Ready')?.status === 'True') {
+    io.say(`Cluster ${name} has an agent of its own, whose place the coordinator's takes.`);
+  }
   if (!isKnown) {
     await to.post(clustersPath, {
       apiVersion: 'isthmus.dev/v1alpha1',
@@ -45,10 +51,15 @@ export async function joinHosted(
     metadata: { name },
     spec: { kubeconfig },
   });
-  io.out(`cluster.isthmus.dev/${name} credentials ${isKnown ? 'replaced' : 'registered'}\n`);
+  const isReplaced = isKnown && isHosted(known);
+  io.out(`cluster.isthmus.dev/${name} credentials ${isReplaced ? 'replaced' : 'registered'}\n`);
   io.say(
     `(context ${choice.contextName}, ${choice.cluster.server ?? ''}; the coordinator runs the agent)`,
   );
+}
+
+function isHosted(cluster: KubeObject): boolean {
+  return conditionOf(cluster, 'HostedAgent') !== undefined;
 }
 
 function read(io: Io, file: string, path: string): string {

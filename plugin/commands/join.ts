@@ -6,7 +6,7 @@ import { isDnsLabel } from '../../common/model/ids.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { exitOk, UsageError, type Call, type Command, type FlagValues } from '../command.ts';
 import { isthmus } from '../federation.ts';
-import { textAt } from '../output.ts';
+import { conditionOf, textAt } from '../output.ts';
 import { readDuration } from '../read-flags.ts';
 import { clusterPath } from './clusters.ts';
 import { joinHosted } from './join-hosted.ts';
@@ -156,6 +156,11 @@ async function joinByAgent(call: Call, name: string): Promise<number> {
     io.say(
       `Cluster ${name} is in the federation already: with this token another agent takes its place.`,
     );
+    if (conditionOf(known, 'HostedAgent') !== undefined) {
+      io.say(
+        `The coordinator runs its agent: end that with 'kubectl isthmus credentials remove ${name}'.`,
+      );
+    }
   }
   if (format === 'token') io.out(`${token}\n`);
   else {

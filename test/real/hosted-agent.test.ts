@@ -154,10 +154,7 @@ test('credentials that are refused are told on the Cluster, and replaced without
   t.is(pidOf(mesh, 'guest'), pid);
 
   // Withdrawn: the agent ends, the Cluster stays.
-  await mesh.kubectl('federation-cluster', [
-    'delete',
-    '--raw=/apis/isthmus.dev/v1alpha1/clusters/guest/credentials',
-  ]);
+  await plugin.ok(['credentials', 'remove', 'guest', '--context=federation-cluster']);
   await eventually(20_000, async () => {
     const condition = conditionOf(await clusterOf(mesh, 'guest'), 'HostedAgent');
     const isGone = condition === undefined && commandOf(pid).length === 0;
