@@ -5,13 +5,14 @@ import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import { encodeValue } from './replica-lines.ts';
-import type {
-  FollowerLine,
-  LeaderLine,
-  ReplicaConnection,
-  ReplicaLink,
-  Row,
-  RowTables,
+import {
+  recordTables,
+  type FollowerLine,
+  type LeaderLine,
+  type ReplicaConnection,
+  type ReplicaLink,
+  type Row,
+  type RowTables,
 } from './replica-port.ts';
 
 export interface Follower {
@@ -26,6 +27,8 @@ export interface Follower {
 const silenceMs = 8_000;
 const retryMinMs = 250;
 const retryMaxMs = 5_000;
+// Rows that are compared or kept in one turn of the event loop.
+const sliceRows = 500;
 
 export function followLeader(options: {
   readonly link: ReplicaLink;
@@ -46,7 +49,8 @@ export function followLeader(options: {
 class RunningFollower implements Follower {
   readonly #options: Parameters<typeof followLeader>[0];
   #connection: ReplicaConnection<FollowerLine> | undefined;
-  #incoming: Row[] | undefined = [];
+  /** Of everything that is being told; undefined when all was. */
+  #incoming: Map<string, Row> | undefined = new Map();
   #isCurrent = false;
   #isSessionOpen = false;
   #isStopped = false;
@@ -82,7 +86,7 @@ class RunningFollower implements Follower {
     const { link, address, log } = this.#options;
     const at = address();
     if (at === undefined) return this.#again(retryMinMs);
-    this.#incoming = [];
+    this.#incoming = new Map();
     const current: { connection?: ReplicaConnection<FollowerLine> } = {};
     const isThis = (): boolean => this.#connection === current.connection && !this.#isStopped;
     current.connection = link.connect(at, {
@@ -133,15 +137,15 @@ class RunningFollower implements Follower {
   async #take(line: LeaderLine): Promise<void> {
     switch (line.kind) {
       case 'rows':
-        this.#incoming?.push(...line.rows);
+        for (const row of line.rows) this.#incoming?.set(toRowName(row), row);
         return;
       case 'current': {
-        const rows = this.#incoming;
-        if (rows === undefined) return;
-        await this.#keep(toDifference(this.#options.tables, rows));
+        const rows = this.#incoming ?? new Map<string, Row>();
+        await this.#replaceAll(rows);
         this.#incoming = undefined;
         this.#isCurrent = true;
-        this.#options.log.info('this replica follows the leading one', { rows: rows.length });
+        this.#connection?.send({ kind: 'durable', number: line.number });
+        this.#options.log.info('this replica follows the leading one', { rows: rows.size });
         return;
       }
       case 'commit':
@@ -158,19 +162,55 @@ class RunningFollower implements Follower {
     await this.#options.tables.commit(rows);
     this.#options.onRows(rows);
   }
+
+  /**
+   * Makes ours the same as theirs, in slices. Until the facts are in, which come last, the record
+   * says that it knows nothing: half of it must not pass for the whole.
+   */
+  async #replaceAll(theirs: ReadonlyMap<string, Row>): Promise<void> {
+    const changes = await this.#compare(theirs);
+    if (changes.length === 0) return;
+    const unsaid = ['viewRevision', 'receipt'].map((key) => ({
+      table: 'facts',
+      key,
+      value: undefined,
+    }));
+    await this.#options.tables.commit(unsaid);
+    const isFact = ({ table }: Row): boolean => table === 'facts';
+    const others = changes.filter((row) => !isFact(row));
+    for (let start = 0; start < others.length; start += sliceRows) {
+      await this.#keep(others.slice(start, start + sliceRows));
+      await this.#nextTurn();
+    }
+    const gone = changes.filter((row) => isFact(row) && row.value === undefined);
+    await this.#keep([...gone, ...[...theirs.values()].filter(isFact)]);
+  }
+
+  async #compare(theirs: ReadonlyMap<string, Row>): Promise<readonly Row[]> {
+    const wanted = new Map(theirs);
+    const gone: Row[] = [];
+    for (const table of recordTables) {
+      let compared = 0;
+      for (const [key, value] of [...this.#options.tables.load(table)]) {
+        const at = toRowName({ table, key });
+        const row = wanted.get(at);
+        if (row?.value === undefined) gone.push({ table, key, value: undefined });
+        else if (encodeValue(row.value) === encodeValue(value)) wanted.delete(at);
+        compared += 1;
+        if (compared % sliceRows === 0) await this.#nextTurn();
+      }
+      await this.#nextTurn();
+    }
+    // Told and taken back while everything was told.
+    const kept = [...wanted].filter(([, { value }]) => value !== undefined);
+    return [...gone, ...kept.map(([, row]) => row)];
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.soon(resolve));
+  }
 }
 
-/** What makes ours the same as theirs. */
-function toDifference(own: RowTables, theirs: readonly Row[]): readonly Row[] {
-  const wanted = new Map(theirs.map((row) => [`${row.table} ${row.key}`, row]));
-  const rows: Row[] = [];
-  for (const table of ['facts', 'shards', 'orders', 'peers']) {
-    for (const [key, value] of own.load(table)) {
-      const at = `${table} ${key}`;
-      const row = wanted.get(at);
-      if (row === undefined) rows.push({ table, key, value: undefined });
-      else if (encodeValue(row.value) === encodeValue(value)) wanted.delete(at);
-    }
-  }
-  return [...rows, ...wanted.values()];
+function toRowName({ table, key }: Pick<Row, 'table' | 'key'>): string {
+  return `${table} ${key}`;
 }

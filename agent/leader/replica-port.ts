@@ -1,6 +1,9 @@
 // What replicas of one agent tell each other: the record of the one that leads, row by row, so that
 // any of the others can go on from it. The port; adapter: tls-replica-link.ts.
 
+/** The tables of the record; `facts` last, for they say how far the others are. */
+export const recordTables = ['shards', 'orders', 'peers', 'facts'] as const;
+
 /** One row of the record; undefined removes it. */
 export interface Row {
   readonly table: string;
@@ -11,7 +14,7 @@ export interface Row {
 export type LeaderLine =
   /** A part of everything that the leader holds. */
   | { readonly kind: 'rows'; readonly rows: readonly Row[] }
-  /** That was everything: rows that were not named are gone. */
+  /** That was everything: rows that were not named are gone. Answered when durable. */
   | { readonly kind: 'current'; readonly number: number }
   /** One commit, all or nothing; answered when durable. */
   | { readonly kind: 'commit'; readonly number: number; readonly rows: readonly Row[] }
