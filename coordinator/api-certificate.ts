@@ -1,6 +1,6 @@
 // The API's server certificate through the life of the process: our own is made anew well before
-// it ends, and files of the operator's are read again, without a restart and without a connection
-// lost. New handshakes get the new one.
+// it ends (data-dir.ts), and files of the operator's are read again, without a restart and without
+// a connection lost. New handshakes get the new one.
 
 import { readFile } from 'node:fs/promises';
 import { readCertificate, type KeyPairPem } from '../common/runtime/certificates.ts';
@@ -10,21 +10,6 @@ import type { Metrics } from '../common/runtime/metrics.ts';
 
 /** What is to be served now. */
 export type CertificateSource = () => Promise<KeyPairPem>;
-
-/** Ours: the same until a third of its life is left, then a new one. */
-export function ownCertificate(
-  first: KeyPairPem,
-  issue: () => Promise<KeyPairPem>,
-  clock: Clock,
-): CertificateSource {
-  let current = first;
-  return async () => {
-    const { notBeforeMs, notAfterMs } = readCertificate(current.certPem);
-    const isFresh = clock.now() < notAfterMs - (notAfterMs - notBeforeMs) / 3;
-    if (!isFresh) current = await issue();
-    return current;
-  };
-}
 
 /** The operator's, such as cert-manager's: whatever the files hold. */
 export function certificateFiles(certPath: string, keyPath: string): CertificateSource {

@@ -3,10 +3,10 @@
 import type { KeyPairPem } from '../common/runtime/certificates.ts';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { Lifecycle } from '../common/runtime/lifecycle.ts';
-import type { Log } from '../common/runtime/log.ts';
+import { describeError, type Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import type { SettingValues } from '../common/runtime/settings.ts';
-import { certificateFiles, keepCertificate, ownCertificate } from './api-certificate.ts';
+import { certificateFiles, keepCertificate } from './api-certificate.ts';
 import {
   defaultHttpsLimits,
   listenHttps,
@@ -35,26 +35,37 @@ export interface ApiServerOptions {
 
 /** Listens until the lifecycle closes it. */
 export async function openApiServer(options: ApiServerOptions): Promise<HttpsListener> {
-  const { settings, lifecycle, dir, clock } = options;
+  const { settings, lifecycle, dir, log } = options;
   const [certPath, keyPath] = [settings.text('api-tls-cert'), settings.text('api-tls-key')];
   const source =
     certPath === undefined || keyPath === undefined
-      ? ownCertificate(dir.server, () => dir.issueServer(), clock)
+      ? () => Promise.resolve(dir.apiServer)
       : certificateFiles(certPath, keyPath);
   const current = await source();
-  const clientCaPem = dir.ca.certPem;
   const listener = await listenHttps({
     ...options,
     ...(settings.address('api-listen') ?? { host: '127.0.0.1', port: 0 }), // it has a default
-    tls: { ...current, clientCaPem },
+    tls: { ...current, clientCaPem: dir.trustedPem() },
     limits: toHttpsLimits(settings),
   });
-  const apply = (pair: KeyPairPem): void => listener.setTls({ ...pair, clientCaPem });
+  let served = current;
+  const apply = (pair: KeyPairPem): void => {
+    listener.setTls({ ...pair, clientCaPem: dir.trustedPem() });
+    served = pair;
+  };
   const keeper = keepCertificate({ ...options, source, current, apply });
+  // Ours is another, or the CAs of clients are.
+  const unsubscribe = dir.onChange(() => {
+    apply(served);
+    keeper.refresh().catch((error: unknown) => {
+      log.error('API certificate not replaced: the former stays', { error: describeError(error) });
+    });
+  });
   options.onReload({ name: 'API certificate', reload: () => keeper.refresh() });
   lifecycle.onClose({
     name: 'api',
     close: () => {
+      unsubscribe();
       keeper.stop();
       return listener.close();
     },

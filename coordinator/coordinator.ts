@@ -5,7 +5,7 @@
 //
 // Stages see each other only through the read views of common/model/views.ts.
 
-import { isthmusGroup } from '../common/model/isthmus-kinds.ts';
+import { isthmusGroup, type ApprovalMode } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogKey, toRevision } from '../common/model/ids.ts';
 import type { KubeObject } from '../common/model/kube-object.ts';
 import type { EventRecorder, PeerSource } from '../common/model/views.ts';
@@ -75,7 +75,11 @@ export interface CoordinatorOptions {
   /** 32 bytes; signs batch receipts. */
   readonly receiptKey: Uint8Array;
   /** Lower-case hex SHA-256 over the CA's DER, pinned by join tokens. */
-  readonly caHash: string;
+  readonly caHash: string | (() => string);
+  /** Of join tokens that do not say. Default: Automatic. */
+  readonly joinApproval?: ApprovalMode;
+  /** Of this program: told to agents, and compared with theirs. */
+  readonly version?: string;
   /** Names this replica's life in the term record. */
   readonly holder: string;
   /** Of /version, e.g. `v1.34.0+isthmus.0.1.0`. */
@@ -141,7 +145,8 @@ export async function createCoordinator(
     recorder,
     acknowledgeRemoval: (order) => placement.acknowledgeRemoval(order),
     receiptKey: { key: options.receiptKey, storeId: identity.id, epoch: identity.epoch },
-    config: { federation, domain, ttlSeconds },
+    config: { federation, domain, ttlSeconds, coordinatorVersion: options.version },
+    joinApproval: options.joinApproval,
   });
   const health = createHealth({
     ...ports,
@@ -232,8 +237,9 @@ async function openKinds(
   await ensureNamespaces(ports);
   const ranges = rangesOf(options);
   const pools = createServicePools({ ...ports, ranges, term });
-  const { caHash, hostedExecCommands = [], meshAddress: coordinator } = options;
-  return { kinds: federationKinds({ caHash, pools, hostedExecCommands, coordinator }), pools };
+  const { caHash, joinApproval, hostedExecCommands = [], meshAddress: coordinator } = options;
+  const own = { caHash, joinApproval, hostedExecCommands, coordinator };
+  return { kinds: federationKinds({ ...own, pools }), pools };
 }
 
 /** Join tokens tell where agents dial, which is known once somebody listens there. */

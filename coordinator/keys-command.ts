@@ -13,6 +13,7 @@ import { systemChance as chance } from '../common/runtime/chance.ts';
 import { keepProcessAlive, sleep, systemClock as clock } from '../common/runtime/clock.ts';
 import { silentLog } from '../common/runtime/log.ts';
 import { readSettings, type Program, type SettingValues } from '../common/runtime/settings.ts';
+import { caUsage, runCa } from './ca-command.ts';
 import { inspectLmdb, type SealUse } from './desired/lmdb-inspect.ts';
 import { openLmdbStore } from './desired/lmdb-store.ts';
 import { isRunning } from './desired/process-identity.ts';
@@ -26,6 +27,7 @@ const usage = `isthmus-coordinator keys: the keys that seal secrets at rest.
   isthmus-coordinator keys list   [--data-dir DIR] [--encryption-key-file FILE]
   isthmus-coordinator keys rotate [--data-dir DIR] [--encryption-key-file FILE]
   isthmus-coordinator keys remove ID [--force] [...]
+  isthmus-coordinator keys ca list|rotate|retire [...]      the CA; see keys ca --help
 
 rotate adds a key and seals every secret under it, also while the coordinator runs. remove
 refuses a key that seals something; --force forgets former versions that only it can open.
@@ -49,6 +51,11 @@ function parseCall(argv: readonly string[]):
     }
   | undefined {
   const [action = '', ...rest] = argv;
+  if (action === 'ca') {
+    const [id = '', ...settings] = rest;
+    const isForced = settings.includes('--force');
+    return { action, id, isForced, settings: settings.filter((word) => word !== '--force') };
+  }
   if (!['list', 'rotate', 'remove'].includes(action)) return undefined;
   const [first] = rest;
   const id = action === 'remove' && first?.startsWith('-') === false ? first : undefined;
@@ -67,7 +74,7 @@ export async function runKeysCommand(options: {
 }): Promise<number> {
   const { argv, program } = options;
   if (argv.includes('--help') || argv.includes('-h')) {
-    process.stdout.write(usage);
+    process.stdout.write(argv[0] === 'ca' ? caUsage : usage);
     return 0;
   }
   const call = parseCall(argv);
@@ -93,6 +100,9 @@ export async function runKeysCommand(options: {
 /** Throws MeshError with a message for the person who typed it. */
 async function run(call: KeysCall): Promise<void> {
   const dataDir = resolve(call.settings.text('data-dir') ?? '');
+  if (call.action === 'ca') {
+    return runCa({ ...call, action: call.id ?? '', dataDir, clock, chance });
+  }
   const files: Files = {
     store: join(dataDir, 'log'),
     keyFile: call.settings.text('encryption-key-file') ?? toDefaultKeyFile(dataDir),

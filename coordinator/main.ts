@@ -20,23 +20,25 @@ import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
-import { addressOf, apiHosts, at, hostsOf, meshAddress, reachable } from './addresses.ts';
+import { addressOf, apiHosts, at, meshAddress, reachable } from './addresses.ts';
 import { openApiServer } from './api-server.ts';
 import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
 import { createYamlReader } from './api/yaml/yaml-reader.ts';
 import { startYamlThread } from './api/yaml/yaml-thread.ts';
 import { reloadAll, type Base, type Reload } from './base.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
-import { loadAuthorityKeys } from './authority-keys.ts';
-import { openDataDir, readFormerKeys, removeFormerKeys, type DataDir } from './data-dir.ts';
+import type { Authority } from './authority.ts';
+import { certificateLifetimeMs, joinApprovalOf } from './join-settings.ts';
+import { openKeys } from './open-keys.ts';
+import type { DataDir } from './data-dir.ts';
 import { createDesired } from './desired/desired-log.ts';
 import { openLmdbStore } from './desired/lmdb-store.ts';
 import { resealRecords, sealStore } from './desired/sealed-store.ts';
 import { createSealer } from './desired/sealer.ts';
 import type { Desired } from './desired/store.ts';
 import { openKeyFile, rereadKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
-import { createAuthority, oneCa } from './session/certificate-authority.ts';
-import { createGrpcListener, fixedCertificates } from './session/grpc-listener.ts';
+import { createAuthority } from './session/certificate-authority.ts';
+import { createGrpcListener } from './session/grpc-listener.ts';
 import { openHostedAgents } from './hosted-agents.ts';
 import { runKeysCommand } from './keys-command.ts';
 import { runNatsCommand } from './nats-command.ts';
@@ -132,7 +134,7 @@ async function run(
   };
   const path = resolve(settings.text('data-dir') ?? '');
   const desired = await openDesired(base, path);
-  const dir = await openKeys(base, path, desired);
+  const { dir, ...keys } = await openKeys(base, path, desired);
   const nats = await openNats(base, dir, desired);
   const users = await openUsers(base);
   const bus = nats.openBus();
@@ -141,7 +143,15 @@ async function run(
     stages: started.isReady ? undefined : 'the stages are starting',
     bus: bus.isConnected() ? undefined : 'NATS is not connected',
   });
-  const coordinator = await openCoordinator(base, { dir, desired, bus, nats, users, readiness });
+  const coordinator = await openCoordinator(base, {
+    ...keys,
+    dir,
+    desired,
+    bus,
+    nats,
+    users,
+    readiness,
+  });
   const listen = addressOf(settings, 'dns-listen');
   const zone = await createZone({ ...base, desired, listen });
   lifecycle.onClose({ name: 'zone', close: () => zone.close() });
@@ -188,19 +198,12 @@ async function openDesired(base: Base, path: string): Promise<Desired> {
   return desired;
 }
 
-/** The federation's keys, from the log; certificates for this process. */
-async function openKeys(base: Base, path: string, desired: Desired): Promise<DataDir> {
-  const { federation } = base;
-  const former = await readFormerKeys(path);
-  const keys = await loadAuthorityKeys({ desired, federation, former, clock, chance });
-  if (former !== undefined) await removeFormerKeys(path);
-  return openDataDir({ path, federation, keys, hosts: hostsOf(base.settings), clock });
-}
-
 function openCoordinator(
   base: Base,
   parts: {
     readonly dir: DataDir;
+    readonly authority: Authority;
+    readonly receiptKey: Uint8Array;
     readonly desired: Desired;
     readonly bus: TelemetryBus;
     readonly nats: Nats;
@@ -224,10 +227,15 @@ function openCoordinator(
       listener: createGrpcListener({
         ...base,
         listen,
-        certificates: fixedCertificates(dir.server, dir.ca.certPem),
+        certificates: dir.mesh,
         clock,
       }),
-      authority: createAuthority({ cas: oneCa(dir.ca), federation, clock }),
+      authority: createAuthority({
+        cas: parts.authority,
+        federation,
+        lifetimeMs: certificateLifetimeMs(settings),
+        clock,
+      }),
       telemetryUsers: nats,
       clock,
       chance,
@@ -238,8 +246,10 @@ function openCoordinator(
       domain,
       ttlSeconds: settings.number('ttl-seconds') ?? 60,
       addressRules: { allowLoopback: settings.isOn('allow-loopback') },
-      receiptKey: dir.receiptKey,
-      caHash: certificateHash(dir.ca.certPem),
+      receiptKey: parts.receiptKey,
+      caHash: () => certificateHash(dir.ca.certPem),
+      joinApproval: joinApprovalOf(settings),
+      version: readVersion(),
       holder: `${hostname()}-${process.pid}`,
       serviceRanges,
       hostedExecCommands: settings.list('hosted-exec-commands'),

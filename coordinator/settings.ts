@@ -8,6 +8,7 @@ import {
 } from '../common/runtime/settings.ts';
 import { checkNatsSettings, natsSettings } from './nats-settings.ts';
 import { isDnsLabel } from '../common/model/ids.ts';
+import { joinSettings } from './join-settings.ts';
 import { checkUserSettings, userSettings } from './user-settings.ts';
 import {
   defaultAddressRange,
@@ -76,6 +77,7 @@ const settings: readonly Setting[] = [
     description: 'Names and addresses that agents and kubectl reach us by, for certificates.',
   },
   ...natsSettings,
+  ...joinSettings,
   ...userSettings,
   {
     name: 'api-tls-cert',

@@ -22,7 +22,6 @@ import type { DataDir } from './data-dir.ts';
 import type { Desired } from './desired/store.ts';
 import { loadNatsKeys, type NatsKeys } from './nats-keys.ts';
 import { toTrust, writeTrust } from './nats-trust.ts';
-import { ownCertificate } from './api-certificate.ts';
 import { ourAccount, theirAccount, type NatsAccount } from './session/nats-account.ts';
 import type { NatsTrustInput } from './session/nats-config.ts';
 import { signUser } from './session/nats-jwt.ts';
@@ -54,8 +53,6 @@ interface Servers {
 }
 
 const seedBytes = 32;
-// Certificates are renewed months before they end.
-const certificateCheckMs = 3_600_000;
 
 export async function openNats(base: Base, dir: DataDir, desired: Desired): Promise<Nats> {
   const { settings, federation, lifecycle } = base;
@@ -115,7 +112,7 @@ async function startOwn(
     listen: addressOf(settings, 'nats-listen'),
     advertiseHost: settings.list('advertise')[0],
     server: dir.server,
-    caPem: dir.ca.certPem,
+    caPem: dir.trustedPem(),
     trust,
     clock,
     log,
@@ -134,24 +131,13 @@ async function startOwn(
 }
 
 /** The server's certificate is made anew well before it ends, as that of the API is. */
-function keepCertificate({ clock, log }: Base, dir: DataDir, server: NatsServer): () => void {
-  const source = ownCertificate(dir.server, dir.issueServer, clock);
-  let current = dir.server;
-  const look = async (): Promise<void> => {
-    const next = await source();
-    if (next.certPem === current.certPem) return;
-    await server.replaceCertificates({ server: next, caPem: dir.ca.certPem });
-    current = next;
-    log.info('certificate of nats-server replaced');
-  };
-  const wait = () =>
-    clock.after(certificateCheckMs, () => {
-      look()
-        .catch((error: unknown) => log.error('certificate of nats-server not replaced', { error }))
-        .finally(() => (timer = wait()));
-    });
-  let timer = wait();
-  return () => timer.cancel();
+function keepCertificate({ log }: Base, dir: DataDir, server: NatsServer): () => void {
+  return dir.onChange(() => {
+    server.replaceCertificates({ server: dir.server, caPem: dir.trustedPem() }).then(
+      () => log.info('certificate of nats-server replaced'),
+      (error: unknown) => log.error('certificate of nats-server not replaced', { error }),
+    );
+  });
 }
 
 async function readExternal({ settings }: Base): Promise<Servers> {
@@ -232,7 +218,7 @@ function connect(
 }
 
 function toCaPem(dir: DataDir, trust: NatsTrust | undefined): string | undefined {
-  if (trust === undefined) return dir.ca.certPem;
+  if (trust === undefined) return dir.trustedPem();
   return trust.kind === 'cas' ? trust.caPem : undefined;
 }
 

@@ -46,9 +46,9 @@ export interface IdentityInput {
 
 export type IdentityPlan = 'connect' | 'join' | 'return' | 'no-token';
 
-const identityRefusals = new Set(['ClusterRemoved', 'KeyReplaced', 'NoCertificate']);
-// The second: its CA has been replaced and retired while we were away.
-const endRefusals = new Set(['CertificateEnded', 'ForeignCertificate']);
+const identityRefusals = new Set(['ClusterRemoved', 'KeyReplaced']);
+// The second: also when its CA was replaced and retired while we were away.
+const endRefusals = new Set(['CertificateEnded', 'NoCertificate']);
 
 export function planIdentity(input: IdentityInput): IdentityPlan {
   const isNewToken = input.token !== undefined && input.tokenHash !== input.usedTokenHash;

@@ -41,6 +41,8 @@ export interface Cluster extends KubeObject {
     readonly approval?: ClusterApproval;
     /** End of the newest certificate given to that key, RFC 3339. */
     readonly certificateExpirationTimestamp?: string;
+    /** Of the CAs that its agent trusts: see common/runtime/certificates.ts. */
+    readonly trustDigest?: string;
   };
 }
 

@@ -68,37 +68,25 @@ export function trustDigest(caPem: string): string {
   return createHash('sha256').update(hashes.join()).digest('hex').slice(0, 32);
 }
 
-export type IssueVerdict =
-  | { readonly kind: 'fine' }
-  /** No certificate, or not of these CAs. */
-  | { readonly kind: 'foreign' }
-  | { readonly kind: 'ended' | 'early'; readonly notBefore: string; readonly notAfter: string };
-
-/** Whether one of these CAs (PEM) signed `der`, and its dates include `nowMs`. */
-export function judgeIssued(options: {
+/** True when one of these CAs (PEM) signed `der`, and its dates include `nowMs`. */
+export function isIssuedBy(options: {
   readonly der: Uint8Array;
   readonly caPem: string;
   readonly nowMs: number;
-}): IssueVerdict {
+}): boolean {
+  const { der, caPem, nowMs } = options;
   try {
-    const certificate = new X509Certificate(options.der);
-    const isOurs = splitPem(options.caPem)
-      .map((pem) => new X509Certificate(pem))
-      .some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
-    if (!isOurs) return { kind: 'foreign' };
-    const notBeforeMs = parseTimestamp(certificate.validFrom) ?? Infinity;
-    const notAfterMs = parseTimestamp(certificate.validTo) ?? -Infinity;
-    const dates = { notBefore: certificate.validFrom, notAfter: certificate.validTo };
-    if (options.nowMs < notBeforeMs) return { kind: 'early', ...dates };
-    return options.nowMs < notAfterMs ? { kind: 'fine' } : { kind: 'ended', ...dates };
+    const certificate = new X509Certificate(der);
+    return (
+      splitPem(caPem)
+        .map((pem) => new X509Certificate(pem))
+        .some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey)) &&
+      (parseTimestamp(certificate.validFrom) ?? Infinity) <= nowMs &&
+      nowMs < (parseTimestamp(certificate.validTo) ?? -Infinity)
+    );
   } catch {
-    return { kind: 'foreign' };
+    return false;
   }
-}
-
-/** True when one of these CAs signed `der` and its dates include `nowMs`. */
-export function isIssuedBy(options: Parameters<typeof judgeIssued>[0]): boolean {
-  return judgeIssued(options).kind === 'fine';
 }
 
 /** Lower-case hex SHA-256 over the public part (SPKI) of a private key in PEM. */

@@ -34,16 +34,46 @@ export async function createCa(
     ...toValidity(options),
     signingAlgorithm: signing,
     keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
-        true,
-      ),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
+    extensions: await toCaExtensions(keys.publicKey),
   });
   return { certPem: toPemText(certificate), keyPem: await exportKey(keys.privateKey) };
+}
+
+/**
+ * The key of `next` certified by `ca` (RFC 4210 4.4, "new with old"): who trusts `ca` alone finds a
+ * chain to it from what `next` signs. Both CAs have one name, so that the link is issued by itself
+ * and no path length counts it (RFC 5280 4.2.1.9).
+ */
+export async function linkCa(
+  options: Lifetime & { readonly ca: KeyPairPem; readonly next: KeyPairPem },
+): Promise<string> {
+  const issuer = new x509.X509Certificate(options.ca.certPem);
+  const next = new x509.X509Certificate(options.next.certPem);
+  const publicKey = await next.publicKey.export();
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: next.subject,
+    issuer: issuer.subject,
+    ...toValidity(options),
+    signingAlgorithm: signing,
+    publicKey,
+    signingKey: (await importKeys(options.ca.keyPem)).privateKey,
+    extensions: [
+      ...(await toCaExtensions(publicKey)),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer),
+    ],
+  });
+  return toPemText(certificate);
+}
+
+// Room for links below, for those who count them all the same (Go's crypto/x509).
+const pathLength = 3;
+
+async function toCaExtensions(publicKey: webcrypto.CryptoKey): Promise<x509.Extension[]> {
+  return [
+    new x509.BasicConstraintsExtension(true, pathLength, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+  ];
 }
 
 /** A TLS server's certificate with its own new key. */

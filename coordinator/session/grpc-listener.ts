@@ -18,11 +18,7 @@ import { parseClusterName } from '../../common/model/ids.ts';
 import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import {
-  judgeIssued,
-  readCertificate,
-  type KeyPairPem,
-} from '../../common/runtime/certificates.ts';
+import { isIssuedBy, readCertificate, type KeyPairPem } from '../../common/runtime/certificates.ts';
 import { formatAddress, type Address } from '../../common/runtime/settings.ts';
 import type { JoinRequest, JoinResponse } from '../../common/wire/mesh-codec.ts';
 import {
@@ -277,38 +273,32 @@ function openStream(options: GrpcListenerOptions, handlers: MeshHandlers, call: 
   });
 }
 
-/** Who the certificate names, when it is ours, in date and an agent's; else why not. */
+/**
+ * Who the certificate names, when it is ours, in date and an agent's; else why not. grpc-js keeps
+ * one that TLS could not verify to itself, so that ended, foreign and none look the same here; the
+ * agent knows which it is, and asks to come back by its key.
+ */
 function identify(options: GrpcListenerOptions, call: SessionCall): PeerIdentity | Refusal {
   const der = call.getAuthContext().sslPeerCertificate?.raw;
-  if (der === undefined) return strange('NoCertificate', 'none came; join first');
-  const { trustedPem } = options.certificates.current();
+  const { trustedPem: caPem } = options.certificates.current();
   const nowMs = options.clock.now();
-  const verdict = judgeIssued({ der, caPem: trustedPem, nowMs });
-  if (verdict.kind === 'foreign') {
-    return strange('ForeignCertificate', 'this one is not of its CA (any more); join again');
-  }
-  if (verdict.kind !== 'fine') {
-    const isEnded = verdict.kind === 'ended';
-    return strange(
-      isEnded ? 'CertificateEnded' : 'CertificateEarly',
-      `this one ${isEnded ? `ended at ${verdict.notAfter}` : `begins at ${verdict.notBefore}`}, and ` +
-        `by the coordinator's clock it is ${toTimestamp(nowMs)}`,
-    );
+  if (der === undefined || !isIssuedBy({ der, caPem, nowMs })) {
+    return strange(`none of its CA came that is in date at ${toTimestamp(nowMs)}`);
   }
   const facts = readCertificate(der);
   const named = facts.uris.map((uri) => parseClusterUri(options.federation, uri)).find(Boolean);
   const cluster = parseClusterName(named?.cluster ?? '');
   const isAgent = facts.organizations.includes(agentsOrganization);
   if (named === undefined || cluster === undefined || cluster !== facts.commonName || !isAgent) {
-    return strange('NoCertificate', 'this one names no cluster of this federation; join first');
+    return strange('this one names no cluster of it');
   }
   const { publicKeyHash, notAfterMs: certificateEndMs } = facts;
   return { cluster, clusterUid: named.uid, publicKeyHash, certificateEndMs };
 }
 
-function strange(reason: string, why: string): Refusal {
+function strange(why: string): Refusal {
   const message = `a session needs a client certificate of this federation: ${why}`;
-  return { reason, message, retry: false };
+  return { reason: 'NoCertificate', message, retry: false };
 }
 
 function toStatus(refusal: Refusal) {

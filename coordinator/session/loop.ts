@@ -20,7 +20,7 @@ import { join } from './join.ts';
 import { AgentLink } from './link.ts';
 import type { Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
 import { tellCluster } from './cluster-objects.ts';
-import { onMessage, toNatsState } from './messages.ts';
+import { onMessage, recordTrust, toNatsState } from './messages.ts';
 import { PeerJournal } from './peer-journal.ts';
 import { startPeerTelling } from './peer-telling.ts';
 import { digestOf } from './plan.ts';
@@ -144,20 +144,19 @@ function endLink(stage: Stage, cluster: ClusterName, refusal: Refusal): void {
   link.stream.end(refusal);
 }
 
-function closeLink(
-  { clusters, tell, log, metrics }: Stage,
-  cluster: ClusterName,
-  link: AgentLink,
-): void {
+function countAgents({ clusters, metrics }: Stage): void {
+  const connected = [...clusters.values()].filter((one) => one.link !== undefined);
+  metrics.gauge('mesh_session_agents', connected.length);
+}
+
+function closeLink(stage: Stage, cluster: ClusterName, link: AgentLink): void {
+  const { clusters, tell, log } = stage;
   link.close();
   const record = clusters.get(cluster);
   if (record?.link !== link) return; // superseded already
   record.link = undefined;
   if (record.state !== undefined) record.state = { ...record.state, isConnected: false };
-  metrics.gauge(
-    'mesh_session_agents',
-    [...clusters.values()].filter((one) => one.link !== undefined).length,
-  );
+  countAgents(stage);
   log.info('session closed', { cluster });
   tell(cluster);
 }
@@ -260,16 +259,9 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     takesRestApplied: true,
   });
   tellTrust(stage, link);
-  log.info('session open', {
-    cluster,
-    session,
-    remoteAddress: stream.remoteAddress,
-    wantsInventory,
-  });
-  stage.metrics.gauge(
-    'mesh_session_agents',
-    [...clusters.values()].filter((one) => one.link !== undefined).length,
-  );
+  const { remoteAddress } = stream;
+  log.info('session open', { cluster, session, remoteAddress, wantsInventory });
+  countAgents(stage);
   if (!wantsInventory) {
     link.hold(wanted);
     link.open();
@@ -289,8 +281,10 @@ function checkVersion(stage: Stage, { cluster }: AgentLink, hello: Hello): Refus
 }
 
 /** The CAs to trust, when the agent trusts others and understands the message. */
-function tellTrust({ clusters, authority }: Stage, link: AgentLink): void {
+function tellTrust(stage: Stage, link: AgentLink): void {
+  const { clusters, authority } = stage;
   const trusted = clusters.get(link.cluster)?.state?.trustDigest;
+  if (trusted !== undefined) recordTrust(stage, link.cluster, trusted);
   if (trusted === undefined || trusted === authority.trustDigest()) return;
   link.sendNow({ kind: 'trust', caPem: authority.trustedPem() });
 }

@@ -1,12 +1,13 @@
 // What a connected agent says after its Hello, and what follows from it. Next file: ./loop.ts.
 
-import type { Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
 import type { AgentMessage, NatsKey, NatsLogin } from '../../common/model/session.ts';
 import type { RemovalOrder, ShardResult } from '../../common/model/shard.ts';
 import type { SessionState } from '../../common/model/views.ts';
 import { assertNever } from '../../common/pure/errors.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import type { AgentLink } from './link.ts';
+import { changeCluster } from './cluster-objects.ts';
 import { renew } from './renewal.ts';
 import type { ClusterRecord, Stage } from './stage.ts';
 
@@ -26,7 +27,7 @@ export function onMessage(
       return noteClock(stage, record, link, message.clockUnixMs);
     case 'trusted':
       record.state = { ...record.state, trustDigest: message.digest };
-      return stage.tell(link.cluster);
+      return recordTrust(stage, link.cluster, message.digest);
     case 'inventory':
       if (!link.hold(message.entries)) {
         const text = 'the agent says it holds more shards than a cluster can have';
@@ -159,4 +160,16 @@ export function toNatsState(
       login.kind === 'granted' ? undefined : { reason: login.reason, message: login.message },
     lateRevocation: telemetryUsers.lateRevocation(),
   };
+}
+
+/** In the log, where whoever retires a CA looks, also when the agent is connected to a replica. */
+export function recordTrust(stage: Stage, cluster: ClusterName, digest: string): void {
+  changeCluster(stage.desired, cluster, ({ status }) =>
+    status?.trustDigest === digest ? undefined : { ...status, trustDigest: digest },
+  ).catch((error: unknown) => {
+    stage.log.warn('which CAs an agent trusts was not recorded', {
+      cluster,
+      error: describeError(error),
+    });
+  });
 }

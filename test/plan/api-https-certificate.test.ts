@@ -8,11 +8,7 @@ import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { createCa, issueServerCertificate } from '../../common/runtime/pki.ts';
-import {
-  certificateFiles,
-  keepCertificate,
-  ownCertificate,
-} from '../../coordinator/api-certificate.ts';
+import { certificateFiles, keepCertificate } from '../../coordinator/api-certificate.ts';
 import { createManualClock } from '../support/api-fixture.ts';
 
 const hourMs = 3_600_000;
@@ -31,18 +27,6 @@ async function issuer(clock = createManualClock()) {
     });
   return { clock, issue };
 }
-
-test('[k8s 123] our own certificate is renewed when a third of its life is left', async (t) => {
-  const { clock, issue } = await issuer();
-  const first = await issue();
-  const source = ownCertificate(first, issue, clock);
-  clock.advance(47 * hourMs);
-  t.is((await source()).certPem, first.certPem);
-  clock.advance(2 * hourMs);
-  const second = await source();
-  t.not(second.certPem, first.certPem);
-  t.is((await source()).certPem, second.certPem);
-});
 
 test('[k8s 123] the certificate is looked at by the hour, and the new one is served', async (t) => {
   const { clock, issue } = await issuer();

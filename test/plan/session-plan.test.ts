@@ -189,7 +189,7 @@ const identities: readonly (readonly [
     'return',
   ],
   ['T4 also when only the coordinator says so', { refusal: 'CertificateEnded' }, 'return'],
-  ['T4 also when its CA was retired meanwhile', { refusal: 'ForeignCertificate' }, 'return'],
+  ['T4 also when its CA was retired meanwhile', { refusal: 'NoCertificate' }, 'return'],
   [
     'a replaced key joins anew with a new token',
     { refusal: 'KeyReplaced', token: 'b', tokenHash: 'B', usedTokenHash: 'A' },

@@ -57,10 +57,9 @@ export class SimCas {
   /** Who may speak with it, as a listener's TLS would find out. */
   identify(certPem: string, nowMs: number): PeerIdentity | Refusal {
     const { ca, cluster, clusterUid, publicKeyHash, notAfterMs } = parse(certPem);
-    if (!this.#all.includes(ca)) {
-      return { reason: 'ForeignCertificate', message: `of ${ca}`, retry: false };
+    if (!this.#all.includes(ca) || notAfterMs <= nowMs) {
+      return { reason: 'NoCertificate', message: `of ${ca}, until ${notAfterMs}`, retry: false };
     }
-    if (notAfterMs <= nowMs) return { reason: 'CertificateEnded', message: '', retry: false };
     return {
       cluster: toClusterName(cluster),
       clusterUid,

@@ -73,6 +73,11 @@ const status = struct(
     certificateExpirationTimestamp: time(
       "End of its agent's newest certificate, which the agent renews after two thirds of its life.",
     ),
+    trustDigest: boundText(
+      "Digest of the CAs that its agent trusts; another one than its peers' while it has not learned " +
+        'of a new CA.',
+      { maxLength: 64 },
+    ),
   },
 );
 

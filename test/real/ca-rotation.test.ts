@@ -1,0 +1,132 @@
+// The federation's CA is replaced under a running federation: by the command that a person types,
+// with kubectl, agents and NATS going on, and an agent that was away all the time coming back.
+
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeJoinToken } from '../../demo/federation-api.ts';
+import type { Cluster } from '../../common/model/isthmus-kinds.ts';
+import { eventually } from '../support/eventually.ts';
+import { testWith } from '../support/programs.ts';
+import { a, f, openRealMesh, type RealMesh } from '../support/real-mesh.ts';
+import { findProgram } from '../support/programs.ts';
+import { runProgram, type Ran } from '../support/run-program.ts';
+
+const test = testWith('kubectl', 'nats-server');
+const main = new URL('../../coordinator/main.js', import.meta.url).pathname;
+let mesh: RealMesh;
+
+test.before(async () => {
+  mesh = await openRealMesh({ clusters: 2 });
+});
+
+test.after.always('no process crashed, and none is left', async (t) => {
+  await mesh?.close();
+  t.deepEqual(mesh?.crashes, []);
+});
+
+function ca(...args: readonly string[]): Promise<Ran> {
+  const flags = ['--data-dir', mesh.layout.coordinatorDir];
+  return runProgram(process.execPath, [main, 'keys', 'ca', ...args, ...flags], { env: {} });
+}
+
+/** With this kubeconfig, not the merged one. */
+function getClusters(kubeconfig: string): Promise<Ran> {
+  const env = { KUBECONFIG: kubeconfig, KUBECACHEDIR: join(mesh.layout.dir, 'kubectl-cache') };
+  return runProgram(findProgram('kubectl') ?? 'kubectl', ['get', 'clusters'], { env });
+}
+
+async function clusterOf(name: string): Promise<Cluster> {
+  const object = await mesh
+    .kube()
+    .get({ apiVersion: 'isthmus.dev/v1alpha1', plural: 'clusters' }, name);
+  return object as Cluster; // of the kind that was asked for
+}
+
+function hashOf(listed: string, line: 'signs' | 'former'): string {
+  return new RegExp(`^${line}\\s+([0-9a-f]{64})`, 'm').exec(listed)?.[1] ?? '';
+}
+
+test.serial(
+  'a CA is replaced, used, and its predecessor retired, and nobody is cut off',
+  async (t) => {
+    const { layout } = mesh;
+    const kubeconfig = join(layout.coordinatorDir, 'admin.kubeconfig');
+    const oldConfig = join(layout.dir, 'old.kubeconfig');
+    copyFileSync(kubeconfig, oldConfig);
+    const before = await ca('list');
+    t.is(before.code, 0, before.errors);
+    t.false(before.output.includes('former'));
+    const oldToken = await makeJoinToken(mesh.kube(), 'pinned-old');
+    await mesh.kill(`${f}/agent`);
+    const digest = (await clusterOf(a)).status?.trustDigest;
+
+    const rotated = await ca('rotate');
+    t.is(rotated.code, 0, rotated.errors);
+    t.is(hashOf(rotated.output, 'former'), hashOf(before.output, 'signs'));
+    const again = await ca('rotate');
+    t.is(again.code, 1);
+    t.regex(again.errors, /the last rotation is not over: .* keys ca retire/);
+
+    await eventually(20_000, async () =>
+      (await clusterOf(a)).status?.trustDigest === digest
+        ? ['the agent does not know the new CA']
+        : [],
+    );
+    await eventually(30_000, async () =>
+      mesh.logOf(`${a}/agent`).includes('certificate renewed')
+        ? []
+        : ['no certificate of the new CA'],
+    );
+    t.false(mesh.logOf(`${a}/agent`).includes('session ended'), 'the stream went on');
+    for (const config of [oldConfig, kubeconfig]) {
+      const seen = await getClusters(config);
+      t.is(seen.code, 0, seen.errors);
+    }
+    const newToken = await makeJoinToken(mesh.kube(), 'pinned-new');
+    t.is(newToken.token.split('.').at(-1), hashOf(rotated.output, 'signs').slice(0, 32));
+    for (const [cluster, { token }] of [
+      ['pinned-old', oldToken],
+      ['pinned-new', newToken],
+    ] as const) {
+      const extra = mesh.startAgent({ id: cluster, member: a, cluster, token });
+      await eventually(20_000, async () =>
+        extra.log().includes('session open') ? [] : [`${cluster} is not in: ${extra.log()}`],
+      );
+      await extra.end();
+    }
+
+    await eventually(20_000, async () => {
+      const retired = await ca('retire');
+      return retired.code === 0 ? [] : [retired.errors];
+    });
+    const after = await ca('list');
+    t.is(hashOf(after.output, 'signs'), hashOf(rotated.output, 'signs'));
+    t.false(after.output.includes('former'));
+    await eventually(10_000, async () => {
+      const { code } = await getClusters(oldConfig);
+      return code === 0 ? ['the former CA is still served'] : [];
+    });
+    t.regex((await getClusters(oldConfig)).errors, /Unauthorized|x509/);
+    t.is((await getClusters(kubeconfig)).code, 0);
+    t.false(
+      readFileSync(join(layout.coordinatorDir, 'ca-report.json'), 'utf8').includes('PRIVATE'),
+    );
+
+    await mesh.kill(`${a}/agent`);
+    await mesh.start(`${a}/agent`);
+    await mesh.start(`${f}/agent`); // away from before the rotation until after the retirement
+    await eventually(40_000, async () => {
+      const [one, other] = [await clusterOf(a), await clusterOf(f)];
+      return [one, other].flatMap(({ metadata, status }) =>
+        ['Ready', 'Telemetry']
+          .filter(
+            (type) => status?.conditions?.find((each) => each.type === type)?.status !== 'True',
+          )
+          .map(
+            (type) =>
+              `${metadata.name} is not ${type}: ${mesh.logOf(`${metadata.name}/agent`).slice(-600)}`,
+          ),
+      );
+    });
+  },
+);
