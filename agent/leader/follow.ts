@@ -191,7 +191,9 @@ class RunningFollower implements Follower {
     const gone: Row[] = [];
     for (const table of recordTables) {
       let compared = 0;
-      for (const [key, value] of [...this.#options.tables.load(table)]) {
+      // Read at once: others may commit between two turns.
+      const own = Array.from(this.#options.tables.load(table));
+      for (const [key, value] of own) {
         const at = toRowName({ table, key });
         const row = wanted.get(at);
         if (row?.value === undefined) gone.push({ table, key, value: undefined });
