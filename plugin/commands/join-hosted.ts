@@ -45,12 +45,18 @@ export async function joinHosted(
       spec: place,
     });
   } else if (Object.keys(place).length > 0) await to.mergePatch(clusterPath(name), { spec: place });
-  await to.put(`${clusterPath(name)}/credentials`, {
-    apiVersion: 'isthmus.dev/v1alpha1',
-    kind: 'ClusterCredentials',
-    metadata: { name },
-    spec: { kubeconfig },
-  });
+  try {
+    await to.put(`${clusterPath(name)}/credentials`, {
+      apiVersion: 'isthmus.dev/v1alpha1',
+      kind: 'ClusterCredentials',
+      metadata: { name },
+      spec: { kubeconfig },
+    });
+  } catch (error) {
+    // A Cluster that nobody can speak for is no use; the first error is the one to tell.
+    if (!isKnown) await to.delete(clusterPath(name)).catch(() => undefined);
+    throw error;
+  }
   const isReplaced = isKnown && isHosted(known);
   io.out(`cluster.isthmus.dev/${name} credentials ${isReplaced ? 'replaced' : 'registered'}\n`);
   io.say(

@@ -249,6 +249,7 @@ test('exec commands run when the operator has named them; a bound of agents is t
     refused.errors,
     /spec\.kubeconfig\.users\[0\]\.user\.exec\.command: .*"\/bin\/sh" may not be run by the coordinator.*--hosted-exec-commands/,
   );
+  t.is(await clusterOf(mesh, 'guest'), undefined);
   await joinGuest({ ...hosted, member: withUser(member, { exec }) });
 
   await plugin.ok(['join', 'late', '--kubeconfig', member, context]);
