@@ -4,6 +4,7 @@
 import type { ExecutionContext } from 'ava';
 import { toAgentOptions, agentProgram } from '../../agent/settings.ts';
 import type { JsonObject } from '../../common/model/kube-object.ts';
+import { encodeSeed, openSeed } from '../../common/runtime/nkeys.ts';
 import { readSettings } from '../../common/runtime/settings.ts';
 import { checkCoordinatorSettings, coordinatorProgram } from '../../coordinator/settings.ts';
 import { chartNamespace, openHelm, type Helm, type RenderedObject } from '../support/chart.ts';
@@ -19,6 +20,7 @@ const needed: Readonly<Record<ChartName, readonly string[]>> = {
   agent: ['cluster.name=a', 'coordinator.address=fed.example.com:7443'],
   coordinator: ['advertise={fed.example.com}'],
 };
+const account = openSeed(encodeSeed('account', new Uint8Array(32))).publicKey;
 const token = `isthmus.v1.t.secret.${'0a'.repeat(16)}`;
 
 /** What a release may look like; each one is rendered, read by the program and installed. */
@@ -50,7 +52,10 @@ const variants: readonly (readonly [ChartName, string, readonly string[]])[] = [
     'coordinator',
     'with a NATS, a key and Services of yours',
     [
-      'nats.mode=external,nats.url=tls://nats.example.com:4222',
+      'nats.mode=external,nats.urls={tls://n1.example.com:4222,tls://n2.example.com:4222}',
+      'nats.ca.existingSecret.name=nats-ca,nats.signingSeed.existingSecret.name=nats-seed',
+      `nats.account=${account}`,
+      'join.approval=Manual,join.certificateHours=24,hosted.agentsMax=0',
       'encryptionKey.existingSecret.name=keys',
       'service.api.type=ClusterIP,service.dns.type=NodePort',
       'service.agents.loadBalancerSourceRanges={203.0.113.0/24}',
@@ -86,8 +91,13 @@ const refusals: readonly (readonly [ChartName, readonly string[], RegExp])[] = [
   ['coordinator', ['advertise=null'], /advertise is needed/],
   ['coordinator', ['federation.name=My'], /\/federation\/name/],
   ['coordinator', ['federation.domain=example.com.'], /\/federation\/domain/],
-  ['coordinator', ['nats.mode=external'], /needs nats\.url/],
-  ['coordinator', ['nats.url=tls://n:4222'], /nats\.url is for nats\.mode=external/],
+  ['coordinator', ['nats.mode=external'], /needs nats\.urls/],
+  ['coordinator', ['nats.urls={tls://n:4222}'], /are for nats\.mode=external/],
+  [
+    'coordinator',
+    ['nats.mode=external,nats.urls={tls://n:4222}', `nats.account=${account}`],
+    /nats\.account and nats\.signingSeed\.existingSecret\.name go together/,
+  ],
 ];
 
 for (const peer of ['helm', 'helm.4']) {
@@ -98,6 +108,10 @@ for (const peer of ['helm', 'helm.4']) {
     for (const chart of ['agent', 'coordinator'] as const) {
       const linted = await helm.run(['lint', '--strict', `charts/${chart}`]);
       t.is(linted.code, 0, linted.output);
+    }
+    for (const chart of ['agent', 'coordinator'] as const) {
+      const objects = await helm.template(chart, [...needed[chart], 'network.ipFamily=IPv6']);
+      t.is(readByProgram(chart, podOf(objects)), undefined, `${chart} on IPv6`);
     }
     // One says what the other says; each refusal is a process.
     const some = peer === 'helm' ? refusals : refusals.slice(0, 3);

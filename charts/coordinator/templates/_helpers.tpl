@@ -35,11 +35,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What no schema can say. */}}
 {{- define "coordinator.check" -}}
-{{- if and (eq .Values.nats.mode "external") (not .Values.nats.url) }}
-{{- fail "nats.mode=external needs nats.url, such as tls://nats.example.com:4222" }}
+{{- $nats := .Values.nats }}
+{{- if eq $nats.mode "external" }}
+{{- if not $nats.urls }}
+{{- fail "nats.mode=external needs nats.urls, such as tls://nats.example.com:4222" }}
 {{- end }}
-{{- if and (eq .Values.nats.mode "own") .Values.nats.url }}
-{{- fail "nats.url is for nats.mode=external" }}
+{{- if not (eq (empty $nats.account) (empty $nats.signingSeed.existingSecret.name)) }}
+{{- fail "nats.account and nats.signingSeed.existingSecret.name go together: give both or none" }}
+{{- end }}
+{{- else if or $nats.urls $nats.account $nats.ca.existingSecret.name }}
+{{- fail "nats.urls, nats.ca and nats.account are for nats.mode=external" }}
 {{- end }}
 {{- end }}
 
