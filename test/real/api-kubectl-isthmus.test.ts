@@ -42,6 +42,8 @@ each(
       /health.*\n\s+minReadyEndpoints\s+<integer>[^]*placement.*\n\s+clusterSelector.*\n\s+matchExpressions[^]*\n\s+clusters\s+<\[\]string>[^]*serviceName/,
     );
     t.regex(await ok(['explain', 'svcpol.spec.placement.clusters']), /Exactly these clusters/);
+    t.regex(await ok(['explain', 'svcpol.spec.overrides.patch']), /JSON patch \(RFC 6902\)/);
+    t.regex(await ok(['explain', 'cluster.spec.taints.effect']), /NoExecute sends those away/);
     t.regex(await ok(['explain', 'dnsrs.status.published']), /True when the name answers so/);
   },
 );
@@ -130,7 +132,10 @@ each(
     const { ok, run } = kubectl;
     const name = `${prefix}-s`;
     await ok(['create', '-f', '-'], { input: clusterOf(name, 'a') });
-    t.regex(await ok(['get', 'cl', name]), new RegExp(`${name}\\s+Unknown\\s+r\\s+a`));
+    t.regex(
+      await ok(['get', 'cl', name]),
+      new RegExp(`${name}\\s+Unknown\\s+Unknown\\s+Enabled\\s+r\\s+a`),
+    );
     const late = await run(['wait', '--for=condition=Ready', `cluster/${name}`, '--timeout=200ms']);
     t.is(late.code, 1);
     const waiting = ok(['wait', '--for=condition=Ready', `cluster/${name}`, '--timeout=20s']);
@@ -149,6 +154,8 @@ each(
     t.deepEqual(headOf(wide), [
       'NAME',
       'READY',
+      'APPROVED',
+      'SCHEDULING',
       'REGION',
       'ZONES',
       'PROVIDER',
@@ -156,7 +163,7 @@ each(
       'TELEMETRY',
       'AGE',
     ]);
-    t.regex(wide, new RegExp(`${name}\\s+True\\s+r\\s+a\\s+v1\\.34\\.0\\s+Unknown`));
+    t.regex(wide, new RegExp(`${name}\\s+True\\s+Unknown\\s+Enabled\\s+r\\s+a\\s+v1\\.34\\.0\\s+Unknown`));
     const described = await ok(['describe', 'cluster', name]);
     t.regex(described, /Kubernetes Version:\s+v1\.34\.0/);
     t.regex(described, /Message:\s+It is heard\./);
