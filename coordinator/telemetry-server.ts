@@ -207,14 +207,30 @@ function connect(
   { ownUrls, trust }: Servers,
   { name, login }: { readonly name: string; readonly login: () => BusLogin },
 ): TelemetryBus {
-  return connectNats({
+  const { settings, log } = base;
+  const urls = ownUrls();
+  let isTold = false; // once for each connection that is lost
+  const bus = connectNats({
     ...base,
-    urls: ownUrls(),
+    urls,
     name,
     tls: () => ({ caPem: toCaPem(dir, trust), ...dir.natsClient }),
     login,
+    onRefused: () => {
+      if (!isTold)
+        log.error('NATS does not let the coordinator in', { urls, hint: hint(settings) });
+      isTold = true;
+    },
     inboxPrefix: coordinatorInboxPrefix,
   });
+  bus.onConnection(() => (isTold = false));
+  return bus;
+}
+
+function hint(settings: Base['settings']): string {
+  return settings.text('nats-account') === undefined
+    ? 'its servers have to trust what `isthmus-coordinator nats config` prints, and to be started again after a change of that'
+    : '--nats-account has to be an account there, and --nats-signing-seed-file the seed of one of its signing keys';
 }
 
 function toCaPem(dir: DataDir, trust: NatsTrust | undefined): string | undefined {

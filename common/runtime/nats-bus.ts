@@ -81,6 +81,8 @@ class NatsBus implements TelemetryBus {
   #connection: NatsConnection | undefined;
   #retry: Timer | undefined;
   #failures = 0;
+  /** Said last of why there is no connection: once each, not at each attempt. */
+  #trouble: string | undefined;
   readonly #stopLogins: (() => void) | undefined;
   #isClosed = false;
   #isRenewing = false;
@@ -194,19 +196,20 @@ class NatsBus implements TelemetryBus {
   }
 
   async #open(): Promise<void> {
-    const { urls, log, login } = this.#options;
+    const { log, login } = this.#options;
     this.#retry = undefined;
     if (login?.() === 'over') return this.#openLater();
     let connection: NatsConnection;
     try {
       connection = await this.#connect();
     } catch (error) {
-      if (this.#failures === 0) log.warn('telemetry bus unreachable', { urls, error });
+      this.#noteUnreachable(error);
       this.#noteRefusal(error);
       return this.#openLater();
     }
     if (this.#isClosed) return void connection.close().catch(() => undefined);
     this.#failures = 0;
+    this.#trouble = undefined;
     for (const interest of this.#interests) {
       interest.subscription = this.#listen(connection, interest);
     }
@@ -215,12 +218,12 @@ class NatsBus implements TelemetryBus {
     this.#tell(true);
   }
 
-  #connect(): Promise<NatsConnection> {
+  async #connect(): Promise<NatsConnection> {
     const { urls, name, tls, login, inboxPrefix } = this.#options;
     const { caPem, certPem, keyPem } = tls();
     const user = login?.();
     if (user === 'over') throw new MeshError('retryable', 'BUS_DISCONNECTED', 'the login is over');
-    return connect({
+    const connection = await connect({
       servers: [...urls],
       name,
       tls: { ...(caPem === undefined ? {} : { ca: caPem }), cert: certPem, key: keyPem },
@@ -232,6 +235,13 @@ class NatsBus implements TelemetryBus {
       reconnect: false,
       ignoreClusterUpdates: true,
     });
+    if (user === undefined || connection.info?.auth_required === true) return connection;
+    await connection.close();
+    throw new MeshError(
+      'retryable',
+      'BUS_OPEN_TO_ALL',
+      `NATS at ${connection.getServer()} lets anybody in, who could then report for any cluster: it has to be in operator mode`,
+    );
   }
 
   #use(connection: NatsConnection): void {
@@ -355,6 +365,13 @@ class NatsBus implements TelemetryBus {
   #note(where: 'publish' | 'serve' | 'handler' | 'subscription' | 'server', error: unknown): void {
     this.#options.metrics.count('mesh_bus_errors_total', { where });
     this.#options.log.warn('telemetry bus error', { where, error: describeError(error) });
+  }
+
+  #noteUnreachable(error: unknown): void {
+    const { urls, log } = this.#options;
+    const trouble = describeError(error);
+    if (trouble !== this.#trouble) log.warn('telemetry bus unreachable', { urls, error: trouble });
+    this.#trouble = trouble;
   }
 
   #noteRefusal(error: unknown): void {
