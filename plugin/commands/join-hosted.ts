@@ -5,6 +5,7 @@ import type { KubeObject } from '../../common/model/kube-object.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { invalidKubeconfig } from '../../common/pure/kubeconfig-choice.ts';
 import type { Call } from '../command.ts';
+import type { Federation } from '../federation.ts';
 import { chooseFrom, readKubeconfig } from '../kubeconfig-files.ts';
 import type { Io } from '../io.ts';
 import { conditionOf } from '../output.ts';
@@ -37,7 +38,15 @@ export async function joinHosted(
   if (isKnown && !isHosted(known) && conditionOf(known, 'Ready')?.status === 'True') {
     io.say(`Cluster ${name} has an agent of its own, whose place the coordinator's takes.`);
   }
+  const path = `${clusterPath(name)}/credentials`;
+  const body = {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'ClusterCredentials',
+    metadata: { name },
+    spec: { kubeconfig },
+  };
   if (!isKnown) {
+    await checkCredentials(to, path, body);
     await to.post(clustersPath, {
       apiVersion: 'isthmus.dev/v1alpha1',
       kind: 'Cluster',
@@ -45,23 +54,22 @@ export async function joinHosted(
       spec: place,
     });
   } else if (Object.keys(place).length > 0) await to.mergePatch(clusterPath(name), { spec: place });
-  try {
-    await to.put(`${clusterPath(name)}/credentials`, {
-      apiVersion: 'isthmus.dev/v1alpha1',
-      kind: 'ClusterCredentials',
-      metadata: { name },
-      spec: { kubeconfig },
-    });
-  } catch (error) {
-    // A Cluster that nobody can speak for is no use; the first error is the one to tell.
-    if (!isKnown) await to.delete(clusterPath(name)).catch(() => undefined);
-    throw error;
-  }
+  await to.put(path, body);
   const isReplaced = isKnown && isHosted(known);
   io.out(`cluster.isthmus.dev/${name} credentials ${isReplaced ? 'replaced' : 'registered'}\n`);
   io.say(
     `(context ${choice.contextName}, ${choice.cluster.server ?? ''}; the coordinator runs the agent)`,
   );
+}
+
+/** Before anything is made: refused credentials leave no Cluster behind that nobody speaks for. */
+async function checkCredentials(to: Federation, path: string, body: object): Promise<void> {
+  try {
+    await to.put(`${path}?dryRun=All`, body);
+  } catch (error) {
+    // All is well but that there is no Cluster yet.
+    if (!(error instanceof MeshError) || error.code !== 'KUBE_NOT_FOUND') throw error;
+  }
 }
 
 function isHosted(cluster: KubeObject): boolean {

@@ -61,7 +61,10 @@ export function clusterCredentialsKind(rules: HostedRules): KindDefinition {
     schema: objectSchema('ClusterCredentials', description, { spec }, { required: ['spec'] }),
     columns: [nameColumn],
     nameRule: labelName,
-    refuseWrite: (next, _old, context) => requireCluster(next, context),
+    refuseWrite: (next, _old, context) => {
+      // What is wrong with them is told first, so that they can be tried before there is a Cluster.
+      if (validate(next, rules).length === 0) requireCluster(next, context);
+    },
     prepareForCreate: (next, context) => prepare(next, context, rules),
     prepareForUpdate: (next, _old, context) => prepare(next, context, rules),
     validate: (object) => validate(object, rules),
