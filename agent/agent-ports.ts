@@ -1,5 +1,6 @@
 // The ports that an agent is wired from, and what its parts see of the cluster.
 
+import type { ForeignChange } from '../common/model/foreign.ts';
 import type { PeerService } from '../common/model/peer-table.ts';
 import type { CoordinatorMessage, Incarnation } from '../common/model/session.ts';
 import type { ShardResult } from '../common/model/shard.ts';
@@ -44,6 +45,8 @@ export interface AgentSession {
   report(result: ShardResult): void;
   /** Topology or version is no longer what Hello said. */
   announceTopology(): void;
+  /** Services here that are nobody's shards; nothing while it is not open. */
+  tellForeign(change: ForeignChange): void;
   start(): void;
   stop(): Promise<void>;
 }

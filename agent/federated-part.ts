@@ -17,6 +17,7 @@ import { serveProbes } from './health/probe-responder.ts';
 import { ReachedTargets } from './health/reached.ts';
 import type { ProbeRules } from './health/plan-probe.ts';
 import { observeShards } from './health/shard-observations.ts';
+import { startForeignTeller } from './shard/foreign-teller.ts';
 import { createShardApplier, type ShardApplier } from './shard/loop.ts';
 
 export interface FederatedPart {
@@ -62,6 +63,7 @@ export function startFederatedPart(
   let open: OpenBus | undefined;
   let isActing = false;
   let applier: ShardApplier | undefined;
+  let foreign: { stop(): void } | undefined;
   const openApplier = (): ShardApplier =>
     createShardApplier(
       {
@@ -135,8 +137,11 @@ export function startFederatedPart(
     opener.mark('bus');
     if (isActing) {
       applier ??= openApplier();
+      foreign ??= startForeignTeller({ services: caches.services, session, clock }, settings.guard);
       return;
     }
+    foreign?.stop();
+    foreign = undefined;
     await applier?.stop();
     applier = undefined;
     await opener.idle();
@@ -159,6 +164,7 @@ export function startFederatedPart(
     },
     stop: async () => {
       unsubscribe();
+      foreign?.stop();
       await applier?.stop();
       await opener.stop();
       observations.stop();

@@ -103,6 +103,8 @@ class Roles implements RoleSession {
 
   announceTopology = (): void => this.#inner?.announceTopology();
 
+  tellForeign: AgentSession['tellForeign'] = (change) => this.#inner?.tellForeign(change);
+
   start(): void {
     this.#isStarted = true;
     this.#inner?.start();

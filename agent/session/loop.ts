@@ -13,6 +13,7 @@ import {
   type Revision,
   type ServiceKey,
 } from '../../common/model/ids.ts';
+import type { ForeignChange } from '../../common/model/foreign.ts';
 import type { PeerService } from '../../common/model/peer-table.ts';
 import type {
   AgentMessage,
@@ -73,6 +74,7 @@ export interface AgentSession {
   };
   report(result: ShardResult): void;
   announceTopology(): void;
+  tellForeign(change: ForeignChange): void;
   start(): void;
   stop(): Promise<void>;
 }
@@ -101,6 +103,7 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
     },
     report: (result) => session.report(result),
     announceTopology: () => session.announceTopology(),
+    tellForeign: (change) => session.tellForeign(change),
     start: () => session.start(),
     stop: () => session.stop(),
   };
@@ -175,19 +178,19 @@ class Session {
     });
   }
 
+  tellForeign(change: ForeignChange): void {
+    if (this.#isGreeted) this.#send({ kind: 'foreign', ...change });
+  }
+
   async recover(found: Recovered): Promise<void> {
     const keys = await this.#options.record.recover(found);
     for (const key of keys) for (const listener of this.keyListeners) listener(key);
   }
 
   announceTopology(): void {
-    if (!this.#isGreeted) return; // Hello says it
     const { topology, kubernetesVersion } = this.#options;
-    this.#stream?.send({
-      kind: 'topology',
-      topology: topology(),
-      kubernetesVersion: kubernetesVersion(),
-    });
+    const said = { topology: topology(), kubernetesVersion: kubernetesVersion() };
+    if (this.#isGreeted) this.#send({ kind: 'topology', ...said }); // Hello says it, too
   }
 
   async #dial(): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { ClusterName, ContentHash, Revision, ServiceKey } from './ids.ts';
 import type { RemovalOrder, Shard, ShardResult } from './shard.ts';
+import type { ForeignChange } from './foreign.ts';
 import type { Topology } from './topology.ts';
 import type { PeerChange } from './peer-table.ts';
 
@@ -59,6 +60,8 @@ export type AgentMessage =
       /** Every shard held at Hello that `results` does not name is applied as it is held. */
       readonly isRestApplied?: boolean;
     }
+  /** Services that are nobody's shards; only to a coordinator whose Welcome has a foreignDigest. */
+  | ({ readonly kind: 'foreign' } & ForeignChange)
   | { readonly kind: 'topology'; readonly topology: Topology; readonly kubernetesVersion: string }
   | { readonly kind: 'renew'; readonly csrDer: Uint8Array }
   /** Answers `trust`: from now on these CAs are trusted, also after a restart. */
@@ -118,6 +121,8 @@ export type CoordinatorMessage =
       readonly clockUnixMs?: number;
       /** It understands an Ack's isRestApplied; those before 0.2 do not. */
       readonly takesRestApplied?: boolean;
+      /** Of the foreign Services that it knows of this cluster; those before 0.2 know of none. */
+      readonly foreignDigest?: string;
     }
   | {
       readonly kind: 'batch';

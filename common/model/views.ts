@@ -101,6 +101,11 @@ export interface SessionView {
   result(cluster: ClusterName, key: ServiceKey): ShardResult | undefined;
   /** Held by the agent, neither wanted nor ordered away. */
   unclaimed(cluster: ClusterName): Iterable<ServiceKey>;
+  /**
+   * A Service of this name, which is nobody's shard, is there and would be adopted; false also when
+   * its agent has told nothing yet.
+   */
+  hasForeignService(cluster: ClusterName, key: ServiceKey): boolean;
   subscribe(
     listener: (due: {
       readonly cluster: ClusterName;

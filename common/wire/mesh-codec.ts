@@ -2,7 +2,6 @@
 
 import type { InventoryEntry } from '../model/session.ts';
 import type { AgentMessage, CoordinatorMessage, Incarnation, Receipt } from '../model/session.ts';
-import type { PeerChange, PeerShard } from '../model/peer-table.ts';
 import type { RemovalOrder, Shard, ShardResult } from '../model/shard.ts';
 import type { Topology } from '../model/topology.ts';
 import { toClusterName } from '../model/ids.ts';
@@ -14,13 +13,14 @@ import {
   toNatsLoginPlain,
   toNatsTrustPlain,
 } from './nats-codec.ts';
+import { readForeign, toForeignPlain } from './foreign-codec.ts';
+import { readPeerChange, toPeerChangePlain } from './peers-codec.ts';
 import { messageType, type Plain } from './proto-types.ts';
 import {
   fail,
   readBytes,
   readChoice,
   readCluster,
-  readClusters,
   readFlag,
   readHash,
   readKey,
@@ -43,9 +43,6 @@ const joinResponseType = messageType('JoinResponse');
 // A Service with its annotations is at most etcd's 1.5 MiB.
 const shardBytesMax = 2 * 2 ** 20;
 const certificateMax = 64 * 1024;
-const addressesMax = 1000;
-// Five times the most clusters that one federation is made for.
-const clustersMax = 10_000;
 
 export interface JoinRequest {
   readonly cluster: string;
@@ -114,6 +111,8 @@ function toAgentPlain(message: AgentMessage): Plain {
       return { inventory: { entries: message.entries, isLast: message.isLast } };
     case 'ack':
       return { ack: { ...message, results: message.results.map(toResultPlain) } };
+    case 'foreign':
+      return { foreign: toForeignPlain(message) };
     case 'topology':
       return {
         topology: {
@@ -156,6 +155,8 @@ export function decodeAgentMessage(bytes: Uint8Array): AgentMessage {
         results: readList(body, 'results', readResult),
         ...(readFlag(body, 'isRestApplied') ? { isRestApplied: true } : {}),
       };
+    case 'foreign':
+      return { kind, ...readForeign(body) };
     case 'topology':
       return {
         kind,
@@ -287,6 +288,7 @@ function readWelcome(body: Plain): Welcome {
     ...readSaid(body, 'coordinatorVersion', 128),
     ...readClock(body),
     ...(readFlag(body, 'takesRestApplied') ? { takesRestApplied: true } : {}),
+    ...readSaid(body, 'foreignDigest', 32),
   };
 }
 
@@ -362,35 +364,4 @@ function readReceipt(plain: Plain): Receipt {
     revision: readRevision(plain, 'revision'),
     mac: readBytes(plain, 'mac', 64),
   };
-}
-
-function toPeerChangePlain(change: PeerChange): Plain {
-  const shards = change.shards.map((shard) => ({ ...shard, region: shard.region ?? '' }));
-  return { ...change, shards };
-}
-
-function readPeerChange(plain: Plain): PeerChange {
-  return {
-    key: readKey(plain, 'key'),
-    shards: readList(plain, 'shards', readPeerShard, clustersMax),
-    removedClusters: readClusters(plain, 'removedClusters', clustersMax),
-    isDelta: readFlag(plain, 'isDelta'),
-  };
-}
-
-function readPeerShard(plain: Plain): PeerShard {
-  const ports = plain['tcpPorts'];
-  return {
-    cluster: readCluster(plain, 'cluster'),
-    zones: readTexts(plain, 'zones'),
-    region: readOptionalText(plain, 'region'),
-    addresses: readTexts(plain, 'addresses').slice(0, addressesMax),
-    hostnames: readTexts(plain, 'hostnames').slice(0, addressesMax),
-    tcpPorts: Array.isArray(ports) ? ports.filter((port): port is number => isPort(port)) : [],
-    isHealthy: readFlag(plain, 'isHealthy'),
-  };
-}
-
-function isPort(value: unknown): boolean {
-  return typeof value === 'number' && value > 0 && value < 65_536;
 }

@@ -13,6 +13,7 @@ import type { SessionView } from '../../common/model/views.ts';
 import { isAdmitted } from '../../common/pure/cluster-approval.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { describeVersionSkew } from '../../common/pure/skew.ts';
+import { ForeignSet } from '../../common/pure/foreign-services.ts';
 import type { Timer } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import { awaitView, checkPeer, claimSession, supersededRefusal } from './hello.ts';
@@ -58,6 +59,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     session: (cluster) => clusters.get(cluster)?.state,
     result: (cluster, key) => clusters.get(cluster)?.results.get(key),
     unclaimed: (cluster) => clusters.get(cluster)?.link?.unclaimed() ?? [],
+    hasForeignService: (cluster, key) => clusters.get(cluster)?.foreign.has(key) ?? false,
     connected: () =>
       [...clusters].filter(([, { link }]) => link !== undefined).map(([name]) => name),
     subscribe: (listener) => {
@@ -227,7 +229,7 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
   const refusal = checkPeer(desired, stream.peer) ?? findNewer(stage, cluster, session);
   if (refusal !== undefined) return stream.end(refusal);
   endLink(stage, cluster, supersededRefusal(cluster, stream.remoteAddress)); // L2
-  const record = clusters.get(cluster) ?? { link: undefined, state: undefined, results: new Map() };
+  const record = clusters.get(cluster) ?? newRecord();
   clusters.set(cluster, record);
   record.link = link;
   record.state = {
@@ -257,6 +259,7 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     wantsInventory,
     clockUnixMs: clock.now(),
     takesRestApplied: true,
+    foreignDigest: record.foreign.digest(),
   });
   tellTrust(stage, link);
   const { remoteAddress } = stream;
@@ -267,6 +270,10 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     link.open();
   }
   stage.tell(cluster);
+}
+
+function newRecord(): ClusterRecord {
+  return { link: undefined, state: undefined, results: new Map(), foreign: new ForeignSet() };
 }
 
 /** Another major version has other messages, perhaps. */

@@ -43,6 +43,9 @@ export function onMessage(
         noteResult(stage, record, link, message.revision, result);
       if (message.isRestApplied === true) noteRest(stage, record, link, message.results);
       return;
+    case 'foreign':
+      record.foreign.apply(message);
+      return;
     case 'topology':
       record.state = {
         ...record.state,

@@ -10,6 +10,7 @@ import type {
   PlacementView,
   SessionState,
 } from '../../common/model/views.ts';
+import type { ForeignSet } from '../../common/pure/foreign-services.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -67,6 +68,8 @@ export interface ClusterRecord {
   link: AgentLink | undefined;
   state: SessionState | undefined;
   readonly results: Map<ServiceKey, ShardResult>;
+  /** Services there that are nobody's shards. */
+  readonly foreign: ForeignSet;
 }
 
 export interface Stage extends SessionsOptions {

@@ -142,6 +142,7 @@ function startHealth(
       session: () => undefined,
       result: () => undefined,
       unclaimed: () => [],
+      hasForeignService: () => false,
       subscribe: () => () => undefined,
     },
     prober: {

@@ -266,6 +266,7 @@ function createSessions(
     },
     result: () => undefined,
     unclaimed: () => [],
+    hasForeignService: () => false,
     subscribe: () => () => undefined,
     forget: () => lastMs.clear(),
   };

@@ -94,6 +94,7 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
       session: (cluster) => sessions.get(cluster),
       result: (cluster) => results.get(cluster),
       unclaimed: () => [],
+      hasForeignService: () => false,
       subscribe: () => () => undefined,
     },
     health: {

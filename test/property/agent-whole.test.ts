@@ -70,6 +70,7 @@ class PlayedSession implements AgentSession {
   viewRevision = () => toRevision(9);
   report = (result: ShardResult): void => void this.results.push(result);
   announceTopology = (): void => void (this.announced += 1);
+  tellForeign = (): void => undefined;
   start = (): void => void (this.started = true);
   stop = (): Promise<void> => Promise.resolve();
   /** The coordinator answers Hello. */

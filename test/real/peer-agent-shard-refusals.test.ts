@@ -12,6 +12,7 @@ const test = testWithPeers('etcd', 'kube-apiserver');
 const keyOf = (name: string, namespace = 'default'): ServiceKey =>
   toServiceKey({ namespace, name });
 const plain = { type: 'ClusterIP', ports: [{ port: 80 }], selector: { app: 'web' } } as const;
+const quotas = '/api/v1/namespaces/full/resourcequotas';
 const admission = '/apis/admissionregistration.k8s.io/v1';
 
 async function start(
@@ -29,12 +30,7 @@ test('each refusal of the cluster has its own reason, ends with its cause, and b
   const world = await openRealShardWorld(t, server);
   const { assignment, untilTold, create } = world;
 
-  await create('/api/v1/namespaces', { metadata: { name: 'full' } });
-  const quotas = '/api/v1/namespaces/full/resourcequotas';
-  const hard = { services: '0' };
-  const quota = await create(quotas, { metadata: { name: 'none' }, spec: { hard } });
-  const body = { ...quota, status: { hard, used: hard } };
-  await server.ask({ method: 'PUT', path: `${quotas}/none/status`, body });
+  await makeFull(server, create);
   assignment.wish(toManifest('web', plain, { namespace: 'full' }));
 
   await create('/api/v1/namespaces', { metadata: { name: 'dying' } });
@@ -198,6 +194,18 @@ test('a policy that writes its own value is told of, and not fought', async (t) 
   t.is(world.writes.length, writes + 1);
   t.deepEqual(world.events, []);
 });
+
+/** A quota of no Services, counted by hand as the controller would. */
+async function makeFull(
+  server: KubeApiserver,
+  create: (path: string, body: object) => Promise<object>,
+): Promise<void> {
+  await create('/api/v1/namespaces', { metadata: { name: 'full' } });
+  const hard = { services: '0' };
+  const quota = await create(quotas, { metadata: { name: 'none' }, spec: { hard } });
+  const body = { ...quota, status: { hard, used: hard } };
+  await server.ask({ method: 'PUT', path: `${quotas}/none/status`, body });
+}
 
 async function refuseLabel(
   server: KubeApiserver,

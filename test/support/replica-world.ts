@@ -35,11 +35,18 @@ export interface TestReplica {
   endStream(end: StreamEnd): void;
 }
 
-/** Rows in memory; `isFull` makes each commit fail, `isHanging` makes it wait. */
+/** Rows in memory; `isFull` makes each commit fail, `hang` makes them wait until told. */
 export class MemoryTables implements RecordTables {
   readonly rows = new Map<RecordTable, Map<string, unknown>>();
   isFull = false;
-  isHanging = false;
+  #moving: Promise<void> = Promise.resolve();
+
+  /** Returns what ends it. */
+  hang(): () => void {
+    const held: { release?: () => void } = {};
+    this.#moving = new Promise((resolve) => (held.release = resolve));
+    return () => held.release?.();
+  }
 
   load(table: RecordTable): Iterable<readonly [string, unknown]> {
     return [...(this.rows.get(table) ?? [])];
@@ -47,7 +54,7 @@ export class MemoryTables implements RecordTables {
 
   async commit(changes: readonly RecordChange[]): Promise<void> {
     if (this.isFull) throw new MeshError('retryable', 'RECORD_UNAVAILABLE', 'no space left');
-    if (this.isHanging) await new Promise(() => undefined);
+    await this.#moving;
     for (const { table, key, value } of changes) {
       const rows = this.rows.get(table) ?? new Map<string, unknown>();
       this.rows.set(table, rows);
@@ -66,8 +73,8 @@ export class ReplicaWorld {
   readonly server = new LeaseServer(this.clock, () => 5);
   /** data of the Secret. */
   secret: Readonly<Record<string, string>> = {};
-  /** Lines that reached a follower, by its name. */
-  readonly lines: string[] = [];
+  /** No replica hears another one. */
+  isLinkCut = false;
   readonly #accepts = new Map<
     string,
     (to: ReplicaConnection<LeaderLine>) => ReplicaHandler<FollowerLine> | undefined
@@ -138,15 +145,11 @@ export class ReplicaWorld {
         this.#accepts.set(`${name}:1`, accept);
         return Promise.resolve({ port: 1, close: () => Promise.resolve() });
       },
-      connect: (address, handler) => this.#connect(address, handler, name),
+      connect: (address, handler) => this.#connect(address, handler),
     };
   }
 
-  #connect(
-    address: string,
-    handler: ReplicaHandler<LeaderLine>,
-    name: string,
-  ): ReplicaConnection<FollowerLine> {
+  #connect(address: string, handler: ReplicaHandler<LeaderLine>): ReplicaConnection<FollowerLine> {
     let isOver = false;
     let leader: ReplicaHandler<FollowerLine> | undefined;
     const end = (): void => {
@@ -155,12 +158,12 @@ export class ReplicaWorld {
       this.clock.soon(() => (handler.onEnd('closed'), leader?.onEnd('closed')));
     };
     this.clock.after(2, () => {
+      if (this.isLinkCut) return end();
       leader = this.#accepts.get(address)?.({
         send: (line) => {
           if (isOver) return false;
           this.clock.after(1, () => {
-            if (isOver) return;
-            this.lines.push(`${name} ${line.kind}`);
+            if (isOver || this.isLinkCut) return;
             handler.onLine(line);
           });
           return true;
@@ -197,6 +200,7 @@ function playSession(onStop: () => void): AgentSession {
     },
     report: () => undefined,
     announceTopology: () => undefined,
+    tellForeign: () => undefined,
     start: () => undefined,
     stop: () => {
       onStop();
