@@ -7,6 +7,7 @@
 
 import type { AgentSession, Leadership, Welcome } from './agent-ports.ts';
 import type { Topology } from '../common/model/topology.ts';
+import { MeshError } from '../common/pure/errors.ts';
 import type { Chance } from '../common/runtime/chance.ts';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { KubeClient } from '../common/runtime/kube-client.ts';
@@ -64,6 +65,9 @@ export interface Replica {
   stop(): Promise<void>;
 }
 
+// A record of 20,000 shards opens in a second.
+const leadMs = 10_000;
+
 /** Rejects with the system's error when the port for other replicas cannot be had. */
 export async function openReplica(ports: ReplicaPorts, options: ReplicaOptions): Promise<Replica> {
   const replica = new RunningReplica(ports, options);
@@ -103,6 +107,7 @@ class RunningReplica implements Replica {
       lease: options.lease,
       self: options.self,
       address: () => options.address(this.#listening?.port ?? 0),
+      viewRevision: () => this.#viewRevision(),
       isCurrent: () => this.#record !== undefined || this.#follower?.isCurrent() === true,
     });
     this.kube = fenceKube(ports.kube, () => this.#election.mayWrite());
@@ -171,25 +176,55 @@ class RunningReplica implements Replica {
     return undefined;
   }
 
-  /** A replica whose disk fails must not keep the others from it. */
+  /** A replica whose disk fails, or hangs, must not keep the others from it. */
   async #tryToLead(): Promise<void> {
+    const attempt = { isOver: false };
     try {
-      await this.#lead();
+      await within(this.#ports.clock, leadMs, this.#lead(attempt));
     } catch (error) {
+      attempt.isOver = true;
       this.#ports.log.error('this replica cannot lead', { error: describeError(error) });
       await this.#election.resign();
     }
   }
 
-  async #lead(): Promise<void> {
-    await this.#follower?.stop();
+  async #lead(attempt: { readonly isOver: boolean }): Promise<void> {
+    const follower = this.#follower;
     this.#follower = undefined;
+    await follower?.stop();
     await this.#adopt();
+    await this.#forgetIfOlder();
     const shared = this.#keeper.keep(this.#feed.share(this.#tables));
     const record = await openAgentRecord(toRecordTables(shared));
+    if (attempt.isOver) throw new MeshError('retryable', 'RECORD_UNAVAILABLE', 'opened too late');
     this.#record = record;
     this.session.lead(this.#ports.openSession(record, (end) => this.#noteEnd(end)));
     await this.#tellRole(true);
+  }
+
+  /**
+   * I2: it missed what the former leader applied last. What it holds is not the newest wish, so it
+   * holds nothing: the coordinator tells all again, and until then the shards speak for themselves.
+   */
+  async #forgetIfOlder(): Promise<void> {
+    const [own, known] = [this.#viewRevision(), this.#election.knownView()];
+    if (own === 0 || own >= known) return;
+    this.#ports.log.warn('an older view is forgotten', { own, known });
+    const rows = ['shards', 'orders'].flatMap((table) =>
+      [...this.#tables.load(table)].map(([key]) => ({ table, key, value: undefined })),
+    );
+    const facts = ['viewRevision', 'receipt'].map((key) => ({
+      table: 'facts',
+      key,
+      value: undefined,
+    }));
+    await this.#tables.commit([...rows, ...facts]);
+    this.#noteRows(facts);
+  }
+
+  #viewRevision(): number {
+    const own = this.#record?.viewRevision() ?? this.#facts.get('viewRevision');
+    return typeof own === 'number' ? own : 0;
   }
 
   async #yield(): Promise<void> {
@@ -248,6 +283,14 @@ class RunningReplica implements Replica {
       isOpen: () => this.#follower?.isSessionOpen() === true,
     };
   }
+}
+
+function within<T>(clock: Clock, ms: number, asked: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = new MeshError('retryable', 'RECORD_UNAVAILABLE', `no record within ${ms} ms`);
+    const timer = clock.after(ms, () => reject(late));
+    asked.then(resolve, reject).finally(() => timer.cancel());
+  });
 }
 
 // The record's tables are a closed set of names; replicas exchange rows of any.

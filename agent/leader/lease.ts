@@ -13,6 +13,8 @@ export interface LeaseName {
 
 /** host:port of the holder's record, for the other replicas. */
 const addressMark = 'isthmus.dev/replica-address';
+/** So that a replica which missed it does not take an older view for the newest (I2). */
+const viewMark = 'isthmus.dev/view-revision';
 
 export function leasesPath({ namespace }: LeaseName): ResourcePath {
   return { apiVersion: 'coordination.k8s.io/v1', plural: 'leases', namespace };
@@ -28,6 +30,7 @@ export function readLease(object: KubeObject): LeaseView {
     durationMs: toNumber(spec?.leaseDurationSeconds) * 1_000,
     transitions: toNumber(spec?.leaseTransitions),
     address: metadata.annotations?.[addressMark],
+    viewRevision: toNumber(Number(metadata.annotations?.[viewMark] ?? 0)),
   };
 }
 
@@ -44,6 +47,7 @@ function toNumber(value: unknown): number {
 export interface Holding {
   readonly holder: string;
   readonly address: string;
+  readonly viewRevision: number;
   readonly transitions: number;
   readonly isTaking: boolean;
   readonly nowMs: number;
@@ -55,7 +59,7 @@ export function toHoldingPatch(over: LeaseView, holding: Holding): JsonObject {
     metadata: {
       uid: over.uid,
       resourceVersion: over.resourceVersion,
-      annotations: { [addressMark]: holding.address },
+      annotations: toAnnotations(holding),
     },
     spec: toSpec(holding),
   };
@@ -65,9 +69,13 @@ export function toNewLease({ namespace, name }: LeaseName, holding: Holding): Ku
   return {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
-    metadata: { name, namespace, annotations: { [addressMark]: holding.address } },
+    metadata: { name, namespace, annotations: toAnnotations(holding) },
     spec: toSpec(holding),
   };
+}
+
+function toAnnotations({ address, viewRevision }: Holding): Readonly<Record<string, string>> {
+  return { [addressMark]: address, [viewMark]: String(viewRevision) };
 }
 
 function toSpec({ holder, transitions, isTaking, nowMs }: Holding): JsonObject {

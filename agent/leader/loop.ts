@@ -44,6 +44,8 @@ export interface ElectionOptions {
   readonly self: HolderName;
   /** host:port at which others find our record while we lead. */
   readonly address: () => string;
+  /** The view that this replica has applied; 0 for none. */
+  readonly viewRevision: () => number;
   /** False: another replica knows more, and is let go first. */
   readonly isCurrent: () => boolean;
 }
@@ -54,6 +56,8 @@ export interface Election {
   mayWrite(): boolean;
   /** Where the one that leads shares its record; undefined when nobody does or it is us. */
   leaderAddress(): string | undefined;
+  /** The newest view that any holder is known to have applied. */
+  knownView(): number;
   /** Called after isLeading or leaderAddress changed. */
   subscribe(listener: () => void): () => void;
   /** Why the Lease cannot be had or watched just now, for people. */
@@ -114,6 +118,10 @@ class RunningElection implements Election {
     const { lease } = this.#state;
     const isOther = !this.isLeading() && lease !== undefined && lease.holder !== '';
     return isOther ? lease.address : undefined;
+  }
+
+  knownView(): number {
+    return this.#state.lease?.viewRevision ?? 0;
   }
 
   subscribe(listener: () => void): () => void {
@@ -223,6 +231,7 @@ class RunningElection implements Election {
     const holding = {
       holder: holderText(this.#options.self),
       address: this.#options.address(),
+      viewRevision: this.#viewOf(action),
       transitions: action.transitions,
       isTaking: action.kind === 'take',
       nowMs: clock.now(),
@@ -257,6 +266,12 @@ class RunningElection implements Election {
         (await this.#withDeadline(read)).find(({ metadata }) => metadata.name === this.#name()),
       );
     }
+  }
+
+  /** One that takes over keeps what the former knew; one that leads knows by itself. */
+  #viewOf({ kind, over }: Exclude<ElectionAction, { kind: 'wait' }>): number {
+    const [own, known] = [this.#options.viewRevision(), over?.viewRevision ?? 0];
+    return kind === 'take' || own === 0 ? Math.max(own, known) : own;
   }
 
   #become(next: ElectionState): void {

@@ -33,6 +33,8 @@ export interface LeaseView {
   readonly transitions: number;
   /** host:port at which the holder shares its record. */
   readonly address: string | undefined;
+  /** Newest view that a holder has applied, as of its last renewal; 0 for none. */
+  readonly viewRevision: number;
 }
 
 export interface ElectionState {

@@ -94,7 +94,7 @@ test('I2: whoever leads next begins at the view that was applied last', async (t
 
 test('I10: a replica whose disk hangs is let go within a second, and follows again when it moves', async (t) => {
   const [world, a, b] = await pair();
-  b.disk.isHanging = true;
+  const release = b.disk.hang();
   let isDone = false;
   void a
     .record()
@@ -104,6 +104,37 @@ test('I10: a replica whose disk hangs is let go within a second, and follows aga
   t.false(isDone);
   await world.clock.advance(200);
   t.true(isDone);
+  release();
+  await world.clock.advance(10_000);
+  t.deepEqual(new Map(b.disk.load('facts')).get('viewRevision'), 3);
+});
+
+test('a replica whose disk hangs does not keep the lead either', async (t) => {
+  const [world, a, b] = await pair();
+  b.disk.hang();
+  void a.record()?.applyBatch(batch(3));
+  await world.clock.advance(2_000);
+  void a.replica.stop();
+  await world.clock.advance(1_000);
+  const c = await world.start();
+  await world.clock.advance(30_000);
+  t.is(b.record(), undefined);
+  t.truthy(c.record());
+});
+
+test('I2: a replica that missed the last view does not take an older one for it', async (t) => {
+  const [world, a, b] = await pair();
+  void a.record()?.applyBatch(batch(3));
+  await world.clock.advance(100);
+  world.isLinkCut = true;
+  void a.record()?.applyBatch(batch(9));
+  await world.clock.advance(8_000); // b is let go, and the Lease renewed
+  t.is(a.record()?.viewRevision(), toRevision(9));
+  a.lease.setCut(true);
+  await world.clock.advance(40_000);
+  t.truthy(b.record());
+  t.is(b.record()?.viewRevision(), toRevision(0));
+  t.is(b.record()?.shard(key), undefined);
 });
 
 test('what was gone at the leading one while nobody followed is gone at the other too', async (t) => {

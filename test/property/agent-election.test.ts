@@ -58,6 +58,7 @@ class World {
         lease: { namespace: 'x', name: 'agent' },
         self: { pod: isSamePod ? `pod-${name}` : `pod-${name}-${life}`, life: String(life) },
         address: () => `10.0.0.${life}:9081`,
+        viewRevision: () => 0,
         isCurrent: () => name !== 'c',
       },
     );
