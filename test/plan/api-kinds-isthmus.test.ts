@@ -344,6 +344,7 @@ test('[k8s 116] a dry run stores nothing; a delete answers a Status', async (t) 
 for (const [file, path] of [
   ['clusters/join-token.yaml', tokens],
   ['policies/nginx.yaml', policies],
+  ['policies/overrides.yaml', policies],
 ] as const) {
   test(`[k8s 116] the example ${file} is taken as it stands`, async (t) => {
     const api = await serve();
