@@ -128,7 +128,7 @@ const settings: readonly Setting[] = [
     default: '20',
     min: 0,
     max: 1_000,
-    description: 'Agents run here for clusters whose credentials we hold, about 80 MiB each.',
+    description: 'Agents run here for clusters whose credentials we hold, about 90 MiB each.',
   },
   {
     name: 'hosted-exec-commands',

@@ -16,24 +16,32 @@ export interface Kubeconfig {
   readonly path: string;
   /** Paths in it are absolute. */
   readonly lists: Readonly<Record<string, unknown>>;
+  /** The file that a user's entry came from. */
+  fileOf(user: string): string | undefined;
 }
 
 export function readKubeconfig(io: Io, flag: string | undefined): Kubeconfig {
   if (flag !== undefined) {
     const lists = readOne(io, flag);
     if (lists === undefined) throw invalidKubeconfig(`--kubeconfig: there is no file ${flag}`);
-    return { path: flag, lists };
+    return { path: flag, lists, fileOf: () => flag };
   }
   const named = (io.env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
   const paths = named.length > 0 ? named : [join(io.home, '.kube', 'config')];
-  const found = paths.map((path) => readOne(io, path)).filter((lists) => lists !== undefined);
+  const read = paths.map((path) => ({ path, lists: readOne(io, path) }));
+  const found = read.map(({ lists }) => lists).filter((lists) => lists !== undefined);
   if (found.length === 0) {
     throw invalidKubeconfig(
       `there is no kubeconfig (${paths.join(', ')}): name one with --kubeconfig or KUBECONFIG; ` +
         'the coordinator writes one into its data directory (admin.kubeconfig)',
     );
   }
-  return { path: paths.join(delimiter), lists: merge(found) };
+  return {
+    path: paths.join(delimiter),
+    lists: merge(found),
+    fileOf: (user) =>
+      read.find(({ lists }) => entriesOf(lists?.['users']).some(({ name }) => name === user))?.path,
+  };
 }
 
 export function chooseFrom(

@@ -4,6 +4,8 @@ import { invalidKubeconfig } from '../common/pure/kubeconfig-choice.ts';
 import type { Chance } from '../common/runtime/chance.ts';
 import { systemClock } from '../common/runtime/clock.ts';
 import { toEndpoint } from '../common/runtime/kubeconfig.ts';
+import { keepTokens } from '../common/runtime/kubeconfig-tokens.ts';
+import { describeError } from '../common/runtime/log.ts';
 import { connectFederation, type Federation } from './federation.ts';
 import type { Io } from './io.ts';
 import { chooseFrom, readKubeconfig } from './kubeconfig-files.ts';
@@ -27,7 +29,15 @@ export function openFederation(
     );
   }
   const { env, isInteractive } = io;
-  const endpoint = toEndpoint(choice, file.path, { env, isInteractive });
+  const user = choice.context.user ?? '';
+  const endpoint = toEndpoint(choice, file.path, {
+    env,
+    isInteractive,
+    onRefresh: (tokens) =>
+      keepTokens({ path: file.fileOf(user) ?? '', user }, tokens).catch((error: unknown) => {
+        io.say(`Warning: new tokens of user "${user}" are not kept: ${describeError(error)}`);
+      }),
+  });
   return connectFederation({
     endpoint: { ...endpoint, userAgent },
     contextName: choice.contextName,

@@ -16,6 +16,7 @@ import {
 import { systemClock } from './clock.ts';
 import { createExecSource } from './exec-credential.ts';
 import type { KubeEndpoint } from './kube-http-exchange.ts';
+import { keepTokens } from './kubeconfig-tokens.ts';
 import { createOidcSource, type OidcTokens } from './oidc-credential.ts';
 
 export interface KubeconfigSource {
@@ -46,7 +47,12 @@ export async function loadKubeEndpoint(
     throw invalid(`cannot read ${path}`, error);
   });
   const choice = chooseContext(parseYaml(text, path), context, path);
-  return toEndpoint(choice, path, { env });
+  const user = choice.context.user ?? '';
+  return toEndpoint(choice, path, {
+    env,
+    // A mounted Secret cannot be written: the agent goes on, with what it holds in memory.
+    onRefresh: (tokens) => keepTokens({ path, user }, tokens).catch(() => undefined),
+  });
 }
 
 /** Exported for tests. Relative paths in the file count from the file's own folder. */

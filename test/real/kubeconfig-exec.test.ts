@@ -1,7 +1,15 @@
 // Users of a kubeconfig that a program or an OpenID provider speaks for, with real programs and a
 // real HTTPS provider.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,7 +18,12 @@ import test, { type ExecutionContext } from 'ava';
 import { chooseContext } from '../../common/pure/kubeconfig-choice.ts';
 import { systemClock as clock, toTimestamp } from '../../common/runtime/clock.ts';
 import type { ClientIdentity } from '../../common/runtime/kube-http-exchange.ts';
-import { parseYaml, toEndpoint, type EndpointOptions } from '../../common/runtime/kubeconfig.ts';
+import {
+  loadKubeEndpoint,
+  parseYaml,
+  toEndpoint,
+  type EndpointOptions,
+} from '../../common/runtime/kubeconfig.ts';
 import { createCa, issueServerCertificate } from '../../common/runtime/pki.ts';
 
 function folder(t: ExecutionContext): string {
@@ -176,6 +189,44 @@ test('an ID token that has ended is traded for a new one, whose keeper is told f
   t.is(asked[0]?.authorization, `Basic ${basic}`);
   t.is((await identity.current()).token, one.token);
   t.is(asked.length, 1);
+});
+
+test('new tokens are kept in the file that they came from, with its comments', async (t) => {
+  const { issuer, trust } = await startProvider(t);
+  const dir = folder(t);
+  const path = join(dir, 'config');
+  const lines = [
+    '# of Ana',
+    'current-context: c',
+    'clusters: [{name: c, cluster: {server: "https://c"}}]',
+    'contexts: [{name: c, context: {cluster: c, user: u}}]',
+    'users:',
+    '- name: other # untouched',
+    '  user: {token: t}',
+    '- name: u',
+    '  user:',
+    '    auth-provider:',
+    '      name: oidc',
+    '      config:',
+    `        idp-issuer-url: ${issuer}`,
+    '        client-id: isthmus',
+    `        id-token: ${idToken('first', -60)}`,
+    '        refresh-token: refresh-1',
+    `        idp-certificate-authority-data: ${trust['idp-certificate-authority-data']}`,
+    '',
+  ];
+  writeFileSync(path, lines.join('\n'));
+  symlinkSync(path, join(dir, 'link'));
+  const source = { kubeconfigPath: join(dir, 'link'), context: undefined };
+  const { identity } = await loadKubeEndpoint(source, {});
+  const { token } = (await identity?.current()) ?? {};
+  const kept = readFileSync(path, 'utf8');
+  t.regex(kept, /^# of Ana\n/);
+  t.regex(kept, /name: other # untouched/);
+  t.true(kept.includes(token ?? 'none'));
+  t.regex(kept, /refresh-token: refresh-2/);
+  t.true(lstatSync(join(dir, 'link')).isSymbolicLink());
+  t.is(statSync(path).mode & 0o777, 0o600);
 });
 
 test('a refresh token that the provider takes no more: the error says so', async (t) => {
