@@ -5,6 +5,7 @@
 //       Service `kubernetes` is the API's own (api/kubernetes-service.ts).
 //   W2. A placement that cannot be read, and overrides that cannot be done to the Service that is
 //       there, are refused with their place; what was wrong before is not judged again.
+//   W4. A Service that some clusters have already is told of with their names, before it is adopted.
 //   W3. A dry run answers which clusters and names would change, as warnings.
 
 import {
@@ -21,18 +22,18 @@ import { isSameJson } from '../common/pure/canonical-json.ts';
 import type { Clock } from '../common/runtime/clock.ts';
 import { previewCluster, warnOfAbsence } from './admission-clusters.ts';
 import { judgeOverrides } from './admission-overrides.ts';
-import { previewService, type Wanted } from './admission-preview.ts';
+import { listed, previewService, type Wanted } from './admission-preview.ts';
 import type { Admit } from './api/machinery/api.ts';
 import { forbiddenBecause, invalid } from './api/machinery/answer/status-error.ts';
 import { invalidValue } from './api/machinery/rules/field-errors.ts';
 import type { Desired } from './desired/store.ts';
-import { governingPolicy, readAnnotation } from './placement/plan.ts';
+import { governingPolicy, planPlacement, readAnnotation } from './placement/plan.ts';
 import { v1SelectorAnnotation } from './placement/plan-manifest.ts';
 
 export interface AdmissionOptions {
   readonly desired: Desired;
   readonly placement: Pick<PlacementView, 'clustersOf'>;
-  readonly sessions: Pick<SessionView, 'session'>;
+  readonly sessions: Pick<SessionView, 'session' | 'hasForeignService'>;
   readonly scope: { readonly federation: string; readonly domain: string };
   readonly clock: Pick<Clock, 'soon'>;
 }
@@ -66,7 +67,13 @@ function admitService(options: AdmissionOptions, change: Change): readonly strin
   if (!isFederated(key)) return [];
   refuseUnreadable(next, old);
   const policies = policiesOf(options, namespace);
-  const warnings = next === undefined ? [] : warnOfOverrides(options, next, old, policies);
+  const warnings =
+    next === undefined
+      ? []
+      : [
+          ...warnOfOverrides(options, next, old, policies),
+          ...warnOfAdoption(options, { service: next, policies }),
+        ];
   if (!change.isDryRun) return warnings;
   const after = next === undefined ? undefined : { service: next, policies };
   const before = old === undefined ? undefined : { service: old, policies };
@@ -111,6 +118,29 @@ function warnOfOverrides(
   ];
 }
 
+/** W4. Of clusters that would get their first shard of it. */
+function warnOfAdoption(options: AdmissionOptions, wanted: Wanted): readonly string[] {
+  const { placement, sessions } = options;
+  const { name, namespace = '' } = wanted.service.metadata;
+  const key = toServiceKey({ namespace, name });
+  const recorded = new Set(placement.clustersOf(key));
+  const plan = planPlacement({ ...wanted, clusters: clustersOf(options), recorded });
+  if (plan.kind === 'refused') return [];
+  const held = plan.clusters.filter(
+    (cluster) => !recorded.has(cluster) && sessions.hasForeignService(cluster, key),
+  );
+  if (held.length === 0) return [];
+  const outcome = {
+    always: 'it will be adopted, and changed to conform',
+    ifEqual: 'it will be adopted where it is equal, and left alone elsewhere',
+    never: 'it will be left alone, and there will be no shard there',
+  }[plan.policy?.spec?.adoption ?? 'always'];
+  const who = listed(held, adoptersMax, 'clusters');
+  return [`a Service ${key} is there already in ${who}: ${outcome}`];
+}
+
+const adoptersMax = 5;
+
 function admitPolicy(options: AdmissionOptions, change: Change): readonly string[] {
   const next = change.object as ServicePolicy | undefined;
   const old = change.old as ServicePolicy | undefined;
@@ -125,6 +155,8 @@ function admitPolicy(options: AdmissionOptions, change: Change): readonly string
         throw invalid({ group: isthmusGroup, kind: 'ServicePolicy', name, errors });
     }
     warnings.push(...warnOfRival(next, old, others));
+    if (service !== undefined)
+      warnings.push(...warnOfAdoption(options, { service, policies: [...others, next] }));
   }
   if (!change.isDryRun) return warnings;
   const names = new Set([old?.spec?.serviceName, next?.spec?.serviceName]);

@@ -21,11 +21,14 @@ interface World extends ApiFixture {
   /** Where shards may be, by Service. */
   readonly placed: Map<string, readonly string[]>;
   readonly connected: Set<string>;
+  /** Clusters that have Services of these names which are not ours. */
+  readonly foreign: Set<string>;
 }
 
 async function serve(names: readonly string[] = ['ams', 'fra', 'nyc']): Promise<World> {
   const placed = new Map<string, readonly string[]>();
   const connected = new Set(names);
+  const foreign = new Set<string>();
   const late: { admit?: Admit } = {};
   const fixture = await createApiFixture({
     kinds: [namespaceKind, serviceKind({ federation: true }), clusterKind, servicePolicyKind],
@@ -36,6 +39,7 @@ async function serve(names: readonly string[] = ['ams', 'fra', 'nyc']): Promise<
     placement: { clustersOf: (key) => (placed.get(key) ?? []).map(toClusterName) },
     sessions: {
       session: (name) => (connected.has(name) ? ({ isConnected: true } as never) : undefined),
+      hasForeignService: (name, key) => foreign.has(`${name} ${key}`),
     },
     scope: { federation: 'myfederation', domain: 'example.com' },
   });
@@ -51,7 +55,7 @@ async function serve(names: readonly string[] = ['ams', 'fra', 'nyc']): Promise<
       status: { joinedAt: '2026-01-01T00:00:00Z' },
     });
   }
-  return { ...fixture, placed, connected };
+  return { ...fixture, placed, connected, foreign };
 }
 
 function service(more: object = {}, metadata: object = {}): object {
@@ -273,6 +277,23 @@ test('the second policy of a Service is told that it counts for nothing', async 
   api.clock.advance(5_000);
   t.deepEqual(warnings(await api.call('POST', policies, policy({}, 'second'))), [
     'ServicePolicy first, which is older, holds for the Service nginx: this one counts for nothing',
+  ]);
+});
+
+test('W4 clusters that have such a Service already are named, and what becomes of it', async (t) => {
+  const api = await serve();
+  api.foreign.add('ams default/nginx').add('nyc default/nginx');
+  t.deepEqual(warnings(await api.call('POST', services, service())), [
+    'a Service default/nginx is there already in ams, nyc: it will be adopted, and changed to conform',
+  ]);
+  api.placed.set('default/nginx', ['ams']);
+  const labels = { metadata: { labels: { a: 'b' } } };
+  t.deepEqual(warnings(await api.call('PATCH', `${services}/nginx`, labels, merge)), [
+    'a Service default/nginx is there already in nyc: it will be adopted, and changed to conform',
+  ]);
+  const never = policy({ adoption: 'never' });
+  t.deepEqual(warnings(await api.call('POST', policies, never)), [
+    'a Service default/nginx is there already in nyc: it will be left alone, and there will be no shard there',
   ]);
 });
 
