@@ -129,59 +129,48 @@ export async function createCoordinator(
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
+  const common = { ...ports, term, recorder };
   const placement = createPlacement({
-    ...ports,
-    term,
-    recorder,
+    ...common,
     isReachable: (cluster) => sessions.session(cluster)?.isConnected === true,
   });
   // Sessions send what health knows, and health hears what sessions know: one has to come first.
   const peers = forwardPeers(() => health.peers);
   const identity = desired.identity();
   const sessions = createSessions({
-    ...ports,
+    ...common,
     placement,
     peers,
-    recorder,
     acknowledgeRemoval: (order) => placement.acknowledgeRemoval(order),
     receiptKey: { key: options.receiptKey, storeId: identity.id, epoch: identity.epoch },
     config: { federation, domain, ttlSeconds, coordinatorVersion: options.version },
     joinApproval: options.joinApproval,
   });
   const health = createHealth({
-    ...ports,
+    ...common,
     placement,
     sessions,
-    recorder,
     config: { federation, addressRules, ...options.health },
   });
   const dns = createDns({
-    ...ports,
+    ...common,
     placement,
     health: health.view,
-    term,
-    recorder,
     config: { federation, domain, ttlSeconds, addressRules },
   });
   const status = createStatus({
-    ...ports,
+    ...common,
     placement,
     sessions,
     health: health.view,
-    term,
     projections,
-    recorder,
-    config: { addressRules },
+    config: { addressRules, coordinatorVersion: options.version },
   });
+  const stages = inWalkOrder(recorder, [placement, health, dns, status]);
   const admit = createAdmission({ ...ports, placement, sessions, scope: { federation, domain } });
   const hooks = { admit, deleteShard: createShardDeletion({ placement }) };
-  const api = openApi(ports, options, {
-    projections,
-    kinds,
-    pools,
-    access: rights.access,
-    ...hooks,
-  });
+  const { access } = rights;
+  const api = openApi(ports, options, { projections, kinds, pools, access, ...hooks });
   const publisher = createPublisher(ports, options, projections, api);
   const unsubscribe = sessions.subscribe(({ cluster, key }) => {
     if (key === undefined) placement.markReachability(toClusterName(cluster));
@@ -192,12 +181,7 @@ export async function createCoordinator(
     term,
     recorder,
     start: async () => {
-      recorder.start();
-      placement.start();
-      await placement.idle();
-      health.start();
-      dns.start();
-      status.start();
+      await stages.start();
       const port = mesh.bind(await sessions.start());
       log.info('coordinator started', { federation, domain, term: term.number });
       return port;
@@ -206,10 +190,7 @@ export async function createCoordinator(
     idle: async () => {
       await rights.idle();
       await publisher.idle();
-      await placement.idle();
-      await health.idle();
-      await dns.idle();
-      await status.idle();
+      await stages.idle();
     },
     stop: async () => {
       await publisher.stop();
@@ -217,10 +198,34 @@ export async function createCoordinator(
       await rights.stop();
       await sessions.stop();
       unsubscribe();
-      await status.stop();
-      await dns.stop();
-      await health.stop();
-      await placement.stop();
+      await stages.stop();
+    },
+  };
+}
+
+interface RunningStage {
+  start(): void;
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Each stage starts when what it reads is there, and stops before what it writes to does. */
+function inWalkOrder(
+  recorder: Pick<RunningStage, 'start' | 'stop'>,
+  [placement, ...others]: readonly [RunningStage, ...RunningStage[]],
+) {
+  return {
+    start: async (): Promise<void> => {
+      recorder.start();
+      placement.start();
+      await placement.idle();
+      for (const stage of others) stage.start();
+    },
+    idle: async (): Promise<void> => {
+      for (const stage of [placement, ...others]) await stage.idle();
+    },
+    stop: async (): Promise<void> => {
+      for (const stage of [placement, ...others].reverse()) await stage.stop();
       await recorder.stop();
     },
   };

@@ -22,6 +22,11 @@ export function isDenied(status: ClusterStatus | undefined, publicKeyHash: strin
   return approval?.decision === 'Denied' && approval.publicKeyHash === publicKeyHash;
 }
 
+/** Its agent has asked, and no key was let in yet: nothing is to be expected of it. */
+export function isStranger(status: ClusterStatus | undefined): boolean {
+  return status?.approval !== undefined && status.publicKeyHash === undefined;
+}
+
 /** A2. The status with this approval and the condition that says it. */
 export function withApproval(
   status: ClusterStatus,

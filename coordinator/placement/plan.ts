@@ -19,6 +19,7 @@ import type { Cluster, ServicePolicy, ShardWeight } from '../../common/model/ist
 import { toClusterName, type ClusterName } from '../../common/model/ids.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import type { ShardManifest } from '../../common/model/shard.ts';
+import { isStranger } from '../../common/pure/cluster-approval.ts';
 import { matchesSelector, parseV1Selector, type Requirement } from './cluster-selector.ts';
 import { findTaint, isChosen } from './plan-choice.ts';
 import { toManifest, v1SelectorAnnotation } from './plan-manifest.ts';
@@ -100,7 +101,7 @@ export function readAnnotation(service: Service): readonly Requirement[] | strin
   return annotation === undefined ? [] : parseV1Selector(annotation);
 }
 
-/** Whether one cluster shall have a shard. */
+/** Whether one cluster shall have a shard. One that waits for approval, or was denied, shall not. */
 export function isWanted(
   cluster: Cluster,
   by: {
@@ -110,7 +111,7 @@ export function isWanted(
   },
 ): boolean {
   const placement = by.policy?.spec?.placement;
-  if (isLeaving(cluster)) return false;
+  if (isLeaving(cluster) || isStranger(cluster.status)) return false;
   if (!matchesSelector(cluster.metadata.labels ?? {}, by.requirements)) return false;
   if (!isChosen(cluster, placement)) return false;
   if (findTaint(cluster, placement?.tolerations ?? [], by.isThere) !== undefined) return false;

@@ -18,6 +18,7 @@ import {
 } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { isSameJson } from '../../common/pure/canonical-json.ts';
+import { isStranger } from '../../common/pure/cluster-approval.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Loop } from '../../common/runtime/loop.ts';
 import { follow, followNew, type Desired, type ViewEvent } from '../desired/store.ts';
@@ -175,7 +176,9 @@ function isSameToPlacement(a: KubeObject, b: KubeObject | undefined): boolean {
 
 function whatDecides(object: KubeObject): unknown {
   const { labels = {}, deletionTimestamp, finalizers = [] } = object.metadata;
-  const { unschedulable, taints } = (object as Cluster).spec ?? {}; // by its log key
+  const { spec, status } = object as Cluster; // by its log key
+  const { unschedulable, taints } = spec ?? {};
   const isOrphaning = finalizers.includes('orphan');
-  return { labels, deletionTimestamp, isOrphaning, unschedulable, taints };
+  const isOut = isStranger(status);
+  return { labels, deletionTimestamp, isOrphaning, unschedulable, taints, isOut };
 }

@@ -26,6 +26,7 @@ export function createClusterStatus(
       cluster,
       verdict: health.cluster(name),
       session: sessions.session(name),
+      coordinatorVersion: options.config.coordinatorVersion,
       nowText: toTimestamp(clock.now()),
     });
     const outcome = await writer.write(stored, after);

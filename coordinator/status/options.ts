@@ -25,6 +25,8 @@ export interface StatusOptions {
   readonly recorder: EventRecorder;
   readonly config: {
     readonly addressRules: AddressRules;
+    /** Agents' versions are compared with it; undefined: they are not. */
+    readonly coordinatorVersion?: string | undefined;
     /** Default 1,000. */
     readonly writeEveryMs?: number;
   };

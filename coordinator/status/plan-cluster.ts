@@ -7,12 +7,15 @@
 import type { ClusterVerdict } from '../../common/model/health.ts';
 import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { SessionState } from '../../common/model/views.ts';
+import { describeClockSkew, describeVersionSkew } from '../../common/pure/skew.ts';
 import { planConditions, type Said } from './plan-conditions.ts';
 
 export interface ClusterFacts {
   readonly cluster: Cluster;
   readonly verdict: ClusterVerdict | undefined;
   readonly session: SessionState | undefined;
+  /** Undefined: versions are not compared. */
+  readonly coordinatorVersion?: string | undefined;
   readonly nowText: string;
 }
 
@@ -24,6 +27,8 @@ export function planClusterStatus(facts: ClusterFacts): ClusterStatus {
   const said = [
     ...(verdict === undefined ? [] : sayAll(verdict, session)),
     ...sayRevocable(session),
+    ...sayClock(session),
+    ...sayVersion(session, facts.coordinatorVersion),
   ];
   const conditions = planConditions(before.conditions ?? [], said, nowText);
   const region = session?.topology.region;
@@ -120,4 +125,29 @@ function sayRevocable(session: SessionState | undefined): readonly Said[] {
   }
   const message = 'Removing this Cluster ends its agent’s NATS login at once.';
   return [{ type, status: 'True', reason: 'AtOnce', message }];
+}
+
+/** While an agent is connected that says what time it is. */
+function sayClock(session: SessionState | undefined): readonly Said[] {
+  if (session?.isConnected !== true || session.clockSkewMs === undefined) return [];
+  const type = 'ClockInSync';
+  const skew = describeClockSkew({ agentMs: session.clockSkewMs, coordinatorMs: 0 });
+  return skew === undefined
+    ? [{ type, status: 'True', reason: 'InSync', message: "The agent's clock agrees with ours." }]
+    : [{ type, status: 'False', reason: 'ClockSkewed', message: skew }];
+}
+
+function sayVersion(
+  session: SessionState | undefined,
+  coordinatorVersion: string | undefined,
+): readonly Said[] {
+  if (session?.isConnected !== true || coordinatorVersion === undefined) return [];
+  const type = 'VersionSupported';
+  const { agentVersion } = session;
+  const skew = describeVersionSkew({ agentVersion, coordinatorVersion });
+  if (skew !== undefined) {
+    return [{ type, status: 'False', reason: skew.reason, message: skew.message }];
+  }
+  const message = `Agent ${agentVersion} works with coordinator ${coordinatorVersion}.`;
+  return [{ type, status: 'True', reason: 'Supported', message }];
 }
