@@ -11,7 +11,6 @@ import { join } from 'node:path';
 import type { NatsTrust } from '../common/model/session.ts';
 import { MeshError } from '../common/pure/errors.ts';
 import { coordinatorInboxPrefix } from '../common/pure/inbox.ts';
-import type { KeyPairPem } from '../common/runtime/certificates.ts';
 import { connectNats } from '../common/runtime/nats-bus.ts';
 import type { BusLogin } from '../common/runtime/nats-bus-login.ts';
 import { encodeSeed, openSeed, type Nkey } from '../common/runtime/nkeys.ts';
@@ -34,11 +33,6 @@ import type { TelemetryUsers } from './session/stage.ts';
 export interface Nats extends TelemetryUsers {
   /** The coordinator's own connection. */
   openBus(): TelemetryBus;
-  /** Of our own nats-server, when the CA or its certificate changes; nothing else has ours. */
-  replaceCertificates(files: {
-    readonly server: KeyPairPem;
-    readonly caPem: string;
-  }): Promise<void>;
   pid(): number | undefined;
 }
 
@@ -48,7 +42,7 @@ interface Servers {
   urls(): readonly string[];
   /** For the coordinator itself: what agents dial may lead through a NAT or a load balancer. */
   ownUrls(): readonly string[];
-  readonly trust: NatsTrust | undefined;
+  trust(): NatsTrust | undefined;
   pid(): number | undefined;
 }
 
@@ -77,7 +71,6 @@ export async function openNats(base: Base, dir: DataDir, desired: Desired): Prom
   return {
     ...users,
     pid: servers.pid,
-    replaceCertificates: async (files) => own?.replaceCertificates(files),
     openBus: () => {
       const bus = connect(base, dir, servers, {
         name: 'isthmus-coordinator',
@@ -96,7 +89,7 @@ async function startOwn(
   base: Base,
   dir: DataDir,
   trust: NatsTrustInput,
-): Promise<Servers & Pick<NatsServer, 'writeAccount' | 'replaceCertificates'>> {
+): Promise<Servers & Pick<NatsServer, 'writeAccount'>> {
   const { settings, lifecycle, log, clock } = base;
   const binary = settings.text('nats-server') ?? findNatsServer();
   if (binary === undefined) {
@@ -123,10 +116,9 @@ async function startOwn(
   return {
     urls: () => server.urls(),
     ownUrls: () => server.ownUrls(),
-    trust: undefined,
+    trust: () => undefined,
     pid: () => server.pid(),
     writeAccount: (jwt) => server.writeAccount(jwt),
-    replaceCertificates: (files) => server.replaceCertificates(files),
   };
 }
 
@@ -140,17 +132,26 @@ function keepCertificate({ log }: Base, dir: DataDir, server: NatsServer): () =>
   });
 }
 
-async function readExternal({ settings }: Base): Promise<Servers> {
+/** Its CAs are read again on SIGHUP; agents hear of them with their next session. */
+async function readExternal({ settings, onReload }: Base): Promise<Servers> {
   const urls = settings.list('nats-url');
   const caFile = settings.text('nats-ca-file');
-  const trust: NatsTrust =
-    caFile === undefined
-      ? { kind: 'publicCas' }
-      : { kind: 'cas', caPem: await readSettingFile('nats-ca-file', caFile) };
-  if (trust.kind === 'cas' && !trust.caPem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new MeshError('fatal', 'NATS_CA', `--nats-ca-file: ${caFile ?? ''} holds no certificate`);
+  let trust: NatsTrust = caFile === undefined ? { kind: 'publicCas' } : await readCas(caFile);
+  if (caFile !== undefined) {
+    onReload({
+      name: 'CAs of NATS',
+      reload: async () => {
+        trust = await readCas(caFile);
+      },
+    });
   }
-  return { urls: () => urls, ownUrls: () => urls, trust, pid: () => undefined };
+  return { urls: () => urls, ownUrls: () => urls, trust: () => trust, pid: () => undefined };
+}
+
+async function readCas(path: string): Promise<NatsTrust> {
+  const caPem = await readSettingFile('nats-ca-file', path);
+  if (caPem.includes('-----BEGIN CERTIFICATE-----')) return { kind: 'cas', caPem };
+  throw new MeshError('fatal', 'NATS_CA', `--nats-ca-file: ${path} holds no certificate`);
 }
 
 function openOurAccount(
@@ -214,7 +215,7 @@ function connect(
     ...base,
     urls,
     name,
-    tls: () => ({ caPem: toCaPem(dir, trust), ...dir.natsClient }),
+    tls: () => ({ caPem: toCaPem(dir, trust()), ...dir.natsClient }),
     login,
     onRefused: () => {
       if (!isTold)

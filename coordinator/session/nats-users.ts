@@ -38,7 +38,7 @@ export interface NatsUsersOptions {
   readonly account: NatsAccount;
   readonly federation: string;
   readonly urls: () => readonly string[];
-  readonly trust: NatsTrust | undefined;
+  readonly trust: () => NatsTrust | undefined;
   /** Default: userLifeSeconds. */
   readonly lifeSeconds?: number;
   readonly clock: Clock;
@@ -103,7 +103,7 @@ export function createNatsUsers(options: NatsUsersOptions): NatsUsers {
   }
   return {
     urls: options.urls,
-    trust: () => options.trust,
+    trust: options.trust,
     lateRevocation: () => {
       const why = account.lateRevocation();
       const minutes = Math.ceil((options.lifeSeconds ?? userLifeSeconds) / 60);

@@ -258,7 +258,7 @@ function openNatsUsers(
       close: () => Promise.resolve(),
     },
     urls: () => ['tls://127.0.0.1:4222'],
-    trust: undefined,
+    trust: () => undefined,
   });
   const uidOf = (name: ClusterName): string | undefined => {
     const key = toLogKey({ group: isthmusGroup, resource: 'natsusers', name });

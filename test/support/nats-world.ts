@@ -206,7 +206,7 @@ export async function openNatsWorld(
     account: toAccount(at),
     federation,
     urls: () => at.urls(),
-    trust: undefined,
+    trust: () => undefined,
     ...(options.lifeSeconds === undefined ? {} : { lifeSeconds: options.lifeSeconds }),
   });
   const { account } = usersOptions(server);
