@@ -141,8 +141,7 @@ function startHealth(
     sessions: {
       session: () => undefined,
       result: () => undefined,
-      unclaimed: () => [],
-      hasForeignService: () => false,
+      ...plainSessions,
       subscribe: () => () => undefined,
     },
     prober: {

@@ -39,7 +39,7 @@ import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/m
 import type { Desired } from '../../coordinator/desired/store.ts';
 import { createHealth, type Health } from '../../coordinator/health/loop.ts';
 import type { HealthConfig } from '../../coordinator/health/options.ts';
-import { plainPlacement } from '../support/plain-placement.ts';
+import { plainPlacement, plainSessions } from '../support/plain-placement.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 export const federation = 'myfederation';
@@ -265,8 +265,7 @@ function createSessions(
       };
     },
     result: () => undefined,
-    unclaimed: () => [],
-    hasForeignService: () => false,
+    ...plainSessions,
     subscribe: () => () => undefined,
     forget: () => lastMs.clear(),
   };

@@ -24,7 +24,7 @@ import type { Desired } from '../../coordinator/desired/store.ts';
 import { acquireTerm } from '../../coordinator/desired/term.ts';
 import { createEventRecorder, type Events } from '../../coordinator/status/events.ts';
 import { createStatus, type Status } from '../../coordinator/status/loop.ts';
-import { plainPlacement } from '../support/plain-placement.ts';
+import { plainPlacement, plainSessions } from '../support/plain-placement.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 export const nginx = toServiceKey({ namespace: 'default', name: 'nginx' });
@@ -93,8 +93,7 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
     sessions: {
       session: (cluster) => sessions.get(cluster),
       result: (cluster) => results.get(cluster),
-      unclaimed: () => [],
-      hasForeignService: () => false,
+      ...plainSessions,
       subscribe: () => () => undefined,
     },
     health: {

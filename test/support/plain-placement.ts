@@ -1,6 +1,6 @@
 // What views of placement answer in tests that are about something else.
 
-import type { PlacementView } from '../../common/model/views.ts';
+import type { PlacementView, SessionView } from '../../common/model/views.ts';
 
 export const plainPlacement: Pick<PlacementView, 'removalsOf' | 'traffic' | 'notes' | 'subscribe'> =
   {
@@ -9,3 +9,9 @@ export const plainPlacement: Pick<PlacementView, 'removalsOf' | 'traffic' | 'not
     notes: () => undefined,
     subscribe: () => () => undefined,
   };
+
+/** Likewise of sessions. */
+export const plainSessions: Pick<SessionView, 'unclaimed' | 'hasForeignService'> = {
+  unclaimed: () => [],
+  hasForeignService: () => false,
+};
