@@ -27,6 +27,7 @@ import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/m
 import type { Desired } from '../../coordinator/desired/store.ts';
 import { createHealth, type Health } from '../../coordinator/health/loop.ts';
 import type { HealthOptions } from '../../coordinator/health/options.ts';
+import { plainSessions } from '../support/plain-placement.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 const cluster = toClusterName('aws');
