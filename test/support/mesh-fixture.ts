@@ -153,6 +153,9 @@ export interface WorldOptions {
   /** Of agents' certificates. */
   readonly lifetimeMs?: number;
   readonly joinApproval?: 'Automatic' | 'Manual';
+  readonly coordinatorVersion?: string;
+  /** When the server's certificate was made, from now. */
+  readonly serverMadeMs?: number;
   /** Of logins to NATS. */
   readonly natsLifeSeconds?: number;
 }
@@ -178,7 +181,7 @@ export async function openMesh(
     ...common,
     lifeSeconds: options.natsLifeSeconds ?? 900,
   });
-  const server = await issueServer(ca);
+  const server = await issueServer(ca, options.serverMadeMs);
   const { id, epoch } = desired.identity();
   const sessions = createSessions({
     ...common,
@@ -202,7 +205,12 @@ export async function openMesh(
     receiptKey: { key: receiptKey, storeId: id, epoch },
     telemetryUsers: users,
     recorder: { record: (event) => void events.push(event) },
-    config: { federation, domain: 'example.com', ttlSeconds: 60 },
+    config: {
+      federation,
+      domain: 'example.com',
+      ttlSeconds: 60,
+      coordinatorVersion: options.coordinatorVersion,
+    },
   });
   const port = await sessions.start();
   let isStopped = false;
@@ -268,14 +276,14 @@ function openNatsUsers(
   return { users, natsUsers: { get: uidOf, has: (name) => uidOf(name) !== undefined } };
 }
 
-function issueServer(ca: KeyPairPem): Promise<KeyPairPem> {
+function issueServer(ca: KeyPairPem, madeMs = 0): Promise<KeyPairPem> {
   return issueServerCertificate({
     ca,
     commonName: 'isthmus-coordinator',
     dnsNames: ['isthmus-coordinator'],
     ipAddresses: ['127.0.0.1'],
     validDays: 1,
-    clock,
+    clock: { ...clock, now: () => clock.now() + madeMs },
   });
 }
 
@@ -311,6 +319,9 @@ export interface AgentOptions {
   /** Of an agent that ran before. */
   readonly folder?: string;
   readonly natsLogin?: NatsLoginKeeper;
+  /** Wall clock less the real one. */
+  readonly clockSkewMs?: number;
+  readonly agentVersion?: string;
   /** Around the real one. */
   readonly wrap?: (dialer: MeshDialer) => MeshDialer;
 }
@@ -329,10 +340,10 @@ export async function startAgent(t: ExecutionContext, options: AgentOptions): Pr
     cluster: toClusterName(options.cluster),
     token: () => options.token,
     ...(options.natsLogin === undefined ? {} : { natsLogin: options.natsLogin }),
-    agentVersion: '0.1.0',
+    agentVersion: options.agentVersion ?? '0.1.0',
     topology: () => ({ zones: ['z1'], region: 'r1', provider: undefined }),
     kubernetesVersion: () => 'v1.33.1',
-    clock,
+    clock: { ...clock, now: () => clock.now() + (options.clockSkewMs ?? 0) },
     chance: { ...systemChance, fraction: () => 0 },
     log: toLog(complaints),
     metrics: silentMetrics,
