@@ -21,6 +21,8 @@ export interface Federation {
   get(path: string): Promise<KubeObject | undefined>;
   /** All pages. */
   list(path: string): Promise<readonly KubeObject[]>;
+  /** The same, but nothing when there are more than so many. */
+  listUpTo(path: string, max: number): Promise<readonly KubeObject[] | 'tooMany'>;
   post(path: string, body: object): Promise<KubeObject>;
   put(path: string, body: object): Promise<KubeObject>;
   mergePatch(path: string, body: object): Promise<KubeObject>;
@@ -80,16 +82,10 @@ export function connectFederation(options: {
       }
     },
     list: async (path) => {
-      const items: KubeObject[] = [];
-      for (let token = ''; ; ) {
-        const query = `${path.includes('?') ? '&' : '?'}limit=${pageObjects}`;
-        const next = token === '' ? '' : `&continue=${encodeURIComponent(token)}`;
-        const list = toList(await ask('GET', `${path}${query}${next}`));
-        items.push(...list.items);
-        token = list.next;
-        if (token === '') return items;
-      }
+      const items = await listPages((page) => ask('GET', page), path, Infinity);
+      return items === 'tooMany' ? [] : items;
     },
+    listUpTo: (path, max) => listPages((page) => ask('GET', page), path, max),
     post: async (path, body) => toObject(await ask('POST', path, body)),
     put: async (path, body) => toObject(await ask('PUT', path, body)),
     mergePatch: async (path, body) =>
@@ -106,6 +102,23 @@ export function connectFederation(options: {
   };
 }
 
+async function listPages(
+  get: (path: string) => Promise<JsonObject>,
+  path: string,
+  max: number,
+): Promise<readonly KubeObject[] | 'tooMany'> {
+  const items: KubeObject[] = [];
+  for (let token = ''; ; ) {
+    const query = `${path.includes('?') ? '&' : '?'}limit=${pageObjects}`;
+    const next = token === '' ? '' : `&continue=${encodeURIComponent(token)}`;
+    const list = toList(await get(`${path}${query}${next}`));
+    for (const item of list.items) items.push(item);
+    if (items.length + list.remaining > max) return 'tooMany';
+    token = list.next;
+    if (token === '') return items;
+  }
+}
+
 function toObject(answer: JsonObject): KubeObject {
   return answer as unknown as KubeObject; // the API answers the kind that was asked for
 }
@@ -113,10 +126,11 @@ function toObject(answer: JsonObject): KubeObject {
 function toList(answer: JsonObject): {
   readonly items: readonly KubeObject[];
   readonly next: string;
+  readonly remaining: number;
 } {
   const { items, metadata, kind, apiVersion } = answer as unknown as {
     items?: readonly KubeObject[] | null;
-    metadata?: { continue?: string };
+    metadata?: { continue?: string; remainingItemCount?: number };
     kind?: string;
     apiVersion?: string;
   }; // metav1.List
@@ -125,6 +139,7 @@ function toList(answer: JsonObject): {
   return {
     items: (items ?? []).map((item) => ({ ...item, ...typed })),
     next: metadata?.continue ?? '',
+    remaining: metadata?.remainingItemCount ?? 0,
   };
 }
 

@@ -30,13 +30,15 @@ export const status: Command = {
   ],
   run: async ({ flags, io, federation }) => {
     const to = federation();
-    const [version, clusters, shards, services] = await Promise.all([
+    const [version, clusters, allShards, allServices] = await Promise.all([
       readServerVersion(to),
       to.list(clustersPath),
-      to.list(`${isthmus}/serviceshards`),
-      to.list('/api/v1/services'),
+      to.listUpTo(`${isthmus}/serviceshards`, objectsMax),
+      to.listUpTo('/api/v1/services', objectsMax),
     ]);
-    const counts = countShards(shards);
+    const isCounted = allShards !== 'tooMany' && allServices !== 'tooMany';
+    const [shards, services] = isCounted ? [allShards, allServices] : [[], []];
+    const counts = isCounted ? countShards(shards) : undefined;
     const rows = clusters.map((cluster) => toRow(cluster, version.isthmus, counts));
     const problems = findProblems({ clusters, shards, services, version: version.isthmus });
     const format = flags.text('output');
@@ -52,13 +54,17 @@ export const status: Command = {
     if (rows.length === 0)
       io.out("No clusters yet. 'kubectl isthmus join CLUSTER' brings one in.\n");
     else io.out(toTable(header, rows));
-    io.out(`\n${toServicesLine(services, shards)}\n`);
+    io.out(`\n${isCounted ? toServicesLine(services, shards) : notCounted}\n`);
     if (problems.length > 0) {
       io.out(`\nTo look at:\n${problems.map(({ text }) => `- ${text}\n`).join('')}`);
     }
     return exitOk;
   },
 };
+
+// Half a minute of reading, and some hundred MiB: more is no look any more.
+const objectsMax = 50_000;
+const notCounted = `Services and shards: more than ${objectsMax}, which are not counted here.`;
 
 const header = [
   'CLUSTER',
@@ -94,10 +100,10 @@ function countShards(shards: readonly KubeObject[]): ReadonlyMap<string, Counts>
 function toRow(
   cluster: KubeObject,
   coordinator: string,
-  counts: ReadonlyMap<string, Counts>,
+  counts: ReadonlyMap<string, Counts> | undefined,
 ): readonly string[] {
   const at = (...path: readonly string[]): string => textAt(cluster, ...path);
-  const { healthy, all } = counts.get(cluster.metadata.name) ?? { healthy: 0, all: 0 };
+  const { healthy, all } = counts?.get(cluster.metadata.name) ?? { healthy: 0, all: 0 };
   const agent = at('status', 'agentVersion');
   const hosted = conditionOf(cluster, 'HostedAgent') === undefined ? '' : ' (hosted)';
   const zones = listAt(cluster, 'status', 'zones').map(String).join(',');
@@ -112,7 +118,7 @@ function toRow(
     at('spec', 'region') || at('status', 'region') || '<none>',
     at('spec', 'zone') || zones || '<none>',
     { True: 'Fresh', False: 'Stale' }[conditionOf(cluster, 'Telemetry')?.status ?? ''] ?? 'Unknown',
-    `${healthy}/${all}`,
+    counts === undefined ? '-' : `${healthy}/${all}`,
   ];
 }
 
