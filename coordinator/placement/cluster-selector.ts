@@ -30,6 +30,8 @@ const spellings: ReadonlyMap<string, Operator> = new Map([
   ['<', 'Lt'],
 ]);
 
+const exactlyOne: ReadonlySet<string> = new Set(['=', '==', '!=']);
+
 /** The requirements, or why the annotation cannot be read. */
 export function parseV1Selector(text: string): readonly Requirement[] | string {
   let parsed: unknown;
@@ -64,6 +66,9 @@ function parseRequirement(item: unknown): Requirement | string {
     return values.length === 0 ? { key, operator: known, values } : `values: ${known} takes none`;
   }
   if (values.length === 0) return `values: ${known} needs at least one`;
+  // As v1, whose requirements were those of Kubernetes' label selectors (labels.NewRequirement).
+  if (exactlyOne.has(String(operator)) && values.length !== 1)
+    return `values: ${String(operator)} needs exactly one; in and notin take several`;
   if ((known === 'Gt' || known === 'Lt') && (values.length > 1 || !isWhole(values[0]))) {
     return `values: ${known} needs one whole number`;
   }

@@ -120,7 +120,7 @@ function decide(stage: Stage, key: ServiceKey, service: Service | undefined): De
     plan === undefined
       ? undefined
       : planContent({ key, plan, recorded, shown: (name) => table.shard(name, key) });
-  const going = toGoing(known.all);
+  const going = known.leaving.size === 0 ? nobody : toGoing(known.all);
   const wish = toWish({ service, plan, content, recorded, going, published });
   const moves = movesFor(stage, { wish, plan, recorded, service, going, publication });
   const input: RecordsInput = {
@@ -196,6 +196,8 @@ function publishedOf(desired: Desired, key: ServiceKey): StoredObject | undefine
     if (newest === undefined || stored.revision > newest.revision) newest = stored;
   return newest;
 }
+
+const nobody: ReadonlyMap<ClusterName, RemovalOrder['mode']> = new Map();
 
 /** P5. `kubectl delete cluster --cascade=orphan` keeps the Services in it. */
 function toGoing(clusters: readonly Cluster[]): ReadonlyMap<ClusterName, RemovalOrder['mode']> {

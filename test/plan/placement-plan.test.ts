@@ -110,6 +110,7 @@ test('I3 P2 an annotation that cannot be read is refused with the place of the f
     ['[{"key":"a","operator":"in"}]', /\[0\]: values: In needs at least one/],
     ['[{"key":"a","operator":"in","values":"x"}]', /\[0\]: values: expected a list/],
     ['[{"key":"a","operator":"exists","values":["x"]}]', /\[0\]: values: Exists takes none/],
+    ['[{"key":"a","operator":"=","values":["x","y"]}]', /\[0\]: values: = needs exactly one/],
     ['[{"key":"a","operator":"gt","values":["x"]}]', /\[0\]: values: Gt needs one whole number/],
   ];
   for (const [annotation, expected] of rows) {
