@@ -7,14 +7,16 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
-import type { JsonObject, KubeObject } from '../../common/model/kube-object.ts';
 import { askDns } from '../../demo/guide/dns-udp.ts';
 import { toAnswer } from '../../demo/guide/expected-dns.ts';
 import { makeJoinToken, waitForClusters } from '../../demo/federation-api.ts';
 import { takePorts } from '../../demo/ports.ts';
 import {
+  heldBy,
   leasePath,
+  nginxPath,
   openChartedCluster,
+  repairs,
   type ChartedCluster,
   type ReplicaProcess,
 } from '../support/charted-cluster.ts';
@@ -30,7 +32,6 @@ const peers = ['etcd', 'kube-apiserver', 'helm', 'coredns'];
 const isThere = peers.every((name) => 'path' in findPeer(name));
 const test = isThere ? testWith('kubectl', 'nats-server') : testWithPeers(...peers);
 const federated = 'federation-cluster';
-const nginxPath = '/api/v1/namespaces/default/services/nginx';
 const within = { clock: systemClock, withinMs: 60_000 };
 
 test('I12: two replicas are one agent, through hand-over, crash, new nodes and a dead coordinator', async (t) => {
@@ -216,24 +217,6 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** Drift is put right within seconds, by whoever leads. */
-async function repairs(cluster: ChartedCluster, replica: ReplicaProcess): Promise<void> {
-  const headers = { 'content-type': 'application/merge-patch+json' };
-  const selector = { run: 'somebody-elses' };
-  await cluster.server.ask({
-    method: 'PATCH',
-    path: nginxPath,
-    headers,
-    body: { spec: { selector } },
-  });
-  await eventually(15_000, async () => {
-    const { json } = await cluster.server.ask({ path: nginxPath });
-    const spec = (json as KubeObject).spec as JsonObject;
-    const isRight = JSON.stringify(spec['selector']) === JSON.stringify({ run: 'nginx' });
-    return isRight ? [] : [`${JSON.stringify(spec['selector'])} ${replica.log().slice(-2_000)}`];
-  });
-}
-
 async function missing(
   cluster: ChartedCluster,
   path: string,
@@ -279,11 +262,6 @@ async function answersThroughCoreDns(
       return answer === of.far ? [] : [`${name}: ${answer} ${coredns.logs()}`];
     });
   }
-}
-
-async function heldBy(cluster: ChartedCluster, pod: string): Promise<readonly string[]> {
-  const holder = await cluster.holder();
-  return holder.includes(`-${pod}_`) ? [] : [`held by ${holder}`];
 }
 
 function follows(replica: ReplicaProcess): Promise<readonly string[]> {

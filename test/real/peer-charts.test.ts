@@ -36,7 +36,7 @@ const variants: readonly (readonly [ChartName, string, readonly string[]])[] = [
       'cluster.zone=z1,cluster.region=r1',
       'guard.allowedNamespaces={shop,till}',
       'guard.neverProbe={10.96.0.0/12,fd00::/108}',
-      'guard.removalsPerMinute=5',
+      'guard.removalsPerMinute=0',
       'join.existingSecret.name=mine',
       'persistence.enabled=true,persistence.storageClass=fast',
       'proxy.https=http://proxy:3128,proxy.noProxy=.svc',

@@ -9,6 +9,7 @@ import type { JsonObject, KubeObject } from '../../common/model/kube-object.ts';
 import { systemClock as clock } from '../../common/runtime/clock.ts';
 import { createPart, type Part } from '../../demo/part.ts';
 import { chartNamespace, openHelm, type Helm } from './chart.ts';
+import { eventually } from './eventually.ts';
 import { startKubeApiserver, type KubeApiserver } from './kube-apiserver.ts';
 import { writeTokenKubeconfig } from './token-kubeconfig.ts';
 
@@ -29,6 +30,13 @@ export interface ReplicaProcess {
   log(): string;
 }
 
+export interface ReplicaPlace {
+  readonly disk: string;
+  readonly pod: string;
+  /** Where it finds the API server, when not directly. */
+  readonly through?: string;
+}
+
 export interface ChartedCluster {
   readonly server: KubeApiserver;
   readonly helm: Helm;
@@ -38,7 +46,7 @@ export interface ChartedCluster {
   /** Of the agent's ServiceAccount. */
   readonly token: string;
   /** Resolves when it is ready; `disk` names its folder, `pod` its Pod. */
-  startReplica(options: { readonly disk: string; readonly pod: string }): Promise<ReplicaProcess>;
+  startReplica(options: ReplicaPlace): Promise<ReplicaProcess>;
   /** Everything that the agent has asked for so far, once each. */
   asked(): readonly Asked[];
   holder(): Promise<string>;
@@ -117,19 +125,20 @@ async function requestToken(server: KubeApiserver): Promise<string> {
   return (json as { readonly status: { readonly token: string } }).status.token;
 }
 
-async function startReplica(of: {
-  readonly disk: string;
-  readonly pod: string;
-  readonly folder: string;
-  readonly server: KubeApiserver;
-  readonly token: string;
-  readonly parts: Part[];
-}): Promise<ReplicaProcess> {
+async function startReplica(
+  of: ReplicaPlace & {
+    readonly folder: string;
+    readonly server: KubeApiserver;
+    readonly token: string;
+    readonly parts: Part[];
+  },
+): Promise<ReplicaProcess> {
   const { disk, pod, folder, server, token, parts } = of;
   const dir = join(folder, disk);
   mkdirSync(dir, { recursive: true });
   const kubeconfig = join(dir, 'kubeconfig');
-  writeTokenKubeconfig(kubeconfig, { server: server.url, caFile: server.caFile, user: 'a', token });
+  const { caFile, url } = server;
+  writeTokenKubeconfig(kubeconfig, { server: of.through ?? url, caFile, user: 'a', token });
   const tokenFile = join(folder, 'join-token');
   writeFileSync(tokenFile, await readJoinToken(server));
   // What differs between a Pod and a process on this machine.
@@ -203,4 +212,30 @@ interface AuditLine {
   readonly requestURI: string;
   readonly objectRef?: { readonly apiGroup?: string; readonly resource?: string };
   readonly responseStatus?: JsonObject & { readonly code?: number };
+}
+
+export const nginxPath = '/api/v1/namespaces/default/services/nginx';
+
+/** Drift is put right within seconds, by whoever leads. */
+export async function repairs(cluster: ChartedCluster, replica: ReplicaProcess): Promise<void> {
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  const selector = { run: 'somebody-elses' };
+  await cluster.server.ask({
+    method: 'PATCH',
+    path: nginxPath,
+    headers,
+    body: { spec: { selector } },
+  });
+  await eventually(15_000, async () => {
+    const { json } = await cluster.server.ask({ path: nginxPath });
+    const spec = (json as KubeObject).spec as JsonObject;
+    const isRight = JSON.stringify(spec['selector']) === JSON.stringify({ run: 'nginx' });
+    return isRight ? [] : [`${JSON.stringify(spec['selector'])} ${replica.log().slice(-2_000)}`];
+  });
+}
+
+/** Empty when the Lease is held by a replica of this Pod. */
+export async function heldBy(cluster: ChartedCluster, pod: string): Promise<readonly string[]> {
+  const holder = await cluster.holder();
+  return holder.includes(`-${pod}_`) ? [] : [`held by ${holder}`];
 }
