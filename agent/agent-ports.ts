@@ -17,7 +17,7 @@ import type { Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import type { Prober } from '../common/runtime/prober.ts';
 import type { ApiFreshness } from './health/api-freshness.ts';
-import type { PickedSlice } from './health/fold.ts';
+import type { PickedSlice } from './health/pick-slice.ts';
 import type { DeclaredTopology, PickedNode } from './health/topology.ts';
 import type { HostLookup } from './resolver/host-lookup.ts';
 import type { LocalGuard } from './shard/plan-guard.ts';
@@ -90,6 +90,8 @@ export interface AgentSettings {
   readonly allowLoopback: boolean;
   /** Ranges of this cluster that its Nodes do not tell, such as that of its Services. */
   readonly neverProbe?: readonly string[];
+  /** CIDRs of addresses that are reported before others, best first. Default: public ones. */
+  readonly addressPreference?: readonly string[];
   /** Where we may read: absent, the whole cluster. */
   readonly readNamespaces?: readonly string[];
   /** False: Nodes are none of our business; zone and region are declared. Default true. */

@@ -15,7 +15,7 @@ import type { Topology } from '../common/model/topology.ts';
 import { createInformer } from '../common/runtime/informer.ts';
 import { createEmptyInformer, createScopedInformer } from '../common/runtime/scoped-informer.ts';
 import { createApiFreshness } from './health/api-freshness.ts';
-import { pickSlice } from './health/fold.ts';
+import { pickSlice } from './health/pick-slice.ts';
 import {
   detectTopology,
   isSameTopology,

@@ -3,6 +3,7 @@
 
 import type { ClusterName, ServiceKey } from '../common/model/ids.ts';
 import type { ProbeResult } from '../common/model/telemetry.ts';
+import { countUsable } from '../common/pure/usable-endpoints.ts';
 import { createLoop } from '../common/runtime/loop.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
 import {
@@ -58,7 +59,12 @@ export function startFederatedPart(
     federation,
     cluster: settings.cluster,
   };
-  const observations = observeShards({ ...caches, federation });
+  const observations = observeShards({
+    ...caches,
+    federation,
+    preferredAddresses: settings.addressPreference ?? [],
+    clock,
+  });
   observations.subscribe({ onShard: options.onLocalChange });
   let open: OpenBus | undefined;
   let isActing = false;
@@ -155,7 +161,9 @@ export function startFederatedPart(
     localShard: (key) => {
       const ingress = observations.isComplete() ? observations.ingress(key) : undefined;
       if (ingress === undefined) return undefined;
-      return { clusterIps: ingress.clusterIps, ready: observations.readiness(key)?.ready ?? 0 };
+      const readiness = observations.readiness(key);
+      const ready = readiness === undefined ? 0 : countUsable(readiness);
+      return { clusterIps: ingress.clusterIps, ready };
     },
     isBusConnected: () => open?.bus.isConnected() ?? false,
     renew: () => {

@@ -56,6 +56,12 @@ export const scopeSettings: readonly Setting[] = [
     description:
       'Ranges (CIDR) of this cluster that no probe may go to, beside those of its Nodes.',
   },
+  {
+    name: 'address-preference',
+    kind: 'list',
+    description:
+      'Ranges (CIDR), best first: of several outside addresses of a Service, those in the first range that has any are published. Default: public before private.',
+  },
 ];
 
 export interface ReplicaSettings {
@@ -96,14 +102,20 @@ function toNamespacedName(text: string): LeaseName | undefined {
   return namespace === undefined || name === undefined ? undefined : { namespace, name };
 }
 
-type ReadSettings = Pick<AgentSettings, 'neverProbe' | 'readNamespaces' | 'readNodes'>;
+type ReadSettings = Pick<
+  AgentSettings,
+  'neverProbe' | 'addressPreference' | 'readNamespaces' | 'readNodes'
+>;
 
 /** What may be read of the cluster. A text says what is wrong. */
 export function toReadSettings(values: SettingValues): ReadSettings | string {
+  for (const name of ['never-probe', 'address-preference']) {
+    const odd = values.list(name).find((range) => !isRange(range));
+    if (odd !== undefined) return `--${name}: "${odd}" is not a range such as 10.96.0.0/12`;
+  }
   const neverProbe = values.list('never-probe');
-  const odd = neverProbe.find((range) => !isRange(range));
-  if (odd !== undefined) return `--never-probe: "${odd}" is not a range such as 10.96.0.0/12`;
-  const common = { neverProbe, readNodes: values.isOn('read-nodes') };
+  const addressPreference = values.list('address-preference');
+  const common = { neverProbe, addressPreference, readNodes: values.isOn('read-nodes') };
   if (values.text('read-scope') !== 'allowed-namespaces') return common;
   const readNamespaces = values.list('allowed-namespaces');
   if (readNamespaces.length === 0) {

@@ -1,72 +1,66 @@
-// A shard's readiness and addresses, folded from its EndpointSlices and its Service.
-//   input    what is kept of each EndpointSlice (pickSlice), the Service
-//   output   one ShardReadiness, one ShardIngress
+// A shard's readiness, folded from its EndpointSlices.
+//   input    what is kept of each EndpointSlice (pick-slice.ts), the names of the Service's ports
+//   output   one ShardReadiness
 //
 //   H1. An endpoint counts once, however many slices list it: dual-stack Services have one slice
 //       per family, and an endpoint moves between slices by standing in both for a while.
 //   H2. Order does not matter: equal sets of slices give equal reports.
-// Next: step.ts (what is sent when).
+// Next: step-zero.ts (when a zero is believed), step.ts (what is sent when).
 
 import type { ServiceKey } from '../../common/model/ids.ts';
-import { toServiceKey } from '../../common/model/ids.ts';
-import type { KubeObject, Service } from '../../common/model/kube-object.ts';
-import type { IngressAddress, ShardIngress, ShardReadiness } from '../../common/model/telemetry.ts';
-import { toReportPort } from '../../common/pure/report-digest.ts';
+import type { PortReadiness, ShardReadiness } from '../../common/model/telemetry.ts';
+import type { PickedEndpoint, PickedSlice } from './pick-slice.ts';
 
-/** Kept of one endpoint: who it is and the three conditions. */
-export interface PickedEndpoint {
-  readonly id: string;
-  readonly isReady: boolean;
-  readonly isServing: boolean;
-  readonly isTerminating: boolean;
-}
-
-export interface PickedSlice {
-  readonly name: string;
-  readonly service: ServiceKey;
-  readonly endpoints: readonly PickedEndpoint[];
-}
-
-interface EndpointSlice extends KubeObject {
-  readonly endpoints?:
-    | readonly {
-        readonly addresses?: readonly string[];
-        readonly conditions?: {
-          readonly ready?: boolean | null;
-          readonly serving?: boolean | null;
-          readonly terminating?: boolean | null;
-        };
-        readonly targetRef?: {
-          readonly kind?: string;
-          readonly uid?: string;
-          readonly name?: string;
-        };
-      }[]
-    | null;
-}
-
-/** Undefined for a slice of no Service. */
-export function pickSlice(object: KubeObject): PickedSlice | undefined {
-  const { metadata, endpoints } = object as EndpointSlice; // watched under their path
-  const service = metadata.labels?.['kubernetes.io/service-name'];
-  if (service === undefined) return undefined;
+export function foldReadiness(
+  key: ServiceKey,
+  slices: Iterable<PickedSlice>,
+  portNames: readonly string[] = [],
+): ShardReadiness {
+  const known = [...slices];
+  const all = [...joinAll(known).values()];
+  const ready = countReady(all);
+  const ports = foldPorts(known, portNames, ready);
   return {
-    name: metadata.name,
-    service: toServiceKey({ namespace: metadata.namespace ?? '', name: service }),
-    endpoints: (endpoints ?? []).map(({ addresses, conditions, targetRef }) => {
-      // discovery/v1: ready unknown counts as ready; serving unknown is as ready.
-      const isReady = conditions?.ready ?? true;
-      return {
-        id: targetRef?.uid ?? targetRef?.name ?? addresses?.[0] ?? '',
-        isReady,
-        isServing: conditions?.serving ?? isReady,
-        isTerminating: conditions?.terminating ?? false,
-      };
-    }),
+    key,
+    ready,
+    serving: all.filter(({ isServing }) => isServing).length,
+    terminating: all.filter(({ isTerminating }) => isTerminating).length,
+    total: all.length,
+    ...(ports.length === 0 ? {} : { ports }),
   };
 }
 
-export function foldReadiness(key: ServiceKey, slices: Iterable<PickedSlice>): ShardReadiness {
+/** Names of the Nodes with an endpoint that takes traffic: see countUsable. */
+export function usableNodes(slices: Iterable<PickedSlice>): ReadonlySet<string> {
+  const all = [...joinAll(slices).values()];
+  const ready = all.filter(({ isReady }) => isReady);
+  const usable = ready.length > 0 ? ready : all.filter((one) => one.isServing && one.isTerminating);
+  return new Set(usable.flatMap(({ node }) => node ?? []));
+}
+
+/** Ports with fewer ready endpoints than the Service has. Rare, so told only then. */
+function foldPorts(
+  slices: readonly PickedSlice[],
+  portNames: readonly string[],
+  ready: number,
+): readonly PortReadiness[] {
+  if (ready === 0 || slices.every(({ ports }) => hasAll(ports, portNames))) return [];
+  return [...new Set(portNames)].sort().flatMap((name) => {
+    const those = slices.filter(({ ports }) => ports.includes(name));
+    const ofPort = countReady([...joinAll(those).values()]);
+    return ofPort < ready ? [{ name, ready: ofPort }] : [];
+  });
+}
+
+function hasAll(ports: readonly string[], names: readonly string[]): boolean {
+  return names.every((name) => ports.includes(name));
+}
+
+function countReady(endpoints: readonly PickedEndpoint[]): number {
+  return endpoints.filter(({ isReady }) => isReady).length;
+}
+
+function joinAll(slices: Iterable<PickedSlice>): ReadonlyMap<string, PickedEndpoint> {
   const endpoints = new Map<string, PickedEndpoint>();
   for (const slice of slices) {
     for (const endpoint of slice.endpoints) {
@@ -74,48 +68,16 @@ export function foldReadiness(key: ServiceKey, slices: Iterable<PickedSlice>): S
       endpoints.set(endpoint.id, known === undefined ? endpoint : join(known, endpoint));
     }
   }
-  const all = [...endpoints.values()];
-  return {
-    key,
-    ready: all.filter(({ isReady }) => isReady).length,
-    serving: all.filter(({ isServing }) => isServing).length,
-    terminating: all.filter(({ isTerminating }) => isTerminating).length,
-    total: all.length,
-  };
+  return endpoints;
 }
 
 // Two slices about one endpoint may be of different age: the better news stands for both.
 function join(a: PickedEndpoint, b: PickedEndpoint): PickedEndpoint {
   return {
     id: a.id,
+    node: a.node ?? b.node,
     isReady: a.isReady || b.isReady,
     isServing: a.isServing || b.isServing,
     isTerminating: a.isTerminating && b.isTerminating,
   };
-}
-
-export function toIngress(key: ServiceKey, { spec, status }: Service): ShardIngress {
-  const clusterIps = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
-  return {
-    key,
-    type: spec.type ?? 'ClusterIP',
-    addresses: (status?.loadBalancer?.ingress ?? []).flatMap(toAddress).sort(compareAddresses),
-    clusterIps: clusterIps.filter((address) => address !== '' && address !== 'None'),
-    ports: (spec.ports ?? []).map(toReportPort),
-  };
-}
-
-function toAddress(ingress: {
-  readonly ip?: string;
-  readonly hostname?: string;
-}): readonly IngressAddress[] {
-  if (ingress.ip !== undefined && ingress.ip !== '') return [{ ip: ingress.ip }];
-  return ingress.hostname === undefined || ingress.hostname === ''
-    ? []
-    : [{ hostname: ingress.hostname }];
-}
-
-function compareAddresses(a: IngressAddress, b: IngressAddress): number {
-  const [left, right] = [a, b].map(({ ip, hostname }) => `${ip ?? ''}/${hostname ?? ''}`);
-  return (left ?? '') < (right ?? '') ? -1 : 1;
 }

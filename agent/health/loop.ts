@@ -2,7 +2,7 @@
 // everything when the bus (re)connects, when a new life begins and when a coordinator asks.
 // Nothing here is retried: a lost message shows as a gap or a digest, and is asked for again.
 
-import type { ClusterName, Revision } from '../../common/model/ids.ts';
+import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
 import type { Incarnation } from '../../common/model/session.ts';
 import { compareIncarnations } from '../../common/model/session.ts';
 import type {
@@ -77,9 +77,19 @@ export function startReporter(
     timers.add(timer);
   };
 
+  const pending = new Set<ServiceKey>(); // bounded by the shards of the cluster
+  /** A burst about one shard is looked at once. */
+  const look = (): void => {
+    for (const key of pending) {
+      health.set(key, observations.readiness(key));
+      ingress.set(key, observations.ingress(key));
+    }
+    pending.clear();
+  };
   const flush = (): void => {
     isFlushDue = false;
     lastFlushMs = clock.monotonicMs();
+    look();
     if (!bus.isConnected()) return; // the full state at the reconnect covers it
     for (const body of health.flush()) send('health.delta', toDelta('health', body));
     for (const body of ingress.flush()) send('ingress.delta', toDelta('ingress', body));
@@ -109,6 +119,7 @@ export function startReporter(
     fullDue.delete(report);
     if (!bus.isConnected() || !observations.isComplete()) return;
     lastFullMs.set(report, clock.monotonicMs());
+    look();
     if (report === 'health')
       for (const body of health.full()) send('health.full', toFull('health', body));
     else for (const body of ingress.full()) send('ingress.full', toFull('ingress', body));
@@ -157,10 +168,9 @@ export function startReporter(
     tellAll();
   };
 
-  const observe = (key: Parameters<typeof observations.readiness>[0]): void => {
-    const isHealthDirty = health.set(key, observations.readiness(key));
-    const isIngressDirty = ingress.set(key, observations.ingress(key));
-    if (isHealthDirty || isIngressDirty) scheduleFlush();
+  const observe = (key: ServiceKey): void => {
+    pending.add(key);
+    scheduleFlush();
   };
 
   if (observations.isComplete()) for (const key of observations.keys()) observe(key);

@@ -28,16 +28,14 @@ export interface ProbePlan {
 export function planProbes(request: ProbeRequest, rules: ProbeRules): ProbePlan {
   return {
     deadlineMs: Math.min(probeDeadlineMsMax, Math.max(probeDeadlineMsMin, request.deadlineMs)),
-    steps: request.targets
-      .slice(0, probeTargetsMax)
-      .map((target) =>
-        isProbeable(target, rules)
-          ? { kind: 'probe', target }
-          : {
-              kind: 'refused',
-              result: { target, ok: false, roundTripMs: 0, reason: 'NotAllowed' },
-            },
-      ),
+    steps: request.targets.slice(0, probeTargetsMax).map((target) =>
+      isProbeable(target, rules)
+        ? { kind: 'probe', target }
+        : {
+            kind: 'refused',
+            result: { target, ok: false, roundTripMs: 0, reason: 'NotAllowed' },
+          },
+    ),
   };
 }
 

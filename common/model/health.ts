@@ -46,4 +46,6 @@ export interface ShardVerdict {
   readonly addresses: readonly IngressAddress[];
   readonly clusterIps: readonly string[];
   readonly ports: readonly ServicePort[];
+  /** Its addresses are those of Nodes: they answer at its node ports. */
+  readonly isAtNodePorts?: boolean;
 }

@@ -73,6 +73,7 @@ export interface ServiceSpec {
   readonly clusterIPs?: readonly string[];
   readonly externalIPs?: readonly string[];
   readonly externalName?: string;
+  readonly externalTrafficPolicy?: string;
 }
 
 export interface Service extends KubeObject {

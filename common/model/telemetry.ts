@@ -12,6 +12,15 @@ export interface ShardReadiness {
   readonly serving: number;
   readonly terminating: number;
   readonly total: number;
+  /** Ports whose ready endpoints are fewer, sorted by name; absent when there are none. */
+  readonly ports?: readonly PortReadiness[];
+}
+
+/** Endpoints can differ by port: a Pod need not have a port that is named. */
+export interface PortReadiness {
+  /** Of the Service's port; empty for the only one. */
+  readonly name: string;
+  readonly ready: number;
 }
 
 export interface IngressAddress {

@@ -3,6 +3,7 @@
 import type { ServicePort } from '../model/kube-object.ts';
 import type {
   IngressAddress,
+  PortReadiness,
   ProbeReply,
   ProbeRequest,
   ProbeResult,
@@ -151,13 +152,19 @@ function readFull<K extends ReportKind>(
 }
 
 function readReadiness(plain: Plain): ShardReadiness {
+  const ports = readList(plain, 'ports', readPortReadiness);
   return {
     key: readKey(plain, 'key'),
     ready: readNumber(plain, 'ready'),
     serving: readNumber(plain, 'serving'),
     terminating: readNumber(plain, 'terminating'),
     total: readNumber(plain, 'total'),
+    ...(ports.length === 0 ? {} : { ports }),
   };
+}
+
+function readPortReadiness(plain: Plain): PortReadiness {
+  return { name: readText(plain, 'name', 63), ready: readNumber(plain, 'ready') };
 }
 
 function toIngressPlain(item: ShardIngress): Plain {

@@ -144,6 +144,7 @@ function* probedShards(
     if (verdict === undefined || damping.reported !== 'healthy') continue;
     const wanted = wantedPorts(verdict.key);
     const ports = verdict.ports.filter(({ port }) => wanted.has(port));
-    yield { isHealthy: true, addresses: verdict.addresses, ports };
+    const { addresses, isAtNodePorts = false } = verdict;
+    yield { isHealthy: true, addresses, ports, isAtNodePorts };
   }
 }

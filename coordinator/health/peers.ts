@@ -40,7 +40,11 @@ export function createPeers(options: {
       region,
       addresses: publishableAddresses(verdict?.addresses ?? [], rules),
       hostnames: hostnamesOf(verdict?.addresses ?? []),
-      tcpPorts: tcpPorts(verdict?.ports ?? []).filter((port) => wanted.has(port)),
+      // Node ports are each cluster's own: nobody measures the way to them.
+      tcpPorts:
+        verdict?.isAtNodePorts === true
+          ? []
+          : tcpPorts(verdict?.ports ?? []).filter((port) => wanted.has(port)),
       isHealthy: verdict?.state === 'healthy' && !placement.traffic(cluster, key).isDrained,
     };
   };

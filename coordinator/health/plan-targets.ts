@@ -19,6 +19,8 @@ export interface ProbedShard {
   readonly isHealthy: boolean;
   readonly addresses: readonly IngressAddress[];
   readonly ports: readonly ServicePort[];
+  /** See ShardVerdict. */
+  readonly isAtNodePorts?: boolean;
 }
 
 export function planTargets(
@@ -28,7 +30,7 @@ export function planTargets(
   const targets = new Map<string, ProbeTarget>();
   for (const shard of shards) {
     if (!shard.isHealthy) continue; // T2
-    const port = probedPort(shard.ports);
+    const port = probedPort(shard);
     if (port === undefined) continue;
     for (const address of publishableAddresses(shard.addresses, rules)) {
       const target: ProbeTarget = { address, ...port };
@@ -68,11 +70,13 @@ export function tcpPorts(ports: readonly ServicePort[]): readonly number[] {
   return [...new Set(tcp.map(({ port }) => port))].sort((a, b) => a - b);
 }
 
-/** One port stands for its address: the lowest TCP port. */
-function probedPort(ports: readonly ServicePort[]): Omit<ProbeTarget, 'address'> | undefined {
+/** One port stands for its address: the lowest TCP port, or the node port in its place. */
+function probedPort(shard: ProbedShard): Omit<ProbeTarget, 'address'> | undefined {
+  const { ports } = shard;
   const [port] = tcpPorts(ports);
   if (port === undefined) return undefined;
   const named = ports.find((candidate) => candidate.port === port);
   const isTls = port === 443 || named?.name === 'https' || named?.appProtocol === 'https';
-  return { port, method: isTls ? 'tls' : 'tcp' };
+  const asked = shard.isAtNodePorts === true ? named?.nodePort : port;
+  return asked === undefined ? undefined : { port: asked, method: isTls ? 'tls' : 'tcp' };
 }

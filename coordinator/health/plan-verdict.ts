@@ -8,6 +8,9 @@ import type { ShardState, ShardVerdict } from '../../common/model/health.ts';
 import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
 import type { ShardIngress, ShardReadiness } from '../../common/model/telemetry.ts';
 import { assertNever } from '../../common/pure/errors.ts';
+import { countUsable } from '../../common/pure/usable-endpoints.ts';
+
+const portsToldMax = 3;
 
 export interface VerdictInput {
   readonly key: ServiceKey;
@@ -45,7 +48,14 @@ export function toShardVerdict(input: VerdictInput): ShardVerdict {
     addresses: last?.addresses ?? [],
     clusterIps: last?.clusterIps ?? [],
     ports: last?.ports ?? [],
+    ...(isAtNodePorts(input) ? { isAtNodePorts: true } : {}),
   };
+}
+
+function isAtNodePorts({ report, before }: VerdictInput): boolean {
+  return report === undefined
+    ? before?.isAtNodePorts === true
+    : report.ingress?.type === 'NodePort';
 }
 
 function describe(
@@ -56,7 +66,10 @@ function describe(
   const { state, minReady } = input;
   switch (state) {
     case 'healthy':
-      return { reason: 'Ready', message: `${ready} of ${total} endpoints are ready.` };
+      return {
+        reason: 'Ready',
+        message: `${ready} of ${total} endpoints are ready.${describeRest(input.report?.readiness)}`,
+      };
     case 'notReady':
       return {
         reason: 'NotEnoughReadyEndpoints',
@@ -78,6 +91,16 @@ function describe(
   }
 }
 
+/** What the numbers leave out: Pods that end while they serve, and ports that fewer Pods have. */
+function describeRest(readiness: ShardReadiness | undefined): string {
+  if (readiness === undefined) return '';
+  const { ready, ports = [] } = readiness;
+  const ending =
+    ready === 0 ? ` ${countUsable(readiness)} that terminate still take its traffic.` : '';
+  const fewer = ports.map((port) => ` Port ${port.name || '(no name)'} has ${port.ready}.`);
+  return [ending, ...fewer.slice(0, portsToldMax)].join('');
+}
+
 /** Same for everybody who looks at verdicts. */
 export function isSameVerdict(a: ShardVerdict | undefined, b: ShardVerdict): boolean {
   return (
@@ -87,7 +110,7 @@ export function isSameVerdict(a: ShardVerdict | undefined, b: ShardVerdict): boo
     a.message === b.message &&
     a.ready === b.ready &&
     a.total === b.total &&
-    JSON.stringify([a.addresses, a.clusterIps, a.ports]) ===
-      JSON.stringify([b.addresses, b.clusterIps, b.ports])
+    JSON.stringify([a.addresses, a.clusterIps, a.ports, a.isAtNodePorts]) ===
+      JSON.stringify([b.addresses, b.clusterIps, b.ports, b.isAtNodePorts])
   );
 }

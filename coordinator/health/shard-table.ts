@@ -9,6 +9,7 @@ import type { ShardVerdict } from '../../common/model/health.ts';
 import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
 import type { PlacementView } from '../../common/model/views.ts';
 import type { AddressRules } from '../../common/pure/address-rules.ts';
+import { countUsable } from '../../common/pure/usable-endpoints.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -83,7 +84,7 @@ export function createShardTable(options: {
       clusterLife: life,
       isReported: report?.ingress !== undefined || report?.readiness !== undefined,
       hasAddress: hasOutsideAddress(report?.ingress?.addresses ?? [], rules),
-      ready: report?.readiness?.ready ?? 0,
+      ready: report?.readiness === undefined ? 0 : countUsable(report.readiness),
       minReady: minReady(key),
       nowMs: clock.monotonicMs(),
     };

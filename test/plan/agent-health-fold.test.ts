@@ -3,7 +3,10 @@
 import test from 'ava';
 import { toServiceKey } from '../../common/model/ids.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
-import { foldReadiness, pickSlice, toIngress } from '../../agent/health/fold.ts';
+import { foldReadiness } from '../../agent/health/fold.ts';
+import { toIngress } from '../../agent/health/ingress.ts';
+import { pickSlice } from '../../agent/health/pick-slice.ts';
+import { countUsable } from '../../common/pure/usable-endpoints.ts';
 import { planProbes, type ProbeRules } from '../../agent/health/plan-probe.ts';
 import { detectTopology, pickNode } from '../../agent/health/topology.ts';
 
@@ -25,6 +28,8 @@ const slice = (name: string, endpoints: readonly EndpointJson[] | null): KubeObj
     metadata: { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': 'nginx' } },
     endpoints,
   }) as KubeObject;
+const withPorts = (object: KubeObject, ...names: readonly string[]): KubeObject =>
+  ({ ...object, ports: names.map((name) => ({ name, port: 80 })) }) as KubeObject;
 const fold = (...slices: readonly KubeObject[]) =>
   foldReadiness(
     key,
@@ -71,6 +76,36 @@ test('H1: a pod with an address of each family counts once', (t) => {
   t.like(fold(v4, v6), { ready: 1, total: 1 });
   t.deepEqual(fold(v4, v6), fold(v6, v4));
 });
+
+test('ports that fewer Pods have are told, also one that none has', (t) => {
+  const ready = { ready: true };
+  const both = withPorts(
+    slice('a', [{ addresses: ['10.0.0.1'], conditions: ready }]),
+    'web',
+    'tls',
+  );
+  const one = withPorts(slice('b', [{ addresses: ['10.0.0.2'], conditions: ready }]), 'web');
+  const slices = [both, one].flatMap((object) => pickSlice(object) ?? []);
+  t.deepEqual(foldReadiness(key, slices, ['web', 'tls', 'none']).ports, [
+    { name: 'none', ready: 0 },
+    { name: 'tls', ready: 1 },
+  ]);
+  t.is(foldReadiness(key, slices, ['web']).ports, undefined);
+});
+
+for (const [title, counts, usable] of [
+  ['ready ones first', { ready: 2, serving: 3, terminating: 1 }, 2],
+  [
+    'those that terminate and serve where none is ready',
+    { ready: 0, serving: 2, terminating: 3 },
+    2,
+  ],
+  ['none that serves no more', { ready: 0, serving: 0, terminating: 3 }, 0],
+] as const) {
+  test(`endpoints take traffic as kube-proxy sends it: ${title}`, (t) => {
+    t.is(countUsable(counts), usable);
+  });
+}
 
 test('a slice of no Service is not kept', (t) => {
   const object = {

@@ -60,8 +60,8 @@ class PlayedSession implements AgentSession {
   }
   welcome = (): Welcome | undefined => this.#welcome;
   onWelcome = (listener: (welcome: Welcome) => void): (() => void) => {
-    this.#listener = listener;
-    return () => undefined;
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   };
   peers = () => [];
   onPeers = () => () => undefined;
@@ -77,7 +77,7 @@ class PlayedSession implements AgentSession {
   open(session: number): void {
     this.life = { session, boot: 1 };
     this.#welcome = { ...welcome, session };
-    this.#listener(this.#welcome);
+    for (const listener of this.#listeners) listener(this.#welcome);
   }
 }
 

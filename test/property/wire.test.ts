@@ -145,13 +145,17 @@ const coordinatorMessage: fc.Arbitrary<CoordinatorMessage> = fc.oneof(
   fc.record({ kind: fc.constant('drain' as const), reconnectAfterMs: count }),
 );
 
-const readiness = fc.record({
-  key,
-  ready: count,
-  serving: count,
-  terminating: count,
-  total: count,
-});
+const readiness = fc.record(
+  {
+    key,
+    ready: count,
+    serving: count,
+    terminating: count,
+    total: count,
+    ports: fc.array(fc.record({ name: label, ready: count }), { minLength: 1, maxLength: 3 }),
+  },
+  { requiredKeys: ['key', 'ready', 'serving', 'terminating', 'total'] },
+);
 const ingress = fc.record({
   key,
   type: fc.constantFrom('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'),
