@@ -45,6 +45,16 @@ test(why === undefined ? title : `${title} [${why}]`, async (t) => {
   t.teardown(() => kube.close());
   const { token } = await makeJoinToken(kube, 'a');
 
+  // On empty volumes of Kubernetes, in folders of their own, as the chart has it.
+  const folders = ['--data-dir=/data/store', '--encryption-key-file=/keys/store/isthmus.key'];
+  const charted = startInImage(root, {
+    argv: ['isthmus-coordinator', ...folders, ...any],
+    volumes: 'kubernetes',
+  });
+  t.teardown(() => charted.stop());
+  t.is((await readReady(charted))['kubeconfig'], '/data/store/admin.kubeconfig');
+  await charted.stop();
+
   // As the chart starts it, on an empty volume of Kubernetes; the API server can wait.
   const flags = {
     cluster: 'a',

@@ -138,7 +138,8 @@ test('both Helms render arguments that the programs accept, install, upgrade wit
 
 function podOf(objects: readonly RenderedObject[]): PodSpec {
   const workload = objects.find(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
-  const { template } = workload?.spec as unknown as { readonly template: { spec: PodSpec } };
+  if (workload === undefined) throw new Error('no workload is rendered');
+  const { template } = workload.spec as unknown as { readonly template: { spec: PodSpec } };
   return template.spec;
 }
 
