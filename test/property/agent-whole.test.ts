@@ -54,7 +54,7 @@ class PlayedSession implements AgentSession {
   started = false;
   life = { session: 0, boot: 1 };
   #welcome: Welcome | undefined;
-  #listener: (welcome: Welcome) => void = () => undefined;
+  readonly #listeners = new Set<(welcome: Welcome) => void>();
   constructor(known?: Welcome) {
     this.#welcome = known;
   }
