@@ -130,7 +130,10 @@ function checkToken(input: JoinInput): RefusedJoin | undefined {
   const { name } = token.metadata;
   const end = token.status?.expirationTimestamp;
   if (end === undefined || end <= nowText) {
-    return refuse('TokenExpired', `join token ${name} expired at ${end}; make a new one`);
+    return refuse(
+      'TokenExpired',
+      `join token ${name} has expired; make a new one (its end was ${end ?? 'never set'})`,
+    );
   }
   const boundTo = token.spec?.cluster;
   if (boundTo !== undefined && boundTo !== clusterName) {
