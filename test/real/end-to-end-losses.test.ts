@@ -70,6 +70,9 @@ test.serial(
     );
     t.notRegex(agent.log(), /TokenUsed|with another key|ClusterRemoved/);
     await agent.end();
+    // Its agent is gone for good: nobody is waited for.
+    const force = ['patch', 'cluster', 'late', '--type=merge', '-p'];
+    await mesh.kubectl('federation-cluster', [...force, '{"spec":{"unjoinWaitSeconds":0}}']);
     await mesh.kubectl('federation-cluster', ['delete', 'cluster', 'late']);
     await mesh.kubectl('federation-cluster', ['delete', 'jointoken', name]);
   },
