@@ -195,12 +195,7 @@ export async function openMesh(
       certificates: fixedCertificates(server, ca.certPem),
       federation,
     }),
-    authority: createAuthority({
-      cas: oneCa(ca),
-      federation,
-      clock,
-      ...(options.lifetimeMs === undefined ? {} : { lifetimeMs: options.lifetimeMs }),
-    }),
+    authority: toAuthority(ca, options.lifetimeMs),
     joinApproval: options.joinApproval,
     receiptKey: { key: receiptKey, storeId: id, epoch },
     telemetryUsers: users,
@@ -274,6 +269,11 @@ function openNatsUsers(
     return record?.userKey === undefined ? undefined : record.clusterUid;
   };
   return { users, natsUsers: { get: uidOf, has: (name) => uidOf(name) !== undefined } };
+}
+
+function toAuthority(ca: KeyPairPem, lifetimeMs: number | undefined) {
+  const common = { cas: oneCa(ca), federation, clock };
+  return createAuthority(lifetimeMs === undefined ? common : { ...common, lifetimeMs });
 }
 
 function issueServer(ca: KeyPairPem, madeMs = 0): Promise<KeyPairPem> {
