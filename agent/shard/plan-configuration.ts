@@ -40,11 +40,16 @@ export function toConfiguration(
         ...adoptionMarks(federation, observed),
         [shardOfMark]: federation,
         [shardHashMark]: hash,
-        ...(Buffer.byteLength(text) <= contentBytesMax ? { [shardContentMark]: text } : {}),
+        ...(keepsContent(wish) ? { [shardContentMark]: text } : {}),
       },
     },
     spec: manifest.spec as unknown as JsonObject, // JSON by origin: decoded from the shard's bytes
   };
+}
+
+/** Small enough to stand on the shard itself. */
+export function keepsContent({ text }: Wish): boolean {
+  return Buffer.byteLength(text) <= contentBytesMax;
 }
 
 /** What the user wrote, without any mark. */

@@ -17,10 +17,17 @@ import {
   federationOf,
   isAdopted,
   removalOrderMark,
+  shardContentMark,
   shardHashMark,
 } from '../../common/pure/shard-marks.ts';
 import { refuseAdoption } from './plan-adoption.ts';
-import { planOrderMark, planRepair, toConfiguration, toFirstShape } from './plan-configuration.ts';
+import {
+  keepsContent,
+  planOrderMark,
+  planRepair,
+  toConfiguration,
+  toFirstShape,
+} from './plan-configuration.ts';
 import { findDifferences, withoutResidue, type Difference, type Residue } from './plan-drift.ts';
 import { isConfirmed, refusalOf, tooManyRemovals, type LocalGuard } from './plan-guard.ts';
 
@@ -130,7 +137,11 @@ function planCreation(situation: ShardSituation, wish: Wish): ShardAction {
 
 function causeOf(wish: Wish, federation: string, observed: Service): Cause {
   if (federationOf(observed) !== federation) return 'adopted';
-  return observed.metadata.annotations?.[shardHashMark] === wish.hash ? 'drifted' : 'changed';
+  const { [shardHashMark]: hash, [shardContentMark]: content } =
+    observed.metadata.annotations ?? {};
+  // An agent of before kept no content: nobody's hand took it away.
+  const isWhole = content !== undefined || !keepsContent(wish);
+  return hash === wish.hash && isWhole ? 'drifted' : 'changed';
 }
 
 function planOrder(situation: ShardSituation, order: RemovalOrder): ShardAction {

@@ -135,6 +135,14 @@ const rows: readonly Row[] = [
     'repair',
   ],
   [
+    'a shard that an agent of before applied gets its content, and that is no drift',
+    {
+      wish,
+      observed: withMeta({ annotations: { [shardOfMark]: 'fed', [shardHashMark]: hash } }),
+    },
+    'apply changed',
+  ],
+  [
     'what others wrote into a port of ours is put right by an apply',
     { wish, observed: withSpec({ ports: [{ name: 'theirs', port: 80 }] }) },
     'apply drifted',
