@@ -35,6 +35,7 @@ const variants: readonly (readonly [ChartName, string, readonly string[]])[] = [
       'rbac.readNodes=false',
       'cluster.zone=z1,cluster.region=r1',
       'guard.allowedNamespaces={shop,till}',
+      'cluster.addressPreference={203.0.113.0/24,10.0.0.0/8}',
       'guard.neverProbe={10.96.0.0/12,fd00::/108}',
       'guard.removalsPerMinute=0',
       'join.existingSecret.name=mine',
