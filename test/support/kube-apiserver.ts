@@ -34,6 +34,8 @@ export interface KubeApiserverOptions {
   readonly serviceRange?: string;
   /** Runs the controllers of namespaces and of garbage: without, both stay where they are. */
   readonly isWithControllers?: boolean;
+  /** Runs these controllers too, by their names for kube-controller-manager. */
+  readonly controllers?: readonly string[];
   /** etcd flushes before it acknowledges, as in production. Default false: tests need no disk. */
   readonly isDurable?: boolean;
   /** More users with a token; see KubeApiserver.tokenOf. */
@@ -140,10 +142,14 @@ class Attempt {
       stop: () => this.stop(),
     };
     await this.#untilReady(server);
-    if (this.#options.isWithControllers === true)
+    const running = [
+      ...(this.#options.isWithControllers === true ? controllers : []),
+      ...(this.#options.controllers ?? []),
+    ];
+    if (running.length > 0)
       this.#start(
         'kube-controller-manager',
-        controllerFlags(this.#folder, server.kubeconfig, controllers),
+        controllerFlags(this.#folder, server.kubeconfig, running),
       );
     return { ...server, pids: this.#processes.flatMap(({ pid }) => pid ?? []) };
   }
