@@ -132,12 +132,14 @@ test('no other endpoint approves', async (t) => {
     },
   ];
   for (const at of [path, `${path}/status`]) {
-    const body = { status: { approval, conditions, region: 'r' } };
+    const body = { status: { approval, conditions, region: 'r', publicKeyHash: other } };
     const { status, json } = await api.call('PATCH', at, body, merge);
     t.is(status, 200);
     const cluster = json as unknown as Cluster;
     t.deepEqual(cluster.status?.approval, pending);
     t.is(cluster.status?.conditions, undefined);
+    t.is(cluster.status?.publicKeyHash, undefined);
+    if (at !== path) t.is(cluster.status?.region, 'r');
   }
   const read = await api.call('GET', `${path}/approval`);
   t.deepEqual((read.json as unknown as Cluster).status?.approval, pending);

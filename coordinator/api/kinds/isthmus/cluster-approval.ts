@@ -113,12 +113,27 @@ export function validateApproval(next: KubeObject, old: KubeObject): readonly Fi
   return [];
 }
 
-/** Another write leaves the condition as the approval has it. */
-export function keepApproved(next: KubeObject, old: KubeObject): KubeObject {
-  const { conditions: said = [], ...status } = (next as Cluster).status ?? {};
+/**
+ * A write of the status leaves alone which key speaks for the cluster and until when, which a join
+ * decides, and the condition that says what was approved.
+ */
+export function keepIdentity(next: KubeObject, old: KubeObject): KubeObject {
+  const before = (old as Cluster).status ?? {};
+  const {
+    conditions: said = [],
+    publicKeyHash: _key,
+    certificateExpirationTimestamp: _end,
+    ...rest
+  } = (next as Cluster).status ?? {};
+  const { publicKeyHash, certificateExpirationTimestamp } = before;
+  const status = {
+    ...rest,
+    ...(publicKeyHash === undefined ? {} : { publicKeyHash }),
+    ...(certificateExpirationTimestamp === undefined ? {} : { certificateExpirationTimestamp }),
+  };
   const isOurs = ({ type }: { readonly type: string }): boolean => type === 'Approved';
-  const kept = ((old as Cluster).status?.conditions ?? []).filter(isOurs);
+  const kept = (before.conditions ?? []).filter(isOurs);
   const conditions = [...said.filter((condition) => !isOurs(condition)), ...kept];
-  if (conditions.length === 0 && next.status === undefined) return next;
+  if (next.status === undefined && old.status === undefined) return next;
   return { ...next, status: { ...status, ...(conditions.length === 0 ? {} : { conditions }) } };
 }

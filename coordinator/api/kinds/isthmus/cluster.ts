@@ -15,7 +15,7 @@ import { isthmusKind, labelName } from '../definition.ts';
 import { boundList, boundText, struct, time } from '../schema-parts.ts';
 import {
   approvalSchema,
-  keepApproved,
+  keepIdentity,
   prepareApproval,
   validateApproval,
 } from './cluster-approval.ts';
@@ -76,7 +76,7 @@ const status = struct(
     trustDigest: boundText(
       "Digest of the CAs that its agent trusts; another one than its peers' while it has not learned " +
         'of a new CA.',
-      { maxLength: 64 },
+      { pattern: '^[0-9a-f]{32}$' },
     ),
   },
 );
@@ -111,7 +111,7 @@ const clusterRules = isthmusKind({
   validate: (cluster) => validateScheduling(toJsonObject(cluster)),
   prepareForUpdate: (next, old, context) => {
     if (context.subresource === 'approval') return prepareApproval(next, old, context);
-    return context.subresource === 'status' ? keepApproved(next, old) : next;
+    return context.subresource === 'status' ? keepIdentity(next, old) : next;
   },
 });
 
