@@ -40,7 +40,9 @@ export function findMisplaced(disk: SimDisk, service: Service, nowMs: number): s
     .map(readPublication)
     .find((one) => one?.key === `${service.metadata.namespace ?? ''}/${name}`);
   const isServing = (cluster: ClusterName): boolean =>
-    published?.shards.some((one) => one.cluster === cluster && one.inDns) === true;
+    published?.shards.some(
+      (one) => one.cluster === cluster && one.inDns && one.state === 'healthy',
+    ) === true;
   const timeoutMs = 1000 * (plan.policy?.spec?.move?.timeoutSeconds ?? 600);
   for (const { cluster, isDrained, awaits, sinceMs } of leaving) {
     if (isDrained) return `${cluster} is still on its way out`;
