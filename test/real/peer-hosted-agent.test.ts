@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { conditionOf } from '../../plugin/output.ts';
 import { eventually } from '../support/eventually.ts';
 import { findPeer } from '../support/find-peer.ts';
-import { startKubeApiserver } from '../support/kube-apiserver.ts';
+import { startKubeApiserver, type KubeApiserver } from '../support/kube-apiserver.ts';
 import { startOidcIssuer } from '../support/oidc-issuer.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { openPlugin } from '../support/plugin.ts';
@@ -35,37 +35,15 @@ test('a real kube-apiserver is joined with exec credentials, told of a missing r
   const { layout } = mesh;
   const plugin = openPlugin({ folder: layout.dir, kubeconfig: layout.kubeconfig });
 
-  /** The program reads whose token it gives from a file, and is told of the cluster. */
   const speakFor = (user: string): void => writeFileSync(`${login}.token`, server.tokenOf(user));
-  const credential = `{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"TOKEN"}}`;
-  writeFileSync(
-    login,
-    `#!/bin/sh\necho "$KUBERNETES_EXEC_INFO" >'${login}.info'\n` +
-      `sed "s/TOKEN/$(cat '${login}.token')/" <<'END'\n${credential}\nEND\n`,
-    { mode: 0o700 },
-  );
-  const config = {
-    'current-context': 'real',
-    clusters: [
-      { name: 'real', cluster: { server: server.url, 'certificate-authority': server.caFile } },
-    ],
-    users: [
-      {
-        name: 'program',
-        user: {
-          exec: {
-            apiVersion: 'client.authentication.k8s.io/v1',
-            command: login,
-            interactiveMode: 'IfAvailable',
-            provideClusterInfo: true,
-          },
-        },
-      },
-    ],
-    contexts: [{ name: 'real', context: { cluster: 'real', user: 'program' } }],
+  writeLogin(login);
+  const exec = {
+    apiVersion: 'client.authentication.k8s.io/v1',
+    command: login,
+    interactiveMode: 'IfAvailable',
+    provideClusterInfo: true,
   };
-  const kubeconfig = join(folder, 'kubeconfig');
-  writeFileSync(kubeconfig, JSON.stringify(config));
+  const kubeconfig = writeKubeconfig(folder, server, { exec });
   const place = ['--zone', 'z1', '--region', 'r1'];
   const joinArgs = ['join', 'real', '--kubeconfig', kubeconfig, context, ...place];
   const told = (): Promise<ReturnType<typeof conditionOf>> =>
@@ -146,16 +124,8 @@ test('an OIDC user of a real kube-apiserver: refresh tokens that are good once s
     'id-token': await issuer.sign(claims, { expiresIn: -60 }),
     'refresh-token': 'refresh',
   };
-  const config = {
-    'current-context': 'real',
-    clusters: [
-      { name: 'real', cluster: { server: server.url, 'certificate-authority': server.caFile } },
-    ],
-    users: [{ name: 'ana', user: { 'auth-provider': { name: 'oidc', config: provider } } }],
-    contexts: [{ name: 'real', context: { cluster: 'real', user: 'ana' } }],
-  };
-  const kubeconfig = join(folder, 'kubeconfig');
-  writeFileSync(kubeconfig, JSON.stringify(config));
+  const user = { 'auth-provider': { name: 'oidc', config: provider } };
+  const kubeconfig = writeKubeconfig(folder, server, user);
   const args = ['join', 'real', '--kubeconfig', kubeconfig, context, '--zone=z', '--region=r'];
   t.regex(await plugin.ok([...args, '--wait'], { withinMs: 90_000 }), /real is Ready/);
 
@@ -186,3 +156,34 @@ test('an OIDC user of a real kube-apiserver: refresh tokens that are good once s
     return condition?.reason === 'Running' ? [] : [JSON.stringify(condition)];
   });
 });
+
+/** A program that reads the token it gives from a file, and notes what it is told. */
+function writeLogin(path: string): void {
+  const apiVersion = 'client.authentication.k8s.io/v1';
+  const credential = { kind: 'ExecCredential', apiVersion, status: { token: 'TOKEN' } };
+  const lines = [
+    '#!/bin/sh',
+    `echo "$KUBERNETES_EXEC_INFO" >'${path}.info'`,
+    `sed "s/TOKEN/$(cat '${path}.token')/" <<'END'`,
+    JSON.stringify(credential),
+    'END',
+    '',
+  ];
+  writeFileSync(path, lines.join('\n'), { mode: 0o700 });
+}
+
+function writeKubeconfig(
+  folder: string,
+  { url, caFile }: Pick<KubeApiserver, 'url' | 'caFile'>,
+  user: object,
+): string {
+  const path = join(folder, 'kubeconfig');
+  const config = {
+    'current-context': 'real',
+    clusters: [{ name: 'real', cluster: { server: url, 'certificate-authority': caFile } }],
+    users: [{ name: 'ana', user }],
+    contexts: [{ name: 'real', context: { cluster: 'real', user: 'ana' } }],
+  };
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+}

@@ -86,7 +86,7 @@ test.serial(
     const rotated = await runKeys('rotate');
     t.is(rotated.code, 0, rotated.errors);
     t.regex(rotated.output, /told the running coordinator/);
-    t.regex(rotated.output, /sealed under it: 2 records/); // the Secret and the CA
+    t.regex(rotated.output, /sealed under it: 3 records/); // the Secret, the CA, the account at NATS
     t.is(readKeys().length, 2);
     t.not(readKeys()[0]?.id, old?.id);
     t.is(await readPassword(), canary);
@@ -106,7 +106,7 @@ test.serial('a rotation with no coordinator running does it by itself', async (t
   const rotated = await runKeys('rotate');
   t.is(rotated.code, 0, rotated.errors);
   t.notRegex(rotated.output, /told/);
-  t.regex(rotated.output, /sealed under it: 2 records/);
+  t.regex(rotated.output, /sealed under it: 3 records/);
   await mesh.start('coordinator');
   t.is(await readPassword(), canary);
 });
