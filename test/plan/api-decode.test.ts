@@ -237,6 +237,11 @@ const badYaml: readonly (readonly [string, string, string])[] = [
     "the object provided is unrecognized (must be of type Service): yaml: unknown anchor 'a' referenced (2a61)",
   ],
   [
+    'a value that holds itself',
+    '&x [*x]',
+    "the object provided is unrecognized (must be of type Service): yaml: anchor 'x' value contains itself (2678205b2a785d)",
+  ],
+  [
     'an open list',
     'a: [',
     'the object provided is unrecognized (must be of type Service): ' +

@@ -71,7 +71,7 @@ export function parseYamlBody(text: string): ParsedYaml {
     const name = JSON.stringify(key.replace(/^["']|["']$/g, ''));
     duplicates.push(`line ${line}: key ${name} already set in map`);
   }
-  refuseOddKeys(document, text);
+  refuseOddNodes(document, text);
   return { value: toPlain(toJs(document)), duplicates };
 }
 
@@ -93,9 +93,14 @@ function refuseMany(text: string): void {
 // The lexer puts it before each scalar.
 const scalarMark = '\u001f';
 
-/** A map or a list is no key; the library would make its text one. */
-function refuseOddKeys(document: Document, text: string): void {
+/** A map or a list is no key; the library would make its text one. No value can hold itself. */
+function refuseOddNodes(document: Document, text: string): void {
   visit(document, {
+    Alias: (_key, alias, path) => {
+      const node = alias.resolve(document);
+      if (node === undefined || !path.includes(node)) return;
+      throw new YamlSyntaxError(`yaml: anchor '${alias.source}' value contains itself`);
+    },
     Pair: (_key, { key }) => {
       const node = isAlias(key) ? key.resolve(document) : key;
       if (!isCollection(node)) return;
