@@ -109,6 +109,7 @@ class Link implements Parent {
 
   take(message: ToHosted | undefined): void {
     if (message === undefined) return;
+    if (message.kind === 'ping') return this.#send({ kind: 'pong' });
     if (message.kind === 'token') {
       this.#token = { text: message.token, atMs: this.#options.clock.monotonicMs() };
       for (const wake of this.#tokenWaiters) wake();

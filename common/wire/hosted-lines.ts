@@ -9,7 +9,9 @@ export type ToHosted =
   | { readonly kind: 'kubeconfig'; readonly revision: number; readonly text: string }
   /** The credentials of `from`, with the tokens that were refreshed, are those of `revision`. */
   | { readonly kind: 'revision'; readonly from: number; readonly revision: number }
-  | { readonly kind: 'token'; readonly token: string };
+  | { readonly kind: 'token'; readonly token: string }
+  /** Answered at once by a pong. */
+  | { readonly kind: 'ping' };
 
 /** From the agent. */
 export type FromHosted =
@@ -24,6 +26,7 @@ export type FromHosted =
       readonly idToken: string;
       readonly refreshToken: string | undefined;
     }
+  | { readonly kind: 'pong' }
   /** It has joined: the agent's ready line. */
   | { readonly kind: 'ready' }
   /** Why it ends, last. */
@@ -73,6 +76,7 @@ export function readToHosted(object: object): ToHosted | undefined {
   if (kind === 'kubeconfig' && typeof revision === 'number' && typeof text === 'string') {
     return { kind, revision, text };
   }
+  if (kind === 'ping') return { kind };
   if (kind === 'revision' && typeof revision === 'number' && typeof from === 'number') {
     return { kind, from, revision };
   }
@@ -82,7 +86,7 @@ export function readToHosted(object: object): ToHosted | undefined {
 export function readFromHosted(object: object): FromHosted | undefined {
   const { ready, kind, revision, fault, idToken, refreshToken, message } = object as Fields; // narrowed
   if (ready === true) return { kind: 'ready' };
-  if (kind === 'wantsToken') return { kind };
+  if (kind === 'wantsToken' || kind === 'pong') return { kind };
   if (kind === 'failed' && typeof message === 'string') return { kind, message };
   if (typeof revision !== 'number') return undefined;
   if (kind === 'api') return { kind, revision, fault: readFault(fault) };

@@ -5,13 +5,15 @@
 //   C2. The child's stdin ends with this process, however that ends, and the child ends with its
 //       stdin. One that could not (stopped by a signal) is ended before the next starts in its folder.
 //   C3. The child has no setting of the coordinator in its environment.
+//   C4. A child that hangs is ended, so that it is started again. Pings that were not answered are
+//       counted, not seconds: a coordinator that stood still itself must not take its children for dead.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makePrivateFolder } from '../../common/runtime/private-folder.ts';
-import type { Clock } from '../../common/runtime/clock.ts';
+import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { endLeftProcess } from '../../common/runtime/left-process.ts';
 import { createLineReader, readFromHosted, toLine } from '../../common/wire/hosted-lines.ts';
 import type { Child, Children, ChildStart } from './children.ts';
@@ -25,7 +27,14 @@ export interface ChildProcessOptions {
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** Between two pings. Default 10 s. */
+  readonly pingMs?: number;
 }
+
+const pingDefaultMs = 10_000;
+const missedPingsMax = 3;
+// Two busy cores may start twenty at once.
+const missedAtStartMax = 12;
 
 // Long enough to close a record, short of the coordinator's own 5 s for each part.
 const politeMs = 3_000;
@@ -77,7 +86,8 @@ async function startChild(options: ChildProcessOptions, start: ChildStart): Prom
     stdio: ['pipe', 'pipe', 'inherit'],
     env: withoutSettings(env), // C3
   });
-  const gone = follow(child, start);
+  const dog = watch(child, options);
+  const gone = follow(child, start, dog.heard).finally(dog.stop);
   child.stdin.on('error', () => undefined); // it ended: 'exit' says so
   child.stdin.write(toLine(start.credentials)); // C1
   await writeFile(join(dir, 'agent.pid'), `${child.pid ?? ''}\n`, { mode: 0o600 });
@@ -94,8 +104,36 @@ async function startChild(options: ChildProcessOptions, start: ChildStart): Prom
   };
 }
 
-function follow(child: ChildProcess, start: ChildStart): Promise<void> {
+/** C4. */
+function watch(
+  child: ChildProcess,
+  { clock, pingMs = pingDefaultMs }: ChildProcessOptions,
+): { readonly heard: () => void; readonly stop: () => void } {
+  let missed = 0;
+  let missedMax = missedAtStartMax;
+  let timer: Timer | undefined;
+  const look = (): void => {
+    if (missed >= missedMax) {
+      child.kill('SIGKILL');
+      return;
+    }
+    missed += 1;
+    child.stdin?.write(toLine({ kind: 'ping' }));
+    timer = clock.after(pingMs, look);
+  };
+  timer = clock.after(pingMs, look);
+  return {
+    heard: () => {
+      missed = 0;
+      missedMax = missedPingsMax;
+    },
+    stop: () => timer?.cancel(),
+  };
+}
+
+function follow(child: ChildProcess, start: ChildStart, onHeard: () => void): Promise<void> {
   const read = createLineReader((object) => {
+    onHeard();
     const message = readFromHosted(object);
     if (message !== undefined) start.onMessage(message);
   });

@@ -294,6 +294,8 @@ class Hosted implements HostedAgents {
       case 'ready':
         void this.#removeTokens(running);
         return;
+      case 'pong':
+        return; // the adapter's
       case 'failed':
         running.failure = message.message;
         return;
