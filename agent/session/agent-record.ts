@@ -8,6 +8,7 @@ import { toRevision, type Revision, type ServiceKey } from '../../common/model/i
 import type { Receipt } from '../../common/model/session.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
+import { SumDigest, toInventoryItem } from '../../common/pure/digest.ts';
 import { PeerTable } from './peer-table.ts';
 import type {
   AgentRecord,
@@ -69,6 +70,12 @@ export async function openAgentRecord(tables: RecordTables): Promise<AgentRecord
     shard: (key) => shards.get(key),
     order: (key) => orders.get(key),
     keys: () => new Set([...shards.keys(), ...orders.keys()]),
+    digest: () => {
+      const digest = new SumDigest();
+      for (const shard of shards.values()) digest.add(toInventoryItem(shard));
+      return digest.value();
+    },
+    peersDigest: () => peers.digest(),
     inventory: () => shards.values(),
     recover: (found) => {
       const done = recovering.then(() => recover(found));

@@ -23,7 +23,6 @@ import type {
 } from '../../common/model/session.ts';
 import type { RemovalOrder, Shard, ShardResult } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
-import { SumDigest, toInventoryItem } from '../../common/pure/digest.ts';
 import { assertNever, MeshError } from '../../common/pure/errors.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
@@ -239,27 +238,23 @@ class Session {
   #hello(natsKey: NatsKey): AgentMessage {
     const { record, cluster, topology, kubernetesVersion, agentVersion, clock } = this.#options;
     const trustDigest = this.#credentials.trustDigest();
+    const peersDigest = record.peersDigest();
     return {
       kind: 'hello',
       cluster,
       incarnation: this.incarnation(),
       viewRevision: record.viewRevision(),
       receipt: record.receipt(),
-      digest: this.#digest(),
+      digest: record.digest(),
       topology: topology(),
       agentVersion,
       kubernetesVersion: kubernetesVersion(),
       instance: this.#instance,
       clockUnixMs: clock.now(),
       ...(trustDigest === undefined ? {} : { trustDigest }),
+      ...(peersDigest === undefined ? {} : { peersDigest }),
       natsKey,
     };
-  }
-
-  #digest(): string {
-    const digest = new SumDigest();
-    for (const item of this.#options.record.inventory()) digest.add(toInventoryItem(item));
-    return digest.value();
   }
 
   #heard(): void {

@@ -7,6 +7,8 @@
 
 import type { ServiceKey } from '../../common/model/ids.ts';
 import type { PeerService, PeerShard } from '../../common/model/peer-table.ts';
+import { SumDigest } from '../../common/pure/digest.ts';
+import { toPeerItem } from '../../common/pure/peer-digest.ts';
 import { foldPeers } from '../../common/pure/peer-fold.ts';
 import type { PeersMessage, PeerUpdate, RecordChange, RecordTables } from './record.ts';
 
@@ -18,6 +20,8 @@ export class PeerTable {
   readonly #services: Map<ServiceKey, PeerService>;
   /** Known before the whole table that is coming in, and not named by it yet. */
   #unnamed: Set<ServiceKey> | undefined;
+  /** Once somebody has asked for it. */
+  #digest: SumDigest | undefined;
 
   constructor(tables: RecordTables) {
     this.#tables = tables;
@@ -28,11 +32,19 @@ export class PeerTable {
     return [...this.#services.values()];
   }
 
+  /** Undefined while nothing is known: then a whole table, if empty, is news. */
+  digest(): string | undefined {
+    if (this.#services.size === 0 || this.#unnamed !== undefined) return undefined;
+    this.#digest ??= digestOf(this.#services.values());
+    return this.#digest.value();
+  }
+
   async apply(message: PeersMessage): Promise<PeerUpdate> {
     const next = this.#fold(message);
     const changed = [...next].filter(([key, service]) => service !== this.#services.get(key));
     if (changed.length > 0) await this.#tables.commit(changed.flatMap((one) => this.#toRows(one)));
     for (const [key, service] of changed) {
+      this.#count(key, service);
       if (service === undefined) this.#services.delete(key);
       else this.#services.set(key, service);
     }
@@ -40,6 +52,16 @@ export class PeerTable {
       upserts: changed.flatMap(([, service]) => service ?? []),
       removals: changed.flatMap(([key, service]) => (service === undefined ? key : [])),
     };
+  }
+
+  /** Shards that stay as they were are the same objects (peer-fold.ts). */
+  #count(key: ServiceKey, service: PeerService | undefined): void {
+    if (this.#digest === undefined) return;
+    const [before, after] = [this.#services.get(key)?.shards ?? [], service?.shards ?? []];
+    const kept = new Set(after);
+    const known = new Set(before);
+    for (const shard of before) if (!kept.has(shard)) this.#digest.subtract(toPeerItem(key, shard));
+    for (const shard of after) if (!known.has(shard)) this.#digest.add(toPeerItem(key, shard));
   }
 
   /** Services that the message names or takes away, as they are then. */
@@ -71,6 +93,14 @@ export class PeerTable {
       ...[...kept].map((shard) => toRow(`${key}${separator}${shard.cluster}`, shard)),
     ];
   }
+}
+
+function digestOf(services: Iterable<PeerService>): SumDigest {
+  const digest = new SumDigest();
+  for (const { key, shards } of services) {
+    for (const shard of shards) digest.add(toPeerItem(key, shard));
+  }
+  return digest;
 }
 
 function toRow(key: string, value: unknown): RecordChange {

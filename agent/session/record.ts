@@ -46,6 +46,10 @@ export interface AgentRecord {
   order(key: ServiceKey): RemovalOrder | undefined;
   /** Keys with a shard or an order. */
   keys(): Iterable<ServiceKey>;
+  /** Of the shards held (common/pure/digest.ts). */
+  digest(): string;
+  /** Of the peer table; undefined while a whole one is owed. */
+  peersDigest(): string | undefined;
   inventory(): Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>;
   /** Shards, orders, revision and receipt of a batch, all or nothing. */
   applyBatch(batch: Batch): Promise<void>;

@@ -36,6 +36,8 @@ export type AgentMessage =
       readonly receipt: Receipt | undefined;
       /** inventoryDigest over what the agent holds. */
       readonly digest: string;
+      /** Of its peer table (common/pure/peer-digest.ts); absent: a whole one is owed. */
+      readonly peersDigest?: string;
       readonly topology: Topology;
       readonly agentVersion: string;
       readonly kubernetesVersion: string;

@@ -12,11 +12,20 @@ export class SumDigest {
   #sum = 0n;
 
   add(text: string): void {
-    this.#sum = BigInt.asUintN(64, this.#sum + hash64(text));
+    this.addHash(hash64(text));
   }
 
   subtract(text: string): void {
-    this.#sum = BigInt.asUintN(64, this.#sum - hash64(text));
+    this.subtractHash(hash64(text));
+  }
+
+  /** Of hash64: for who keeps it. */
+  addHash(hash: bigint): void {
+    this.#sum = BigInt.asUintN(64, this.#sum + hash);
+  }
+
+  subtractHash(hash: bigint): void {
+    this.#sum = BigInt.asUintN(64, this.#sum - hash);
   }
 
   /** 16 lower-case hex characters. */
@@ -25,7 +34,8 @@ export class SumDigest {
   }
 }
 
-function hash64(text: string): bigint {
+/** The item of a SumDigest. */
+export function hash64(text: string): bigint {
   return createHash('sha256').update(text).digest().readBigUInt64BE(0);
 }
 

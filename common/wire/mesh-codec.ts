@@ -192,6 +192,7 @@ function readHello(body: Plain): AgentMessage {
     ...(natsKey === undefined ? {} : { natsKey: readNatsKey(natsKey) }),
     ...readSaid(body, 'instance', 64),
     ...readSaid(body, 'trustDigest', 64),
+    ...readSaid(body, 'peersDigest', 32),
     ...readClock(body),
   };
 }

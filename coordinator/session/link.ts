@@ -72,6 +72,11 @@ export class AgentLink {
     return this.#toldPeers;
   }
 
+  /** What it has of the table is the table as it is now. */
+  hasPeers(): void {
+    this.#toldPeers = this.#options.journal.head;
+  }
+
   /** Adds a page of what the agent says it holds; false when that is more than can be true. */
   hold(entries: Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>): boolean {
     for (const { key, hash } of entries) this.#held.set(key, hash);

@@ -22,6 +22,7 @@ import { AgentLink } from './link.ts';
 import type { Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
 import { tellCluster } from './cluster-objects.ts';
 import { onMessage, recordTrust, toNatsState } from './messages.ts';
+import { PeerDigest } from './peer-digest.ts';
 import { PeerJournal } from './peer-journal.ts';
 import { startPeerTelling } from './peer-telling.ts';
 import { digestOf } from './plan.ts';
@@ -53,7 +54,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
   const shared = new SharedMessages(options.receiptKey);
   const journal = new PeerJournal(options.peers);
-  const stage: Stage = { ...options, clusters, tell, shared, journal };
+  const peerDigest = new PeerDigest(options.peers);
+  const stage: Stage = { ...options, clusters, tell, shared, journal, peerDigest };
   const stops: (() => void)[] = [];
   return {
     session: (cluster) => clusters.get(cluster)?.state,
@@ -102,11 +104,21 @@ function watchViews(stage: Stage): readonly (() => void)[] {
   return [
     () => watch.cancel(),
     placement.subscribe(({ cluster, key }) => clusters.get(cluster)?.link?.mark(key)),
+    followPeers(stage),
     startPeerTelling({ ...stage, links: () => linksOf(clusters) }),
     authority.subscribe(() => {
       for (const link of linksOf(clusters)) tellTrust(stage, link);
     }),
   ];
+}
+
+function followPeers({ peers, peerDigest, clock }: Stage): () => void {
+  const unsubscribe = peers.subscribe((due) => peerDigest.note(due));
+  peerDigest.start(clock);
+  return () => {
+    unsubscribe();
+    peerDigest.stop();
+  };
 }
 
 function* linksOf(clusters: Stage['clusters']): Iterable<AgentLink> {
@@ -247,6 +259,8 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
   };
   const { coordinatorVersion, ...welcome } = config;
   const wanted = [...placement.shardsOf(cluster)];
+  if (hello.peersDigest !== undefined && hello.peersDigest === stage.peerDigest.value())
+    link.hasPeers();
   const wantsInventory = hello.digest !== digestOf(wanted);
   link.sendNow({
     kind: 'welcome',

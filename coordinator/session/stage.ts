@@ -19,6 +19,7 @@ import type { Desired } from '../desired/store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import type { AgentLink } from './link.ts';
 import type { MeshListener, PeerIdentity } from './mesh-port.ts';
+import type { PeerDigest } from './peer-digest.ts';
 import type { PeerJournal } from './peer-journal.ts';
 import type { ReceiptKey } from './receipts.ts';
 import type { SharedMessages } from './shared-messages.ts';
@@ -76,5 +77,6 @@ export interface Stage extends SessionsOptions {
   readonly clusters: Map<ClusterName, ClusterRecord>;
   readonly shared: SharedMessages;
   readonly journal: PeerJournal;
+  readonly peerDigest: PeerDigest;
   readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
 }

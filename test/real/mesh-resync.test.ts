@@ -13,6 +13,7 @@ import {
   type MeshWorld,
   type TestAgent,
 } from '../support/mesh-fixture.ts';
+import { toPeer } from '../support/table-peers.ts';
 
 const one = toClusterName('one');
 
@@ -75,7 +76,7 @@ async function costOfReturn(
     agent.session.report(applied(key, hash));
   });
   await until(() => [...first.placement.shardsOf(one)].every(({ key }) => isKnown(first, key)));
-  await until(() => agent.session.isOpen());
+  await until(() => agent.session.isOpen() && agent.session.peers().length === shards);
   await first.stop();
   await until(() => !agent.session.isOpen());
   Object.assign(count, { bytes: 0, kinds: [] });
@@ -83,7 +84,7 @@ async function costOfReturn(
   const world = isCoordinatorNew ? await openMesh(t, { disk, ca, port }) : first;
   place(world, shards);
   await until(() => agent.session.isOpen());
-  await until(() => count.kinds.includes('<peers'));
+  await until(() => count.kinds.includes('<batch'));
   await until(() => [...world.placement.shardsOf(one)].every(({ key }) => isKnown(world, key)));
   await until(() => count.kinds.includes('ack'));
   return { count, world, agent };
@@ -93,6 +94,7 @@ function place(world: MeshWorld, shards: number): void {
   for (let at = 0; at < shards; at += 1) {
     const key = toServiceKey({ namespace: 'shop', name: `service-${at}` });
     world.placement.place(one, key, toShard(key, JSON.stringify({ at })));
+    world.peers.put(key, { key, shards: [toPeer('one'), toPeer('two', { region: undefined })] });
   }
 }
 
@@ -109,12 +111,29 @@ test('a return on which nothing has changed costs the same few hundred bytes for
   t.timeout(60_000);
   const none = await costOfReturn(t, 0, true);
   const many = await costOfReturn(t, 2_000, true);
-  t.deepEqual(many.count.kinds.sort(), ['<batch', '<peers', '<welcome', 'ack', 'hello']);
+  t.deepEqual(many.count.kinds.sort(), ['<batch', '<welcome', 'ack', 'hello']);
   const more = many.count.bytes - none.count.bytes;
   t.true(Math.abs(more) < 100, `${more} bytes more than for none`);
   // Of which the login to NATS, a signed text, is most.
   t.log(`${many.count.bytes} bytes in all`);
   t.true(many.count.bytes < 2_500, `${many.count.bytes} bytes`);
+});
+
+test('a return on which a peer has changed is told the table', async (t) => {
+  t.timeout(60_000);
+  const { world, agent, count } = await costOfReturn(t, 20, true);
+  const key = toServiceKey({ namespace: 'shop', name: 'service-7' });
+  world.peers.putShard(key, toPeer('two', { isHealthy: false }));
+  const sick = () => agent.session.peers().find((service) => service.key === key)?.shards[1];
+  await until(() => sick()?.isHealthy === false);
+  await world.stop();
+  await until(() => !agent.session.isOpen());
+  const { disk, ca, port } = world;
+  const next = await openMesh(t, { disk, ca, port }); // where it is well
+  place(next, 20);
+  await until(() => sick()?.isHealthy === true);
+  t.true(count.kinds.includes('<peers'));
+  t.is(agent.session.peers().length, 20);
 });
 
 test('a return tells one by one what is not plain, and nothing of what came since', async (t) => {
