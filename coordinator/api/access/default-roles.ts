@@ -130,6 +130,8 @@ function toOwnRoles(kinds: readonly KindDefinition[]): readonly DefaultObject[] 
       on(readWrite, 'isthmus.dev', 'clusters', 'jointokens'),
       on(read, 'isthmus.dev', 'clusters/status', 'jointokens/status'),
       on(['get', 'patch', 'update'], 'isthmus.dev', 'clusters/approval'),
+      // What becomes of a shard that nobody wants.
+      on(['delete'], 'isthmus.dev', 'serviceshards'),
     ]),
     // Bound to nobody: no wildcard of another role reaches this (rules.ts).
     role('isthmus:cluster-credentials', [
