@@ -62,8 +62,9 @@ export function ourAccount(options: {
     publicKey: keys.account,
     signing: keys.signing,
     refreshMs: isExternal ? refreshMs : undefined,
+    // Our own is told again within seconds, and its configuration says it in any case.
     lateRevocation: () =>
-      failure === undefined
+      failure === undefined || !isExternal
         ? undefined
         : `${where} takes no change of the account (${failure}); isthmus-coordinator nats config prints what it has to trust`,
     publish: async (revocations) => {

@@ -65,6 +65,7 @@ export function createNatsUsers(options: NatsUsersOptions): NatsUsers {
   const { desired, account, clock, log } = options;
   const now = (): number => Math.floor(clock.now() / secondMs);
   let told: string | undefined;
+  let forgotten = 0; // how often servers may have forgotten
   const publisher = createLoop<'account'>({
     ...options,
     name: 'nats-account',
@@ -73,8 +74,9 @@ export function createNatsUsers(options: NatsUsersOptions): NatsUsers {
       const revocations = collectRevocations(recordsOf(desired), now());
       const text = JSON.stringify([...revocations].sort());
       if (text !== told) {
+        const before = forgotten;
         await account.publish(revocations);
-        told = text;
+        told = before === forgotten ? text : undefined;
       }
       if (account.refreshMs === undefined || revocations.size === 0) return undefined;
       told = undefined; // servers that are not ours may have started anew
@@ -131,6 +133,7 @@ export function createNatsUsers(options: NatsUsersOptions): NatsUsers {
     },
     tellAgain: () => {
       told = undefined;
+      forgotten += 1; // also while they are being told
       publisher.mark('account');
     },
     stop: async () => {
