@@ -61,6 +61,9 @@ function toClusters({ clusters, shards, policies }: ExplainedFacts): string {
 
 const noCluster: KubeObject = { apiVersion: '', kind: 'Cluster', metadata: { name: '' } };
 
+/** Conditions whose True is worth a word. */
+const notes: ReadonlySet<string> = new Set(['Adopted', 'Moving']);
+
 function toClusterRow(
   name: string,
   cluster: KubeObject,
@@ -73,7 +76,8 @@ function toClusterRow(
   const addresses = listAt(shard, 'status', 'ingress').map(String).join(',') || '<none>';
   const endpoints = `${at('ready') || '0'}/${at('total') || '0'}`;
   const conditions = conditionsOf(shard)
-    .filter(({ status, message }) => status !== 'True' && message !== at('message'))
+    .filter(({ type, status }) => status !== 'True' || notes.has(type))
+    .filter(({ message }) => message !== at('message'))
     .map(({ type, reason, message }) => `${type}: ${message || reason}`);
   const why = [at('message') || at('reason'), ...conditions].filter((text) => text !== '');
   return [name, ready, at('health'), endpoints, addresses, why.join(' ')];

@@ -83,10 +83,14 @@ function ofShards(shards: readonly KubeObject[]): readonly Problem[] {
           {
             on: 'serviceshards',
             reason: 'Unclaimed',
-            text: `${unclaimed.length} unclaimed shards wait for a decision: kubectl isthmus unclaimed`,
+            text: `${countUnclaimed(unclaimed.length)} for a decision: kubectl isthmus unclaimed`,
           },
         ]),
   ];
+}
+
+function countUnclaimed(count: number): string {
+  return count === 1 ? '1 unclaimed shard waits' : `${count} unclaimed shards wait`;
 }
 
 /** `none`, `2 minor older`, `patch newer`; `-` when there is nothing to compare. */

@@ -1,12 +1,15 @@
 // The command line of kubectl-isthmus: what it means, what is wrong with it, what help says.
 
 import test from 'ava';
+import type { Call } from '../../plugin/command.ts';
 import { commands } from '../../plugin/commands/all.ts';
 import { toInstallation } from '../../plugin/commands/install-lines.ts';
 import { toSkew, findProblems } from '../../plugin/commands/problems.ts';
 import { describeWait } from '../../plugin/commands/describe-wait.ts';
 import { parseFingerprint, toFingerprint } from '../../plugin/commands/clusters.ts';
 import { toPortableKubeconfig } from '../../plugin/commands/portable-kubeconfig.ts';
+import { claim } from '../../plugin/commands/unclaimed.ts';
+import type { Federation } from '../../plugin/federation.ts';
 import { toHelp } from '../../plugin/help.ts';
 import type { Io } from '../../plugin/io.ts';
 import { chooseFrom, readKubeconfig } from '../../plugin/kubeconfig-files.ts';
@@ -255,7 +258,7 @@ test('problems name the cluster, what is wrong and the next step', (t) => {
       'silent: Ready: not heard',
       'silent: Leaving: goes',
       'shop/web in one: quota',
-      '1 unclaimed shards wait for a decision: kubectl isthmus unclaimed',
+      '1 unclaimed shard waits for a decision: kubectl isthmus unclaimed',
     ],
   );
 });
@@ -270,4 +273,46 @@ test('waiting says what for', (t) => {
     conditions: [condition('HostedAgent', 'False', 'no way'), condition('Ready', 'Unknown', 'x')],
   });
   t.is(describeWait({ ...at, object: hosted }), 'one: no way');
+});
+
+test('claim widens the placement that names clusters, and says what to do where it cannot', async (t) => {
+  const policy = (placement: object) => ({
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'ServicePolicy',
+    metadata: { name: 'p' },
+    spec: { serviceName: 'web', placement },
+  });
+  const run = async (placement: object) => {
+    const patches: unknown[] = [];
+    const federation = {
+      namespace: 'shop',
+      get: () => Promise.resolve(object('web.one', { reason: 'Unclaimed' }, 'ServiceShard')),
+      list: () => Promise.resolve([policy(placement)]),
+      mergePatch: (path: string, body: object) => {
+        patches.push([path, body]);
+        return Promise.resolve(policy(placement));
+      },
+    };
+    const call: Call = {
+      args: ['web.one'],
+      flags: { text: () => undefined, isOn: () => false },
+      io: ioOf({}),
+      federation: () => federation as unknown as Federation, // as far as claim asks it
+      version: '0.1.0',
+    };
+    const code = await claim.run(call).catch((error: unknown) => String(error));
+    return { code, patches };
+  };
+  t.deepEqual(await run({ clusters: ['two'] }), {
+    code: 0,
+    patches: [
+      [
+        '/apis/isthmus.dev/v1alpha1/namespaces/shop/servicepolicies/p',
+        { spec: { placement: { clusters: ['two', 'one'] } } },
+      ],
+    ],
+  });
+  const bySelector = await run({ clusterSelector: {} });
+  t.regex(String(bySelector.code), /its ServicePolicy p chooses by labels: change the labels/);
+  t.deepEqual(bySelector.patches, []);
 });

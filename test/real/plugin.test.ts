@@ -2,6 +2,7 @@
 // answers, real agents join with what it prints.
 
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { delimiter, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -231,4 +232,42 @@ COMP_WORDS=(kubectl-isthmus ${context} cordon ''); COMP_CWORD=3
 _kubectl_isthmus; echo "\${COMPREPLY[@]}"`;
   const bash = await plugin.run('bash', ['-c', script]);
   t.is(bash.output.trim(), member, bash.errors);
+});
+
+test('a shard that nobody wants any more is shown, not claimed by mistake, and released by a person', async (t) => {
+  const { mesh, plugin, member } = await open(t);
+  await mesh.createNginx();
+  const agent = `${member}/agent`;
+  // The cluster is away while it leaves and its Service goes: on its return nobody knows the shard.
+  mesh.stop(agent);
+  const left = await plugin.isthmus(['unjoin', member, '--force', context], { withinMs: 90_000 });
+  t.is(left.code, 0, left.errors);
+  await mesh.kubectl('federation-cluster', ['delete', 'service', 'nginx', '--timeout=30s']);
+  const token = await plugin.ok(['join', member, '-o', 'token', context]);
+  writeFileSync(join(mesh.layout.clusterDir(member), 'join-token'), token);
+  mesh.cont(agent);
+
+  const shown = new RegExp(`default +nginx\\.${member} +${member}`);
+  await eventually(60_000, async () => {
+    const { output, errors } = await plugin.isthmus(['unclaimed', context]);
+    return shown.test(output) ? [] : [output, errors, mesh.logOf(agent).slice(-600)];
+  });
+  t.regex(
+    await plugin.ok(['status', context]),
+    /1 unclaimed shard waits.*kubectl isthmus unclaimed/,
+  );
+  const claimed = await plugin.isthmus(['claim', `nginx.${member}`, context]);
+  t.is(claimed.code, 1);
+  t.regex(claimed.errors, /no Service default\/nginx: create it, as it is in the cluster/);
+  t.is((await plugin.isthmus(['release', 'nginx', context])).code, 2);
+  t.regex(await plugin.ok(['release', `nginx.${member}`, context]), /released/);
+  await eventually(30_000, async () => {
+    const { output } = await plugin.isthmus(['unclaimed', context]);
+    return output === '' ? [] : [output];
+  });
+  const kept = await mesh
+    .kube(member)
+    .get({ apiVersion: 'v1', plural: 'services', namespace: 'default' }, 'nginx');
+  t.is(textAt(kept, 'metadata', 'name'), 'nginx');
+  t.notRegex(JSON.stringify(kept?.metadata.annotations ?? {}), /isthmus/);
 });
