@@ -11,6 +11,7 @@ import { loadKubeEndpoint } from '../common/runtime/kubeconfig.ts';
 import { createLifecycle, endOnSignals, type Lifecycle } from '../common/runtime/lifecycle.ts';
 import { createLog, describeError, type Log } from '../common/runtime/log.ts';
 import { createMetrics } from '../common/runtime/metrics.ts';
+import { openTunnels, readProxyRules } from '../common/runtime/proxy-tunnel.ts';
 import { formatAddress, readSettings } from '../common/runtime/settings.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
 import { createTcpProber } from '../common/runtime/tcp-prober.ts';
@@ -74,7 +75,9 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
     });
   lifecycle.onClose({ name: 'kube', close: async () => kube.close() });
   const started: { agent?: Agent } = {}; // the session describes the agent that is made with it
-  const base = { kube, lifecycle, clock, chance, log, metrics };
+  const tunnels = openTunnels(readProxyRules(process.env), { clock, log });
+  lifecycle.onClose({ name: 'tunnels', close: tunnels.close });
+  const base = { kube, lifecycle, tunnels, clock, chance, log, metrics };
   const natsLogin = createNatsLoginKeeper({ ...options.agent, ...base });
   const role = await openRole(options, base, (record, dialer) =>
     createAgentSession({
@@ -104,6 +107,7 @@ async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promi
         identity: () => role.identity(),
         welcome: () => session.welcome(),
         natsLogin,
+        tunnels,
         clock,
         chance,
         log,

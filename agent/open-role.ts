@@ -9,6 +9,7 @@ import type { KubeClient } from '../common/runtime/kube-client.ts';
 import type { Lifecycle } from '../common/runtime/lifecycle.ts';
 import type { Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
+import type { Tunnels } from '../common/runtime/proxy-tunnel.ts';
 import { formatAddress } from '../common/runtime/settings.ts';
 import type { AgentSession, Leadership } from './agent-ports.ts';
 import { createTlsReplicaLink, type ReplicaIdentity } from './leader/tls-replica-link.ts';
@@ -37,6 +38,8 @@ export interface Role {
 export interface RoleBase {
   readonly kube: KubeClient;
   readonly lifecycle: Lifecycle;
+  /** The way out of the site. */
+  readonly tunnels: Tunnels;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
@@ -52,7 +55,8 @@ export async function openRole(
   base: RoleBase,
   openSession: OpenSession,
 ): Promise<Role> {
-  const { coordinator, replica } = options;
+  const { replica } = options;
+  const coordinator = await base.tunnels.to(options.coordinator);
   const dialer = createGrpcDialer({ coordinator, clock: base.clock });
   const tables = openLmdbRecord(join(options.dataDir, 'record'));
   if (replica !== undefined)

@@ -10,6 +10,8 @@ import type { Clock } from '../common/runtime/clock.ts';
 import type { Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import { connectNats } from '../common/runtime/nats-bus.ts';
+import { routeThrough } from '../common/runtime/nats-bus-route.ts';
+import type { Tunnels } from '../common/runtime/proxy-tunnel.ts';
 import type { BusConnector, Welcome } from './agent-ports.ts';
 import type { NatsLoginKeeper } from './session/nats-login.ts';
 import type { Identity } from './session/record.ts';
@@ -19,6 +21,8 @@ export interface TelemetryBusOptions {
   readonly identity: () => Identity | undefined;
   readonly welcome: () => Welcome | undefined;
   readonly natsLogin: NatsLoginKeeper;
+  /** The way out of the site; absent: direct. */
+  readonly tunnels?: Tunnels;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
@@ -26,7 +30,7 @@ export interface TelemetryBusOptions {
 }
 
 export function createBusConnector(options: TelemetryBusOptions): BusConnector {
-  const { cluster, identity, welcome, natsLogin, clock } = options;
+  const { cluster, identity, welcome, natsLogin, tunnels, clock } = options;
   const trust = (): NatsTrust | undefined => welcome()?.natsTrust;
   const tls = () => {
     const { certPem, caPem, keyPem } = identity() ?? {};
@@ -43,6 +47,7 @@ export function createBusConnector(options: TelemetryBusOptions): BusConnector {
       connectNats({
         ...options,
         urls,
+        route: tunnels === undefined ? undefined : (url) => routeThrough(tunnels, url),
         name: `isthmus-agent ${cluster}`,
         tls,
         login: () => {

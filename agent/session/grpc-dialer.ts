@@ -42,6 +42,8 @@ const channelOptions = {
   'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
   // Retries keep buffers for as long as a call lives, and ours live for weeks.
   'grpc.enable_retries': 0,
+  // It would take another proxy than the rest of the agent (common/runtime/proxy-tunnel.ts).
+  'grpc.enable_http_proxy': 0,
   'grpc.initial_reconnect_backoff_ms': 200,
   'grpc.max_reconnect_backoff_ms': 2_000,
 } as const;

@@ -24,12 +24,15 @@ import type { Clock, Timer } from './clock.ts';
 import { describeError, type Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { toAuthenticator, type BusLogin, type BusTls } from './nats-bus-login.ts';
+import { routeAny, type BusRoute } from './nats-bus-route.ts';
 import type { BusMessage, TelemetryBus } from './telemetry-bus.ts';
 
 export interface NatsBusOptions {
   readonly urls: readonly string[];
   /** Shown by the server. */
   readonly name: string;
+  /** The way to a server. */
+  readonly route?: ((url: string) => Promise<BusRoute>) | undefined;
   /** Asked at each connect, so that a renewed certificate is used from then on. */
   readonly tls: () => BusTls;
   /**
@@ -219,14 +222,14 @@ class NatsBus implements TelemetryBus {
   }
 
   async #connect(): Promise<NatsConnection> {
-    const { urls, name, tls, login, inboxPrefix } = this.#options;
-    const { caPem, certPem, keyPem } = tls();
+    const { name, login, inboxPrefix } = this.#options;
+    const { servers, tls } = await routeAny(this.#options);
     const user = login?.();
     if (user === 'over') throw new MeshError('retryable', 'BUS_DISCONNECTED', 'the login is over');
     const connection = await connect({
-      servers: [...urls],
+      servers: [...servers],
       name,
-      tls: { ...(caPem === undefined ? {} : { ca: caPem }), cert: certPem, key: keyPem },
+      tls,
       ...(user === undefined ? {} : { authenticator: toAuthenticator(user) }),
       inboxPrefix,
       timeout: connectTimeoutMs,
