@@ -13,6 +13,7 @@ import { findProgram, thisMachine } from '../demo/nats-server.ts';
 import { api } from './api/api.ts';
 import { lag } from './api/lag.ts';
 import { watchers } from './api/watchers.ts';
+import { agentFootprint } from './agent-footprint.ts';
 import { createToApplied } from './create-to-applied.ts';
 import { failover } from './failover.ts';
 import { toJson, toTable } from './report.ts';
@@ -20,7 +21,7 @@ import { parseBenchCommand, type BenchCommand } from './settings.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, natsMissing: 3, interrupted: 130 } as const;
 
-const benches = [api, lag, watchers, createToApplied, failover];
+const benches = [api, lag, watchers, createToApplied, failover, agentFootprint];
 
 type Run = Extract<BenchCommand, { readonly kind: 'run' }>;
 

@@ -9,6 +9,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { JsonObject } from '../common/model/kube-object.ts';
+import { nodeFlagsOf } from '../common/runtime/program-flags.ts';
 import { signalIfThere } from './leftovers.ts';
 
 export interface PartProgram {
@@ -16,6 +17,9 @@ export interface PartProgram {
   /** Compiled program below the package's dist folder, such as `coordinator/main.js`. */
   readonly script: string;
   readonly args: readonly string[];
+  /** For node, beside those that the program's first line asks for. */
+  readonly nodeArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   readonly logPath: string;
   /** How long it may take to become ready. Default: a minute. */
   readonly readyMs?: number;
@@ -94,10 +98,12 @@ function launch(program: PartProgram): ChildProcess {
   const script = fileURLToPath(new URL(`../${program.script}`, import.meta.url));
   const log = openSync(program.logPath, 'a', 0o600);
   try {
-    return spawn(process.execPath, ['--import', preload, script, ...program.args], {
+    const { nodeArgs = [], args } = program;
+    const flags = [...nodeFlagsOf(script), '--import', preload, ...nodeArgs];
+    return spawn(process.execPath, [...flags, script, ...args], {
       stdio: ['pipe', 'pipe', log],
       detached: true,
-      env: withoutSettings(process.env),
+      env: { ...withoutSettings(process.env), ...program.env },
     });
   } finally {
     closeSync(log);
