@@ -26,7 +26,11 @@ const token = `isthmus.v1.t.secret.${'0a'.repeat(16)}`;
 /** What a release may look like; each one is rendered, read by the program and installed. */
 const variants: readonly (readonly [ChartName, string, readonly string[]])[] = [
   ['agent', 'as it comes', []],
-  ['agent', 'with a token', [`join.token=${token}`]],
+  [
+    'agent',
+    'with a token and a proxy',
+    [`join.token=${token}`, 'proxy.existingSecret.name=way-out'],
+  ],
   [
     'agent',
     'in two namespaces, without Nodes, with disks',
@@ -76,6 +80,12 @@ const refusals: readonly (readonly [ChartName, readonly string[], RegExp])[] = [
     'agent',
     [`join.token=${token}`, 'join.existingSecret.name=x'],
     /join\.token and join\.existingSecret\.name exclude each other/,
+  ],
+  ['agent', ['proxy.https=proxy:3128'], /\/proxy\/https/],
+  [
+    'agent',
+    ['proxy.https=http://p:3128', 'proxy.existingSecret.name=x'],
+    /proxy\.https and proxy\.existingSecret\.name exclude each other/,
   ],
   ['agent', ['replicas=0'], /\/replicas/],
   ['agent', ['replica=1'], /replica/],

@@ -60,6 +60,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and $values.join.token $values.join.existingSecret.name }}
 {{- fail "join.token and join.existingSecret.name exclude each other: give one of them" }}
 {{- end }}
+{{- if and $values.proxy.https $values.proxy.existingSecret.name }}
+{{- fail "proxy.https and proxy.existingSecret.name exclude each other: give one of them" }}
+{{- end }}
 {{- if eq $values.rbac.scope "namespaces" }}
 {{- if not $values.guard.allowedNamespaces }}
 {{- fail "rbac.scope=namespaces needs guard.allowedNamespaces: the namespaces that get a Role" }}
