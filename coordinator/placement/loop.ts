@@ -19,6 +19,7 @@ import { Announcer } from './announce.ts';
 import { ClusterList } from './cluster-list.ts';
 import { PlacementTable, type Due } from './fold.ts';
 import { PendingRevisions } from './pending.ts';
+import { PolicyIndex } from './policy-index.ts';
 import { reconcile, type RunResult, type Stage } from './reconcile.ts';
 import { acknowledge, orderAway } from './removal.ts';
 import { watchTriggers } from './triggers.ts';
@@ -60,6 +61,7 @@ export function createPlacement(options: PlacementOptions): Placement {
   const table = new PlacementTable();
   const pending = new PendingRevisions();
   const clusters = new ClusterList(desired);
+  const policies = new PolicyIndex();
   const listeners = new Set<(due: Due) => void>();
   const tell = (due: readonly Due[]): void => {
     for (const one of due) {
@@ -68,7 +70,14 @@ export function createPlacement(options: PlacementOptions): Placement {
     }
   };
   const announcer = new Announcer(options.recorder, log);
-  const stage: Stage & PlacementOptions = { ...options, table, clusters, announcer, tell };
+  const stage: Stage & PlacementOptions = {
+    ...options,
+    table,
+    clusters,
+    policies,
+    announcer,
+    tell,
+  };
   const run = async (key: ServiceKey): Promise<{ readonly againAfterMs: number } | undefined> => {
     pending.begin(key);
     // A run that fails settles too: the view then shows what the records say, which is safe, and
@@ -109,7 +118,17 @@ export function createPlacement(options: PlacementOptions): Placement {
     },
     start: () =>
       stops.push(
-        ...watchTriggers({ desired, clock, clusters, table, pending, loop, unjoin, tell }),
+        ...watchTriggers({
+          desired,
+          clock,
+          clusters,
+          policies,
+          table,
+          pending,
+          loop,
+          unjoin,
+          tell,
+        }),
       ),
     stop: async () => {
       for (const stop of stops.splice(0)) stop();

@@ -7,11 +7,7 @@
 //   L3. A refused plan, or one that the audit doubts, leaves clusters and orders as they are.
 //   L4. Names go before shards: of a Service that is being deleted, and of a cluster that leaves.
 
-import {
-  isthmusGroup,
-  type Cluster,
-  type ServicePolicy,
-} from '../../common/model/isthmus-kinds.ts';
+import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import {
   isFederated,
   splitServiceKey,
@@ -35,6 +31,7 @@ import { auditRecords } from './audit.ts';
 import type { ClusterList } from './cluster-list.ts';
 import type { Due, PlacementTable } from './fold.ts';
 import { isLeaving, planPlacement, type PlacementPlan } from './plan.ts';
+import type { PolicyIndex } from './policy-index.ts';
 import { planContent, type Content } from './plan-content.ts';
 import { moveTimeoutDefaultMs, planMoves, type MovesPlan } from './plan-moves.ts';
 import { toNotes } from './plan-notes.ts';
@@ -65,6 +62,7 @@ export interface Stage {
   readonly metrics: Metrics;
   readonly table: PlacementTable;
   readonly clusters: ClusterList;
+  readonly policies: PolicyIndex;
   readonly announcer: Announcer;
   readonly tell: (due: readonly Due[]) => void;
 }
@@ -115,7 +113,7 @@ function decide(stage: Stage, key: ServiceKey, service: Service | undefined): De
   const known = clusters.read();
   const published = publishedOf(desired, key);
   const publication = readPublication(published?.object);
-  const plan = service === undefined ? undefined : planFor(stage, service, recorded);
+  const plan = service === undefined ? undefined : planFor(stage, key, service, recorded);
   const content =
     plan === undefined
       ? undefined
@@ -173,15 +171,14 @@ function moveRules(plan: PlacementPlan | undefined) {
 }
 
 function planFor(
-  { desired, clusters }: Stage,
+  { clusters, policies }: Stage,
+  key: ServiceKey,
   service: Service,
   { clusters: recorded }: PlacementRecord,
 ): PlacementPlan {
-  const namespace = service.metadata.namespace ?? '';
-  const policies = toLogPrefix(isthmusGroup, 'servicepolicies', namespace);
   return planPlacement({
     service,
-    policies: [...desired.list(policies)].map(({ object }) => object as ServicePolicy),
+    policies: policies.of(key),
     clusters: clusters.read().all,
     recorded: new Set(recorded),
   });

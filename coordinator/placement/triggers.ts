@@ -1,11 +1,7 @@
 // What wakes which Service. A change of one object touches the Services that it names; a Cluster
 // that comes, goes or changes its labels touches all of them once, in turns.
 
-import {
-  isthmusGroup,
-  type Cluster,
-  type ServicePolicy,
-} from '../../common/model/isthmus-kinds.ts';
+import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import {
   splitLogKey,
   toClusterName,
@@ -25,16 +21,17 @@ import { follow, followNew, type Desired, type ViewEvent } from '../desired/stor
 import { clustersPrefix, type ClusterList } from './cluster-list.ts';
 import type { Due, PlacementTable } from './fold.ts';
 import type { PendingRevisions } from './pending.ts';
+import { policiesPrefix, policyTarget, type PolicyIndex } from './policy-index.ts';
 import { placementsPrefix, removalOrdersPrefix, toRemovalOrder } from './records.ts';
 
 const servicesPrefix = toLogPrefix('', 'services');
-const policiesPrefix = toLogPrefix(isthmusGroup, 'servicepolicies');
 const publicationsPrefix = toLogPrefix(isthmusGroup, 'publications');
 
 export interface TriggerOptions {
   readonly desired: Desired;
   readonly clock: Clock;
   readonly clusters: ClusterList;
+  readonly policies: PolicyIndex;
   readonly table: PlacementTable;
   readonly pending: PendingRevisions;
   readonly loop: Loop<ServiceKey>;
@@ -44,7 +41,7 @@ export interface TriggerOptions {
 
 /** Marks what is there, then what changes; returns what ends that. */
 export function watchTriggers(options: TriggerOptions): readonly (() => void)[] {
-  const { desired, clusters, table, pending, loop, unjoin, tell } = options;
+  const { desired, clusters, policies, table, pending, loop, unjoin, tell } = options;
   const mark = (key: ServiceKey, revision: Revision): void => {
     pending.expect(key, revision);
     loop.mark(key);
@@ -62,7 +59,9 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
     else sweep.services.add(key);
     mark(key, current.revision);
   };
-  const onPolicy = ({ current, previous }: ViewEvent): void => {
+  const onPolicy = (event: ViewEvent): void => {
+    const { current, previous } = event;
+    policies.fold(event);
     for (const object of [current.object, previous?.object]) {
       const key = policyTarget(object);
       if (key !== undefined) mark(key, current.revision);
@@ -81,6 +80,7 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
     if (kind === 'deleted' || table.isMoving(key)) loop.mark(key);
   };
   clusters.invalidate();
+  policies.load(desired);
   for (const name of clusters.read().names) unjoin.mark(name);
   // A Service, or a Cluster, may have gone just before the last life ended: records remember.
   for (const { object, revision } of desired.list(placementsPrefix))
@@ -153,14 +153,6 @@ class Sweep {
 
 function serviceKeyOf({ metadata }: KubeObject): ServiceKey {
   return toServiceKey({ namespace: metadata.namespace ?? '', name: metadata.name });
-}
-
-function policyTarget(policy: KubeObject | undefined): ServiceKey | undefined {
-  const name = (policy as ServicePolicy | undefined)?.spec?.serviceName; // by its log key
-  const namespace = policy?.metadata.namespace;
-  return name === undefined || namespace === undefined
-    ? undefined
-    : toServiceKey({ namespace, name });
 }
 
 /** Publications are named `<service>.<domain>`, and a Service's name has no dot. */

@@ -16,11 +16,7 @@ import {
   type LogKey,
   type ServiceKey,
 } from '../../common/model/ids.ts';
-import {
-  isthmusGroup,
-  type Cluster,
-  type ServicePolicy,
-} from '../../common/model/isthmus-kinds.ts';
+import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
@@ -83,12 +79,6 @@ export function createStatus(options: StatusOptions): Status {
     policies.mark(toServiceKey(splitLogKey(key)));
   };
 
-  const onPolicy = ({ object }: StoredObject): void => {
-    const name = (object as ServicePolicy).spec?.serviceName; // by its log key
-    const { namespace = '' } = object.metadata;
-    if (name !== undefined) policies.mark(toServiceKey({ namespace, name }));
-  };
-
   const onCluster = ({ key, object }: StoredObject, isDeleted: boolean): void => {
     const cluster = toClusterName(splitLogKey(key).name);
     clusters.mark(cluster);
@@ -104,7 +94,7 @@ export function createStatus(options: StatusOptions): Status {
     followAll(toLogPrefix(isthmusGroup, 'publications'), onPublication);
     followAll(toLogPrefix('', 'services'), onService);
     followAll(toLogPrefix(isthmusGroup, 'clusters'), onCluster);
-    followAll(toLogPrefix(isthmusGroup, 'servicepolicies'), onPolicy);
+    followAll(toLogPrefix(isthmusGroup, 'servicepolicies'), policies.note);
     cancels.push(
       placement.subscribe(({ cluster, key }) => {
         unclaimed.mark(cluster);

@@ -1,10 +1,17 @@
 // Status of ServicePolicies: whether each holds, and whether its overrides fit its Service.
 // Input: marks of Services. Output: guarded status writes of the policies that name them.
 
-import { isthmusGroup, type ServicePolicy } from '../../common/model/isthmus-kinds.ts';
-import { splitServiceKey, toLogKey, toLogPrefix, type ServiceKey } from '../../common/model/ids.ts';
+import type { ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import {
+  splitServiceKey,
+  toLogKey,
+  toServiceKey,
+  type LogKey,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
 import { toTimestamp } from '../../common/runtime/clock.ts';
 import { createLoop, type Loop } from '../../common/runtime/loop.ts';
+import type { StoredObject } from '../desired/store.ts';
 import type { StatusOptions } from './options.ts';
 import { planConditions } from './plan-conditions.ts';
 import { passingConditions, sayPolicy } from './plan-notes.ts';
@@ -14,15 +21,20 @@ const conflictRetryMs = 20;
 /** Placement follows the log closely; this is how soon to look again. */
 const placementLagMs = 50;
 
-export function createPolicyStatus(options: StatusOptions, writer: StatusWriter): Loop<ServiceKey> {
+export interface PolicyStatus extends Loop<ServiceKey> {
+  /** A policy came, changed or went. */
+  note(policy: StoredObject, isDeleted: boolean): void;
+}
+
+export function createPolicyStatus(options: StatusOptions, writer: StatusWriter): PolicyStatus {
   const { desired, placement, clock, chance, log } = options;
+  /** Policies by the Service that they name, and back. */
+  const byService = new Map<ServiceKey, Set<LogKey>>();
+  const targets = new Map<LogKey, ServiceKey>();
 
   const run = async (key: ServiceKey): Promise<{ readonly againAfterMs: number } | undefined> => {
     const { namespace, name } = splitServiceKey(key);
-    const ofNamespace = [...desired.list(toLogPrefix(isthmusGroup, 'servicepolicies', namespace))];
-    const policies = ofNamespace.filter(
-      ({ object }) => (object as ServicePolicy).spec?.serviceName === name,
-    );
+    const policies = [...(byService.get(key) ?? [])].sort().flatMap((at) => desired.get(at) ?? []);
     if (policies.length === 0) return undefined;
     const service = desired.get(toLogKey({ group: '', resource: 'services', namespace, name }));
     const newest = Math.max(...[...policies, service].map((stored) => stored?.revision ?? 0));
@@ -46,5 +58,22 @@ export function createPolicyStatus(options: StatusOptions, writer: StatusWriter)
     return undefined;
   };
 
-  return createLoop<ServiceKey>({ name: 'status-policies', run, clock, chance, log });
+  const loop = createLoop<ServiceKey>({ name: 'status-policies', run, clock, chance, log });
+  const note = ({ key: at, object }: StoredObject, isDeleted: boolean): void => {
+    const { namespace = '' } = object.metadata;
+    const name = isDeleted ? undefined : (object as ServicePolicy).spec?.serviceName; // by its key
+    const after = name === undefined ? undefined : toServiceKey({ namespace, name });
+    const before = targets.get(at);
+    if (before !== undefined && before !== after) {
+      byService.get(before)?.delete(at);
+      if (byService.get(before)?.size === 0) byService.delete(before);
+      targets.delete(at);
+      loop.mark(before); // another may count for it now
+    }
+    if (after === undefined) return;
+    targets.set(at, after);
+    byService.set(after, (byService.get(after) ?? new Set<LogKey>()).add(at));
+    loop.mark(after);
+  };
+  return { ...loop, note };
 }

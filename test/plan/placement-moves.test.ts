@@ -261,6 +261,21 @@ test('K2 a cluster for which nothing good is known gets no shard', async (t) => 
   t.like(world.placement().notes(nginx)?.failures[0], { cluster: 'b', isThere: false });
 });
 
+test('a policy that names another Service lets go of the first, and a deleted one of both', async (t) => {
+  const world = await begin(['a', 'b'], at('a'));
+  await world.put(serviceAt('other'), service('other'));
+  await world.obey();
+  t.deepEqual(heldBy(world), ['a: web/nginx web/other', 'b: web/other']);
+  const moved = policy({ serviceName: 'other', placement: { clusters: ['a'] } });
+  await world.put(policyAt('nginx'), moved);
+  await world.obey();
+  t.deepEqual(heldBy(world), ['a: web/nginx web/other', 'b: web/nginx']);
+  await world.restart();
+  await world.put(policyAt('nginx'), undefined);
+  await world.obey();
+  t.deepEqual(heldBy(world), ['a: web/nginx web/other', 'b: web/nginx web/other']);
+});
+
 test('what is announced names each cluster once', async (t) => {
   const world = await begin(['a', 'b'], policy({ weights: [{ clusters: ['a'], weight: 0 }] }));
   t.deepEqual(world.placement().traffic(toClusterName('a'), nginx), {
