@@ -23,7 +23,7 @@ import type { Child, Children } from './children.ts';
 import { createConditions, type HostedConditions } from './conditions.ts';
 import { credentialsKey, credentialsPrefix, ownerUid, refreshed, textOf } from './credentials.ts';
 import { planHosted, type HostedAct, type HostedChild, type HostedFacts } from './plan.ts';
-import type { HostedState } from './plan-condition.ts';
+import { hasCondition, type HostedState } from './plan-condition.ts';
 import { stepEnd } from './step.ts';
 
 export interface HostedPorts {
@@ -106,15 +106,19 @@ class Hosted implements HostedAgents {
     const { desired } = this.#ports;
     for (const prefix of [clustersPrefix, credentialsPrefix]) {
       const handle = followNew(desired, prefix, ({ kind, current }) => {
-        // Whatever else changes on a Cluster starts and ends no agent.
+        const name = toClusterName(current.object.metadata.name);
+        // Whatever else changes on a Cluster starts and ends no agent, and most have none.
         if (prefix === clustersPrefix && kind === 'modified') return;
+        if (kind === 'added' && this.#credentialsOf(name) === undefined) return;
         this.#loop.mark(all);
-        this.#conditions.mark(toClusterName(current.object.metadata.name));
+        this.#conditions.mark(name);
       });
       this.#unsubscribes.push(() => handle.cancel());
     }
     for (const { object } of desired.list(clustersPrefix)) {
-      this.#conditions.mark(toClusterName(object.metadata.name));
+      const name = toClusterName(object.metadata.name);
+      if (hasCondition(object) || this.#credentialsOf(name) !== undefined)
+        this.#conditions.mark(name);
     }
     this.#loop.mark(all);
   }
@@ -306,6 +310,7 @@ class Hosted implements HostedAgents {
 
   async #giveToken(running: Running): Promise<void> {
     try {
+      await this.#removeTokens(running); // who asks again has not used the last one
       const made = await this.#ports.makeToken(running.name);
       running.tokens = [...running.tokens, made];
       running.child?.send({ kind: 'token', token: made.token });

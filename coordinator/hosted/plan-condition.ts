@@ -1,7 +1,7 @@
 // The condition HostedAgent of a Cluster: how the agent is that the coordinator runs for it, in the
 // words of somebody who can change it. Pure.
 
-import type { Condition } from '../../common/model/kube-object.ts';
+import type { Condition, KubeObject } from '../../common/model/kube-object.ts';
 import type { ApiFault } from '../../common/wire/hosted-lines.ts';
 
 export const hostedConditionType = 'HostedAgent';
@@ -14,6 +14,11 @@ export type HostedState =
   | { readonly kind: 'fault'; readonly fault: ApiFault }
   | { readonly kind: 'ended'; readonly how: string; readonly message: string }
   | { readonly kind: 'refused'; readonly agentsMax: number };
+
+export function hasCondition({ status }: KubeObject): boolean {
+  const { conditions = [] } = (status ?? {}) as { readonly conditions?: readonly Condition[] }; // a Cluster's
+  return conditions.some(({ type }) => type === hostedConditionType);
+}
 
 type Said = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
 

@@ -126,10 +126,13 @@ test('a child is told its credentials, given a token when it asks, and the token
   children[0]?.start.onMessage({ kind: 'wantsToken' });
   await clock.advance(100);
   t.deepEqual(children[0]?.told[1], { kind: 'token', token: 'token-a-1' });
+  children[0]?.start.onMessage({ kind: 'wantsToken' });
+  await clock.advance(100);
+  t.deepEqual([tokens.made, tokens.removed], [2, 1]);
   children[0]?.start.onMessage({ kind: 'api', revision, fault: undefined });
   children[0]?.start.onMessage({ kind: 'ready' });
   await clock.advance(100);
-  t.is(tokens.removed, 1);
+  t.is(tokens.removed, 2);
   t.like(condition('a'), { status: 'True', reason: 'Running' });
   t.deepEqual(events, ['HostedAgentRunning']);
 });
