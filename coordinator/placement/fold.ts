@@ -77,53 +77,59 @@ export class PlacementTable {
   }
 
   /** Puts one Service's shards; returns what changed. undefined removes it. */
-  place(key: ServiceKey, placing: Placing | undefined): readonly Due[] {
+  place(key: ServiceKey, after: Placing | undefined): readonly Due[] {
     const before = this.#services.get(key);
-    const after = placing;
     if (after === undefined) this.#services.delete(key);
-    else {
-      const { shardOf: _unused, ...placed } = after;
-      this.#services.set(key, placed);
-    }
-    const kept = new Set(after?.clusters ?? none);
-    const had = new Set(before?.clusters ?? none);
+    else this.#services.set(key, withoutContent(after));
     const due: Due[] = [];
-    const isToldAnew = !isSameJson(before?.notes, after?.notes);
-    for (const cluster of new Set([...had, ...kept])) {
-      const isHere = after !== undefined && kept.has(cluster);
-      const next = isHere ? after.shardOf(cluster) : undefined;
-      const isSame = this.#shards.get(cluster)?.get(key)?.hash === next?.hash;
-      if (!isSame) setIn(this.#shards, cluster, key, next);
-      this.#note(cluster, key, isHere);
-      const isSameTraffic =
-        before !== undefined &&
-        isHere &&
-        before.leaving.get(cluster)?.outMs === after.leaving.get(cluster)?.outMs &&
-        isSameJson(trafficOf(before, cluster), trafficOf(after, cluster));
-      const isNew = isHere !== had.has(cluster);
-      if (!isSame || isNew || (isHere && !isSameTraffic)) due.push({ cluster, key });
+    const isSameTraffic = trafficComparer(before, after);
+    const had = new Set(before?.clusters ?? none);
+    for (const cluster of after?.clusters ?? none) {
+      const isNew = !had.delete(cluster);
+      if (isNew) addIn(this.#members, cluster, key);
+      const isSame = this.#put(cluster, key, after?.shardOf(cluster));
+      if (!isSame || isNew || !isSameTraffic(cluster)) due.push({ cluster, key });
     }
-    if (due.length === 0 && isToldAnew) {
-      const cluster = after?.clusters[0] ?? after?.notes.failures[0]?.cluster;
-      if (cluster !== undefined) due.push({ cluster, key }); // whoever shows notes looks by key
+    for (const cluster of had) {
+      removeIn(this.#members, cluster, key);
+      this.#put(cluster, key, undefined);
+      due.push({ cluster, key });
     }
-    return due;
+    if (due.length > 0 || isSameJson(before?.notes, after?.notes)) return due;
+    // Whoever shows notes looks by key.
+    const cluster = after?.clusters[0] ?? after?.notes.failures[0]?.cluster;
+    return cluster === undefined ? due : [{ cluster, key }];
+  }
+
+  /** False when it says something else than before. */
+  #put(cluster: ClusterName, key: ServiceKey, next: Shard | undefined): boolean {
+    const shards = this.#shards.get(cluster);
+    if (shards?.get(key)?.hash === next?.hash) return true;
+    setIn(this.#shards, cluster, key, next);
+    return false;
   }
 
   /** Puts or, with undefined, removes an order. */
   order({ cluster, key }: Due, order: RemovalOrder | undefined): void {
     setIn(this.#orders, cluster, key, order);
   }
+}
 
-  #note(cluster: ClusterName, key: ServiceKey, isHere: boolean): void {
-    const known = this.#members.get(cluster);
-    if (isHere) {
-      if (known === undefined) this.#members.set(cluster, new Set([key]));
-      else known.add(key);
-    } else if (known?.delete(key) === true && known.size === 0) {
-      this.#members.delete(cluster);
-    }
-  }
+function withoutContent({ shardOf: _content, ...placed }: Placing): Placed {
+  return placed;
+}
+
+/** What DNS makes of a cluster's shard, before and after: mostly nothing is said of any. */
+function trafficComparer(
+  before: Placed | undefined,
+  after: Placed | undefined,
+): (cluster: ClusterName) => boolean {
+  if (before === undefined || after === undefined) return () => false;
+  const sizes = [before.leaving.size, after.leaving.size, before.weights.size, after.weights.size];
+  if (sizes.every((size) => size === 0)) return () => true;
+  return (cluster) =>
+    before.leaving.get(cluster)?.outMs === after.leaving.get(cluster)?.outMs &&
+    isSameJson(trafficOf(before, cluster), trafficOf(after, cluster));
 }
 
 function trafficOf({ leaving, weights }: Placed, cluster: ClusterName): ShardTraffic {
@@ -143,4 +149,23 @@ function setIn<V>(
   else known.set(key, value);
   if (known.size === 0) all.delete(cluster);
   else all.set(cluster, known);
+}
+
+function addIn(
+  all: Map<ClusterName, Set<ServiceKey>>,
+  cluster: ClusterName,
+  key: ServiceKey,
+): void {
+  const known = all.get(cluster);
+  if (known === undefined) all.set(cluster, new Set([key]));
+  else known.add(key);
+}
+
+function removeIn(
+  all: Map<ClusterName, Set<ServiceKey>>,
+  cluster: ClusterName,
+  key: ServiceKey,
+): void {
+  const known = all.get(cluster);
+  if (known?.delete(key) === true && known.size === 0) all.delete(cluster);
 }

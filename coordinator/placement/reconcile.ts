@@ -98,8 +98,9 @@ export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResul
   for (const step of finding === undefined ? steps : []) {
     if (!(await take(stage, key, step))) return { kind: 'conflict' };
   }
-  const shown = readRecord(desired.get(placementKey(key)));
-  show(stage, key, decision, shown);
+  const isUnchanged = service !== undefined && steps.length === 0;
+  const shown = isUnchanged ? input.recorded : readRecord(desired.get(placementKey(key)));
+  if (!isUnchanged) show(stage, key, decision, shown);
   announcer.moves(key, service, { before: input.recorded.clusters, after: shown.clusters });
   const isEnding = stored !== undefined && service !== undefined && isGoing(service);
   return isEnding && finding === undefined
