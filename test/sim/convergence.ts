@@ -33,6 +33,9 @@ export function findDifference(world: World): string | undefined {
   for (const object of world.disk.objects('clusters')) {
     const approved = conditionOf(object, 'Approved');
     if (approved === 'False') return `cluster ${object.metadata.name} is not approved`;
+    if ((object as Cluster).status?.trustDigest !== world.cas.trustDigest()) {
+      return `the agent of ${object.metadata.name} trusts other CAs`;
+    }
     const ready = conditionOf(object, 'Ready');
     if (ready !== 'True') return `cluster ${object.metadata.name} is Ready=${ready}`;
     const telemetry = conditionOf(object, 'Telemetry');

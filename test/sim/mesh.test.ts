@@ -19,7 +19,7 @@ const known = JSON.parse(readFileSync('test/sim/seeds.json', 'utf8')) as readonl
 }[];
 
 for (let seed = first; seed < first + count; seed += 1) {
-  test.serial(`I1-I7, I12, I13: seed ${seed} keeps every invariant and converges`, async (t) => {
+  test.serial(`I1-I8, I12, I13: seed ${seed} keeps every invariant and converges`, async (t) => {
     expectWell(t, await runSeed({ seed }));
   });
 }

@@ -1,16 +1,18 @@
 // The person who runs the federation: looks at the Clusters now and then, approves who waits,
-// sometimes after a denial, and sometimes throws one out for a while. When the day is over everybody
-// who should be in is in.
+// sometimes after a denial, sometimes throws one out for a while, and replaces the CA. When the day
+// is over everybody who should be in is in.
 
 import type { Cluster, ClusterApproval } from '../../common/model/isthmus-kinds.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { SimCoordinator } from './sim-coordinator.ts';
+import type { SimCas } from './sim-pki.ts';
 import type { Trace } from './trace.ts';
 
 export interface OperatorOptions {
   readonly coordinator: SimCoordinator;
+  readonly cas: SimCas;
   readonly clock: Clock;
   readonly chance: SeededChance;
   readonly trace: Trace;
@@ -47,6 +49,7 @@ export class Operator {
   async #look(): Promise<void> {
     const answer = await this.#ask('GET', path);
     const { items = [] } = (answer ?? {}) as { readonly items?: readonly Cluster[] };
+    if (items.length > 0) this.#tendCas(items);
     for (const { metadata, status } of items) {
       const decision = this.#decide(status?.approval?.decision, status?.publicKeyHash);
       if (decision === undefined) continue;
@@ -54,6 +57,20 @@ export class Operator {
       const body = { metadata: { resourceVersion }, status: { approval: { decision } } };
       await this.#ask('PATCH', `${path}/${metadata.name}/approval`, body);
       this.#options.trace.note(`operator: ${metadata.name} ${decision}`);
+    }
+  }
+
+  /** Replaces the CA now and then, and retires the former once everybody knows the new one. */
+  #tendCas(clusters: readonly Cluster[]): void {
+    const { cas, chance, trace } = this.#options;
+    if (cas.isOverlapping()) {
+      const digest = cas.trustDigest();
+      if (!clusters.every(({ status }) => status?.trustDigest === digest)) return;
+      trace.note('operator: retires the former CA');
+      cas.retire();
+    } else if (this.#whims && !this.#isOver && chance.isTrue(whimPart)) {
+      trace.note('operator: replaces the CA');
+      cas.rotate();
     }
   }
 

@@ -20,6 +20,7 @@ import type { MeshDialer, StreamEnd, StreamHandler } from '../../agent/session/m
 import type {
   MeshHandlers,
   MeshListener,
+  PeerIdentity,
   Refusal,
   SessionHandler,
   SessionStream,
@@ -50,6 +51,7 @@ interface Listening {
 export interface SimMeshOptions {
   readonly network: Network;
   readonly cas: SimCas;
+  readonly onSpokenTo: (peer: PeerIdentity, kind: string) => void;
   readonly clock: Clock;
   readonly chance: SeededChance;
   readonly trace: Trace;
@@ -223,7 +225,10 @@ class Stream {
       const stream: SessionStream = {
         peer,
         remoteAddress: this.#place.remoteAddress,
-        send: (message) => this.#sendToAgent(message),
+        send: (message) => {
+          if (!this.#isCoordinatorOver) this.#options.onSpokenTo(peer, message.kind);
+          return this.#sendToAgent(message);
+        },
         end: (refusal) => this.endByCoordinator(refusal),
       };
       const handler = handlers.onSession(stream);

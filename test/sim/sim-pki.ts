@@ -35,9 +35,38 @@ export function publicKeyHashOf(keyPem: string): string {
 export class SimCas {
   #all: readonly string[] = ['ca-1'];
   readonly #listeners = new Set<() => void>();
+  #signed = 0;
+
+  /** Certificates that coordinators have given out. */
+  get signed(): number {
+    return this.#signed;
+  }
 
   trustedPem(): string {
     return this.#all.join('\n');
+  }
+
+  trustDigest(): string {
+    return digestOf(this.trustedPem());
+  }
+
+  /** Another CA signs; the one before is trusted until retire(). One rotation at a time. */
+  rotate(): void {
+    const [current = ''] = this.#all;
+    this.#become([`ca-${Number(current.slice(3)) + 1}`, current]);
+  }
+
+  isOverlapping(): boolean {
+    return this.#all.length > 1;
+  }
+
+  retire(): void {
+    this.#become(this.#all.slice(0, 1));
+  }
+
+  #become(all: readonly string[]): void {
+    this.#all = all;
+    for (const listener of this.#listeners) listener();
   }
 
   certificate(
@@ -72,7 +101,7 @@ export class SimCas {
   authority(clock: Clock): CertificateAuthority {
     return {
       trustedPem: () => this.trustedPem(),
-      trustDigest: () => digestOf(this.trustedPem()),
+      trustDigest: () => this.trustDigest(),
       subscribe: (listener) => {
         this.#listeners.add(listener);
         return () => void this.#listeners.delete(listener);
@@ -81,6 +110,7 @@ export class SimCas {
       hashOfRequest: async (csrDer) => Buffer.from(csrDer).toString(),
       sign: async ({ csrDer, cluster, clusterUid }) => {
         const publicKeyHash = Buffer.from(csrDer).toString();
+        this.#signed += 1;
         return this.certificate({ cluster, clusterUid, publicKeyHash }, clock.now() + lifetimeMs);
       },
     };

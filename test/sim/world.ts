@@ -20,8 +20,10 @@ import { createForeignChecker } from './checkers/i4-foreign.ts';
 import { createAliasChecker } from './checkers/i5-aliases.ts';
 import { createMovesChecker } from './checkers/i5-moves.ts';
 import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
+import { createSpeakersChecker, type SpeakersOptions } from './checkers/i8-speakers.ts';
 import { createTermsChecker } from './checkers/i12-terms.ts';
 import { createGuardChecker } from './checkers/i13-guard.ts';
+import type { PeerIdentity } from '../../coordinator/session/mesh-port.ts';
 import { Network, sites } from './network.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
 import { Operator } from './operator.ts';
@@ -67,6 +69,7 @@ export interface World {
   readonly agents: ReadonlyMap<string, SimAgent>;
   readonly user: User;
   readonly operator: Operator;
+  readonly cas: SimCas;
   readonly placer: Placer;
   readonly checkers: readonly Checker[];
   /** What the checkers found, oldest first. */
@@ -91,7 +94,7 @@ const certificateAges = [0, 0.3, 0.6, 0.65, 0.9, 1.01] as const;
 
 export async function createWorld(options: WorldOptions): Promise<World> {
   const ground = layGround(options);
-  const { clock, chance, trace, disk, coordinator, agents, clusters, watching } = ground;
+  const { clock, chance, trace, disk, coordinator, agents, clusters, cas, watching } = ground;
   for (const place of places) {
     const cluster = await makeNow(clock, raiseCluster(ground, place));
     clusters.set(place.name, cluster);
@@ -113,7 +116,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   await makeNow(clock, user.prepare());
   coordinator.start();
   for (const agent of agents.values()) agent.start();
-  const operator = new Operator({ coordinator, clock, trace, chance: chance.fork('operator') });
+  const operator = new Operator({
+    coordinator,
+    clock,
+    trace,
+    cas,
+    chance: chance.fork('operator'),
+  });
   operator.start();
   const placer = new Placer({
     coordinator,
@@ -142,7 +151,13 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
   });
   const paths = { network, clock, trace };
   const cas = new SimCas();
-  const mesh = new SimMesh({ ...paths, cas, chance: chance.fork('mesh') });
+  const speakers: { tell?: (peer: PeerIdentity, kind: string) => void } = {};
+  const mesh = new SimMesh({
+    ...paths,
+    cas,
+    onSpokenTo: (peer, kind) => speakers.tell?.(peer, kind),
+    chance: chance.fork('mesh'),
+  });
   const bus = new SimBus({ ...paths, chance: chance.fork('bus') });
   const balancers = new Balancers(clock);
   const agents = new Map<string, SimAgent>();
@@ -158,7 +173,9 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
   const common = { clock, trace, mesh, bus, prober, cas, log };
   const coordinator = new SimCoordinator({ ...common, disk, chance: chance.fork('coordinator') });
   const ground = { ...common, chance, network, disk, balancers, coordinator, clusters, agents };
-  return { ...ground, watching: watch(ground) };
+  const watching = watch(ground);
+  speakers.tell = (peer, kind) => watching.tell((checker) => checker.onSpokenTo?.(peer, kind));
+  return { ...ground, watching };
 }
 
 function raiseCluster(ground: Ground, place: (typeof places)[number]): Promise<SimCluster> {
@@ -204,7 +221,8 @@ function makeAgent(
   });
 }
 
-type Watched = Parameters<typeof createSilenceChecker>[0] & { readonly trace: Trace };
+type Watched = Parameters<typeof createSilenceChecker>[0] &
+  SpeakersOptions & { readonly trace: Trace };
 
 function watch(options: Watched) {
   const { trace, disk, clock } = options;
@@ -225,6 +243,7 @@ function watch(options: Watched) {
     createAliasChecker(options, blameFor('I5')),
     createMovesChecker(options, blameFor('I5')),
     createLeftoverChecker(options, blameFor('I7')),
+    createSpeakersChecker(options, blameFor('I8')),
     createTermsChecker(blameFor('I12')),
     guard,
   ];

@@ -3,6 +3,7 @@
 
 import type { RecordChange } from '../../../agent/session/record.ts';
 import type { ViewEvent } from '../../../coordinator/desired/store.ts';
+import type { PeerIdentity } from '../../../coordinator/session/mesh-port.ts';
 import type { Acknowledged, Seen } from '../user.ts';
 import type { Written } from '../sim-store.ts';
 
@@ -17,6 +18,8 @@ export interface Checker {
   onCommit?(cluster: string, changes: readonly RecordChange[]): void;
   onAcknowledged?(acknowledged: Acknowledged): void;
   onSeen?(seen: Seen): void;
+  /** The coordinator has sent a message of this kind to whoever has this certificate. */
+  onSpokenTo?(peer: PeerIdentity, kind: string): void;
   /** After each step of the run. */
   onStep?(): void;
   /** Faults are over and everything has converged. */
