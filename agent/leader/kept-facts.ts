@@ -47,6 +47,7 @@ export function createFactsKeeper(
   let tables: RowTables | undefined;
   let written = '';
   let wake: (() => void)[] = [];
+  let isUnreadable = false;
 
   const save = async (): Promise<undefined> => {
     if (tables === undefined) return undefined;
@@ -74,9 +75,14 @@ export function createFactsKeeper(
           await own.commit(rows);
           log.info('identity taken from the Secret', { secret: secret.name });
         }
+        isUnreadable = false;
         return rows;
       } catch (error) {
-        log.warn('the identity in the cluster cannot be read', { error: describeError(error) });
+        // Asked again at each try to follow: one line per outage is enough.
+        if (!isUnreadable) {
+          log.warn('the identity in the cluster cannot be read', { error: describeError(error) });
+        }
+        isUnreadable = true;
         return [];
       }
     },
