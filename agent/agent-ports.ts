@@ -92,6 +92,8 @@ export interface AgentSettings {
   readonly neverProbe?: readonly string[];
   /** CIDRs of addresses that are reported before others, best first. Default: public ones. */
   readonly addressPreference?: readonly string[];
+  /** How often a quiet API server is asked whether it lives; default: rarely, see api-freshness. */
+  readonly apiCheckMs?: number;
   /** Where we may read: absent, the whole cluster. */
   readonly readNamespaces?: readonly string[];
   /** False: Nodes are none of our business; zone and region are declared. Default true. */

@@ -14,7 +14,7 @@ import type { KubeObject, Service } from '../common/model/kube-object.ts';
 import type { Topology } from '../common/model/topology.ts';
 import { createInformer } from '../common/runtime/informer.ts';
 import { createEmptyInformer, createScopedInformer } from '../common/runtime/scoped-informer.ts';
-import { createApiFreshness } from './health/api-freshness.ts';
+import { createApiFreshness, type ApiFreshness } from './health/api-freshness.ts';
 import { pickSlice } from './health/pick-slice.ts';
 import {
   detectTopology,
@@ -22,6 +22,7 @@ import {
   pickNode,
   type DeclaredTopology,
 } from './health/topology.ts';
+import { watchKube } from './health/watchful-kube.ts';
 import { findFederation } from './shard/plan-recovery.ts';
 import { startFederatedPart, type FederatedPart } from './federated-part.ts';
 import { createResolver, type Resolver } from './resolver/resolver.ts';
@@ -50,9 +51,11 @@ export interface Agent {
 // long for them, then go by the record of the last run or by what is declared.
 const nodesWaitMs = 5_000;
 
-export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
-  const { session, log } = ports;
-  const caches = openCaches(ports, settings);
+export function createAgent(given: AgentPorts, settings: AgentSettings): Agent {
+  const { session, log } = given;
+  const freshness = createApiFreshness(given, settings.apiCheckMs);
+  const ports = { ...given, kube: watchKube(given.kube, freshness) };
+  const caches = openCaches(ports, settings, freshness);
   const topology = watchTopology(ports, caches, settings.declared);
   const localListeners = new Set<(key: ServiceKey) => void>();
   let part: FederatedPart | undefined;
@@ -128,8 +131,9 @@ export function createAgent(ports: AgentPorts, settings: AgentSettings): Agent {
 }
 
 function openCaches(
-  { kube, clock, chance, log }: AgentPorts,
+  { kube, log }: AgentPorts,
   { readNamespaces, readNodes }: AgentSettings,
+  freshness: ApiFreshness,
 ): ClusterCaches {
   const common = { kube, log, namespaces: readNamespaces };
   return {
@@ -152,7 +156,7 @@ function openCaches(
             path: { apiVersion: 'v1', plural: 'nodes' },
             pick: pickNode,
           }),
-    freshness: createApiFreshness({ kube, clock, chance, log }),
+    freshness,
   };
 }
 

@@ -186,6 +186,8 @@ function toOptions(
         removalsPerMinute: values.number('removals-per-minute') ?? 60,
       },
       allowLoopback: values.isOn('allow-loopback'),
+      // Its own API server is all that a hosted agent sees of its cluster: it must notice an end.
+      ...(values.isOn('hosted') ? { apiCheckMs: 1_000 } : {}),
     },
     kubeconfig: { kubeconfigPath: values.text('kubeconfig'), context: values.text('context') },
     coordinator,

@@ -1,5 +1,7 @@
-// Does the cluster's API server answer? Asked actively every second, since a half-open watch is
-// silent. Stale after three seconds without a good answer; unknown until the first.
+// Does the cluster's API server answer? Asked actively, since a half-open watch is silent: rarely
+// while all is well - each question is a kilobyte, and many agents may share an API server - at once
+// when something looks wrong or the server is about to be leant on, and every second until it
+// answers again. Stale after three seconds without a good answer to such questions.
 
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
@@ -7,79 +9,143 @@ import type { KubeClient } from '../../common/runtime/kube-client.ts';
 import type { Log } from '../../common/runtime/log.ts';
 
 export interface ApiFreshness {
-  /** A good answer came within the last three seconds. False before the first. */
+  /** The API server answered and was not found silent since. False before the first answer. */
   isFresh(): boolean;
-  /** No good answer for three seconds, counted from the start too. */
+  /** No good answer for three seconds in which it was asked, counted from the start too. */
   isStale(): boolean;
   /** Since the last good answer, or since the start. */
   ageMs(): number;
   /** `gitVersion` as last answered; empty before. */
   version(): string;
+  /** Something looks wrong, or matters now: ask at once, unless an answer is a moment old. */
+  look(): void;
   /** Called when isStale changes, and when the version does. */
   subscribe(listener: (isFresh: boolean) => void): () => void;
   stop(): void;
 }
 
-const checkEveryMs = 1_000;
+/** At rest. A silent death is noticed after this and five seconds more. */
+export const restMsDefault = 20_000;
+const againMs = 1_000;
 const answerDeadlineMs = 2_000;
 const staleAfterMs = 3_000;
 
-export function createApiFreshness(ports: {
-  readonly kube: KubeClient;
+export interface FreshnessPorts {
+  readonly kube: Pick<KubeClient, 'version'>;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
-}): ApiFreshness {
-  const { kube, clock, log } = ports;
-  const listeners = new Set<(isFresh: boolean) => void>();
-  let lastGoodMs = clock.monotonicMs();
-  let version: string | undefined;
-  let wasStale = false;
-  let isStopped = false;
-  let timer: Timer | undefined;
+}
 
-  const ageMs = (): number => clock.monotonicMs() - lastGoodMs;
-  const isStale = (): boolean => ageMs() > staleAfterMs;
+export function createApiFreshness(ports: FreshnessPorts, restMs = restMsDefault): ApiFreshness {
+  return new Freshness(ports, restMs);
+}
 
-  const note = (): void => {
-    if (isStale() === wasStale) return;
-    wasStale = isStale();
-    if (wasStale) log.warn('API server does not answer', { ageMs: Math.round(ageMs()) });
-    else log.info('API server answers again');
-    for (const listener of listeners) listener(!wasStale);
+class Freshness implements ApiFreshness {
+  readonly #ports: FreshnessPorts;
+  readonly #restMs: number;
+  readonly #listeners = new Set<(isFresh: boolean) => void>();
+  #lastGoodMs: number;
+  /** When the first question without a good answer was asked. */
+  #silentSinceMs: number | undefined;
+  #askedMs = -Infinity;
+  #isAsking = false;
+  #version: string | undefined;
+  #wasStale = false;
+  #isStopped = false;
+  #next: Timer | undefined;
+  #staleAt: Timer | undefined;
+
+  constructor(ports: FreshnessPorts, restMs: number) {
+    this.#ports = ports;
+    this.#restMs = restMs;
+    this.#lastGoodMs = ports.clock.monotonicMs();
+    this.#noteSilence(this.#lastGoodMs);
+    // Spread, so that many agents of one API server do not ask together.
+    this.#askIn(Math.round(ports.chance.fraction() * 200));
+  }
+
+  // Fields, because they are handed on by themselves.
+  readonly isFresh = (): boolean => this.#version !== undefined && !this.isStale();
+  readonly version = (): string => this.#version ?? '';
+  readonly ageMs = (): number => this.#ports.clock.monotonicMs() - this.#lastGoodMs;
+
+  readonly isStale = (): boolean => {
+    const since = this.#silentSinceMs;
+    return since !== undefined && this.#ports.clock.monotonicMs() - since > staleAfterMs;
   };
 
-  const check = async (): Promise<void> => {
+  readonly look = (): void => {
+    if (this.#isStopped || this.#isAsking) return;
+    const nowMs = this.#ports.clock.monotonicMs();
+    this.#askIn(Math.max(0, this.#askedMs + againMs - nowMs));
+  };
+
+  readonly subscribe = (listener: (isFresh: boolean) => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  readonly stop = (): void => {
+    this.#isStopped = true;
+    this.#next?.cancel();
+    this.#staleAt?.cancel();
+  };
+
+  #askIn(delayMs: number): void {
+    this.#next?.cancel();
+    this.#next = this.#ports.clock.after(delayMs, () => void this.#ask());
+  }
+
+  async #ask(): Promise<void> {
+    const { clock, chance, kube } = this.#ports;
+    this.#askedMs = clock.monotonicMs();
+    this.#isAsking = true;
     const answer = await withDeadline(clock, kube.version());
-    if (isStopped) return;
-    if (answer !== undefined) {
-      // It may have grown stale since the last look: who asked then waits to be told of the end.
-      note();
-      lastGoodMs = clock.monotonicMs();
-      const isNews = version !== answer;
-      version = answer;
-      if (isNews && !wasStale) for (const listener of listeners) listener(true);
+    this.#isAsking = false;
+    if (this.#isStopped) return;
+    if (answer === undefined) {
+      this.#noteSilence(this.#askedMs);
+      this.#note();
+      this.#askIn(againMs);
+      return;
     }
-    note();
-    timer = clock.after(checkEveryMs, () => void check());
-  };
-  // Spread over the second, so that many agents of one API server do not ask together.
-  timer = clock.after(Math.round(ports.chance.fraction() * 200), () => void check());
+    this.#noteGood(answer);
+    this.#askIn(Math.round(this.#restMs * (0.9 + chance.fraction() / 5)));
+  }
 
-  return {
-    isFresh: () => version !== undefined && !isStale(),
-    isStale,
-    ageMs,
-    version: () => version ?? '',
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-    stop: () => {
-      isStopped = true;
-      timer?.cancel();
-    },
-  };
+  #noteGood(answer: string): void {
+    // It may have grown stale since the last look: who asked then waits to be told of the end.
+    this.#note();
+    this.#lastGoodMs = this.#ports.clock.monotonicMs();
+    this.#silentSinceMs = undefined;
+    this.#staleAt?.cancel();
+    const isNews = this.#version !== answer;
+    this.#version = answer;
+    if (isNews && !this.#wasStale) this.#tell();
+    this.#note();
+  }
+
+  #noteSilence(sinceMs: number): void {
+    if (this.#silentSinceMs !== undefined) return;
+    const { clock } = this.#ports;
+    this.#silentSinceMs = sinceMs;
+    const leftMs = sinceMs + staleAfterMs + 1 - clock.monotonicMs();
+    this.#staleAt = clock.after(Math.max(0, leftMs), () => this.#note());
+  }
+
+  #note(): void {
+    if (this.isStale() === this.#wasStale) return;
+    this.#wasStale = this.isStale();
+    const { log } = this.#ports;
+    if (this.#wasStale) log.warn('API server does not answer', { ageMs: Math.round(this.ageMs()) });
+    else log.info('API server answers again');
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener(!this.isStale());
+  }
 }
 
 function withDeadline(clock: Clock, asked: Promise<string>): Promise<string | undefined> {

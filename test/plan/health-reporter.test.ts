@@ -162,6 +162,7 @@ const freshness: ReporterPorts['freshness'] = {
   isStale: () => false,
   ageMs: () => 0,
   version: () => 'v1.33.0',
+  look: () => undefined,
   subscribe: () => () => undefined,
   stop: () => undefined,
 };

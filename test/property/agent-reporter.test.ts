@@ -165,6 +165,7 @@ function start(clock: ManualClock, bus: LossyBus, observations: Observed) {
         isStale: () => false,
         ageMs: () => 0,
         version: () => 'v1',
+        look: () => undefined,
         subscribe: () => () => undefined,
         stop: () => undefined,
       },

@@ -95,6 +95,7 @@ function startWorld() {
         isStale: () => false,
         ageMs: () => 0,
         version: () => 'v1.34.0',
+        look: () => undefined,
         subscribe: () => () => undefined,
         stop: () => undefined,
       },

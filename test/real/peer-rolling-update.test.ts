@@ -162,6 +162,7 @@ async function observe(server: KubeApiserver) {
         isStale: () => false,
         ageMs: () => 0,
         version: () => '',
+        look: () => undefined,
         subscribe: () => () => undefined,
         stop: () => undefined,
       },
