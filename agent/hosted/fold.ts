@@ -3,6 +3,8 @@
 //   H1. A read that failed counts until the same read succeeds: GET /version is open to anybody and
 //       proves no credentials.
 //   H2. What a server answers about one object (not found, conflict) is an answer.
+//   H3. One answer that is late or does not come is no fault yet: a busy host has those. The second in
+//       a row is.
 
 import type { ApiFault } from '../../common/wire/hosted-lines.ts';
 
@@ -12,7 +14,7 @@ export interface ReadOutcome {
   readonly message: string;
 }
 
-export type ApiFaults = ReadonlyMap<string, ApiFault>;
+export type ApiFaults = ReadonlyMap<string, { readonly fault: ApiFault; readonly count: number }>;
 
 export const noFaults: ApiFaults = new Map();
 
@@ -22,6 +24,12 @@ const faultCodes: ReadonlySet<string> = new Set([
   'KUBE_SERVER_ERROR',
   'KUBE_TIMEOUT',
   'KUBE_UNAUTHORIZED',
+  'KUBE_UNREACHABLE',
+]);
+
+const patientCodes: ReadonlySet<string> = new Set([
+  'KUBE_SERVER_ERROR',
+  'KUBE_TIMEOUT',
   'KUBE_UNREACHABLE',
 ]);
 
@@ -35,8 +43,10 @@ export function foldOutcome(faults: ApiFaults, { path, code, message }: ReadOutc
     if (known === undefined) return faults;
     return new Map([...faults].filter(([key]) => key !== path));
   }
-  if (known?.code === code || (known === undefined && faults.size >= pathsMax)) return faults;
-  return new Map([...faults, [path, { code, message }]]);
+  const count = known?.fault.code === code ? known.count + 1 : 1;
+  const isOld = known?.fault.code === code && known.count >= 2;
+  if (isOld || (known === undefined && faults.size >= pathsMax)) return faults;
+  return new Map([...faults, [path, { fault: { code, message }, count }]]);
 }
 
 // Who is not let in learns nothing else; who is let in and may not look must be told what at.
@@ -52,6 +62,7 @@ const order = [
 /** The one that says most; undefined when the server takes the agent. */
 export function worstOf(faults: ApiFaults): ApiFault | undefined {
   return [...faults]
-    .sort(([a, x], [b, y]) => order.indexOf(x.code) - order.indexOf(y.code) || (a < b ? -1 : 1))
-    .map(([, fault]) => fault)[0];
+    .filter(([, { fault, count }]) => count >= 2 || !patientCodes.has(fault.code)) // H3
+    .map(([path, { fault }]) => ({ path, fault, rank: order.indexOf(fault.code) }))
+    .sort((a, b) => a.rank - b.rank || (a.path < b.path ? -1 : 1))[0]?.fault;
 }

@@ -190,8 +190,9 @@ class Link implements Parent {
     const message = error === undefined ? '' : describeError(error);
     this.#faults = foldOutcome(this.#faults, { path, code: error?.code, message });
     const fault = worstOf(this.#faults);
-    // An open path that answers proves nothing yet.
-    if (fault === undefined && this.#told === undefined && path === '/version') return;
+    // A failure that is no fault yet proves nothing, and an open path that answers little.
+    const isProof = error === undefined && (path !== '/version' || this.#told !== undefined);
+    if (fault === undefined && !isProof) return;
     this.#tell(fault);
   }
 

@@ -169,7 +169,11 @@ test('H1: a read that failed counts until the same read succeeds, and the worst 
   t.is(worstOf(refused)?.message, 'services is forbidden');
   const open = foldOutcome(refused, { path: '/version', code: undefined, message: '' });
   t.is(open, refused);
-  const both = foldOutcome(open, { path: '/version', code: 'KUBE_UNREACHABLE', message: 'gone' });
+  const gone = { path: '/version', code: 'KUBE_UNREACHABLE', message: 'gone' };
+  const once = foldOutcome(open, gone);
+  t.is(worstOf(once)?.code, 'KUBE_FORBIDDEN', 'H3: one that is late is no fault yet');
+  const both = foldOutcome(once, gone);
+  t.is(foldOutcome(both, gone), both);
   t.is(worstOf(both)?.code, 'KUBE_UNREACHABLE');
   const notFound = foldOutcome(both, { path: '/version', code: 'KUBE_NOT_FOUND', message: '' });
   t.is(worstOf(notFound)?.code, 'KUBE_FORBIDDEN');
