@@ -117,7 +117,7 @@ export function planAdoption(
   return isNewer ? [...kept].map(([key, value]) => ({ table: 'facts', key, value })) : [];
 }
 
-/** No key, a key that asks, a certificate by its beginning. */
+/** Nothing of use, a key that asks, a certificate by its beginning. */
 function rank(identity: unknown): number {
   const { keyPem, certPem } = (identity ?? {}) as Readonly<Record<string, unknown>>; // narrowed here
   if (typeof keyPem !== 'string') return -1;
@@ -125,7 +125,7 @@ function rank(identity: unknown): number {
   try {
     return readCertificate(certPem).notBeforeMs;
   } catch {
-    return 0;
+    return -1; // somebody wrote something else there
   }
 }
 

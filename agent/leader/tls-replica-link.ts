@@ -43,10 +43,13 @@ export function createTlsReplicaLink(options: {
           open.add(raw);
           raw.on('close', () => open.delete(raw));
           const own = identity();
-          if (own === undefined) return void raw.on('error', () => undefined).destroy();
+          const secureContext = toContext(own);
+          if (own === undefined || secureContext === undefined) {
+            return void raw.on('error', () => undefined).destroy();
+          }
           const socket = new TLSSocket(raw, {
             isServer: true,
-            secureContext: toContext(own),
+            secureContext,
             requestCert: true,
             rejectUnauthorized: false, // by key, below
           });
@@ -81,14 +84,15 @@ function dial(
 ): ReplicaConnection<FollowerLine> {
   const at = parseListenAddress(address);
   const own = identity();
-  if (at === undefined || own === undefined) {
-    const reason = own === undefined ? 'no key yet' : `no address: ${address.slice(0, 60)}`;
+  const secureContext = toContext(own);
+  if (at === undefined || own === undefined || secureContext === undefined) {
+    const reason = at === undefined ? `no address: ${address.slice(0, 60)}` : 'no key yet';
     clock.soon(() => handler.onEnd(reason));
     return { send: () => false, end: () => undefined };
   }
   const socket = connectTls({
     ...at,
-    secureContext: toContext(own),
+    secureContext,
     rejectUnauthorized: false, // by key, below
     checkServerIdentity: () => undefined,
   });
@@ -98,8 +102,14 @@ function dial(
   return running.connection;
 }
 
-function toContext({ certPem, keyPem }: ReplicaIdentity) {
-  return createSecureContext({ cert: certPem, key: keyPem, minVersion: 'TLSv1.3' });
+/** undefined for no key, and for one that is none: the Secret may hold anything. */
+function toContext(own: ReplicaIdentity | undefined) {
+  if (own === undefined) return undefined;
+  try {
+    return createSecureContext({ cert: own.certPem, key: own.keyPem, minVersion: 'TLSv1.3' });
+  } catch {
+    return undefined;
+  }
 }
 
 function whenTrusted(

@@ -56,4 +56,6 @@ test('kept facts are taken when we have no key, and left when ours is as new', (
   ]);
   t.deepEqual(planAdoption(kept, kept), []);
   t.deepEqual(planAdoption(kept, new Map()), []);
+  const garbage = new Map<string, unknown>([['identity', { keyPem: 'k', certPem: 'none' }]]);
+  t.deepEqual(planAdoption(new Map(), garbage), []);
 });

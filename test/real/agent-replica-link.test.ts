@@ -142,9 +142,17 @@ test('garbage, silence and a replica without a key are closed, and harm nobody',
       .resume();
   });
   await closed;
-  const keyless = await serve(t, () => undefined, 3);
-  const refused = follow(t, () => identity, keyless.address);
-  await eventually(20_000, () => Promise.resolve(refused.refusals.length > 0 ? [] : ['waits']));
+  const broken = { certPem: identity.certPem, keyPem: 'no key' };
+  for (const [theirs, ours] of [
+    [undefined, identity],
+    [broken, identity],
+    [identity, broken],
+  ]) {
+    const other = await serve(t, () => theirs, 3);
+    const refused = follow(t, () => ours, other.address);
+    await eventually(20_000, () => Promise.resolve(refused.refusals.length > 0 ? [] : ['waits']));
+    t.is(other.accepted(), 0);
+  }
   const one = follow(t, () => identity, leader.address);
   await eventually(20_000, () => Promise.resolve(one.follower.isCurrent() ? [] : ['waits']));
   t.is(leader.accepted(), 1);
