@@ -1,4 +1,5 @@
 // Runs seeds by hand: node dist/test/sim/run.js --seed N [--count N] [--verbose] [--logs] [--bug B]
+// Of many seeds it tells how far it is and what failed, at last once more; of one, how it ended.
 
 import { parseArgs } from 'node:util';
 import { silentLog, type Log } from '../../common/runtime/log.ts';
@@ -32,9 +33,17 @@ function toLog(fields: object): Log {
   };
 }
 
-process.exitCode = 0;
+/** From so many on a seed that is well has no line of its own. */
+const manySeeds = 20;
+/** Between two lines of progress. */
+const progressEveryMs = 15_000;
+
 const first = Number(values.seed);
-for (let seed = first; seed < first + Number(values.count); seed += 1) {
+const count = Number(values.count);
+const failures: string[] = [];
+const begunMs = performance.now();
+let toldMs = begunMs;
+for (let seed = first; seed < first + count; seed += 1) {
   const started = performance.now();
   const outcome = await runSeed({
     seed,
@@ -44,10 +53,24 @@ for (let seed = first; seed < first + Number(values.count); seed += 1) {
     ...(values.verbose ? { onLine: print } : {}),
   });
   const { failure, digest, virtualMs, convergedMs } = outcome;
-  if (failure !== undefined && !values.verbose) for (const line of outcome.tail) print(line);
   const seconds = ((performance.now() - started) / 1000).toFixed(2);
-  print(
-    `seed ${seed}: ${failure ?? 'ok'} (${virtualMs / 1000} s virtual, converged in ${convergedMs / 1000} s, ${seconds} s real) ${digest}`,
-  );
-  if (failure !== undefined) process.exitCode = 1;
+  const line =
+    `seed ${seed}: ${failure ?? 'ok'} (${virtualMs / 1000} s virtual, ` +
+    `converged in ${convergedMs / 1000} s, ${seconds} s real) ${digest}`;
+  if (failure !== undefined) {
+    failures.push(`seed ${seed}: ${failure}`);
+    if (!values.verbose && count === 1) for (const each of outcome.tail) print(each);
+  }
+  if (failure !== undefined || count < manySeeds) print(line);
+  if (count >= manySeeds && performance.now() - toldMs > progressEveryMs) {
+    toldMs = performance.now();
+    const done = seed - first + 1;
+    const spent = ((toldMs - begunMs) / 1000).toFixed(0);
+    print(`${done} of ${count} seeds in ${spent} s, ${failures.length} failed`);
+  }
 }
+if (count > 1) {
+  print(`${count} seeds from ${first}, ${failures.length} failed`);
+  for (const failure of failures) print(`  ${failure}`);
+}
+process.exitCode = failures.length === 0 ? 0 : 1;

@@ -1,0 +1,36 @@
+// Bugs that are planted, each of which a checker must find: one that finds nothing checks nothing.
+
+import test from 'ava';
+import type { FaultName } from './faults.ts';
+import { runSeed } from './simulation.ts';
+import type { Bug } from './world.ts';
+
+/** Seeds after which a planted bug must have shown. */
+const canarySeeds = 8;
+
+interface Canary {
+  readonly bug: Bug;
+  readonly invariant: string;
+  /** Where the bug shows most. */
+  readonly only: readonly FaultName[];
+}
+
+const canaries: readonly Canary[] = [
+  { bug: 'absence-deletes', invariant: 'I2', only: ['coordinator crash', 'API server down'] },
+  { bug: 'silence-withdraws', invariant: 'I3/I6', only: ['agent crash'] },
+  { bug: 'guards-ignored', invariant: 'I12', only: ['coordinator deposed'] },
+  { bug: 'writes-lost', invariant: 'I1', only: ['coordinator crash'] },
+  { bug: 'removals-unbounded', invariant: 'I13', only: ['agent moved to another node'] },
+];
+
+for (const { bug, invariant, only } of canaries) {
+  test.serial(`${invariant}: the planted bug ${bug} is caught`, async (t) => {
+    const findings: string[] = [];
+    for (let seed = 1; seed <= canarySeeds; seed += 1) {
+      const { failure = 'all well' } = await runSeed({ seed, bug, only });
+      findings.push(`seed ${seed}: ${failure}`);
+      if (failure.startsWith(`${invariant}:`)) break;
+    }
+    t.true(findings.at(-1)?.includes(` ${invariant}:`), findings.join('\n'));
+  });
+}
