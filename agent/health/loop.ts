@@ -44,6 +44,10 @@ export interface Reporter {
 }
 
 const heartbeatEveryMs = 1_000;
+// Digests are a third of a heartbeat: they come with those after a change, so that a lost message
+// shows at once, and then with every tenth, in case that all of those were lost.
+const digestsAfterChange = 3;
+const digestEvery = 10;
 const coalesceMs = 100;
 // A coordinator that asks in a loop gets a full state at this rate.
 const fullEveryMs = 1_000;
@@ -135,19 +139,29 @@ export function startReporter(
     scheduleFull('ingress');
   };
 
+  let digestsDue = digestsAfterChange;
+  let digestsOf = '';
+  const isDigestDue = (): boolean => {
+    const now = JSON.stringify([life, health.sequence(), ingress.sequence()]);
+    if (now !== digestsOf) digestsDue = digestsAfterChange;
+    digestsOf = now;
+    digestsDue -= 1;
+    return digestsDue >= 0 || heartbeats % digestEvery === 0;
+  };
+
   const heartbeat = (): void => {
     if (bus.isConnected()) {
       heartbeats += 1;
       // Before the caches are complete there is nothing to compare with: no digest.
-      const isComplete = observations.isComplete();
+      const isDigested = observations.isComplete() && isDigestDue();
       send('heartbeat', {
         kind: 'heartbeat',
         cluster,
         incarnation: life,
         sequence: heartbeats,
         viewRevision: ports.viewRevision(),
-        healthDigest: isComplete ? health.digest() : '',
-        ingressDigest: isComplete ? ingress.digest() : '',
+        healthDigest: isDigested ? health.digest() : '',
+        ingressDigest: isDigested ? ingress.digest() : '',
         healthSequence: health.sequence(),
         ingressSequence: ingress.sequence(),
         apiFresh: freshness.isFresh(),
