@@ -79,7 +79,7 @@ function findInMembers(world: World): string | undefined {
 function findInService(world: World, serving: Serving, service: Service): string | undefined {
   if (service.metadata.deletionTimestamp !== undefined) return 'it is still being deleted';
   const key = toServiceKey({ namespace, name: service.metadata.name });
-  const misplaced = findMisplaced(world.disk, service, world.clock.now());
+  const misplaced = findMisplaced(world.disk, service);
   if (misplaced !== undefined) return misplaced;
   const placed = new Set(recordOf(world.disk, service.metadata.name).clusters);
   const clusters = [...world.clusters.values()].filter(({ place }) => placed.has(place.name));

@@ -21,7 +21,7 @@ export function recordOf(disk: SimDisk, service: string): Placed {
 }
 
 /** Why the record is not (yet) what the policies want, or undefined. */
-export function findMisplaced(disk: SimDisk, service: Service, nowMs: number): string | undefined {
+export function findMisplaced(disk: SimDisk, service: Service): string | undefined {
   const { name } = service.metadata;
   const { clusters, leaving } = recordOf(disk, name);
   const plan = planPlacement({
@@ -43,10 +43,13 @@ export function findMisplaced(disk: SimDisk, service: Service, nowMs: number): s
     published?.shards.some(
       (one) => one.cluster === cluster && one.inDns && one.state === 'healthy',
     ) === true;
-  const timeoutMs = 1000 * (plan.policy?.spec?.move?.timeoutSeconds ?? 600);
-  for (const { cluster, isDrained, awaits, sinceMs } of leaving) {
+  const strategy = plan.policy?.spec?.move?.strategy ?? 'WhenHealthy';
+  // Clocks differ in here: that a move has stalled is what the Service says.
+  const moving = service.status?.conditions?.find(({ type }) => type === 'Moving');
+  for (const { cluster, isDrained, awaits } of leaving) {
     if (isDrained) return `${cluster} is still on its way out`;
-    if (nowMs < sinceMs + timeoutMs) return `the move from ${cluster} has not stalled yet`;
+    if (strategy === 'AfterTimeout') return `the move from ${cluster} goes on by itself`;
+    if (moving?.reason !== 'MoveStalled') return `the move from ${cluster} has not stalled yet`;
     const awaited = awaits.filter((one) => plan.clusters.includes(one));
     const mayGo = awaited.length > 0 ? awaited.every(isServing) : plan.clusters.some(isServing);
     if (mayGo) return `${cluster} stays although it was replaced`;
