@@ -15,6 +15,7 @@ import type { DriftNote, KeyMemories, WrittenMark } from './key-memory.ts';
 import type { MemberEvents } from './member-events.ts';
 import { planAdoptedMark, planRepair, toConfiguration } from './plan-configuration.ts';
 import { findDifferences, noResidue, withoutResidue, type Residue } from './plan-drift.ts';
+import { tooManyRemovals } from './plan-guard.ts';
 import type { ShardAction, ShardSituation } from './plan.ts';
 import type { RemovalBudget } from './removal-budget.ts';
 import { isFought, noteRepair } from './step-fight.ts';
@@ -69,7 +70,7 @@ export class StepTaker {
         case 'create':
           return { ...next, observed: await acts.create(key, action.object) };
         case 'markOrder':
-          return { ...next, observed: await acts.patch(key, action.patch) };
+          return { ...next, observed: await this.#markOrder(action.patch, situation) };
         case 'repair':
           return { ...next, isRepaired: true, observed: await this.#repair(action, situation) };
         case 'apply':
@@ -123,6 +124,17 @@ export class StepTaker {
       if (!isForbidden) throw error;
       throw new MeshError('retryable', 'NAMESPACE_FORBIDDEN', error.message, error);
     }
+  }
+
+  /** The Service may be gone at the federation by now: an Event is where people still look. */
+  async #markOrder(patch: readonly JsonObject[], { key, guard }: ShardSituation): Promise<Service> {
+    const { acts, record, memberEvents } = this.#ports;
+    const marked = await acts.patch(key, patch);
+    const { message } = tooManyRemovals(key, guard);
+    const event = { type: 'Warning', reason: 'RemovalWaits', message } as const;
+    record({ key, ...event });
+    memberEvents.record(key, marked, event);
+    return marked;
   }
 
   async #repair(

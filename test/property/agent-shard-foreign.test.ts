@@ -211,6 +211,11 @@ test('I13: removals wait for a confirmation, which only the cluster’s people c
   const waiting = await readService(world, at);
   t.is(waiting?.metadata.annotations?.['isthmus.dev/removal-order'], 'delete 1');
   t.like(world.results.get(key), { outcome: 'failed', reason: 'RemovalNotConfirmed' });
+  t.deepEqual(
+    world.events.map(({ reason }) => reason),
+    ['RemovalWaits'],
+  );
+  t.regex(world.events[0]?.message ?? '', /kubectl annotate service -n shop web/);
   const before = world.sim.writes.length;
   await world.clock.advance(600_000);
   t.is(world.sim.writes.length, before);
@@ -266,5 +271,28 @@ test('adoption never: two that create one name at once leave the other’s Servi
   await world.clock.advance(5_000);
   t.like(world.results.get(key), { outcome: 'applied', reason: 'Applied' });
   t.is((await readService(world, at))?.spec.type, 'LoadBalancer');
+  await world.stop();
+});
+
+test('a Service that somebody makes in the very moment is adopted, and said to be', async (t) => {
+  const world = await startShardWorld(14);
+  const theirs = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { ...at, labels: { whose: 'theirs' } },
+    spec: { ports: [{ port: 1 }] },
+  };
+  const theirCall = world.hand.create(path, theirs);
+  world.assignment.wish(manifest);
+  await world.clock.advance(5_000);
+  await theirCall;
+  const service = await readService(world, at);
+  t.is(service?.metadata.labels?.['whose'], 'theirs');
+  t.is(service?.metadata.annotations?.['isthmus.dev/adopted'], 'true');
+  t.deepEqual(
+    service?.spec.ports?.map(({ port }) => port),
+    [80, 53],
+  );
+  t.like(world.results.get(key), { outcome: 'applied', reason: 'Adopted', adopted: true });
   await world.stop();
 });

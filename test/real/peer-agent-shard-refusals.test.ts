@@ -1,8 +1,10 @@
 // What a real kube-apiserver refuses of a shard: each refusal has its own reason and says the way
 // out, ends when its cause does, and holds up no other Service.
 
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import { toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
 import { startKubeApiserver, type KubeApiserver } from '../support/kube-apiserver.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { openRealShardWorld, toManifest } from '../support/real-shard-world.ts';
@@ -14,6 +16,7 @@ const keyOf = (name: string, namespace = 'default'): ServiceKey =>
 const plain = { type: 'ClusterIP', ports: [{ port: 80 }], selector: { app: 'web' } } as const;
 const quotas = '/api/v1/namespaces/full/resourcequotas';
 const admission = '/apis/admissionregistration.k8s.io/v1';
+const hooks = `${admission}/validatingwebhookconfigurations`;
 
 async function start(
   t: ExecutionContext,
@@ -128,24 +131,7 @@ test('a webhook that is away refuses its namespace only, and what it covers come
   const server = await start(t);
   const world = await openRealShardWorld(t, server);
   await world.create('/api/v1/namespaces', { metadata: { name: 'hooked', labels: { hook: 'y' } } });
-  const hooks = `${admission}/validatingwebhookconfigurations`;
-  await world.create(hooks, {
-    metadata: { name: 'hook' },
-    webhooks: [
-      {
-        name: 'hook.example.com',
-        admissionReviewVersions: ['v1'],
-        sideEffects: 'None',
-        timeoutSeconds: 1,
-        failurePolicy: 'Fail',
-        clientConfig: { url: 'https://127.0.0.1:1/none' },
-        namespaceSelector: { matchLabels: { hook: 'y' } },
-        rules: [
-          { apiGroups: [''], apiVersions: ['v1'], resources: ['services'], operations: ['*'] },
-        ],
-      },
-    ],
-  });
+  await hook(world.create, 'https://127.0.0.1:1/none', 1);
   const probe = { metadata: { name: 'probe' }, spec: plain };
   const path = '/api/v1/namespaces/hooked/services?dryRun=All';
   await eventually(20_000, async () => {
@@ -162,6 +148,42 @@ test('a webhook that is away refuses its namespace only, and what it covers come
   await server.ask({ method: 'DELETE', path: `${hooks}/hook` });
   await world.untilTold(keyOf('web', 'hooked'), 'Applied');
 });
+
+test('I10: a webhook that hangs holds up its own namespace only', async (t) => {
+  const server = await start(t);
+  const world = await openRealShardWorld(t, server);
+  const port = await listenAndSayNothing(t);
+  await world.create('/api/v1/namespaces', { metadata: { name: 'hooked', labels: { hook: 'y' } } });
+  await hook(world.create, `https://127.0.0.1:${port}/`, 30);
+  // The server takes a moment to know it: then a call hangs.
+  const path = '/api/v1/namespaces/hooked/services?dryRun=All&timeout=1s';
+  await eventually(30_000, async () => {
+    const body = { metadata: { name: 'probe' }, spec: plain };
+    const { status } = await server.ask({ method: 'POST', path, body });
+    return status >= 500 ? [] : [`not yet: ${status}`];
+  });
+  for (let at = 0; at < 30; at += 1) {
+    world.assignment.wish(toManifest(`web-${at}`, plain, { namespace: 'hooked' }));
+  }
+  const startMs = systemClock.monotonicMs();
+  for (let at = 0; at < 10; at += 1) world.assignment.wish(toManifest(`web-${at}`, plain));
+  for (let at = 0; at < 10; at += 1) await world.untilTold(keyOf(`web-${at}`), 'Applied');
+  const tookMs = systemClock.monotonicMs() - startMs;
+  t.true(tookMs < 5_000, `${tookMs} ms`);
+});
+
+/** Takes connections and never answers. */
+async function listenAndSayNothing(t: ExecutionContext): Promise<number> {
+  const silent = createServer((socket) => void socket.on('error', () => undefined));
+  const sockets = new Set<Socket>();
+  silent.on('connection', (socket) => void sockets.add(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  return (silent.address() as AddressInfo).port;
+}
 
 test('a policy that writes its own value is told of, and not fought', async (t) => {
   const beta = 'admissionregistration.k8s.io/v1beta1';
@@ -205,6 +227,31 @@ async function makeFull(
   const quota = await create(quotas, { metadata: { name: 'none' }, spec: { hard } });
   const body = { ...quota, status: { hard, used: hard } };
   await server.ask({ method: 'PUT', path: `${quotas}/none/status`, body });
+}
+
+/** Of Services in namespaces that are labelled for it. */
+async function hook(
+  create: (path: string, body: object) => Promise<unknown>,
+  url: string,
+  timeoutSeconds: number,
+): Promise<void> {
+  await create(hooks, {
+    metadata: { name: 'hook' },
+    webhooks: [
+      {
+        name: 'hook.example.com',
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        timeoutSeconds,
+        failurePolicy: 'Fail',
+        clientConfig: { url },
+        namespaceSelector: { matchLabels: { hook: 'y' } },
+        rules: [
+          { apiGroups: [''], apiVersions: ['v1'], resources: ['services'], operations: ['*'] },
+        ],
+      },
+    ],
+  });
 }
 
 async function refuseLabel(
