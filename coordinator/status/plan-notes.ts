@@ -59,7 +59,7 @@ export function sayPolicy(
   const type = 'Accepted';
   const service = policy.spec?.serviceName ?? '';
   if (notes?.policy === undefined) {
-    const message = `There is no Service ${service} in this namespace.`;
+    const message = `There is no federated Service ${service} in this namespace.`;
     return [{ type, status: 'False', reason: 'ServiceNotFound', message }];
   }
   if (notes.policy !== policy.metadata.name) {

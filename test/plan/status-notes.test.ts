@@ -84,7 +84,7 @@ test('a policy says whether it holds', (t) => {
     'Accepted=True Accepted: It holds for the Service nginx.',
   ]);
   t.deepEqual(shown(sayPolicy(policy, undefined)), [
-    'Accepted=False ServiceNotFound: There is no Service nginx in this namespace.',
+    'Accepted=False ServiceNotFound: There is no federated Service nginx in this namespace.',
   ]);
   t.deepEqual(shown(sayPolicy(policy, { ...quiet, policy: 'older' })), [
     'Accepted=False Overruled: ServicePolicy older, which is older, holds for the Service nginx; ' +
