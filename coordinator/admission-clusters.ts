@@ -64,9 +64,7 @@ export async function previewCluster(change: ClusterChange): Promise<readonly st
   ];
   const more =
     seen === servicesMax ? [`dry run: only the first ${servicesMax} Services were looked at`] : [];
-  return said.length > 0
-    ? [...said, ...more]
-    : ['dry run: no shard and no name would change', ...more];
+  return [...said, ...more];
 }
 
 type Fate = 'comes' | 'leaves' | 'changes' | 'stays';

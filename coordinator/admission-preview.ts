@@ -1,6 +1,6 @@
 // What a change of a Service or of a policy would do to clusters and names, for the warnings of a
 // dry run. Pure. Input: the state before and after. Output: short sentences; none is longer than
-// a Warning header takes.
+// a Warning header takes. Where nothing would change nothing is said, as Kubernetes says nothing.
 
 import { toClusterName, toServiceKey, type ClusterName } from '../common/model/ids.ts';
 import type { Cluster, ServicePolicy } from '../common/model/isthmus-kinds.ts';
@@ -46,14 +46,13 @@ export function previewService(input: PreviewInput): readonly string[] {
     (name) => had.has(name) && !isSameJson(contentOf(now, name), contentOf(then, name)),
   );
   const failed = [...has].filter((name) => then?.failures.has(name) === true);
-  const said = [
+  return [
     ...say(came, (names) => `shards would come to ${names}`),
     ...say(went, (names) => `shards would leave ${names}`),
     ...say(changed, (names) => `shards would change in ${names}`),
     ...say(failed, (names) => `overrides do not fit, shards would stay as they are in ${names}`),
     ...previewNames(input, went, came),
   ];
-  return said.length > 0 ? said : ['dry run: no cluster and no name would change'];
 }
 
 function planOf(
