@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
 import {
   chooseContext,
   invalidKubeconfig as invalid,
@@ -16,7 +15,7 @@ import {
 import { systemClock } from './clock.ts';
 import { createExecSource } from './exec-credential.ts';
 import type { KubeEndpoint } from './kube-http-exchange.ts';
-import { keepTokens } from './kubeconfig-tokens.ts';
+import { loadYaml } from './lazy-yaml.ts';
 import { createOidcSource, type OidcTokens } from './oidc-credential.ts';
 
 export interface KubeconfigSource {
@@ -51,7 +50,10 @@ export async function loadKubeEndpoint(
   return toEndpoint(choice, path, {
     env,
     // A mounted Secret cannot be written: the agent goes on, with what it holds in memory.
-    onRefresh: (tokens) => keepTokens({ path, user }, tokens).catch(() => undefined),
+    onRefresh: async (tokens) => {
+      const { keepTokens } = await import('./kubeconfig-tokens.ts'); // it needs the YAML library
+      await keepTokens({ path, user }, tokens).catch(() => undefined);
+    },
   });
 }
 
@@ -77,7 +79,13 @@ export function parseKubeconfig(
 /** The parser's own message quotes lines of the file, which may hold secrets: it is not repeated. */
 export function parseYaml(text: string, path: string): unknown {
   try {
-    return parse(text) as unknown;
+    // Every JSON is YAML, and many tools write kubeconfigs as JSON.
+    if (text.startsWith('{')) return JSON.parse(text) as unknown;
+  } catch {
+    // YAML's braces then, which say better what is wrong.
+  }
+  try {
+    return loadYaml().parse(text) as unknown;
   } catch (error) {
     const { linePos, code } = error as { linePos?: [{ line: number }]; code?: string }; // YAMLError
     const line = linePos?.[0].line;

@@ -3,8 +3,8 @@
 // errors cannot disagree. An unknown setting, wherever it stands, is an error that names it.
 
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
 import { parseShell, shells, toCompletion, type Shell } from './completion.ts';
+import { loadYaml } from './lazy-yaml.ts';
 
 export interface Setting {
   /** Flag name without dashes, kebab-case; the YAML key; ISTHMUS_UPPER_SNAKE in the environment. */
@@ -171,7 +171,7 @@ function readYaml(
 ): Map<string, Given> {
   let document: unknown;
   try {
-    document = parseYaml(readFile(path)) ?? {};
+    document = loadYaml().parse(readFile(path)) ?? {};
   } catch (error) {
     throw new SettingsError(`cannot read the configuration ${path}: ${(error as Error).message}`);
   }

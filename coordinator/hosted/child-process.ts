@@ -12,6 +12,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlagsOf } from '../../common/runtime/program-flags.ts';
 import { makePrivateFolder } from '../../common/runtime/private-folder.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { endLeftProcess } from '../../common/runtime/left-process.ts';
@@ -73,6 +74,7 @@ async function startChild(options: ChildProcessOptions, start: ChildStart): Prom
   await endLeft(options, start.uid); // C2
   const script = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
   const args = [
+    ...nodeFlagsOf(script),
     script,
     '--hosted',
     `--cluster=${start.cluster}`,

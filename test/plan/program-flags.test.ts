@@ -1,0 +1,35 @@
+// The flags of node in a program's first line.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { nodeFlagsOf } from '../../common/runtime/program-flags.ts';
+
+const rows: readonly (readonly [string, string, readonly string[]])[] = [
+  [
+    'flags',
+    '#!/usr/bin/env -S node --optimize-for-size --max-semi-space-size=1\ncode\n',
+    ['--optimize-for-size', '--max-semi-space-size=1'],
+  ],
+  ['no flags', '#!/usr/bin/env node\ncode\n', []],
+  ['no first line of that kind', 'console.log(1)\n', []],
+  ['an empty file', '', []],
+];
+for (const [title, text, flags] of rows) {
+  test(`a program with ${title} is started so`, (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'isthmus-flags-'));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    const script = join(folder, 'main.js');
+    writeFileSync(script, text);
+    t.deepEqual(nodeFlagsOf(script), flags);
+  });
+}
+
+test('the agent asks for a small heap, the coordinator does not', (t) => {
+  t.deepEqual(nodeFlagsOf('dist/agent/main.js'), [
+    '--optimize-for-size',
+    '--max-semi-space-size=1',
+  ]);
+  t.deepEqual(nodeFlagsOf('dist/coordinator/main.js'), []);
+});
