@@ -2,7 +2,6 @@
 // new node, with an empty one, from the shards themselves. And a refused shard says why at the
 // federation.
 
-import { join } from 'node:path';
 import { systemClock } from '../../common/runtime/clock.ts';
 import type { ServiceShard } from '../../common/model/isthmus-kinds.ts';
 import type { Service } from '../../common/model/kube-object.ts';
@@ -12,8 +11,9 @@ import { findPeer } from '../support/find-peer.ts';
 import { startKubeApiserver, type KubeApiserver } from '../support/kube-apiserver.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { testWith } from '../support/programs.ts';
-import { openRealMesh, type RealMesh } from '../support/real-mesh.ts';
-import { startServerProcess, type ServerProcess } from '../support/server-process.ts';
+import { openRealMesh } from '../support/real-mesh.ts';
+import { startPeerAgent } from '../support/peer-agent.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 
 const peers = ['etcd', 'kube-apiserver'];
 const isThere = peers.every((name) => 'path' in findPeer(name));
@@ -21,23 +21,6 @@ const test = isThere ? testWith('kubectl', 'nats-server') : testWithPeers(...pee
 const federated = 'federation-cluster';
 const nginx = '/api/v1/namespaces/default/services/nginx';
 const patch = { 'content-type': 'application/merge-patch+json' };
-
-function startAgent(server: KubeApiserver, mesh: RealMesh, folder: string, token?: string) {
-  const flags = {
-    cluster: 'real',
-    kubeconfig: server.kubeconfig,
-    coordinator: mesh.at('mesh'),
-    ...(token === undefined ? {} : { token }),
-    'data-dir': join(mesh.layout.dir, folder),
-    'resolver-listen': '127.0.0.1:0',
-    'admin-listen': '127.0.0.1:0',
-  };
-  return startServerProcess({
-    name: folder,
-    path: process.execPath,
-    flags: ['dist/agent/main.js', ...Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v])],
-  });
-}
 
 async function read(server: KubeApiserver): Promise<Service | undefined> {
   const { status, json } = await server.ask({ path: nginx });
@@ -63,7 +46,7 @@ test('without its coordinator an agent goes on, also on a new node with an empty
   const mesh = await openRealMesh({ clusters: 0 });
   t.teardown(() => mesh.close());
   const { token } = await makeJoinToken(mesh.kube(), 'real');
-  const first = startAgent(server, mesh, 'node-1', token);
+  const first = startPeerAgent(server, mesh, 'node-1', token);
   t.teardown(() => first.stop());
   const within = { clock: systemClock, withinMs: 60_000 };
   t.deepEqual(await waitForClusters(mesh.kube(), ['real'], within), [], first.logs());
@@ -74,7 +57,7 @@ test('without its coordinator an agent goes on, also on a new node with an empty
   await mesh.kill('coordinator');
   t.true((await repairMs(server, first, 'one')) < 1_500);
   await first.stop();
-  const second = startAgent(server, mesh, 'node-2');
+  const second = startPeerAgent(server, mesh, 'node-2');
   t.teardown(() => second.stop());
   t.true((await repairMs(server, second, 'two')) < 15_000); // its start included
   t.true((await repairMs(server, second, 'three')) < 1_500);
@@ -89,7 +72,7 @@ test('without its coordinator an agent goes on, also on a new node with an empty
 
   // The first one returns with its folder, and finds all as the coordinator wants it.
   await mesh.start('coordinator');
-  const third = startAgent(server, mesh, 'node-1');
+  const third = startPeerAgent(server, mesh, 'node-1');
   t.teardown(() => third.stop());
   await eventually(60_000, async () => {
     const text = await mesh.kubectl(federated, ['get', 'serviceshard', 'nginx.real', '-o', 'json']);
@@ -117,7 +100,7 @@ test('a shard that its cluster refuses says why in kubectl, and others are not h
   const counted = { ...quota, status: { hard, used: hard } };
   await server.ask({ method: 'PUT', path: `${quotas}/no-balancers/status`, body: counted });
   const { token } = await makeJoinToken(mesh.kube(), 'real');
-  const agent = startAgent(server, mesh, 'node-1', token);
+  const agent = startPeerAgent(server, mesh, 'node-1', token);
   t.teardown(() => agent.stop());
   const within = { clock: systemClock, withinMs: 60_000 };
   t.deepEqual(await waitForClusters(mesh.kube(), ['real'], within), [], agent.logs());
