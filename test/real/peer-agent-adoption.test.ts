@@ -51,7 +51,10 @@ test('kubectl warns before a Service is adopted, shows that it was, and gives it
   const created = await mesh.tryKubectl(['create', '-f', 'examples/services/nginx.yaml']);
   t.regex(created.errors, warning);
   await mesh.kubectl(federated, [
-    ...['wait', 'serviceshard/nginx.real', '--for=condition=Adopted', '--timeout=30s'],
+    'wait',
+    'serviceshard/nginx.real',
+    '--for=condition=Adopted',
+    '--timeout=30s',
   ]);
   const adopted = await read('nginx');
   t.is(adopted.spec.type, 'LoadBalancer');

@@ -116,11 +116,17 @@ test('a shard that its cluster refuses says why in kubectl, and others are not h
   await untilShown(['describe', 'serviceshard', 'nginx.real'], /exceeded quota: no-balancers/);
   await untilShown(['describe', 'service', 'nginx'], /ShardFailed.*real: QuotaExceeded/);
   await mesh.kubectl(federated, [
-    ...['wait', 'serviceshard/plain.real', '--for=condition=Applied', '--timeout=20s'],
+    'wait',
+    'serviceshard/plain.real',
+    '--for=condition=Applied',
+    '--timeout=20s',
   ]);
   await server.ask({ method: 'DELETE', path: `${quotas}/no-balancers` });
   await mesh.kubectl(federated, [
-    ...['wait', 'serviceshard/nginx.real', '--for=condition=Applied', '--timeout=30s'],
+    'wait',
+    'serviceshard/nginx.real',
+    '--for=condition=Applied',
+    '--timeout=30s',
   ]);
   await t.throwsAsync(
     mesh.kubectl(federated, [
