@@ -3,7 +3,9 @@
 
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import { sites } from './network.ts';
+import { refuseWrites, startRival } from './rival.ts';
 import type { SeededChance } from './seeded-chance.ts';
+import { serviceNames } from './user.ts';
 import type { World } from './world.ts';
 
 export interface Faults {
@@ -155,6 +157,30 @@ const faults = [
       if (cluster?.isUsable() !== true) return () => undefined;
       cluster.setApi('down');
       return () => cluster.setApi('up');
+    },
+  },
+  {
+    name: 'API server refuses writes',
+    lastsMs: [500, 60_000],
+    begin: (world, chance) => {
+      const cluster = world.clusters.get(anyCluster(world, chance));
+      if (cluster === undefined) return () => undefined;
+      return refuseWrites(
+        cluster,
+        chance,
+        chance.isTrue(0.5) ? chance.pick(serviceNames) : undefined,
+      );
+    },
+  },
+  {
+    name: 'another manager fights for a shard',
+    lastsMs: [2_000, 70_000],
+    begin: (world, chance) => {
+      const cluster = world.clusters.get(anyCluster(world, chance));
+      if (cluster === undefined) return () => undefined;
+      const { clock, trace, onWrittenBack } = world;
+      const name = chance.pick(serviceNames);
+      return startRival({ cluster, name, clock, chance, trace, onWrittenBack });
     },
   },
   {

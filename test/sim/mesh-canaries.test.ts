@@ -21,6 +21,11 @@ const canaries: readonly Canary[] = [
   { bug: 'guards-ignored', invariant: 'I12', only: ['coordinator deposed'] },
   { bug: 'writes-lost', invariant: 'I1', only: ['coordinator crash'] },
   { bug: 'removals-unbounded', invariant: 'I13', only: ['agent moved to another node'] },
+  {
+    bug: 'fights-unbounded',
+    invariant: 'I11',
+    only: ['another manager fights for a shard'],
+  },
 ];
 
 for (const { bug, invariant, only } of canaries) {

@@ -170,7 +170,7 @@ export class SimCoordinator {
         bus: bus.client(process, sites.coordinator),
         prober: createSimProber(prober, process, sites.coordinator),
         listener: mesh.listener(process),
-        authority: cas.authority(clock),
+        authority: cas.authority(process),
         telemetryUsers: {
           login: () => Promise.resolve({ kind: 'granted', userJwt: 'simulated', lifeSeconds: 900 }),
           urls: () => ['tls://bus:4222'],

@@ -4,10 +4,10 @@
 import { createHash } from 'node:crypto';
 import { toClusterName } from '../../common/model/ids.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
-import type { Clock } from '../../common/runtime/clock.ts';
 import type { AgentPki } from '../../agent/session/agent-pki.ts';
 import type { CertificateAuthority } from '../../coordinator/session/certificate-authority.ts';
 import type { PeerIdentity, Refusal } from '../../coordinator/session/mesh-port.ts';
+import type { SimProcess } from './sim-process.ts';
 
 const backdatedMs = 3_600_000;
 /** A run lasts minutes: some certificates are renewed in it, some end while nobody renews them. */
@@ -98,13 +98,15 @@ export class SimCas {
   }
 
   /** As a process of the coordinator signs, by its own clock. */
-  authority(clock: Clock): CertificateAuthority {
+  authority(process: SimProcess): CertificateAuthority {
+    const { clock } = process;
     return {
       trustedPem: () => this.trustedPem(),
       trustDigest: () => this.trustDigest(),
       subscribe: (listener) => {
-        this.#listeners.add(listener);
-        return () => void this.#listeners.delete(listener);
+        const tell = (): void => process.run(listener);
+        this.#listeners.add(tell);
+        return () => void this.#listeners.delete(tell);
       },
       lifetimeMs,
       hashOfRequest: async (csrDer) => Buffer.from(csrDer).toString(),

@@ -3,14 +3,8 @@
 //
 // Next file to read: simulation.ts (the two phases), then checkers/.
 
-import type { ClusterName } from '../../common/model/ids.ts';
-import { toLogKey, toRevision } from '../../common/model/ids.ts';
-import { isthmusApiVersion, isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
-import { toTimestamp } from '../../common/runtime/clock.ts';
+import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import { silentLog, type Log } from '../../common/runtime/log.ts';
-import { silentMetrics } from '../../common/runtime/metrics.ts';
-import type { AgentSession } from '../../agent/agent-ports.ts';
-import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 import type { Checker } from './checkers/checker.ts';
 import { createWritesChecker } from './checkers/i1-writes.ts';
@@ -21,21 +15,23 @@ import { createAliasChecker } from './checkers/i5-aliases.ts';
 import { createMovesChecker } from './checkers/i5-moves.ts';
 import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
 import { createSpeakersChecker, type SpeakersOptions } from './checkers/i8-speakers.ts';
+import { createFightsChecker } from './checkers/i11-fights.ts';
 import { createTermsChecker } from './checkers/i12-terms.ts';
 import { createGuardChecker } from './checkers/i13-guard.ts';
 import type { PeerIdentity } from '../../coordinator/session/mesh-port.ts';
 import { Network, sites } from './network.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
+import { addCluster, keyOf } from './joined.ts';
 import { Operator } from './operator.ts';
+import { plantAbsenceDeletes, plantEndlessFights, unbounded } from './plants.ts';
 import { Placer } from './placer.ts';
-import { SimAgent, simGuard } from './sim-agent.ts';
+import { SimAgent } from './sim-agent.ts';
 import { SimBus } from './sim-bus.ts';
 import { createSimCluster, type SimCluster, type SimClusterPlace } from './sim-cluster.ts';
 import { SimCoordinator } from './sim-coordinator.ts';
 import { SimMesh } from './sim-mesh.ts';
 import { lifetimeMs, publicKeyHashOf, SimCas } from './sim-pki.ts';
 import { Balancers, type ProberOptions } from './sim-prober.ts';
-import { SimProcess } from './sim-process.ts';
 import { SimDisk } from './sim-store.ts';
 import { createTrace, type Trace } from './trace.ts';
 import { User, type Seen } from './user.ts';
@@ -47,7 +43,8 @@ export type Bug =
   | 'silence-withdraws'
   | 'guards-ignored'
   | 'writes-lost'
-  | 'removals-unbounded';
+  | 'removals-unbounded'
+  | 'fights-unbounded';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -72,6 +69,7 @@ export interface World {
   readonly cas: SimCas;
   readonly placer: Placer;
   readonly checkers: readonly Checker[];
+  readonly onWrittenBack: (cluster: string, name: string) => void;
   /** What the checkers found, oldest first. */
   readonly violations: readonly string[];
 }
@@ -134,7 +132,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   placer.start();
   new Watcher({ coordinator, clock, onSeen }).start();
   const { checkers, violations } = watching;
-  return { ...ground, user, operator, placer, checkers, violations };
+  const onWrittenBack: World['onWrittenBack'] = (...fought) =>
+    watching.tell((checker) => checker.onWrittenBack?.(...fought));
+  return { ...ground, user, operator, placer, checkers, violations, onWrittenBack };
 }
 
 type Ground = ReturnType<typeof layGround>;
@@ -217,6 +217,7 @@ function makeAgent(
     chance: ground.chance.fork(`${name}/agent`),
     onCommit: (changes) => ground.watching.tell((checker) => checker.onCommit?.(name, changes)),
     ...(options.bug === 'absence-deletes' ? { plant: plantAbsenceDeletes } : {}),
+    ...(options.bug === 'fights-unbounded' ? { plant: plantEndlessFights(ground.clock) } : {}),
     ...(options.bug === 'removals-unbounded' ? { guard: unbounded } : {}),
   });
 }
@@ -244,6 +245,7 @@ function watch(options: Watched) {
     createMovesChecker(options, blameFor('I5')),
     createLeftoverChecker(options, blameFor('I7')),
     createSpeakersChecker(options, blameFor('I8')),
+    createFightsChecker(options, blameFor('I11')),
     createTermsChecker(blameFor('I12')),
     guard,
   ];
@@ -269,60 +271,4 @@ async function makeNow<T>(clock: VirtualClock, making: Promise<T>): Promise<T> {
   });
   await clock.advanceUntil(() => isMade, 60_000);
   return made;
-}
-
-function keyOf(cluster: string): string {
-  return `key of ${cluster}`;
-}
-
-/** As a join would have left it. */
-async function addCluster(
-  disk: SimDisk,
-  clock: VirtualClock,
-  of: { readonly place: (typeof places)[number]; readonly endMs: number },
-): Promise<string> {
-  const { name, declared } = of.place;
-  const setup = new SimProcess('setup', clock);
-  const desired = await createDesired({
-    store: disk.open(setup),
-    clock,
-    log: silentLog,
-    metrics: silentMetrics,
-  });
-  const now = toTimestamp(clock.now());
-  const object: Cluster = {
-    apiVersion: isthmusApiVersion,
-    kind: 'Cluster',
-    metadata: { name, uid: `uid-of-${name}`, creationTimestamp: now, generation: 1 },
-    spec: declared ?? {},
-    status: {
-      publicKeyHash: publicKeyHashOf(keyOf(name)),
-      certificateExpirationTimestamp: toTimestamp(of.endMs),
-      joinedAt: now,
-      agentVersion: '0.1.0',
-    },
-  };
-  const key = toLogKey({ group: isthmusGroup, resource: 'clusters', name });
-  await desired.write({ key, object, expected: toRevision(0) });
-  await desired.close();
-  return `uid-of-${name}`;
-}
-
-/** A planted bug: the guard counts no removals. */
-const unbounded = { ...simGuard, removalsPerMinute: 1_000 };
-
-/** A planted bug: what the coordinator cannot be asked about is taken for unwanted. */
-function plantAbsenceDeletes(session: AgentSession): AgentSession {
-  const { assignment } = session;
-  return {
-    ...session,
-    assignment: {
-      ...assignment,
-      shard: (key) => (session.isOpen() ? assignment.shard(key) : undefined),
-      order: (key) =>
-        session.isOpen()
-          ? assignment.order(key)
-          : { cluster: 'none' as ClusterName, key, mode: 'delete', revision: toRevision(1) },
-    },
-  };
 }

@@ -39,6 +39,11 @@ import type { Desired } from '../../coordinator/desired/store.ts';
  */
 export type SimKubeState = 'up' | 'down' | 'frozen';
 
+/** A refusal as admission plugins and webhooks make one; undefined lets the request pass. */
+export type Gate = (
+  request: ApiRequest,
+) => { readonly code: number; readonly reason: string; readonly message: string } | undefined;
+
 export interface SimKube {
   readonly api: Api;
   readonly desired: Desired;
@@ -48,6 +53,8 @@ export interface SimKube {
   exchange(user: string, clock: Clock): Exchange;
   set(state: SimKubeState): void;
   state(): SimKubeState;
+  /** What admission says to requests from now on; undefined: nothing against any. */
+  refuse(gate: Gate | undefined): void;
   /** Write requests that reached the API server: `PATCH /api/v1/...`. */
   readonly writes: readonly string[];
   close(): Promise<void>;
@@ -80,10 +87,12 @@ export async function createSimKube(options: SimKubeOptions): Promise<SimKube> {
   });
   const network = new Network(options);
   const writes: string[] = [];
+  let gate: Gate | undefined;
   const handle = (request: ApiRequest): Promise<ApiResponse> => {
     if (request.method !== 'GET')
       writes.push(`${request.method} ${request.target.split('?', 1)[0] ?? ''}`);
-    return api.handle(request);
+    const refusal = gate?.(request);
+    return refusal === undefined ? api.handle(request) : Promise.resolve(toStatus(refusal));
   };
   return {
     api,
@@ -93,6 +102,9 @@ export async function createSimKube(options: SimKubeOptions): Promise<SimKube> {
     exchange: (user, itsClock) => connect(handle, network, itsClock, user),
     set: (state) => network.set(state),
     state: () => network.state,
+    refuse: (next) => {
+      gate = next;
+    },
     writes,
     close: async () => {
       network.set('down');
@@ -100,6 +112,11 @@ export async function createSimKube(options: SimKubeOptions): Promise<SimKube> {
       await desired.close();
     },
   };
+}
+
+function toStatus(refusal: NonNullable<ReturnType<Gate>>): ApiResponse {
+  const status = { apiVersion: 'v1', kind: 'Status', status: 'Failure', ...refusal };
+  return { status: refusal.code, headers: {}, body: Buffer.from(JSON.stringify(status)) };
 }
 
 class Network {

@@ -20,6 +20,8 @@ export interface Checker {
   onSeen?(seen: Seen): void;
   /** The coordinator has sent a message of this kind to whoever has this certificate. */
   onSpokenTo?(peer: PeerIdentity, kind: string): void;
+  /** A manager of others has written back over what the agent put right in a shard. */
+  onWrittenBack?(cluster: string, name: string): void;
   /** After each step of the run. */
   onStep?(): void;
   /** Faults are over and everything has converged. */
