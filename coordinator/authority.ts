@@ -21,6 +21,8 @@ export interface Authority extends TrustedCas {
   /** The former CA is trusted no more. Throws MeshError CA_REFUSED with a sentence for people. */
   retire(isForced: boolean): Promise<void>;
   describe(): CaReport;
+  /** Told when describe() may say something else. */
+  onReport(listener: () => void): () => void;
   stop(): void;
 }
 
@@ -55,12 +57,18 @@ const clusters = toLogPrefix(isthmusGroup, 'clusters');
 export function openAuthority(options: AuthorityOptions): Authority {
   const { desired, federation, clock, log } = options;
   const listeners = new Set<() => void>();
+  const readers = new Set<() => void>();
   let state = stateIn(desired);
   tellMetrics(options, state);
   const watch = followNew(desired, authorityKey, () => {
     state = stateIn(desired);
     tellMetrics(options, state);
-    for (const listener of listeners) listener();
+    for (const listener of [...listeners, ...readers]) listener();
+  });
+  // Only in an overlap somebody can be behind.
+  const clusterWatch = followNew(desired, clusters, ({ current, previous }) => {
+    const isNews = trustSaid(current.object) !== trustSaid(previous?.object);
+    if (state.former !== undefined && isNews) for (const reader of readers) reader();
   });
   const retire = async (of: { isAsked: boolean; isForced: boolean }): Promise<void> => {
     const nowText = toTimestamp(clock.now());
@@ -109,9 +117,14 @@ export function openAuthority(options: AuthorityOptions): Authority {
     },
     retire: (isForced) => retire({ isAsked: true, isForced }),
     describe: () => describe(desired, state),
+    onReport: (listener) => {
+      readers.add(listener);
+      return () => void readers.delete(listener);
+    },
     stop: () => {
       timer.cancel();
       watch.cancel();
+      clusterWatch.cancel();
     },
   };
 }
@@ -127,11 +140,19 @@ function trustedIn({ current, former }: AuthorityState): string {
   return `${current.certPem}${former?.ca.certPem ?? ''}`;
 }
 
+function isReady({ status }: Cluster): boolean {
+  return status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
+}
+
+function trustSaid(object: object | undefined): string {
+  const cluster = object as Cluster | undefined; // its kind checks it
+  return cluster === undefined ? '' : `${cluster.status?.trustDigest} ${isReady(cluster)}`;
+}
+
 function listBehind(desired: Desired, state: AuthorityState): readonly string[] {
   const digest = trustDigest(trustedIn(state));
-  const isBehind = ({ status }: Cluster): boolean =>
-    status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true &&
-    status.trustDigest !== digest;
+  const isBehind = (cluster: Cluster): boolean =>
+    isReady(cluster) && cluster.status?.trustDigest !== digest;
   return [...desired.list(clusters)]
     .map(({ object }) => object as Cluster) // their kind checks them
     .filter(isBehind)

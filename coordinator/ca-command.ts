@@ -27,7 +27,7 @@ refuses while a connected cluster does not trust the new CA, unless --force says
 `;
 
 export interface CaCall {
-  readonly action: string;
+  readonly action: 'list' | 'rotate' | 'retire';
   readonly isForced: boolean;
   readonly dataDir: string;
   readonly clock: Clock;
@@ -42,7 +42,6 @@ const answerMs = 30_000;
 export async function runCa(call: CaCall): Promise<void> {
   const { action, isForced, dataDir, clock, chance, say } = call;
   if (action === 'list') return list(call, await readCaReport(dataDir));
-  if (action !== 'rotate' && action !== 'retire') throw refusal(caUsage);
   const request: CaRequest = { id: chance.uuid(), action, isForced };
   const holder = (await inspectLmdb(join(dataDir, 'log')))?.holder;
   if (holder === undefined) throw refusal(`${dataDir} holds no federation yet: see --data-dir`);

@@ -13,7 +13,7 @@ import { systemChance as chance } from '../common/runtime/chance.ts';
 import { keepProcessAlive, sleep, systemClock as clock } from '../common/runtime/clock.ts';
 import { silentLog } from '../common/runtime/log.ts';
 import { readSettings, type Program, type SettingValues } from '../common/runtime/settings.ts';
-import { caUsage, runCa } from './ca-command.ts';
+import { caUsage, runCa, type CaCall } from './ca-command.ts';
 import { inspectLmdb, type SealUse } from './desired/lmdb-inspect.ts';
 import { openLmdbStore } from './desired/lmdb-store.ts';
 import { isRunning } from './desired/process-identity.ts';
@@ -53,8 +53,14 @@ function parseCall(argv: readonly string[]):
   const [action = '', ...rest] = argv;
   if (action === 'ca') {
     const [id = '', ...settings] = rest;
-    const isForced = settings.includes('--force');
-    return { action, id, isForced, settings: settings.filter((word) => word !== '--force') };
+    if (!['list', 'rotate', 'retire'].includes(id)) return undefined;
+    const isForced = id === 'retire' && settings.includes('--force');
+    return {
+      action,
+      id,
+      isForced,
+      settings: settings.filter((word) => !isForced || word !== '--force'),
+    };
   }
   if (!['list', 'rotate', 'remove'].includes(action)) return undefined;
   const [first] = rest;
@@ -74,13 +80,13 @@ export async function runKeysCommand(options: {
 }): Promise<number> {
   const { argv, program } = options;
   if (argv.includes('--help') || argv.includes('-h')) {
-    process.stdout.write(argv[0] === 'ca' ? caUsage : usage);
+    process.stdout.write(usageOf(argv));
     return 0;
   }
   const call = parseCall(argv);
   const outcome = readSettings(program, { argv: call?.settings ?? [], env: process.env });
   if (call === undefined || outcome.kind !== 'run') {
-    process.stderr.write(outcome.kind === 'error' ? `${outcome.message}\n` : usage);
+    process.stderr.write(outcome.kind === 'error' ? `${outcome.message}\n` : usageOf(argv));
     return exitUsage;
   }
   const alive = keepProcessAlive();
@@ -97,11 +103,20 @@ export async function runKeysCommand(options: {
   }
 }
 
+/** parseCall has let no other pass. */
+function toCaAction(word: string | undefined): CaCall['action'] {
+  return word === 'rotate' || word === 'retire' ? word : 'list';
+}
+
+function usageOf([first]: readonly string[]): string {
+  return first === 'ca' ? caUsage : usage;
+}
+
 /** Throws MeshError with a message for the person who typed it. */
 async function run(call: KeysCall): Promise<void> {
   const dataDir = resolve(call.settings.text('data-dir') ?? '');
   if (call.action === 'ca') {
-    return runCa({ ...call, action: call.id ?? '', dataDir, clock, chance });
+    return runCa({ ...call, action: toCaAction(call.id), dataDir, clock, chance });
   }
   const files: Files = {
     store: join(dataDir, 'log'),

@@ -34,7 +34,7 @@ export async function openKeys(base: Base, path: string, desired: Desired): Prom
   const hosts = hostsOf(settings);
   const dir = await openDataDir({ ...base, path, federation, authority, hosts });
   lifecycle.onClose({ name: 'certificates', close: () => Promise.resolve(dir.stop()) });
-  authority.subscribe(desk.report);
+  authority.onReport(desk.report);
   base.onReload({ name: 'CA', reload: desk.obey });
   return { dir, authority, receiptKey };
 }

@@ -62,9 +62,13 @@ export function splitPem(pem: string): readonly string[] {
   return blocks.map((block) => `${block}\n`);
 }
 
-/** Tells one set of CAs from another, whatever their order: 32 hex digits. */
+/**
+ * Tells one set of CAs from another, whatever their order: 32 hex digits. Throws MeshError fatal
+ * CERTIFICATE_INVALID when there is none: to trust nobody is never what was meant.
+ */
 export function trustDigest(caPem: string): string {
   const hashes = splitPem(caPem).map(certificateHash).sort();
+  if (hashes.length === 0) throw new MeshError('fatal', 'CERTIFICATE_INVALID', 'no certificate');
   return createHash('sha256').update(hashes.join()).digest('hex').slice(0, 32);
 }
 

@@ -101,6 +101,10 @@ test('Z4 links are kept, a bounded number, and the former key is not', (t) => {
   t.deepEqual(state.links, ['link 5', 'link 4', 'link 3']);
 });
 
+test('to trust nobody is refused', (t) => {
+  t.throws(() => trustDigest(''), { code: 'CERTIFICATE_INVALID' });
+});
+
 test('the audit refuses what would cut everybody off', (t) => {
   const without = { ...overlapping, former: undefined };
   t.regex(auditAuthority(single, without) ?? '', /trusted no more/);

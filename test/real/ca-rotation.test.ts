@@ -42,6 +42,22 @@ async function clusterOf(name: string): Promise<Cluster> {
   return object as Cluster; // of the kind that was asked for
 }
 
+test.serial('what cannot be done is said, with the way out', async (t) => {
+  const odd = await ca('replace');
+  t.is(odd.code, 2);
+  t.regex(odd.errors, /keys ca list .*keys ca rotate/s);
+  const retire = await ca('retire');
+  t.is(retire.code, 1);
+  t.regex(retire.errors, /there is no former CA/);
+  const nowhere = await runProgram(
+    process.execPath,
+    [main, 'keys', 'ca', 'rotate', '--data-dir', join(mesh.layout.dir, 'nowhere')],
+    { env: {} },
+  );
+  t.is(nowhere.code, 1);
+  t.regex(nowhere.errors, /holds no federation yet: see --data-dir/);
+});
+
 function hashOf(listed: string, line: 'signs' | 'former'): string {
   return new RegExp(`^${line}\\s+([0-9a-f]{64})`, 'm').exec(listed)?.[1] ?? '';
 }
@@ -128,5 +144,23 @@ test.serial(
           ),
       );
     });
+  },
+);
+
+test.serial(
+  'a rotation that is asked for while no coordinator runs is done by the next',
+  async (t) => {
+    await mesh.kill('coordinator');
+    const asked = await ca('rotate');
+    t.is(asked.code, 0, asked.errors);
+    t.regex(asked.output, /no coordinator runs .* the next one rotates the CA when it starts/);
+    await mesh.start('coordinator');
+    const listed = await ca('list');
+    t.true(listed.output.includes('former'), listed.output);
+    await eventually(40_000, async () => {
+      const { output } = await ca('list');
+      return output.includes('yet: none') ? [] : [output];
+    });
+    t.is((await getClusters(join(mesh.layout.coordinatorDir, 'admin.kubeconfig'))).code, 0);
   },
 );
