@@ -10,7 +10,9 @@ import { connectFederation } from '../demo/federation-api.ts';
 import { isAlive, signalIfThere } from '../demo/leftovers.ts';
 import { natsPid } from '../demo/nats-process.ts';
 import { createPart } from '../demo/part.ts';
+import { takePorts } from '../demo/ports.ts';
 import type { BenchContext } from './context.ts';
+import { sharedMs } from './shared-clock.ts';
 
 export interface CoordinatorProcess {
   /** host:port for agents. */
@@ -21,6 +23,8 @@ export interface CoordinatorProcess {
   readonly kubeconfig: string;
   /** Coordinator and nats-server. */
   readonly pids: readonly number[];
+  /** kill -9 of both, then a start on the same data and ports; resolves with sharedMs() of each. */
+  restart(): Promise<{ readonly killedMs: number; readonly readyMs: number }>;
 }
 
 export interface Usage {
@@ -34,11 +38,8 @@ const endMs = 4_000;
 export async function startCoordinator(context: BenchContext): Promise<CoordinatorProcess> {
   const { dir, natsServer, lifecycle, say } = context;
   const dataDir = join(dir, 'coordinator');
-  const any = '127.0.0.1:0';
-  const listens = ['api', 'mesh', 'nats', 'dns', 'admin'].flatMap((name) => [
-    `--${name}-listen`,
-    any,
-  ]);
+  const listens = await takeListens();
+  const natsPidPath = join(dataDir, 'nats', 'nats.pid');
   const part = createPart(
     {
       name: 'coordinator',
@@ -51,7 +52,7 @@ export async function startCoordinator(context: BenchContext): Promise<Coordinat
   lifecycle.onClose({
     name: 'coordinator',
     close: async () => {
-      const nats = natsPid(join(dataDir, 'nats', 'nats.pid'));
+      const nats = natsPid(natsPidPath);
       await part.end(endMs);
       // The coordinator ends its nats-server itself, unless it was killed and could not.
       if (nats !== undefined && isAlive(nats)) signalIfThere(nats, 'SIGKILL');
@@ -64,14 +65,32 @@ export async function startCoordinator(context: BenchContext): Promise<Coordinat
     chance: systemChance,
   });
   lifecycle.onClose({ name: 'client', close: async () => kube.close() });
-  const pids = [part.pid(), natsPid(join(dataDir, 'nats', 'nats.pid'))].flatMap((pid) => pid ?? []);
+  const pids = [part.pid(), natsPid(natsPidPath)].flatMap((pid) => pid ?? []);
+  const restart = async (): Promise<{ readonly killedMs: number; readonly readyMs: number }> => {
+    const nats = natsPid(natsPidPath);
+    const killedMs = sharedMs();
+    part.signal('SIGKILL');
+    if (nats !== undefined) signalIfThere(nats, 'SIGKILL');
+    await part.gone();
+    await part.start();
+    return { killedMs, readyMs: sharedMs() };
+  };
   return {
     mesh: textOf(ready, 'mesh'),
     admin: textOf(ready, 'admin'),
     kube,
     kubeconfig: textOf(ready, 'kubeconfig'),
     pids,
+    restart,
   };
+}
+
+/** The same ports after a restart: agents dial where they did. */
+async function takeListens(): Promise<readonly string[]> {
+  const names = ['api', 'mesh', 'nats', 'dns', 'admin'];
+  const wishes = names.map((name) => ({ name, what: name, port: 0, isUdpToo: name === 'dns' }));
+  const ports = await takePorts(wishes, { isAnyPort: true, chance: systemChance, earlier: {} });
+  return names.flatMap((name) => [`--${name}-listen`, `127.0.0.1:${ports.get(name) ?? 0}`]);
 }
 
 const usageMs = 5_000;

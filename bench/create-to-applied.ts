@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import type { KubeObject } from '../common/model/kube-object.ts';
 import { sleep, systemClock } from '../common/runtime/clock.ts';
 import type { KubeClient } from '../common/runtime/kube-client.ts';
-import { makeJoinToken, waitForClusters } from '../demo/federation-api.ts';
+import { waitForClusters } from '../demo/federation-api.ts';
 import { readUsage, startCoordinator, type Usage } from './coordinator-process.ts';
 import type { BenchContext } from './context.ts';
 import { noteConditions, type Conditions, type Report } from './report.ts';
 import { toNumberSetting, type BenchDefinition } from './settings.ts';
 import { sharedMs } from './shared-clock.ts';
 import { summarize } from './statistics.ts';
-import type { Applied, WorkerCluster } from './worker-messages.ts';
+import { makeClusters } from './make-clusters.ts';
+import type { Applied } from './worker-messages.ts';
 import { createWorkerPool, type WorkerPool } from './worker-pool.ts';
 
 interface Creation {
@@ -29,7 +30,6 @@ const warmUps = 5;
 const restMs = 900;
 const readyMs = 60_000;
 const appliedMs = 30_000;
-const tokensAtOnce = 8;
 // Create acknowledged -> applied in 100 clusters, p99.
 const goal = { of: 'p99', ms: 500 } as const;
 
@@ -162,26 +162,6 @@ function toReport(command: Command, conditions: Conditions, measured: Measured):
       'workers memory together, MiB': workersAfter.rssMiB,
     },
   };
-}
-
-/** Each cluster gets a join token through the API, as a user would make it. */
-async function makeClusters(kube: KubeClient, count: number): Promise<readonly WorkerCluster[]> {
-  const clusters: WorkerCluster[] = [];
-  for (let from = 0; from < count; from += tokensAtOnce) {
-    const indexes = Array.from(
-      { length: Math.min(tokensAtOnce, count - from) },
-      (_, offset) => from + offset,
-    );
-    const made = await Promise.all(
-      indexes.map(async (index) => {
-        const name = `bench-${index}`;
-        const { token } = await makeJoinToken(kube, name);
-        return { name, index, token };
-      }),
-    );
-    clusters.push(...made);
-  }
-  return clusters;
 }
 
 async function create(kube: KubeClient, pool: WorkerPool, name: string): Promise<Creation> {

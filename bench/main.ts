@@ -16,12 +16,23 @@ import { watchers } from './api/watchers.ts';
 import { agentFootprint } from './agent-footprint.ts';
 import { createToApplied } from './create-to-applied.ts';
 import { failover } from './failover.ts';
+import { joinAtOnce } from './join.ts';
+import { reconnectStorm } from './reconnect-storm.ts';
 import { toJson, toTable } from './report.ts';
 import { parseBenchCommand, type BenchCommand } from './settings.ts';
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, natsMissing: 3, interrupted: 130 } as const;
 
-const benches = [api, lag, watchers, createToApplied, failover, agentFootprint];
+const benches = [
+  api,
+  lag,
+  watchers,
+  createToApplied,
+  failover,
+  joinAtOnce,
+  reconnectStorm,
+  agentFootprint,
+];
 
 type Run = Extract<BenchCommand, { readonly kind: 'run' }>;
 

@@ -13,6 +13,8 @@ export type ToWorker =
       /** host:port for agents. */
       readonly coordinator: string;
       readonly dataDir: string;
+      /** Sessions and telemetry only, without cluster or disk: light-agent.ts. */
+      readonly isLight: boolean;
       readonly clusters: readonly WorkerCluster[];
     }
   | { readonly kind: 'tell-usage' }
@@ -27,9 +29,17 @@ export interface Applied {
   readonly atMs: number;
 }
 
+export interface Opened {
+  readonly cluster: string;
+  /** sharedMs() at the Welcome. */
+  readonly atMs: number;
+}
+
 export type FromWorker =
   | { readonly kind: 'joined'; readonly clusters: readonly string[] }
   | { readonly kind: 'applied'; readonly applied: readonly Applied[] }
+  /** Of light agents: sessions that were opened. */
+  | { readonly kind: 'opened'; readonly opened: readonly Opened[] }
   /** CPU time since its start. */
   | { readonly kind: 'usage'; readonly cpuMs: number; readonly rssMiB: number }
   | { readonly kind: 'failed'; readonly why: string };

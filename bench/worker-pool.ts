@@ -5,13 +5,18 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { Usage } from './coordinator-process.ts';
-import type { Applied, FromWorker, ToWorker, WorkerCluster } from './worker-messages.ts';
+import type { Applied, FromWorker, Opened, ToWorker, WorkerCluster } from './worker-messages.ts';
 
 export interface WorkerPool {
   /** Resolves when every agent has joined. */
   start(coordinator: string, clusters: readonly WorkerCluster[]): Promise<void>;
   /** Resolves with what each cluster reported of `service`, when all clusters did. */
   applied(service: string, withinMs: number): Promise<readonly Applied[]>;
+  /** Of light agents: the first opening of each of `count` clusters since a moment. */
+  opened(
+    since: { readonly ms: number; readonly count: number },
+    withinMs: number,
+  ): Promise<readonly Opened[]>;
   /** What they use together; CPU time since their start. */
   usage(): Promise<Usage>;
   end(): Promise<void>;
@@ -24,22 +29,27 @@ interface Waiting {
 
 // A process stands for 25 that would have 16 MiB of young generation each.
 const execArgv = ['--max-semi-space-size=64'];
-const joinMs = 90_000;
+const joinMsDefault = 90_000;
 const usageMs = 10_000;
 const endMs = 4_000;
 
 export function createWorkerPool(options: {
   readonly workers: number;
   readonly dataDir: string;
+  readonly isLight?: boolean;
+  /** For all of them to have joined. */
+  readonly joinMs?: number;
   readonly clock: Clock;
   readonly say: (text: string) => void;
 }): WorkerPool {
-  const { workers, dataDir, clock, say } = options;
+  const { workers, dataDir, isLight = false, joinMs = joinMsDefault, clock, say } = options;
   const byService = new Map<string, Waiting>();
   let usages: Usage[] = [];
   const joined = new Set<string>();
   let clusterCount = 0;
   let isEnding = false;
+  const openings: Opened[] = [];
+  let onOpened = (): void => undefined;
   let onJoined = (): void => undefined;
   let onUsage = (): void => undefined;
   let onFailed = (_error: Error): void => undefined;
@@ -63,6 +73,9 @@ export function createWorkerPool(options: {
           waiting.onChange();
         }
         return undefined;
+      case 'opened':
+        openings.push(...message.opened);
+        return onOpened();
       case 'usage':
         usages.push(message);
         return onUsage();
@@ -93,7 +106,7 @@ export function createWorkerPool(options: {
         onJoined = () => (joined.size === clusterCount ? resolve(undefined) : undefined);
         for (const [index, child] of children.entries()) {
           const own = clusters.filter((cluster) => cluster.index % workers === index);
-          tell(child, { kind: 'start', coordinator, dataDir, clusters: own });
+          tell(child, { kind: 'start', coordinator, dataDir, isLight, clusters: own });
         }
       });
     },
@@ -106,6 +119,21 @@ export function createWorkerPool(options: {
           if (waiting.seen.length >= clusterCount) resolve(waiting.seen);
         };
         waiting.onChange();
+      });
+    },
+    opened: ({ ms, count }, withinMs) => {
+      const first = (): readonly Opened[] => {
+        const since = openings.filter(({ atMs }) => atMs >= ms);
+        return [...new Map(since.toReversed().map((one) => [one.cluster, one])).values()];
+      };
+      const what = (): string => `${first().length} of ${count} sessions only`;
+      return within(clock, withinMs, what, (resolve, reject) => {
+        onFailed = reject;
+        onOpened = () => {
+          const all = first();
+          if (all.length >= count) resolve(all);
+        };
+        onOpened();
       });
     },
     usage: async () => {

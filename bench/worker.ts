@@ -5,12 +5,14 @@ import { systemChance } from '../common/runtime/chance.ts';
 import { systemClock } from '../common/runtime/clock.ts';
 import { describeError } from '../common/runtime/log.ts';
 import { parseListenAddress } from '../common/runtime/settings.ts';
+import { startLightAgent } from './light-agent.ts';
 import { sharedMs } from './shared-clock.ts';
 import { startBenchAgent, type BenchAgent } from './worker-agent.ts';
-import type { Applied, FromWorker, ToWorker } from './worker-messages.ts';
+import type { Applied, FromWorker, Opened, ToWorker } from './worker-messages.ts';
 
 const agents: BenchAgent[] = [];
 let pending: Applied[] = [];
+let opened: Opened[] = [];
 
 function tell(message: FromWorker): void {
   process.send?.(message);
@@ -27,14 +29,31 @@ function note(applied: Applied): void {
   pending.push(applied);
 }
 
+function noteOpened(one: Opened): void {
+  if (opened.length === 0) {
+    setImmediate(() => {
+      tell({ kind: 'opened', opened });
+      opened = [];
+    });
+  }
+  opened.push(one);
+}
+
 async function start({
   coordinator,
   dataDir,
+  isLight,
   clusters,
 }: ToWorker & { readonly kind: 'start' }): Promise<void> {
   const address = parseListenAddress(coordinator);
   if (address === undefined) throw new Error(`no address: ${coordinator}`);
   for (const cluster of clusters) {
+    if (isLight) {
+      const onOpen = (): void => noteOpened({ cluster: cluster.name, atMs: sharedMs() });
+      const runtime = { clock: systemClock, chance: systemChance };
+      agents.push(await startLightAgent({ cluster, coordinator: address, onOpen, ...runtime }));
+      continue;
+    }
     const assigned = new Map<string, number>();
     const agent = await startBenchAgent({
       cluster,
