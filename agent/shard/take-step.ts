@@ -101,7 +101,7 @@ export class StepTaker {
 
   /** Who did it stands in managedFields, which the cache does not keep; and it may be over. */
   async #lookAfresh(action: Writing, situation: ShardSituation, step: Step): Promise<Step> {
-    const { acts, memories, clock } = this.#ports;
+    const { acts, memories, clock, log, metrics } = this.#ports;
     const { key, wish } = situation;
     const live = await acts.read(key);
     const fields = live === undefined || wish === undefined ? [] : fieldsOf(situation, live);
@@ -110,7 +110,12 @@ export class StepTaker {
       const manager = live === undefined ? undefined : findCulprit(live, fields, fieldManager);
       const memory = memories.of(key);
       const repair = { hash: wish.hash, manager, fields };
+      const wasFought = isFought(memory.fight);
       memory.fight = noteRepair(memory.fight, repair, clock.monotonicMs());
+      if (isFought(memory.fight) && !wasFought) {
+        metrics.count('mesh_shard_fights_total');
+        log.warn('somebody undoes each repair of a shard', { key, manager, fields });
+      }
       memory.drift = { manager, fields };
     }
     return { ...step, observed: live, isFresh: true };
