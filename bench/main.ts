@@ -18,6 +18,7 @@ import { createToApplied } from './create-to-applied.ts';
 import { failover } from './failover.ts';
 import { joinAtOnce } from './join.ts';
 import { reconnectStorm } from './reconnect-storm.ts';
+import { resync } from './resync.ts';
 import { toJson, toTable } from './report.ts';
 import { parseBenchCommand, type BenchCommand } from './settings.ts';
 
@@ -31,6 +32,7 @@ const benches = [
   failover,
   joinAtOnce,
   reconnectStorm,
+  resync,
   agentFootprint,
 ];
 
