@@ -60,6 +60,21 @@ withNats('a bench prints one JSON object and leaves nothing behind', async (t) =
   t.is(counts.get('burst: acknowledged -> applied, last'), 2);
 });
 
+for (const [args, measure, count] of [
+  [['join', '--agents', '3'], 'start -> session open, each', 3],
+  [['resync', '--services', '5', '--rounds', '2'], 'dial -> in sync, holding nothing', 2],
+] as const) {
+  withNats(`the bench ${args[0]} measures what it says, without clusters`, async (t) => {
+    const { code, output, errors, left } = await runBench(t, [...args, '--json']);
+    t.is(code, 0, errors);
+    t.deepEqual(left, []);
+    const report = JSON.parse(output) as {
+      readonly measures: readonly { readonly name: string; readonly count: number }[];
+    };
+    t.is(report.measures.find(({ name }) => name === measure)?.count, count);
+  });
+}
+
 withNats('an interrupted bench ends what it started, and says 130', async (t) => {
   let isInterrupted = false;
   const { code, left } = await runBench(t, small, (errors, interrupt) => {
