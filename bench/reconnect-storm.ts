@@ -20,6 +20,8 @@ interface Command {
 }
 
 const workers = 4;
+// How they came is the bench join's business.
+const wave = 10;
 const joinMs = 600_000;
 const readyMs = 180_000;
 const backMs = 120_000;
@@ -52,6 +54,7 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
     workers,
     dataDir,
     isLight: true,
+    wave,
     joinMs,
     clock: systemClock,
     say,

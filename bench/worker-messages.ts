@@ -15,6 +15,8 @@ export type ToWorker =
       readonly dataDir: string;
       /** Sessions and telemetry only, without cluster or disk: light-agent.ts. */
       readonly isLight: boolean;
+      /** Agents of one worker that join at once; undefined: all. */
+      readonly wave: number | undefined;
       readonly clusters: readonly WorkerCluster[];
     }
   | { readonly kind: 'tell-usage' }

@@ -37,12 +37,15 @@ export function createWorkerPool(options: {
   readonly workers: number;
   readonly dataDir: string;
   readonly isLight?: boolean;
+  /** Agents of one worker that join at once. Default: all. */
+  readonly wave?: number;
   /** For all of them to have joined. */
   readonly joinMs?: number;
   readonly clock: Clock;
   readonly say: (text: string) => void;
 }): WorkerPool {
   const { workers, dataDir, isLight = false, joinMs = joinMsDefault, clock, say } = options;
+  const { wave } = options;
   const byService = new Map<string, Waiting>();
   let usages: Usage[] = [];
   const joined = new Set<string>();
@@ -106,7 +109,7 @@ export function createWorkerPool(options: {
         onJoined = () => (joined.size === clusterCount ? resolve(undefined) : undefined);
         for (const [index, child] of children.entries()) {
           const own = clusters.filter((cluster) => cluster.index % workers === index);
-          tell(child, { kind: 'start', coordinator, dataDir, isLight, clusters: own });
+          tell(child, { kind: 'start', coordinator, dataDir, isLight, wave, clusters: own });
         }
       });
     },

@@ -43,11 +43,14 @@ async function start({
   coordinator,
   dataDir,
   isLight,
+  wave,
   clusters,
 }: ToWorker & { readonly kind: 'start' }): Promise<void> {
   const address = parseListenAddress(coordinator);
   if (address === undefined) throw new Error(`no address: ${coordinator}`);
-  for (const cluster of clusters) {
+  for (const [index, cluster] of clusters.entries()) {
+    if (wave !== undefined && index % wave === 0)
+      await Promise.all(agents.map((agent) => agent.joined()));
     if (isLight) {
       const onOpen = (): void => noteOpened({ cluster: cluster.name, atMs: sharedMs() });
       const runtime = { clock: systemClock, chance: systemChance };
