@@ -6,6 +6,8 @@
 //   W2. A placement that cannot be read, and overrides that cannot be done to the Service that is
 //       there, are refused with their place; what was wrong before is not judged again.
 //   W4. A Service that some clusters have already is told of with their names, before it is adopted.
+//   W5. A Service is no larger than a member cluster stores: nothing that its etcd would refuse is
+//       sent to an agent.
 //   W3. A dry run answers which clusters and names would change, as warnings.
 
 import {
@@ -24,11 +26,12 @@ import { previewCluster, warnOfAbsence } from './admission-clusters.ts';
 import { judgeOverrides } from './admission-overrides.ts';
 import { listed, previewService, type Wanted } from './admission-preview.ts';
 import type { Admit } from './api/machinery/api.ts';
-import { forbiddenBecause, invalid } from './api/machinery/answer/status-error.ts';
+import { forbiddenBecause, invalid, tooLargeBecause } from './api/machinery/answer/status-error.ts';
 import { invalidValue } from './api/machinery/rules/field-errors.ts';
 import type { Desired } from './desired/store.ts';
 import { governingPolicy, planPlacement, readAnnotation } from './placement/plan.ts';
-import { v1SelectorAnnotation } from './placement/plan-manifest.ts';
+import { toManifest, v1SelectorAnnotation } from './placement/plan-manifest.ts';
+import { fitsShard, shardBytesMax } from './placement/plan-overrides.ts';
 
 export interface AdmissionOptions {
   readonly desired: Desired;
@@ -66,6 +69,7 @@ function admitService(options: AdmissionOptions, change: Change): readonly strin
   const key = toServiceKey({ namespace, name });
   if (!isFederated(key)) return [];
   refuseUnreadable(next, old);
+  refuseTooLarge(next);
   const policies = policiesOf(options, namespace);
   const warnings =
     next === undefined
@@ -86,6 +90,13 @@ function refuseReserved(namespace: string, name: string): void {
     `${namespace}/${name} is every cluster's own: ` +
     'Services of kube-* namespaces are not federated';
   throw forbiddenBecause({ group: '', resource: 'services', name, why });
+}
+
+/** W5. What is stored already may shrink, and go. */
+function refuseTooLarge(next: Service | undefined): void {
+  if (next === undefined || next.metadata.deletionTimestamp !== undefined) return;
+  if (fitsShard(toManifest(next, undefined))) return;
+  throw tooLargeBecause(`a Service is at most ${shardBytesMax} bytes, as clusters store it`);
 }
 
 /** W2. */

@@ -3,24 +3,38 @@
 // (coordinator/api/machinery/patch); what is written down for later is held to the RFC.
 //
 //   J1. Only own members are reached: nothing that JavaScript objects inherit.
+//   J2. All copies of one patch have a bound, as kube-apiserver's have: each can double what is
+//       there, and 64 operations of a few bytes would make a value that no machine can write.
 
 import type { Json, JsonObject } from '../model/kube-object.ts';
 import type { JsonPatchOperation } from '../model/isthmus-kinds.ts';
 import { isSameJson } from './canonical-json.ts';
+import { roomBeside } from './json-size.ts';
 
 export type JsonPatched =
   | { readonly kind: 'patched'; readonly value: Json }
   /** `index`: which operation cannot be done. */
   | { readonly kind: 'failed'; readonly index: number; readonly message: string };
 
+const copiedBytesMax = 2 ** 20;
+
 export function patchJson(value: Json, operations: readonly JsonPatchOperation[]): JsonPatched {
   let at = value;
+  let room = copiedBytesMax;
   for (const [index, operation] of operations.entries()) {
+    if (operation.op === 'copy') room = roomBeside(copiedBy(at, operation), room); // J2
+    const message = `the copies of the patch are more than ${copiedBytesMax} bytes, or too deep`;
+    if (room < 0) return { kind: 'failed', index, message };
     const next = perform(at, operation);
     if (typeof next === 'string') return { kind: 'failed', index, message: next };
     at = next.value;
   }
   return { kind: 'patched', value: at };
+}
+
+function copiedBy(at: Json, { from = '' }: JsonPatchOperation): Json | undefined {
+  const steps = parsePointer(from);
+  return steps === undefined ? undefined : find(at, steps);
 }
 
 type Done = { readonly value: Json } | string;

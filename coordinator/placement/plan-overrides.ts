@@ -5,6 +5,8 @@
 //   V2. All or nothing: one that cannot be done to this Service fails the whole, with its place.
 //   V3. A shard stays the shard of its Service: apiVersion, kind, name, namespace, our own
 //       annotations and what a cluster allocates are no matter of a policy's.
+//   V4. No shard is larger than an agent takes and a cluster stores: one that is would end the
+//       session of its cluster, for all Services (I10).
 
 import type {
   Cluster,
@@ -14,6 +16,7 @@ import type {
 import type { Json, ServicePort } from '../../common/model/kube-object.ts';
 import type { ShardManifest } from '../../common/model/shard.ts';
 import { patchJson } from '../../common/pure/json-patch.ts';
+import { roomBeside } from '../../common/pure/json-size.ts';
 import { isChosen } from './plan-choice.ts';
 
 /** Where in the policy's spec, such as `overrides[0].patch[2]`, and why. */
@@ -41,14 +44,25 @@ export function applyOverrides(
   places: readonly number[],
 ): Overridden {
   let manifest = base;
+  let last = 0;
   for (const place of places) {
     const override = overrides[place];
     if (override === undefined) continue;
     const next = applyOne(manifest, override, `overrides[${place}]`);
     if (next.kind === 'failed') return next;
     manifest = next.manifest;
+    last = place;
   }
-  return { kind: 'manifest', manifest };
+  if (fitsShard(manifest)) return { kind: 'manifest', manifest };
+  const message = `the shard is larger than ${shardBytesMax} bytes then, or too deep`;
+  return { kind: 'failed', failure: { field: `overrides[${last}]`, message } }; // V4
+}
+
+/** etcd's own bound of a request; an agent takes half a MiB more. */
+export const shardBytesMax = 1.5 * 2 ** 20;
+
+export function fitsShard(manifest: ShardManifest): boolean {
+  return roomBeside(manifest as unknown as Json, shardBytesMax) >= 0; // a manifest is JSON
 }
 
 function applyOne(base: ShardManifest, override: ShardOverride, field: string): Overridden {

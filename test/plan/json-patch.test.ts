@@ -157,6 +157,30 @@ test('J1 a member called __proto__ is one like any other', (t) => {
   t.is(({} as { readonly polluted?: boolean }).polluted, undefined);
 });
 
+test('J2 copies that double what is there end before it is larger than a machine', (t) => {
+  const double: JsonPatchOperation = { op: 'copy', from: '/spec/x', path: '/spec/x/-' };
+  const patch: JsonPatchOperation[] = [
+    { op: 'add', path: '/spec/x', value: ['0123456789'] },
+    ...Array.from({ length: 60 }, () => double),
+  ];
+  const result = patchJson({ spec: {} }, patch);
+  t.like(result, { kind: 'failed' });
+  t.regex(result.kind === 'failed' ? result.message : '', /copies .* more than \d+ bytes/);
+  const few = patchJson({ spec: {} }, patch.slice(0, 10));
+  t.is(few.kind === 'patched' ? JSON.stringify(few.value).split('0123').length : 0, 2 ** 9 + 1);
+});
+
+test('J2 copies into their own depths end before no stack holds them', (t) => {
+  const deepen = (_: unknown, index: number): JsonPatchOperation => {
+    return { op: 'copy', from: '/x', path: `/x${'/0'.repeat(index + 1)}/-` };
+  };
+  const patch: JsonPatchOperation[] = [
+    { op: 'add', path: '/x', value: [[]] },
+    ...Array.from({ length: 500 }, deepen),
+  ];
+  t.like(patchJson({}, patch), { kind: 'failed' });
+});
+
 test('what was given never changes, whatever is done to it; a failure names its place', (t) => {
   const anyPath = fc
     .array(fc.constantFrom('a', 'b', '0', '1', '-', '__proto__', 'length'), { maxLength: 3 })
