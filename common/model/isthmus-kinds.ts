@@ -37,6 +37,8 @@ export interface Cluster extends KubeObject {
     readonly agentVersion?: string;
     /** Lower-case hex SHA-256 of the public key (SPKI) that joined; a different key is refused. */
     readonly publicKeyHash?: string;
+    /** The same key, once it was revoked: also while another one asks, or was denied, since. */
+    readonly revokedPublicKeyHash?: string;
     readonly joinedAt?: string;
     readonly approval?: ClusterApproval;
     /** End of the newest certificate given to that key, RFC 3339. */

@@ -1,7 +1,9 @@
 // Whether a key may speak for its Cluster, and how that is said: the condition Approved.
 // Input: a Cluster's status. Output: its standing, its next status. Pure.
 //
-//   A1. A key is in when it joined (status.publicKeyHash) and nobody has revoked it since.
+//   A1. A key is in when it joined (status.publicKeyHash) and nobody has revoked it since. Another
+//       key that asks afterwards takes the approval over, and with it the word "Denied": that the key
+//       which is in was revoked stands apart, until somebody approves it or another is let in.
 //   A2. The condition follows from the approval, always written with it.
 
 import type { Cluster, ClusterApproval } from '../model/isthmus-kinds.ts';
@@ -18,7 +20,8 @@ export function isAdmitted(status: ClusterStatus | undefined, publicKeyHash: str
 
 /** A person refused this very key: before it was in, or after. */
 export function isDenied(status: ClusterStatus | undefined, publicKeyHash: string): boolean {
-  const { approval } = status ?? {};
+  const { approval, revokedPublicKeyHash } = status ?? {};
+  if (revokedPublicKeyHash === publicKeyHash) return true;
   return approval?.decision === 'Denied' && approval.publicKeyHash === publicKeyHash;
 }
 
@@ -33,7 +36,7 @@ export function withApproval(
   approval: ClusterApproval,
   at: { readonly cluster: string; readonly nowText: string },
 ): ClusterStatus {
-  const next = { ...status, approval };
+  const next = withRevoked(status, approval);
   const { conditions = [] } = status;
   const said = sayApproved(next, approval, at.cluster);
   const before = conditions.find(({ type }) => type === approvedCondition);
@@ -44,6 +47,18 @@ export function withApproval(
   };
   const others = conditions.filter(({ type }) => type !== approvedCondition);
   return { ...next, conditions: [...others, condition] };
+}
+
+/** A1. */
+function withRevoked(before: ClusterStatus, approval: ClusterApproval): ClusterStatus {
+  const { revokedPublicKeyHash: _former, ...status } = before;
+  const { publicKeyHash } = status;
+  const isRevoked =
+    publicKeyHash !== undefined &&
+    (approval.publicKeyHash === publicKeyHash
+      ? approval.decision === 'Denied'
+      : isDenied(before, publicKeyHash));
+  return { ...status, approval, ...(isRevoked ? { revokedPublicKeyHash: publicKeyHash } : {}) };
 }
 
 type Said = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
@@ -71,7 +86,10 @@ function sayApproved(status: ClusterStatus, approval: ClusterApproval, cluster: 
       const isOther = status.publicKeyHash !== undefined && !isRevoked;
       if (isOther) {
         const message = `${key}, which asked to replace the cluster's, was denied${by}${why}`;
-        return { type, status: 'True', reason: 'ReplacementDenied', message };
+        if (status.revokedPublicKeyHash === undefined)
+          return { type, status: 'True', reason: 'ReplacementDenied', message };
+        const both = `${message}; the cluster's own was revoked before`;
+        return { type, status: 'False', reason: 'Revoked', message: both };
       }
       const [reason, verb] = isRevoked ? ['Revoked', 'revoked'] : ['Denied', 'denied'];
       return { type, status: 'False', reason, message: `${key} was ${verb}${by}${why}` };

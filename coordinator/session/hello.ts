@@ -32,7 +32,10 @@ export function checkAdmission(cluster: Cluster, publicKeyHash: string): Refusal
   if (isAdmitted(status, publicKeyHash)) return undefined;
   const { name } = metadata;
   if (isDenied(status, publicKeyHash)) {
-    const { decidedBy = 'somebody', message } = status?.approval ?? {};
+    const { approval } = status ?? {};
+    // Another key may have asked, or been decided on, since.
+    const said = approval?.publicKeyHash === publicKeyHash ? approval : undefined;
+    const { decidedBy = 'somebody', message } = said ?? {};
     const why = message === undefined ? '' : ` (${message})`;
     return {
       reason: 'Revoked',

@@ -5,10 +5,11 @@
 //       another is refused.
 //   J3. A cluster's name is taken by its key, also by one that waits for approval; only a token
 //       bound to that name may replace it, and not one whose own key was replaced since.
-//   J4. A used token does not bring a removed Cluster back.
+//   J4. A used token does not bring a removed Cluster back, nor its agent into a later one of the name.
 //   J5. A key that is in may have its certificate again as long as that would still be good. After
 //       its end the key alone makes it known, and a person has to vouch for it once more.
-//   J6. What a person said of this very key, approved or denied, counts more than any token.
+//   J6. What a person said of this very key, approved or denied, counts more than any token. That the
+//       key which is in was revoked also counts while another one asks (cluster-approval.ts).
 
 import { isDnsLabel } from '../../common/model/ids.ts';
 import type { ApprovalMode, Cluster, JoinToken } from '../../common/model/isthmus-kinds.ts';
@@ -160,11 +161,12 @@ function checkName(input: JoinInput): RefusedJoin | undefined {
   const { approval, publicKeyHash: holder } = living?.status ?? {};
   const waiting = approval?.decision === 'Denied' ? undefined : approval?.publicKeyHash;
   const taken = holder ?? waiting;
-  if (taken === publicKeyHash && token?.status?.joinedAt !== undefined) {
+  const isFree = taken === undefined || taken === publicKeyHash;
+  if (isFree && token?.status?.joinedAt !== undefined) {
     const { name } = token.metadata;
     return refuse('TokenUsed', `join token ${name} has let this key in already, and does so once`);
   }
-  if (taken === undefined || taken === publicKeyHash || waiting === publicKeyHash) return undefined;
+  if (isFree || waiting === publicKeyHash) return undefined;
   const key = `key ${formatFingerprint(taken)}`;
   if (token?.spec?.cluster !== clusterName) {
     return refuse(
@@ -192,8 +194,10 @@ function isReplacedSince({ token, cluster, publicKeyHash }: JoinInput): boolean 
 function refuseDenied({ cluster, clusterName, publicKeyHash }: JoinInput): RefusedJoin {
   const { approval, publicKeyHash: holder } = cluster?.status ?? {};
   const isRevoked = holder === publicKeyHash;
-  const by = approval?.decidedBy === undefined ? 'somebody' : approval.decidedBy;
-  const why = approval?.message === undefined ? '' : ` (${approval.message})`;
+  // Another key may have asked, or been decided on, since.
+  const said = approval?.publicKeyHash === publicKeyHash ? approval : undefined;
+  const by = said?.decidedBy ?? 'somebody';
+  const why = said?.message === undefined ? '' : ` (${said.message})`;
   return refuse(
     isRevoked ? 'Revoked' : 'Denied',
     `${by} ${isRevoked ? 'revoked' : 'denied'} key ${formatFingerprint(publicKeyHash)} of cluster ` +

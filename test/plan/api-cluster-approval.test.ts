@@ -167,3 +167,27 @@ test('PUT of the whole Cluster decides too, and leaves the rest', async (t) => {
   t.is(cluster.spec?.zone, 'z');
   t.true(JSON.stringify(cluster.metadata.managedFields).includes('"subresource":"approval"'));
 });
+
+test('I8 a write of the status cannot say which key is in, nor until when', async (t) => {
+  const joined = {
+    publicKeyHash: mine,
+    certificateExpirationTimestamp: '2026-01-02T03:04:05Z',
+    joinedAt: '2026-01-01T03:04:05Z',
+    trustDigest: 'd',
+  };
+  const api = await serve({ ...joined, region: 'eu' });
+  const forged = {
+    publicKeyHash: other,
+    revokedPublicKeyHash: mine,
+    certificateExpirationTimestamp: '2036-01-02T03:04:05Z',
+    joinedAt: '2020-01-01T03:04:05Z',
+    trustDigest: 'e',
+    region: 'us',
+  };
+  const answer = await api.call('PATCH', `${path}/status`, { status: forged }, merge);
+  t.is(answer.status, 200);
+  t.deepEqual((answer.json as unknown as Cluster).status, { ...joined, region: 'us' });
+  const bare = await serve();
+  const onBare = await bare.call('PATCH', `${path}/status`, { status: forged }, merge);
+  t.deepEqual((onBare.json as unknown as Cluster).status, { region: 'us' });
+});

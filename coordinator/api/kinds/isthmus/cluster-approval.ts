@@ -114,26 +114,33 @@ export function validateApproval(next: KubeObject, old: KubeObject): readonly Fi
 }
 
 /**
- * A write of the status leaves alone which key speaks for the cluster and until when, which a join
- * decides, and the condition that says what was approved.
+ * A write of the status leaves what joins and decisions wrote as it is: which key is in, until when,
+ * and the condition that says so. Whoever could write those would let in any key without a token.
  */
 export function keepIdentity(next: KubeObject, old: KubeObject): KubeObject {
+  const { conditions: said = [], ...given } = (next as Cluster).status ?? {};
   const before = (old as Cluster).status ?? {};
-  const {
-    conditions: said = [],
-    publicKeyHash: _key,
-    certificateExpirationTimestamp: _end,
-    ...rest
-  } = (next as Cluster).status ?? {};
-  const { publicKeyHash, certificateExpirationTimestamp } = before;
-  const status = {
-    ...rest,
-    ...(publicKeyHash === undefined ? {} : { publicKeyHash }),
-    ...(certificateExpirationTimestamp === undefined ? {} : { certificateExpirationTimestamp }),
-  };
   const isOurs = ({ type }: { readonly type: string }): boolean => type === 'Approved';
-  const kept = (before.conditions ?? []).filter(isOurs);
-  const conditions = [...said.filter((condition) => !isOurs(condition)), ...kept];
-  if (next.status === undefined && old.status === undefined) return next;
-  return { ...next, status: { ...status, ...(conditions.length === 0 ? {} : { conditions }) } };
+  const conditions = [
+    ...said.filter((condition) => !isOurs(condition)),
+    ...(before.conditions ?? []).filter(isOurs),
+  ];
+  const pickJoined = (status: object): object =>
+    Object.fromEntries(Object.entries(status).filter(([field]) => joinedFields.has(field)));
+  const others = Object.entries(given).filter(([field]) => !joinedFields.has(field));
+  const status = {
+    ...Object.fromEntries(others),
+    ...pickJoined(before),
+    ...(conditions.length === 0 ? {} : { conditions }),
+  };
+  return Object.keys(status).length === 0 ? next : { ...next, status };
 }
+
+const joinedFields: ReadonlySet<string> = new Set([
+  'publicKeyHash',
+  'revokedPublicKeyHash',
+  'joinedAt',
+  'approval',
+  'certificateExpirationTimestamp',
+  'trustDigest',
+]);

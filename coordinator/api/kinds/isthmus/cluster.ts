@@ -68,6 +68,10 @@ const status = struct(
       'SHA-256 (hex) of the public key that joined. An agent with another key is refused.',
       { pattern: sha256 },
     ),
+    revokedPublicKeyHash: boundText(
+      'The same once that key was revoked: until it is approved again or another one is let in.',
+      { pattern: sha256 },
+    ),
     joinedAt: time('When its agent first joined.'),
     approval: approvalSchema,
     certificateExpirationTimestamp: time(
