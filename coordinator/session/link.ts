@@ -7,6 +7,7 @@ import type { CoordinatorMessage } from '../../common/model/session.ts';
 import type { PlacementView } from '../../common/model/views.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
+import { Quota } from '../../common/runtime/quota.ts';
 import type { SessionStream } from './mesh-port.ts';
 import type { PeerJournal } from './peer-journal.ts';
 import { findUnclaimed, planBatches, type Wanted } from './plan.ts';
@@ -25,6 +26,9 @@ export interface LinkOptions {
 
 // Five times the most Services that one federation is made for.
 const heldMax = 100_000;
+// Each answer costs a signature and a write to the log; the shortest-lived certificates are renewed
+// every second.
+const asks = { max: 4, windowMs: 2_000 };
 
 /** The last order sent for a key, and the view of the batch that carried it. */
 interface Ordered {
@@ -42,6 +46,7 @@ export class AgentLink {
   readonly #ordered = new Map<ServiceKey, Ordered>();
   readonly #due = new Set<ServiceKey>();
   readonly #waiting: CoordinatorMessage[] = [];
+  readonly #asks: Quota<'certificate' | 'natsLogin'>;
   #isLive = false;
   #isClosed = false;
   #isBusy = false;
@@ -51,6 +56,7 @@ export class AgentLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#asks = new Quota(options.clock, asks);
     this.certificateEndMs = options.stream.peer.certificateEndMs;
   }
 
@@ -65,6 +71,19 @@ export class AgentLink {
   /** The stream is over. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** What it holds is known, and differences are sent. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  /**
+   * False: the agent asks for this more often than any needs it, or does not read what it asked for.
+   * It asks again by itself.
+   */
+  mayAsk(what: 'certificate' | 'natsLogin'): boolean {
+    return !this.#isBusy && this.#asks.take(what);
   }
 
   /** How far it was told of peers (PeerJournal); undefined before the whole table. */

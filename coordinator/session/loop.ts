@@ -16,10 +16,11 @@ import { describeVersionSkew } from '../../common/pure/skew.ts';
 import { ForeignSet } from '../../common/pure/foreign-services.ts';
 import type { Timer } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/log.ts';
+import { Quota } from '../../common/runtime/quota.ts';
 import { awaitView, checkPeer, claimSession, supersededRefusal } from './hello.ts';
 import { join } from './join.ts';
 import { AgentLink } from './link.ts';
-import type { Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
+import type { MeshHandlers, Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
 import { tellCluster } from './cluster-objects.ts';
 import { onMessage, recordTrust, toNatsState } from './messages.ts';
 import { PeerDigest } from './peer-digest.ts';
@@ -44,6 +45,12 @@ const pingMs = 1_000;
 // Hello is written with the opening of the stream.
 const helloMs = 10_000;
 
+// Anybody may ask, with 64 KiB each; a thousand clusters that join at once come again within seconds.
+const joinsMax = 512;
+
+// An agent that comes back waits longer each time that it is not let in.
+const hellosOfCluster = { max: 30, windowMs: 10_000 };
+
 type Hello = Extract<AgentMessage, { kind: 'hello' }>;
 
 export function createSessions(options: SessionsOptions): Sessions {
@@ -55,7 +62,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const shared = new SharedMessages(options.receiptKey);
   const journal = new PeerJournal(options.peers);
   const peerDigest = new PeerDigest(options.peers);
-  const stage: Stage = { ...options, clusters, tell, shared, journal, peerDigest };
+  const hellos = new Quota<ClusterName>(options.clock, hellosOfCluster);
+  const stage: Stage = { ...options, clusters, hellos, tell, shared, journal, peerDigest };
   const stops: (() => void)[] = [];
   return {
     session: (cluster) => clusters.get(cluster)?.state,
@@ -71,7 +79,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     start: async () => {
       stops.push(...watchViews(stage), pingAll(stage));
       return options.listener.listen({
-        onJoin: (request, remoteAddress) => join(stage, request, remoteAddress),
+        onJoin: atMost(joinsMax, (request, remoteAddress) => join(stage, request, remoteAddress)),
         onSession: (stream) => openSession(stage, stream),
       });
     },
@@ -81,6 +89,21 @@ export function createSessions(options: SessionsOptions): Sessions {
         link?.sendNow({ kind: 'drain', reconnectAfterMs: 0 });
       await options.listener.close();
     },
+  };
+}
+
+/** More at once are told to come again. */
+function atMost(max: number, onJoin: MeshHandlers['onJoin']): MeshHandlers['onJoin'] {
+  let count = 0;
+  return async (request, remoteAddress) => {
+    const busy = { reason: 'Busy', message: 'many joins at once; try again', retry: true };
+    if (count >= max) return busy;
+    count += 1;
+    try {
+      return await onJoin(request, remoteAddress);
+    } finally {
+      count -= 1;
+    }
   };
 }
 
@@ -221,10 +244,8 @@ function openSession(stage: Stage, stream: SessionStream): SessionHandler {
 async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void> {
   const { clusters, clock, placement, telemetryUsers, config, desired, receiptKey, log } = stage;
   const { cluster, stream } = link;
-  if (hello.cluster !== cluster) {
-    const message = `the certificate is for cluster ${cluster}, Hello for ${hello.cluster}`;
-    return stream.end({ reason: 'WrongCluster', message, retry: false });
-  }
+  const unwelcome = checkHello(stage, link, hello);
+  if (unwelcome !== undefined) return stream.end(unwelcome);
   const receipt = checkReceipt(receiptKey, hello.receipt, desired.revision());
   if (receipt.kind === 'regressed') {
     desired.refuseWrites(receipt.message);
@@ -284,6 +305,16 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     link.open();
   }
   stage.tell(cluster);
+}
+
+function checkHello({ hellos }: Stage, { cluster }: AgentLink, hello: Hello): Refusal | undefined {
+  if (hello.cluster !== cluster) {
+    const message = `the certificate is for cluster ${cluster}, Hello for ${hello.cluster}`;
+    return { reason: 'WrongCluster', message, retry: false };
+  }
+  if (hellos.take(cluster)) return undefined;
+  const message = `agents of cluster ${cluster} come too often; try again`;
+  return { reason: 'TooManySessions', message, retry: true };
 }
 
 function newRecord(): ClusterRecord {

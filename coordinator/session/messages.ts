@@ -27,8 +27,15 @@ export function onMessage(
       return noteClock(stage, record, link, message.clockUnixMs);
     case 'trusted':
       record.state = { ...record.state, trustDigest: message.digest };
+      // Others say nothing that the record does not: it is behind.
+      if (message.digest !== stage.authority.trustDigest()) return;
       return recordTrust(stage, link.cluster, message.digest);
     case 'inventory':
+      // Asked for once: another one would have everything sent anew to an agent that need not read.
+      if (link.isLive) {
+        const text = 'the agent says twice what it holds';
+        return link.stream.end({ reason: 'InventoryTwice', message: text, retry: true });
+      }
       if (!link.hold(message.entries)) {
         const text = 'the agent says it holds more shards than a cluster can have';
         return link.stream.end({ reason: 'InventoryTooLarge', message: text, retry: false });
@@ -54,10 +61,10 @@ export function onMessage(
       };
       return stage.tell(link.cluster);
     case 'natsRenewal':
-      void renewNatsLogin(stage, record, link, message.natsKey);
+      if (link.mayAsk('natsLogin')) void renewNatsLogin(stage, record, link, message.natsKey);
       return;
     case 'renew':
-      void renew(stage, link, message.csrDer);
+      if (link.mayAsk('certificate')) void renew(stage, link, message.csrDer);
       return;
     default:
       return assertNever(message);

@@ -15,6 +15,7 @@ import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
+import type { Quota } from '../../common/runtime/quota.ts';
 import type { Desired } from '../desired/store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import type { AgentLink } from './link.ts';
@@ -75,6 +76,8 @@ export interface ClusterRecord {
 
 export interface Stage extends SessionsOptions {
   readonly clusters: Map<ClusterName, ClusterRecord>;
+  /** Each writes to the log, and may have everything sent. */
+  readonly hellos: Quota<ClusterName>;
   readonly shared: SharedMessages;
   readonly journal: PeerJournal;
   readonly peerDigest: PeerDigest;
