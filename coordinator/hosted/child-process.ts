@@ -7,6 +7,7 @@
 //   C3. The child has no setting of the coordinator in its environment.
 //   C4. A child that hangs is ended, so that it is started again. Pings that were not answered are
 //       counted, not seconds: a coordinator that stood still itself must not take its children for dead.
+//   C5. A start that fails leaves no child: the next one would run beside it in one folder.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
@@ -89,21 +90,27 @@ async function startChild(options: ChildProcessOptions, start: ChildStart): Prom
     env: withoutSettings(env), // C3
   });
   const dog = watch(child, options);
-  const gone = follow(child, start, dog.heard).finally(dog.stop);
+  let isFailed = false;
+  const onEnd = (how: string): void => (isFailed ? undefined : start.onEnd(how));
+  const gone = follow(child, { ...start, onEnd }, dog.heard).finally(dog.stop);
   child.stdin.on('error', () => undefined); // it ended: 'exit' says so
-  child.stdin.write(toLine(start.credentials)); // C1
-  await writeFile(join(dir, 'agent.pid'), `${child.pid ?? ''}\n`, { mode: 0o600 });
-  return {
-    send: (message) => void child.stdin.write(toLine(message)),
-    stop: async () => {
-      child.stdin.end();
-      child.kill('SIGTERM');
-      child.kill('SIGCONT'); // a stopped process acts on SIGTERM only when it goes on
-      const timer = clock.after(politeMs, () => child.kill('SIGKILL'));
-      await gone;
-      timer.cancel();
-    },
+  const stop = async (): Promise<void> => {
+    child.stdin.end();
+    child.kill('SIGTERM');
+    child.kill('SIGCONT'); // a stopped process acts on SIGTERM only when it goes on
+    const timer = clock.after(politeMs, () => child.kill('SIGKILL'));
+    await gone;
+    timer.cancel();
   };
+  child.stdin.write(toLine(start.credentials)); // C1
+  try {
+    await writeFile(join(dir, 'agent.pid'), `${child.pid ?? ''}\n`, { mode: 0o600 });
+  } catch (error) {
+    isFailed = true; // C5
+    await stop();
+    throw error;
+  }
+  return { send: (message) => void child.stdin.write(toLine(message)), stop };
 }
 
 /** C4. */

@@ -77,6 +77,8 @@ interface Running {
 }
 
 const all = 'all';
+// A full disk is freed by a person.
+const keepAgainMs = 5_000;
 
 class Hosted implements HostedAgents {
   readonly #ports: HostedPorts;
@@ -337,7 +339,7 @@ class Hosted implements HostedAgents {
     running: Running,
     message: Extract<FromHosted, { readonly kind: 'refreshed' }>,
   ): Promise<void> {
-    const { desired, term, log, metrics } = this.#ports;
+    const { desired, term, clock, log, metrics } = this.#ports;
     const stored = this.#credentialsOf(running.name);
     if (stored === undefined || stored.revision !== message.revision) return; // L3
     const object = refreshed(stored.object, message);
@@ -350,9 +352,14 @@ class Hosted implements HostedAgents {
         running.child?.send({ kind: 'revision', from: revision, revision: running.revision });
       }
     } catch (error) {
-      log.error('the new refresh token of a hosted cluster is not stored', {
+      log.error('the new refresh token of a hosted cluster is not stored; tried again', {
         cluster: running.name,
         error: describeError(error),
+      });
+      // The one that stands in the log may be dead already: while the agent lives, ours is the last.
+      clock.after(keepAgainMs, () => {
+        const isHere = this.#running.get(running.uid) === running && !this.#isStopped;
+        if (isHere) void this.#keepTokens(running, message);
       });
     }
   }
