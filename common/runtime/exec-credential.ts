@@ -3,12 +3,15 @@
 // server refuses it.
 //
 //   X1. One program at a time, with a deadline; what it prints is bounded.
+//   X3. The deadline is an answer, whatever the program has started: one that it left behind may hold
+//       its output open for ever. It is a process group of its own, and ends as one.
+//   X4. What it says when it fails is told to people; what looks like a secret in it is not.
 //   X2. A credential that was refused (401) is not shown again: the next request asks the program.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { MeshError } from '../pure/errors.ts';
 import type { ExecEntry } from '../pure/kubeconfig-choice.ts';
-import { parseTimestamp, type Clock } from './clock.ts';
+import { parseTimestamp, type Clock, type Timer } from './clock.ts';
 import type { ClientIdentity } from './kube-http-exchange.ts';
 
 export interface IdentitySource {
@@ -74,18 +77,24 @@ async function run(settings: ExecSettings): Promise<string> {
   const child = spawn(command, [...(entry.args ?? [])], {
     env: { ...env, ...own, KUBERNETES_EXEC_INFO: toInfo(settings, stdin === 'inherit') },
     stdio: [stdin, 'pipe', isInteractive ? 'inherit' : 'pipe'],
+    detached: !isInteractive, // X3; a person's terminal is for its own group only
   });
   const limitMs = isInteractive ? interactiveDeadlineMs : deadlineMs;
-  const timer = clock.after(limitMs, () => child.kill('SIGKILL'));
-  try {
-    const { output, errors, how } = await collect(child);
-    if (how === undefined) return output;
-    const hint = entry.installHint === undefined ? '' : ` ${entry.installHint.trim()}`;
-    throw failed(`exec command "${command}": ${how}${errors}.${hint}`);
-  } finally {
-    timer.cancel();
-  }
+  const { output, errors, how } = await collect(child, (late) => clock.after(limitMs, late));
+  if (how === undefined) return output;
+  const hint = entry.installHint === undefined ? '' : ` ${entry.installHint.trim()}`;
+  throw failed(`exec command "${command}": ${how}${withoutSecrets(errors, entry)}.${hint}`);
 }
+
+/** X4: values that the kubeconfig gives it in its environment, and tokens. */
+function withoutSecrets(text: string, { env = [] }: ExecEntry): string {
+  const given = (env ?? []).map(({ value }) => value).filter((value) => value.length >= secretMin);
+  const shown = given.reduce((left, value) => left.replaceAll(value, '***'), text);
+  return shown.replaceAll(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?|\b[\w+=-]{40,}/g, '***');
+}
+
+// Shorter values choose things, such as a region.
+const secretMin = 16;
 
 /** client.authentication.k8s.io ExecCredential, the program's input. */
 function toInfo({ entry, cluster }: ExecSettings, interactive: boolean): string {
@@ -114,21 +123,28 @@ interface Ended {
   readonly how: string | undefined;
 }
 
-function collect(child: ChildProcess): Promise<Ended> {
+function collect(child: ChildProcess, atDeadline: (late: () => void) => Timer): Promise<Ended> {
   return new Promise((resolve) => {
     let output = '';
     let errors = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
-      if (output.length > outputBytesMax) child.kill('SIGKILL');
+      if (output.length > outputBytesMax) kill(child);
     });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       errors = (errors + text).slice(-errorCharactersMax);
     });
     const end = (how: string | undefined): void => {
+      timer.cancel();
       const said = errors.trim();
       resolve({ output, errors: said === '' ? '' : `: ${said}`, how });
     };
+    const timer = atDeadline(() => {
+      kill(child);
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      end('it did not end in time');
+    });
     child.once('error', (error: NodeJS.ErrnoException) =>
       end(error.code === 'ENOENT' ? 'it is not installed here, or not on PATH' : error.message),
     );
@@ -137,6 +153,15 @@ function collect(child: ChildProcess): Promise<Ended> {
       else end(signal === null ? `it ended with exit code ${code ?? 0}` : `it ended by ${signal}`);
     });
   });
+}
+
+/** With what it has started, where it is a group of its own. */
+function kill(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL');
+  }
 }
 
 function parseCredential(
