@@ -5,6 +5,10 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeJoinToken } from '../../demo/federation-api.ts';
 import type { Cluster } from '../../common/model/isthmus-kinds.ts';
+import { systemChance } from '../../common/runtime/chance.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
+import { connectKube } from '../../common/runtime/kube-http.ts';
+import { loadKubeEndpoint } from '../../common/runtime/kubeconfig.ts';
 import { eventually } from '../support/eventually.ts';
 import { testWith } from '../support/programs.ts';
 import { a, f, openRealMesh, type RealMesh } from '../support/real-mesh.ts';
@@ -35,10 +39,8 @@ function getClusters(kubeconfig: string): Promise<Ran> {
   return runProgram(findProgram('kubectl') ?? 'kubectl', ['get', 'clusters'], { env });
 }
 
-async function clusterOf(name: string): Promise<Cluster> {
-  const object = await mesh
-    .kube()
-    .get({ apiVersion: 'isthmus.dev/v1alpha1', plural: 'clusters' }, name);
+async function clusterOf(name: string, client = mesh.kube()): Promise<Cluster> {
+  const object = await client.get({ apiVersion: 'isthmus.dev/v1alpha1', plural: 'clusters' }, name);
   return object as Cluster; // of the kind that was asked for
 }
 
@@ -124,6 +126,11 @@ test.serial(
     });
     t.regex((await getClusters(oldConfig)).errors, /Unauthorized|x509/);
     t.is((await getClusters(kubeconfig)).code, 0);
+    // A connection that was opened with a certificate of the former CA is no way around.
+    await t.throwsAsync(clusterOf(a), { code: 'KUBE_UNAUTHORIZED' });
+    const config = await loadKubeEndpoint({ kubeconfigPath: kubeconfig, context: undefined }, {});
+    const renewed = connectKube({ config, clock: systemClock, chance: systemChance });
+    t.teardown(() => renewed.close());
     t.false(
       readFileSync(join(layout.coordinatorDir, 'ca-report.json'), 'utf8').includes('PRIVATE'),
     );
@@ -132,7 +139,7 @@ test.serial(
     await mesh.start(`${a}/agent`);
     await mesh.start(`${f}/agent`); // away from before the rotation until after the retirement
     await eventually(40_000, async () => {
-      const [one, other] = [await clusterOf(a), await clusterOf(f)];
+      const [one, other] = [await clusterOf(a, renewed), await clusterOf(f, renewed)];
       return [one, other].flatMap(({ metadata, status }) =>
         ['Ready', 'Telemetry']
           .filter(

@@ -13,9 +13,15 @@ export interface ClientCertificate {
   readonly subject: Credentials['certificate'];
   /** A connection can outlive the certificate that opened it. */
   readonly notAfterMs: number;
+  /** Its DER, to be verified again when the CAs are others. */
+  readonly raw: Uint8Array | undefined;
 }
 
-const none: ClientCertificate = { subject: undefined, notAfterMs: Number.POSITIVE_INFINITY };
+const none: ClientCertificate = {
+  subject: undefined,
+  notAfterMs: Number.POSITIVE_INFINITY,
+  raw: undefined,
+};
 
 export function readCertificate(socket: unknown): ClientCertificate {
   // An HTTP/2 session hands out a proxy of its socket, which instanceof sees through.
@@ -33,6 +39,7 @@ export function readCertificate(socket: unknown): ClientCertificate {
   return {
     subject: { commonName: name, organizations, fingerprint },
     notAfterMs: readFacts(certificate.raw).notAfterMs,
+    raw: certificate.raw,
   };
 }
 

@@ -11,6 +11,7 @@
 //   R5. Watches that end together, as those of a client that dies, are ended over many turns of
 //       the event loop (I11). Those of one connection are counted out at once.
 
+import { isIssuedBy, splitPem } from '../../../common/runtime/certificates.ts';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../../common/runtime/log.ts';
 import { openList, openWatch, sendAndRefuseBody, sendWhole } from './https-answer.ts';
@@ -60,6 +61,8 @@ interface Deadline {
   cancel(): void;
 }
 
+type KnownCertificate = ClientCertificate & { readonly caPem: string };
+
 // A refusal is some hundred bytes: whoever does not take them within this will not.
 const refusalMs = 10_000;
 const lateText = 'request did not complete within the allotted timeout'; // kube-apiserver's
@@ -71,7 +74,8 @@ export interface Open {
 
 export class RequestServer {
   readonly #options: RequestOptions;
-  readonly #certificates = new WeakMap<object, ClientCertificate>();
+  readonly #certificates = new WeakMap<object, KnownCertificate>();
+  #clientCaPem = '';
   readonly #watches = new Set<Presence>();
   /** Let in and not over, watches not counted: what requestsMax is about (R4). */
   readonly #admitted = new Set<Presence>();
@@ -88,6 +92,16 @@ export class RequestServer {
   /** Requests and watches that are not over. */
   open(): Open {
     return { requests: this.#requests, watches: this.#watches.size };
+  }
+
+  /**
+   * Whose certificates count from now on, also on connections that stand. Where one counts no more,
+   * watches end: their clients come back, those who may.
+   */
+  trust(clientCaPem: string): void {
+    const isLess = splitPem(this.#clientCaPem).some((pem) => !clientCaPem.includes(pem.trim()));
+    this.#clientCaPem = clientCaPem;
+    if (isLess) for (const watch of this.#watches) this.#endSoon(watch);
   }
 
   serve(exchange: Exchange): void {
@@ -245,14 +259,19 @@ export class RequestServer {
     if (this.#isClosing) presence?.end();
   }
 
-  /** Read once per connection; good until its end. */
+  /** Read once per connection, and again when the CAs are others; good until its end. */
   #certificateOf(exchange: Exchange): Credentials['certificate'] {
+    const caPem = this.#clientCaPem;
+    const nowMs = this.#options.clock.now();
     let known = this.#certificates.get(exchange.carrier);
-    if (known === undefined) {
-      known = readCertificate(exchange.socket());
+    if (known?.caPem !== caPem) {
+      const { raw, ...read } = known ?? readCertificate(exchange.socket());
+      const isAgain = known !== undefined && raw !== undefined;
+      const isGood = !isAgain || isIssuedBy({ der: raw, caPem, nowMs });
+      known = { ...read, raw, caPem, ...(isGood ? {} : { subject: 'invalid' as const }) };
       this.#certificates.set(exchange.carrier, known);
     }
-    return this.#options.clock.now() < known.notAfterMs ? known.subject : 'invalid';
+    return nowMs < known.notAfterMs ? known.subject : 'invalid';
   }
 }
 

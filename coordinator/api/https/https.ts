@@ -99,6 +99,7 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
   };
   const flow = createFlowControl(limits, { clock, metrics });
   const requests = new RequestServer({ ...options, limits, flow });
+  requests.trust(options.tls.clientCaPem);
   const connections = watchConnections(server, limits, { clock, onFault });
   const serve = paceTurns<Exchange>(clock, (exchange) => {
     // Who left while he waited is not served.
@@ -119,7 +120,10 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
     port,
     url: `https://${host}:${port}`,
     open: () => ({ ...requests.open(), connections: connections.count() }),
-    setTls: (tls) => server.setSecureContext(toContext(tls)),
+    setTls: (tls) => {
+      server.setSecureContext(toContext(tls));
+      requests.trust(tls.clientCaPem);
+    },
     // H3.
     close: async () => {
       const closed = new Promise<void>((resolve) => {
