@@ -14,7 +14,8 @@ export interface ShardActs {
   create(key: ServiceKey, object: JsonObject): Promise<Service>;
   apply(key: ServiceKey, configuration: JsonObject): Promise<Service>;
   patch(key: ServiceKey, patch: readonly JsonObject[]): Promise<Service>;
-  delete(key: ServiceKey, uid: string): Promise<void>;
+  /** Of the Service as it was looked at: one that is wanted again meanwhile has been written. */
+  delete(key: ServiceKey, of: { uid: string; resourceVersion: string | undefined }): Promise<void>;
   /** False: it keeps its present values, for its former shape is not on record. */
   release(key: ServiceKey, uid: string): Promise<boolean>;
 }
@@ -47,9 +48,9 @@ export function createActs(kube: KubeClient): ShardActs {
       const { path, name } = locate(key);
       return asService(await kube.apply(path, name, configuration, { fieldManager, force: true }));
     },
-    delete: async (key, uid) => {
+    delete: async (key, of) => {
       const { path, name } = locate(key);
-      await kube.delete(path, name, { uid });
+      await kube.delete(path, name, of);
     },
     release: async (key, uid) => {
       const live = await read(key); // the cache keeps no managedFields

@@ -229,7 +229,8 @@ export class StepTaker {
     const { acts, budget, log, assignment, memories, memberEvents } = this.#ports;
     if (action.kind === 'delete') {
       budget.spend();
-      await acts.delete(key, action.uid);
+      const { resourceVersion } = observed?.metadata ?? {};
+      await acts.delete(key, { uid: action.uid, resourceVersion });
       log.info('shard deleted', { key });
       return; // removed only when the watch says so: a finalizer may hold it
     }

@@ -20,6 +20,12 @@ export interface WatchSink {
   onError(error: Error): void;
 }
 
+/** The object that was looked at, and as it was then. */
+export interface Preconditions {
+  readonly uid?: string | undefined;
+  readonly resourceVersion?: string | undefined;
+}
+
 export interface KubeClient {
   get(path: ResourcePath, name: string): Promise<KubeObject | undefined>;
   list(path: ResourcePath): Promise<readonly KubeObject[]>;
@@ -44,12 +50,8 @@ export interface KubeClient {
     patch: readonly JsonObject[],
     fieldManager: string,
   ): Promise<KubeObject>;
-  /** False when it was gone already. `uid` is a precondition. */
-  delete(
-    path: ResourcePath,
-    name: string,
-    options: { readonly uid?: string | undefined },
-  ): Promise<boolean>;
+  /** False when it was gone already. Throws MeshError conflict KUBE_CONFLICT when another is there. */
+  delete(path: ResourcePath, name: string, preconditions: Preconditions): Promise<boolean>;
   /** List, then watch, for ever, with backoff, 410 and bookmarks handled. */
   watch(path: ResourcePath, sink: WatchSink): { cancel(): void };
   /** GET /version: an active proof that the API server answers. */

@@ -153,13 +153,13 @@ async function sendOnce(
   { clock, refuse }: { readonly clock: Clock; readonly refuse: (() => void) | undefined },
 ): Promise<string> {
   const what = `${call.method} ${call.path.split('?', 1)[0] ?? ''}`;
+  let sinceMs: number | undefined;
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await attemptOnce(
-      await openOrThrow(open, agent, call, what),
-      call,
-      what,
-      clock,
-    );
+    const request = await openOrThrow(open, agent, call, what);
+    sinceMs ??= clock.monotonicMs();
+    // Both attempts share the deadline: whoever leads counts on the end of a write that was begun.
+    const leftMs = Math.max(1, sinceMs + call.deadlineMs - clock.monotonicMs());
+    const outcome = await attemptOnce(request, { ...call, leftMs }, what, clock);
     if (outcome.kind === 'answer') {
       if (outcome.status >= 200 && outcome.status < 300) return outcome.body;
       if (outcome.status === 401 && refuse !== undefined) {
@@ -193,7 +193,7 @@ type Attempt =
 
 function attemptOnce(
   request: ClientRequest,
-  call: KubeRequest,
+  call: KubeRequest & { readonly leftMs: number },
   what: string,
   clock: Clock,
 ): Promise<Attempt> {
@@ -203,7 +203,7 @@ function attemptOnce(
       request.destroy();
       resolve({ kind: 'failure', error, wasReused });
     };
-    const timer = clock.after(call.deadlineMs, () => fail(toDeadlineError(what, call.deadlineMs)));
+    const timer = clock.after(call.leftMs, () => fail(toDeadlineError(what, call.deadlineMs)));
     request.on('error', (error: NodeJS.ErrnoException) => {
       const wasReused =
         request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');

@@ -5,7 +5,7 @@ import type { JsonObject, KubeObject } from '../model/kube-object.ts';
 import { MeshError } from '../pure/errors.ts';
 import type { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
-import type { KubeClient, ResourcePath } from './kube-client.ts';
+import type { KubeClient, Preconditions, ResourcePath } from './kube-client.ts';
 import { createExchange, type Exchange, type KubeEndpoint } from './kube-http-exchange.ts';
 import { startWatch, type KubeList, type RunningWatch } from './kube-http-watch.ts';
 
@@ -83,7 +83,7 @@ export function createKubeClient(options: {
         patch,
         'application/json-patch+json',
       ),
-    delete: (path, name, { uid }) => deleteOne(exchange, objectPath(path, name), uid),
+    delete: (path, name, conditions) => deleteOne(exchange, objectPath(path, name), conditions),
     watch: (path, sink) => {
       const watch = startWatch({
         exchange,
@@ -142,13 +142,10 @@ async function readOne(exchange: Exchange, path: string): Promise<KubeObject | u
 async function deleteOne(
   exchange: Exchange,
   path: string,
-  uid: string | undefined,
+  { uid, resourceVersion }: Preconditions,
 ): Promise<boolean> {
-  const body = JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'DeleteOptions',
-    ...(uid === undefined ? {} : { preconditions: { uid } }),
-  });
+  const preconditions = { uid, resourceVersion }; // those that are undefined are left out
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions });
   try {
     await exchange.send({ method: 'DELETE', path, body, deadlineMs: callDeadlineMs });
     return true;
