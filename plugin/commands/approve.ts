@@ -1,9 +1,11 @@
 // approve, deny and revoke: a person's word on the key of a cluster's agent. One write each, to
 // clusters/approval, which names the key that the person saw.
 
+import type { KubeObject } from '../../common/model/kube-object.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { exitOk, UsageError, type Call, type Command, type Flag } from '../command.ts';
 import {
+  admittedOf,
   approvalOf,
   clusterArgument,
   clusterPath,
@@ -86,7 +88,7 @@ async function decide(
     throw new UsageError(`--fingerprint: "${given ?? ''}" is not one, such as ab12:cd34:ef56:7890`);
   }
   const cluster = await requireCluster(federation(), name);
-  const seen = approvalOf(cluster);
+  const seen = choose(cluster, wanted, wish.done);
   const hash = seen.publicKeyHash;
   if (!hash.startsWith(wanted)) {
     const text = `the agent of cluster ${name} shows the key ${toFingerprint(hash)}, not ${given ?? ''}`;
@@ -111,6 +113,16 @@ async function decide(
   const key = hash === '' ? '' : ` (key ${toFingerprint(hash)})`;
   io.out(`cluster.isthmus.dev/${name} ${wish.done}${key}\n`);
   return exitOk;
+}
+
+/** Which key it is about: the one that asks or was decided on last, or the one that is in. */
+function choose(cluster: KubeObject, wanted: string, done: string) {
+  const asked = approvalOf(cluster);
+  const own = admittedOf(cluster);
+  if (own === undefined || own.publicKeyHash === asked.publicKeyHash) return asked;
+  if (done === 'revoked') return own;
+  const isOwnMeant = wanted !== '' && own.publicKeyHash.startsWith(wanted);
+  return isOwnMeant && !asked.publicKeyHash.startsWith(wanted) ? own : asked;
 }
 
 function refuse(name: string, decision: string, done: string): MeshError {

@@ -46,3 +46,13 @@ export function approvalOf(cluster: KubeObject) {
     joinToken: at('joinToken'),
   };
 }
+
+/** The key that joined, and whether it is in still, while another one may ask for its place. */
+export function admittedOf(
+  cluster: KubeObject,
+): { readonly publicKeyHash: string; readonly decision: 'Approved' | 'Denied' } | undefined {
+  const publicKeyHash = textAt(cluster, 'status', 'publicKeyHash');
+  if (publicKeyHash === '') return undefined;
+  const isRevoked = textAt(cluster, 'status', 'revokedPublicKeyHash') === publicKeyHash;
+  return { publicKeyHash, decision: isRevoked ? 'Denied' : 'Approved' };
+}

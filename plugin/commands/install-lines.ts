@@ -56,7 +56,7 @@ function toSecretLine({ namespace, token }: Installation, secret: string): strin
   return (
     `kubectl create namespace ${space} --dry-run=client -o yaml | kubectl apply -f - && ` +
     `kubectl --namespace ${space} create secret generic ${name} ` +
-    `--from-literal=token=${token} --dry-run=client -o yaml | kubectl apply -f -`
+    `--from-literal=token=${quoteShell(token)} --dry-run=client -o yaml | kubectl apply -f -`
   );
 }
 
