@@ -69,9 +69,14 @@ export function signAccount(
 /** Signed by the account's key, or by a signing key of it that `account` then belongs to. */
 export function signUser(
   signer: Nkey,
-  claim: Claim & { readonly account: string; readonly permissions: NatsPermissions | undefined },
+  claim: Claim & {
+    readonly account: string;
+    readonly permissions: NatsPermissions | undefined;
+    /** Of one connection. Default: no bound. */
+    readonly subscriptionsMax?: number;
+  },
 ): string {
-  const { account, permissions } = claim;
+  const { account, permissions, subscriptionsMax = noLimit } = claim;
   return encodeJwt(signer, claim, {
     ...(permissions === undefined
       ? {}
@@ -80,7 +85,7 @@ export function signUser(
           sub: { allow: permissions.subscribe },
           resp: { max: 1, ttl: replyTtlNs },
         }),
-    subs: noLimit,
+    subs: subscriptionsMax,
     data: noLimit,
     payload: noLimit,
     // No leaf node: it would bring a whole NATS in under one user's name.

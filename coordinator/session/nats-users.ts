@@ -56,6 +56,8 @@ export interface NatsUsers extends TelemetryUsers {
 }
 
 const attemptsMax = 5;
+// An agent has three; each takes memory of every server (I10).
+const subscriptionsMax = 32;
 // Rounds up to the next second: what is over then is over.
 const secondMs = 1000;
 const clusters = toLogPrefix(isthmusGroup, 'clusters');
@@ -202,6 +204,7 @@ function sign(
     expiresAtSeconds: Math.ceil(clock.now() / secondMs) + lifeSeconds,
     account: account.publicKey,
     permissions: toAgentPermissions(federation, cluster),
+    subscriptionsMax,
   });
   return { kind: 'granted', userJwt, lifeSeconds };
 }

@@ -147,3 +147,11 @@ test('a JWT that was changed, cut or is none is not decoded', (t) => {
     t.is(decodeJwt(text), undefined, text);
   }
 });
+
+test('a user may be bound to so many subscriptions; without a bound it says none', (t) => {
+  const signer = openSeed(encodeSeed('account', raw(1)));
+  const claim = { subject: 'U', name: 'n', issuedAtSeconds: 1, account: 'A' };
+  const bound = signUser(signer, { ...claim, permissions: undefined, subscriptionsMax: 32 });
+  t.is(decodeJwt(bound)?.nats['subs'], 32);
+  t.is(decodeJwt(signUser(signer, { ...claim, permissions: undefined }))?.nats['subs'], -1);
+});
