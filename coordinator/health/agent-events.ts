@@ -1,16 +1,22 @@
 // What an agent tells as an event becomes an Event on the Service, or on its Cluster.
+//
+//   I8. Of Services that have no shard in its cluster it tells nothing: their Events are others'.
 
 import { splitServiceKey, toLogKey } from '../../common/model/ids.ts';
 import { isthmusApiVersion, isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import type { AgentEvent } from '../../common/model/telemetry.ts';
-import type { EventRecorder } from '../../common/model/views.ts';
+import type { EventRecorder, PlacementView } from '../../common/model/views.ts';
 import type { Desired } from '../desired/store.ts';
 
 export function recordAgentEvent(
   event: AgentEvent,
-  ports: { readonly desired: Desired; readonly recorder: EventRecorder },
+  ports: {
+    readonly desired: Desired;
+    readonly placement: Pick<PlacementView, 'clustersOf'>;
+    readonly recorder: EventRecorder;
+  },
 ): void {
-  const { desired, recorder } = ports;
+  const { desired, placement, recorder } = ports;
   const { cluster, key, type, reason } = event;
   const message = `${cluster}: ${event.message}`;
   if (key === undefined) {
@@ -20,6 +26,7 @@ export function recordAgentEvent(
     recorder.record({ regarding, type, reason, message });
     return;
   }
+  if (!placement.clustersOf(key).includes(cluster)) return; // I8
   const at = splitServiceKey(key);
   const logKey = toLogKey({ group: '', resource: 'services', ...at });
   const uid = desired.get(logKey)?.object.metadata.uid;

@@ -5,6 +5,7 @@ import type { ClusterVerdict, ShardVerdict } from '../../common/model/health.ts'
 import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
 import type { TelemetryMessage } from '../../common/model/telemetry.ts';
 import type { HealthView } from '../../common/model/views.ts';
+import { Quota } from '../../common/runtime/quota.ts';
 import { recordAgentEvent } from './agent-events.ts';
 import { createBaseline, type Baseline } from './baseline.ts';
 import { wireCodec } from './codec.ts';
@@ -28,6 +29,9 @@ export interface Parts extends Judges {
   takeVantageChange(): void;
 }
 
+// Each is an object of the log, and there is room for 10,000 of all clusters (I10).
+const eventsOfCluster = { max: 120, windowMs: 60_000 };
+
 export function buildParts(options: HealthOptions): Parts {
   const { placement, sessions, bus, config, clock, chance, log, metrics } = options;
   const runtime = { clock, chance, log, metrics };
@@ -36,6 +40,7 @@ export function buildParts(options: HealthOptions): Parts {
   const listeners = new Set<Parameters<HealthView['subscribe']>[0]>();
   /** Whose egress is known, so that it can be a vantage point. */
   const connected = new Set<ClusterName>();
+  const events = new Quota<ClusterName>(clock, eventsOfCluster);
   let isVantageDue = false;
 
   const notify = (cluster: ClusterName, key: ServiceKey | undefined): void => {
@@ -70,7 +75,10 @@ export function buildParts(options: HealthOptions): Parts {
     const outcome = entry.reports.fold(message);
     metrics.count('mesh_health_messages_total', { kind: message.kind });
     if (outcome.kind === 'older') return;
-    if (message.kind === 'event') recordAgentEvent(message, options);
+    if (message.kind === 'event') {
+      if (events.take(message.cluster)) recordAgentEvent(message, options);
+      else metrics.count('mesh_health_messages_dropped_total', { why: 'events' });
+    }
     if (outcome.isProofOfLife) entry.heartbeatMs = clock.monotonicMs();
     const { life, telemetry } = entry.verdict;
     const isSettled = life === 'live' && telemetry === 'fresh' && entry.reports.isApiFresh();
