@@ -26,6 +26,7 @@ class World {
   readonly faults: string[] = [];
   #lives = 0;
   #recreatedAtMs = -Infinity;
+  #startedAtMs = -Infinity;
   #lastWriter = { name: '', atMs: -Infinity, isOver: true };
 
   constructor(delays: readonly number[]) {
@@ -33,15 +34,21 @@ class World {
     this.server = new LeaseServer(this.clock, () => delays[(at += 1) % delays.length] ?? 0);
   }
 
-  /** A Lease made anew under its holder: who starts just then cannot know that there is one. */
+  /**
+   * A Lease made anew under its holder: who has just started, or does just then, cannot know that
+   * there is one. It looks as a new installation's does.
+   */
   recreate(): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs < this.#startedAtMs + leaseMs) return;
     this.server.recreate();
-    this.#recreatedAtMs = this.clock.monotonicMs();
+    this.#recreatedAtMs = nowMs;
   }
 
   start(name: string, isSamePod = false): void {
     const isTooSoon = this.clock.monotonicMs() < this.#recreatedAtMs + leaseMs;
     if (this.replicas.has(name) || isTooSoon) return;
+    this.#startedAtMs = this.clock.monotonicMs();
     this.#lives += 1;
     const client = this.server.client();
     const life = this.#lives;
