@@ -9,7 +9,12 @@ import type { FieldError } from './api/machinery/kind.ts';
 import { invalidValue } from './api/machinery/rules/field-errors.ts';
 import { isChosen } from './placement/plan-choice.ts';
 import { toManifest } from './placement/plan-manifest.ts';
-import { applyOverrides, overridesFor } from './placement/plan-overrides.ts';
+import {
+  applyOverrides,
+  overridesFor,
+  tooManyVariants,
+  variantsMax,
+} from './placement/plan-overrides.ts';
 
 /** As a member cluster judges the shard, which gives addresses and ports itself. */
 const memberService = serviceKind({ federation: false });
@@ -31,6 +36,11 @@ export function judgeOverrides(
         ? overrides.flatMap((override, index) => (isForAll(override) ? [index] : []))
         : overridesFor(cluster, overrides);
     if (places.length === 0 || judged.has(places.join())) continue;
+    if (judged.size >= variantsMax && cluster !== nobody) {
+      const error = fault(tooManyVariants, '');
+      errors.set(error.message, error);
+      break;
+    }
     judged.add(places.join());
     const where = cluster === nobody ? '' : ` in cluster ${toClusterName(cluster.metadata.name)}`;
     const result = applyOverrides(base, overrides, places);

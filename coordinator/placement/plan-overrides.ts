@@ -61,6 +61,18 @@ export function applyOverrides(
 /** etcd's own bound of a request; an agent takes half a MiB more. */
 export const shardBytesMax = 1.5 * 2 ** 20;
 
+/**
+ * Of one Service, so many different shards: each is planned, judged and kept for itself, while all
+ * clusters without overrides share one. As many as a policy has overrides, and room for pairs.
+ */
+export const variantsMax = 100;
+
+/** What a cluster gets whose shard would be one more. */
+export const tooManyVariants: OverrideFailure = {
+  field: 'overrides',
+  message: `they make more than ${variantsMax} different shards: let clusters share what they say`,
+};
+
 export function fitsShard(manifest: ShardManifest): boolean {
   return roomBeside(manifest as unknown as Json, shardBytesMax) >= 0; // a manifest is JSON
 }

@@ -23,7 +23,13 @@ import { isStranger } from '../../common/pure/cluster-approval.ts';
 import { matchesSelector, parseV1Selector, type Requirement } from './cluster-selector.ts';
 import { findTaint, isChosen } from './plan-choice.ts';
 import { toManifest, v1SelectorAnnotation } from './plan-manifest.ts';
-import { applyOverrides, overridesFor, type OverrideFailure } from './plan-overrides.ts';
+import {
+  applyOverrides,
+  overridesFor,
+  tooManyVariants,
+  variantsMax,
+  type OverrideFailure,
+} from './plan-overrides.ts';
 
 export interface PlacementInput {
   readonly service: Service;
@@ -156,7 +162,12 @@ function planContents(
     if (weight !== weightMax) weighed.set(name, weight);
     const places = overridesFor(cluster, overrides);
     if (places.length === 0) continue;
-    const result = done.get(places.join()) ?? applyOverrides(manifest, overrides, places);
+    const known = done.get(places.join());
+    if (known === undefined && done.size >= variantsMax) {
+      failures.set(name, tooManyVariants);
+      continue;
+    }
+    const result = known ?? applyOverrides(manifest, overrides, places);
     done.set(places.join(), result);
     if (result.kind === 'failed') failures.set(name, result.failure);
     else variants.set(name, result.manifest);

@@ -5,6 +5,7 @@ import test from 'ava';
 import type { Cluster, ServicePolicy, ShardOverride } from '../../common/model/isthmus-kinds.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import { createAdmission } from '../../coordinator/admission.ts';
+import { judgeOverrides } from '../../coordinator/admission-overrides.ts';
 import { serviceKind } from '../../coordinator/api/kinds/service/service.ts';
 import { namespaceKind } from '../../coordinator/api/kinds/namespace.ts';
 import type { Admit } from '../../coordinator/api/machinery/api.ts';
@@ -53,6 +54,30 @@ test('I10 an override that doubles the shard again and again fails at once', (t)
   ];
   const [failure] = planWith([{ patch }]).failures.values();
   t.regex(failure?.field ?? '', /^overrides\[0\]\.patch\[\d+\]$/);
+});
+
+test('I10 one Service has so many different shards: more are refused, and are not made', (t) => {
+  const clusters = Array.from({ length: 300 }, (_, at) => ({
+    ...cluster,
+    metadata: { name: `c-${String(at).padStart(3, '0')}` },
+  }));
+  const overrides = Array.from({ length: 10 }, (_, bit) => ({
+    clusters: clusters.filter((_one, at) => (at >> bit) % 2 === 1).map((one) => one.metadata.name),
+    annotations: { [`a${bit}`]: 'x' },
+  }));
+  const policy: ServicePolicy = {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'ServicePolicy',
+    metadata: { name: 'p', namespace: 'default' },
+    spec: { serviceName: 'web', overrides },
+  };
+  const plan = planPlacement({ service, policies: [policy], clusters });
+  t.is(new Set(plan.variants.values()).size, 100);
+  t.is(plan.failures.size, 300 - 1 - 100); // one has no override
+  const [error, ...others] = judgeOverrides(policy, service, clusters);
+  t.is(error?.field, 'spec.overrides');
+  t.regex(error?.message ?? '', /more than 100 different shards/);
+  t.deepEqual(others, []);
 });
 
 test('I10 a Service that no member cluster could store is refused', async (t) => {
