@@ -35,12 +35,13 @@ class World {
   }
 
   /**
-   * A Lease made anew under its holder: who has just started, or does just then, cannot know that
-   * there is one. It looks as a new installation's does.
+   * A Lease made anew under its holder: who first looks just then cannot know that there is one. It
+   * looks as a new installation's does.
    */
   recreate(): void {
     const nowMs = this.clock.monotonicMs();
     if (nowMs < this.#startedAtMs + leaseMs) return;
+    if ([...this.replicas.values()].some(({ client }) => !client.hasLooked())) return;
     this.server.recreate();
     this.#recreatedAtMs = nowMs;
   }

@@ -12,6 +12,8 @@ export interface LeaseClient {
   readonly kube: KubeClient;
   /** Nothing goes through, either way. */
   setCut(isCut: boolean): void;
+  /** Whether it was ever told of the Lease. */
+  hasLooked(): boolean;
 }
 
 export class LeaseServer {
@@ -82,6 +84,7 @@ export class LeaseServer {
 
   client(): LeaseClient {
     let isCut = false;
+    let hasLooked = false;
     const watches = new Set<() => void>();
     const call = <T>(act: () => T): Promise<T> =>
       new Promise((resolve, reject) => {
@@ -110,7 +113,9 @@ export class LeaseServer {
         const seen = this.#lease;
         last = last.then(async () => {
           await sleep(this.#clock, this.#delayMs());
-          if (!isCut && !isOver) sink.onList(seen === undefined ? [] : [seen]);
+          if (isCut || isOver) return;
+          hasLooked = true;
+          sink.onList(seen === undefined ? [] : [seen]);
         });
       };
       tell();
@@ -132,6 +137,7 @@ export class LeaseServer {
         isCut = isNext;
         if (!isCut) for (const tell of watches) tell();
       },
+      hasLooked: () => hasLooked,
       kube: {
         list: () => call(() => (this.#lease === undefined ? [] : [this.#lease])),
         create: (_path, object) => call(() => this.#create(object)),
