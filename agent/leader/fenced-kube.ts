@@ -1,4 +1,6 @@
-// The cluster as a replica may change it: every write is asked for leave just before it is sent.
+// The cluster as a replica may change it: every write is asked for leave before it is made, and once
+// more just before it is sent: credentials take a while, and a process that was stopped in between
+// may have a successor by now.
 
 import { MeshError } from '../../common/pure/errors.ts';
 import type { KubeClient } from '../../common/runtime/kube-client.ts';
@@ -13,27 +15,28 @@ export function fenceKube(kube: KubeClient, mayWrite: () => boolean): KubeClient
       'this replica of the agent cannot prove that it leads: its Lease was not renewed in time',
     );
   };
+  const fenced = kube.withLeave?.(check) ?? kube;
   return {
-    ...kube,
+    ...fenced,
     create: async (path, object) => {
       check();
-      return kube.create(path, object);
+      return fenced.create(path, object);
     },
     apply: async (path, name, configuration, options) => {
       check();
-      return kube.apply(path, name, configuration, options);
+      return fenced.apply(path, name, configuration, options);
     },
     mergePatch: async (path, name, patch, manager) => {
       check();
-      return kube.mergePatch(path, name, patch, manager);
+      return fenced.mergePatch(path, name, patch, manager);
     },
     jsonPatch: async (path, name, patch, manager) => {
       check();
-      return kube.jsonPatch(path, name, patch, manager);
+      return fenced.jsonPatch(path, name, patch, manager);
     },
     delete: async (path, name, options) => {
       check();
-      return kube.delete(path, name, options);
+      return fenced.delete(path, name, options);
     },
   };
 }

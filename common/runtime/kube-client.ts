@@ -52,6 +52,11 @@ export interface KubeClient {
   ): Promise<KubeObject>;
   /** False when it was gone already. Throws MeshError conflict KUBE_CONFLICT when another is there. */
   delete(path: ResourcePath, name: string, preconditions: Preconditions): Promise<boolean>;
+  /**
+   * The same, whose writes ask for leave just before each sending, also before a second attempt;
+   * what it throws is their outcome. Absent: a client that sends at once.
+   */
+  readonly withLeave?: ((leave: () => void) => KubeClient) | undefined;
   /** List, then watch, for ever, with backoff, 410 and bookmarks handled. */
   watch(path: ResourcePath, sink: WatchSink): { cancel(): void };
   /** GET /version: an active proof that the API server answers. */

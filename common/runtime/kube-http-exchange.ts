@@ -46,6 +46,8 @@ export interface KubeRequest {
   readonly body?: string;
   readonly contentType?: string;
   readonly deadlineMs: number;
+  /** Asked before each sending, when all that it needs is there; what it throws is the outcome. */
+  readonly leave?: (() => void) | undefined;
   /** Each text of a Warning header of the answer. */
   readonly onWarning?: (text: string) => void;
 }
@@ -156,6 +158,7 @@ async function sendOnce(
   let sinceMs: number | undefined;
   for (let attempt = 1; ; attempt += 1) {
     const request = await openOrThrow(open, agent, call, what);
+    askLeave(request, call);
     sinceMs ??= clock.monotonicMs();
     // Both attempts share the deadline: whoever leads counts on the end of a write that was begun.
     const leftMs = Math.max(1, sinceMs + call.deadlineMs - clock.monotonicMs());
@@ -184,6 +187,17 @@ async function openOrThrow(
     return await open(agent, call);
   } catch (error) {
     throw new MeshError('retryable', 'KUBE_UNAUTHORIZED', `${what}: no credentials`, error);
+  }
+}
+
+/** Credentials may have taken a while, and a process may have been stopped meanwhile. */
+function askLeave(request: ClientRequest, { leave }: Pick<KubeRequest, 'leave'>): void {
+  try {
+    leave?.();
+  } catch (error) {
+    request.on('error', () => undefined); // that it was ended unsent
+    request.destroy();
+    throw error;
   }
 }
 

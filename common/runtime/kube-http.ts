@@ -35,22 +35,6 @@ export function createKubeClient(options: {
   const watches = new Set<RunningWatch>();
   let wasAway = false;
 
-  const write = async (
-    method: 'POST' | 'PATCH',
-    path: string,
-    body: unknown,
-    contentType: string,
-  ): Promise<KubeObject> =>
-    parseObject(
-      await exchange.send({
-        method,
-        path,
-        body: JSON.stringify(body),
-        contentType,
-        deadlineMs: callDeadlineMs,
-      }),
-    );
-
   // The server was away and is back: a watch may hang on a dead connection without knowing.
   const noteAnswer = (): void => {
     if (!wasAway) return;
@@ -58,32 +42,10 @@ export function createKubeClient(options: {
     for (const watch of watches) watch.stir();
   };
 
-  return {
+  const client: KubeClient = {
     get: (path, name) => readOne(exchange, objectPath(path, name)),
     list: async (path) => (await listAll(exchange, path)).objects,
-    create: (path, object) => write('POST', collectionPath(path), object, 'application/json'),
-    apply: (path, name, configuration, { fieldManager, force }) =>
-      write(
-        'PATCH',
-        `${objectPath(path, name)}?${toQuery({ fieldManager, force: String(force) })}`,
-        configuration,
-        'application/apply-patch+yaml', // JSON is YAML
-      ),
-    mergePatch: (path, name, patch, fieldManager) =>
-      write(
-        'PATCH',
-        `${objectPath(path, name)}?${toQuery({ fieldManager })}`,
-        patch,
-        'application/merge-patch+json',
-      ),
-    jsonPatch: (path, name, patch, fieldManager) =>
-      write(
-        'PATCH',
-        `${objectPath(path, name)}?${toQuery({ fieldManager })}`,
-        patch,
-        'application/json-patch+json',
-      ),
-    delete: (path, name, conditions) => deleteOne(exchange, objectPath(path, name), conditions),
+    ...writes(exchange),
     watch: (path, sink) => {
       const watch = startWatch({
         exchange,
@@ -127,6 +89,49 @@ export function createKubeClient(options: {
       watches.clear();
       exchange.close();
     },
+    withLeave: (leave) => ({ ...client, ...writes(exchange, leave) }),
+  };
+  return client;
+}
+
+type Writes = Pick<KubeClient, 'create' | 'apply' | 'mergePatch' | 'jsonPatch' | 'delete'>;
+
+function writes(exchange: Exchange, leave?: () => void): Writes {
+  const write = async (
+    method: 'POST' | 'PATCH',
+    path: string,
+    object: unknown,
+    contentType: string,
+  ): Promise<KubeObject> => {
+    const body = JSON.stringify(object);
+    const call = { method, path, body, contentType, deadlineMs: callDeadlineMs, leave };
+    return parseObject(await exchange.send(call));
+  };
+  return {
+    create: (path, object) => write('POST', collectionPath(path), object, 'application/json'),
+    apply: (path, name, configuration, { fieldManager, force }) =>
+      write(
+        'PATCH',
+        `${objectPath(path, name)}?${toQuery({ fieldManager, force: String(force) })}`,
+        configuration,
+        'application/apply-patch+yaml', // JSON is YAML
+      ),
+    mergePatch: (path, name, patch, fieldManager) =>
+      write(
+        'PATCH',
+        `${objectPath(path, name)}?${toQuery({ fieldManager })}`,
+        patch,
+        'application/merge-patch+json',
+      ),
+    jsonPatch: (path, name, patch, fieldManager) =>
+      write(
+        'PATCH',
+        `${objectPath(path, name)}?${toQuery({ fieldManager })}`,
+        patch,
+        'application/json-patch+json',
+      ),
+    delete: (path, name, conditions) =>
+      deleteOne(exchange, objectPath(path, name), conditions, leave),
   };
 }
 
@@ -143,11 +148,12 @@ async function deleteOne(
   exchange: Exchange,
   path: string,
   { uid, resourceVersion }: Preconditions,
+  leave: (() => void) | undefined,
 ): Promise<boolean> {
   const preconditions = { uid, resourceVersion }; // those that are undefined are left out
   const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions });
   try {
-    await exchange.send({ method: 'DELETE', path, body, deadlineMs: callDeadlineMs });
+    await exchange.send({ method: 'DELETE', path, body, deadlineMs: callDeadlineMs, leave });
     return true;
   } catch (error) {
     if (isMissing(error)) return false;
