@@ -6,7 +6,7 @@ import type { Lifecycle } from '../common/runtime/lifecycle.ts';
 import { describeError, type Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import type { SettingValues } from '../common/runtime/settings.ts';
-import { certificateFiles, keepCertificate } from './api-certificate.ts';
+import { certificateFiles, keepCertificate } from './trust/api-certificate.ts';
 import {
   defaultHttpsLimits,
   listenHttps,
@@ -15,7 +15,7 @@ import {
 } from './api/https/https.ts';
 import type { Authenticate } from './api/machinery/access/authenticate.ts';
 import type { Api } from './api/machinery/api.ts';
-import type { DataDir } from './data-dir.ts';
+import type { DataDir } from './trust/data-dir.ts';
 
 export interface ApiServerOptions {
   readonly api: Api;

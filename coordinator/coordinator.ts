@@ -17,7 +17,7 @@ import type { Log } from '../common/runtime/log.ts';
 import type { Metrics } from '../common/runtime/metrics.ts';
 import type { Prober } from '../common/runtime/prober.ts';
 import type { TelemetryBus } from '../common/runtime/telemetry-bus.ts';
-import { createAdmission } from './admission.ts';
+import { createAdmission } from './admission/admission.ts';
 import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
 import {
   createServicePools,
@@ -50,7 +50,7 @@ import type { TelemetryUsers } from './session/stage.ts';
 import type { MeshListener } from './session/mesh-port.ts';
 import { createEventRecorder } from './status/events.ts';
 import { createStatus } from './status/loop.ts';
-import { createShardDeletion } from './unclaimed-shards.ts';
+import { createShardDeletion } from './admission/unclaimed-shards.ts';
 
 export interface CoordinatorPorts {
   readonly desired: Desired;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ClusterName } from '../common/model/ids.ts';
 import type { JoinToken } from '../common/model/isthmus-kinds.ts';
 import { MeshError } from '../common/pure/errors.ts';
-import { at } from './addresses.ts';
+import { at } from './settings/addresses.ts';
 import type { Api } from './api/machinery/api.ts';
 import type { Base } from './base.ts';
 import type { Coordinator } from './coordinator.ts';

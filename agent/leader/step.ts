@@ -78,7 +78,8 @@ export function seeLease(
 ): ElectionState {
   const before = state.lease;
   const isSame = before?.uid === lease?.uid && before?.resourceVersion === lease?.resourceVersion;
-  if (isSame && state.lastUid !== undefined) return state;
+  // Absent twice may have been there between: only a record says that nothing happened since.
+  if (isSame && lease !== undefined) return state;
   // Deleted under us it is made again, if nobody else can have held it since; another's name, or
   // none, ends our time.
   const isOurs =
@@ -96,7 +97,7 @@ export function seeLease(
 const noUid = '';
 
 function toFreeAt(
-  { self, lease: before, lastUid, freeAtMs }: ElectionState,
+  { self, lastUid }: ElectionState,
   lease: LeaseView | undefined,
   nowMs: number,
 ): number {
@@ -105,7 +106,7 @@ function toFreeAt(
   if (isFormerSelf) return nowMs; // one container: that process has ended
   if (lease.holder !== '') return nowMs + Math.max(leaseMs, lease.durationMs);
   if (lastUid === undefined || lastUid === lease.uid) return nowMs; // free, or released
-  return before === undefined ? Math.max(nowMs, freeAtMs) : nowMs + leaseMs; // E4
+  return nowMs + leaseMs; // E4; also after it was gone: somebody may have held another meanwhile
 }
 
 /** A write of ours was granted; `begunMs` is from before it was sent (E1). */

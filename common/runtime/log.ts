@@ -63,7 +63,9 @@ function plain(fields: LogFields): LogFields {
 
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${describeError(error.cause)}`;
+  return error.cause === undefined
+    ? error.message
+    : `${error.message}: ${describeError(error.cause)}`;
 }
 
 /** Says nothing; for tests and the simulation. */

@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
-import { parseApiTokens } from '../../coordinator/api-tokens.ts';
+import { parseApiTokens } from '../../coordinator/users/api-tokens.ts';
 import { createOidc } from '../../coordinator/api/access/oidc.ts';
 import { readClaims, type OidcOptions } from '../../coordinator/api/access/oidc-claims.ts';
 import {

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { toClusterName, toServiceKey } from '../../common/model/ids.ts';
-import { createAdmission } from '../../coordinator/admission.ts';
+import { createAdmission } from '../../coordinator/admission/admission.ts';
 import { clusterKind } from '../../coordinator/api/kinds/isthmus/cluster.ts';
 import { namespaceKind } from '../../coordinator/api/kinds/namespace.ts';
 import { servicePolicyKind } from '../../coordinator/api/kinds/isthmus/service-policy.ts';

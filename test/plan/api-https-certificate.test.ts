@@ -8,7 +8,7 @@ import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { createCa, issueServerCertificate } from '../../common/runtime/pki.ts';
-import { certificateFiles, keepCertificate } from '../../coordinator/api-certificate.ts';
+import { certificateFiles, keepCertificate } from '../../coordinator/trust/api-certificate.ts';
 import { createManualClock } from '../support/api-fixture.ts';
 
 const hourMs = 3_600_000;

@@ -19,9 +19,9 @@ import {
 import { toTimestamp } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
-import { openAuthority } from '../../coordinator/authority.ts';
-import { loadAuthorityKeys } from '../../coordinator/authority-keys.ts';
-import { openDataDir } from '../../coordinator/data-dir.ts';
+import { openAuthority } from '../../coordinator/trust/authority.ts';
+import { loadAuthorityKeys } from '../../coordinator/trust/authority-keys.ts';
+import { openDataDir } from '../../coordinator/trust/data-dir.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import {
@@ -29,7 +29,7 @@ import {
   stepAuthority,
   type AuthorityEvent,
   type AuthorityState,
-} from '../../coordinator/step-authority.ts';
+} from '../../coordinator/trust/step-authority.ts';
 import { createManualClock } from '../support/api-fixture.ts';
 import { until } from '../support/mesh-fixture.ts';
 

@@ -25,8 +25,8 @@ import {
   readKeyFile,
   rereadKeyFile,
   writeKeyFile,
-} from '../../coordinator/encryption-keys.ts';
-import { withLockFile } from '../../coordinator/lock-file.ts';
+} from '../../coordinator/trust/encryption-keys.ts';
+import { withLockFile } from '../../coordinator/trust/lock-file.ts';
 
 function folder(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), 'isthmus-'));

@@ -3,7 +3,10 @@
 import test from 'ava';
 import { readSettings } from '../../common/runtime/settings.ts';
 import { encodeSeed, openSeed } from '../../common/runtime/nkeys.ts';
-import { checkCoordinatorSettings, coordinatorProgram } from '../../coordinator/settings.ts';
+import {
+  checkCoordinatorSettings,
+  coordinatorProgram,
+} from '../../coordinator/settings/settings.ts';
 
 const account = openSeed(encodeSeed('account', new Uint8Array(32).fill(1))).publicKey;
 const user = openSeed(encodeSeed('user', new Uint8Array(32).fill(1))).publicKey;

@@ -4,8 +4,8 @@
 import test from 'ava';
 import type { Cluster, ServicePolicy, ShardOverride } from '../../common/model/isthmus-kinds.ts';
 import type { Service } from '../../common/model/kube-object.ts';
-import { createAdmission } from '../../coordinator/admission.ts';
-import { judgeOverrides } from '../../coordinator/admission-overrides.ts';
+import { createAdmission } from '../../coordinator/admission/admission.ts';
+import { judgeOverrides } from '../../coordinator/admission/admission-overrides.ts';
 import { serviceKind } from '../../coordinator/api/kinds/service/service.ts';
 import { namespaceKind } from '../../coordinator/api/kinds/namespace.ts';
 import type { Admit } from '../../coordinator/api/machinery/api.ts';

@@ -16,7 +16,7 @@ import { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import { createUnclaimedStatus } from '../../coordinator/status/unclaimed.ts';
-import { createShardDeletion } from '../../coordinator/unclaimed-shards.ts';
+import { createShardDeletion } from '../../coordinator/admission/unclaimed-shards.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
 import { shadowKind } from '../support/api-kinds.ts';
 import { plainPlacement } from '../support/plain-placement.ts';

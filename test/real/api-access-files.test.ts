@@ -17,10 +17,10 @@ import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics, type Metrics } from '../../common/runtime/metrics.ts';
-import { parseApiTokens } from '../../coordinator/api-tokens.ts';
+import { parseApiTokens } from '../../coordinator/users/api-tokens.ts';
 import { openAuditFile, type AuditFile } from '../../coordinator/api/access/json-lines-audit.ts';
 import { openTokenFile } from '../../coordinator/api/access/token-file.ts';
-import { runTokensCommand } from '../../coordinator/tokens-command.ts';
+import { runTokensCommand } from '../../coordinator/users/tokens-command.ts';
 import { eventually } from '../support/eventually.ts';
 
 function makeFolder(t: ExecutionContext): string {

@@ -18,7 +18,7 @@ import { toTrustLines } from '../../coordinator/session/nats-config.ts';
 import { signUser } from '../../coordinator/session/nats-jwt.ts';
 import { toSystemPermissions } from '../../coordinator/session/nats-permissions.ts';
 import { createNatsUsers } from '../../coordinator/session/nats-users.ts';
-import { toTrust } from '../../coordinator/nats-trust.ts';
+import { toTrust } from '../../coordinator/trust/nats-trust.ts';
 import { takePorts } from '../../demo/ports.ts';
 import { until } from '../support/mesh-fixture.ts';
 import {

@@ -9,7 +9,7 @@ import { signUser } from '../../coordinator/session/nats-jwt.ts';
 import { toAgentPermissions } from '../../coordinator/session/nats-permissions.ts';
 import { startNatsServer } from '../../coordinator/session/nats-server.ts';
 import { createNatsUsers, revocationsIn } from '../../coordinator/session/nats-users.ts';
-import { toTrust } from '../../coordinator/nats-trust.ts';
+import { toTrust } from '../../coordinator/trust/nats-trust.ts';
 import { until } from '../support/mesh-fixture.ts';
 import {
   connected,

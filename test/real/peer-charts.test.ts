@@ -6,7 +6,10 @@ import { toAgentOptions, agentProgram } from '../../agent/settings.ts';
 import type { JsonObject } from '../../common/model/kube-object.ts';
 import { encodeSeed, openSeed } from '../../common/runtime/nkeys.ts';
 import { readSettings } from '../../common/runtime/settings.ts';
-import { checkCoordinatorSettings, coordinatorProgram } from '../../coordinator/settings.ts';
+import {
+  checkCoordinatorSettings,
+  coordinatorProgram,
+} from '../../coordinator/settings/settings.ts';
 import { chartNamespace, openHelm, type Helm, type RenderedObject } from '../support/chart.ts';
 import { eventually } from '../support/eventually.ts';
 import { startKubeApiserver, type KubeApiserver } from '../support/kube-apiserver.ts';

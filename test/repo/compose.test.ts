@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { parse } from 'yaml';
-import { coordinatorProgram } from '../../coordinator/settings.ts';
+import { coordinatorProgram } from '../../coordinator/settings/settings.ts';
 import { readSettings } from '../../common/runtime/settings.ts';
 
 interface Compose {

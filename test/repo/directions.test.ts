@@ -19,7 +19,7 @@ const planted: readonly (readonly [string, string, string])[] = [
   ['coordinator/health/loop.ts', 'nats', 'only common/runtime/nats-bus.ts'],
   ['coordinator/main.ts', '../test/support/programs.ts', 'nothing imports test'],
   ['agent/agent.ts', '../demo/main.ts', 'no demo'],
-  ['plugin/main.ts', '../coordinator/settings.ts', 'not its server'],
+  ['plugin/main.ts', '../coordinator/settings/settings.ts', 'not its server'],
   ['agent/agent.ts', './shard/loop', '.ts name'],
 ];
 

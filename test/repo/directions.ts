@@ -92,10 +92,14 @@ function topOf(path: string): string {
   return path.split('/', 1)[0] ?? '';
 }
 
+// Of the coordinator's process, beside its stages.
+const wiringRooms = new Set(['admission', 'settings', 'trust', 'users']);
+
 /** `coordinator/dns` for files inside a stage's folder. */
 function stageOf(path: string): string | undefined {
   const [top, stage, ...rest] = path.split('/');
-  return (top === 'coordinator' || top === 'agent') && rest.length > 0
+  const isRoom = top === 'coordinator' && wiringRooms.has(stage ?? '');
+  return (top === 'coordinator' || top === 'agent') && rest.length > 0 && !isRoom
     ? `${top}/${stage}`
     : undefined;
 }

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { parse } from 'yaml';
-import { coordinatorProgram } from '../../coordinator/settings.ts';
+import { coordinatorProgram } from '../../coordinator/settings/settings.ts';
 import { readSettings } from '../../common/runtime/settings.ts';
 import { copiesOf, readDockerfile } from '../support/image-root.ts';
 

@@ -28,7 +28,7 @@ import type { TelemetryBus } from '../../common/runtime/telemetry-bus.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
-import { loadNatsKeys, type NatsKeys } from '../../coordinator/nats-keys.ts';
+import { loadNatsKeys, type NatsKeys } from '../../coordinator/trust/nats-keys.ts';
 import { ourAccount, type NatsAccount } from '../../coordinator/session/nats-account.ts';
 import { signUser, type NatsPermissions } from '../../coordinator/session/nats-jwt.ts';
 import {
@@ -46,7 +46,7 @@ import {
   type NatsUsers,
   type NatsUsersOptions,
 } from '../../coordinator/session/nats-users.ts';
-import { toTrust } from '../../coordinator/nats-trust.ts';
+import { toTrust } from '../../coordinator/trust/nats-trust.ts';
 import { findPeer } from './find-peer.ts';
 import { testWithPeers } from './peers.ts';
 import { testWith } from './programs.ts';

@@ -1,7 +1,7 @@
 // spec.overrides of a ServicePolicy: what the shards of some clusters say differently.
 //
 // What is checked here needs no Service; whether a patch can be done to the Service that is there,
-// and leaves a legal one, admission asks (coordinator/admission.ts).
+// and leaves a legal one, admission asks (coordinator/admission/admission.ts).
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { forbiddenField, invalidValue, required } from '../../machinery/rules/field-errors.ts';

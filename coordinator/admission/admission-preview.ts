@@ -2,14 +2,14 @@
 // dry run. Pure. Input: the state before and after. Output: short sentences; none is longer than
 // a Warning header takes. Where nothing would change nothing is said, as Kubernetes says nothing.
 
-import { toClusterName, toServiceKey, type ClusterName } from '../common/model/ids.ts';
-import type { Cluster, ServicePolicy } from '../common/model/isthmus-kinds.ts';
-import type { Service } from '../common/model/kube-object.ts';
-import { isSameJson } from '../common/pure/canonical-json.ts';
-import { topologyOf } from '../common/pure/cluster-topology.ts';
-import type { NameScope } from '../common/pure/level-names.ts';
-import { levelsOf } from './dns/levels.ts';
-import { planPlacement, type PlacementPlan } from './placement/plan.ts';
+import { toClusterName, toServiceKey, type ClusterName } from '../../common/model/ids.ts';
+import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import type { Service } from '../../common/model/kube-object.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
+import { topologyOf } from '../../common/pure/cluster-topology.ts';
+import type { NameScope } from '../../common/pure/level-names.ts';
+import { levelsOf } from '../dns/levels.ts';
+import { planPlacement, type PlacementPlan } from '../placement/plan.ts';
 
 export interface PreviewInput {
   /** undefined: there is none, or none any more. */

@@ -7,19 +7,19 @@
 //              with it
 //   signing    signs users of that account
 
-import { toLogKey, toRevision } from '../common/model/ids.ts';
-import { isthmusApiVersion, isthmusGroup } from '../common/model/isthmus-kinds.ts';
-import { MeshError } from '../common/pure/errors.ts';
-import type { Chance } from '../common/runtime/chance.ts';
-import { toTimestamp, type Clock } from '../common/runtime/clock.ts';
+import { toLogKey, toRevision } from '../../common/model/ids.ts';
+import { isthmusApiVersion, isthmusGroup } from '../../common/model/isthmus-kinds.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
 import {
   encodeSeed,
   openSeed,
   publicKeyKind,
   type Nkey,
   type NkeyKind,
-} from '../common/runtime/nkeys.ts';
-import type { Desired } from './desired/store.ts';
+} from '../../common/runtime/nkeys.ts';
+import type { Desired } from '../desired/store.ts';
 
 export interface NatsKeys {
   readonly operator: Nkey;

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
-import { formatAddress, type Address, type SettingValues } from '../common/runtime/settings.ts';
+import { formatAddress, type Address, type SettingValues } from '../../common/runtime/settings.ts';
 
 /** The setting of this name, which has a default. */
 export function addressOf(settings: SettingValues, name: string): Address {

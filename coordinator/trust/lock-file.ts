@@ -1,8 +1,8 @@
 // One command at a time on a file: a lock file beside it, which names the process that has it.
 
 import { open, readFile, rm } from 'node:fs/promises';
-import { MeshError } from '../common/pure/errors.ts';
-import { isRunning, ownProcess } from './desired/process-identity.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import { isRunning, ownProcess } from '../desired/process-identity.ts';
 
 /**
  * What `run` gives, no other having the lock meanwhile. Throws MeshError fatal FILE_LOCKED at once

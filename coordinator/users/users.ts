@@ -3,31 +3,31 @@
 
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
-import { MeshError } from '../common/pure/errors.ts';
-import type { Clock } from '../common/runtime/clock.ts';
-import type { Lifecycle } from '../common/runtime/lifecycle.ts';
-import type { Log } from '../common/runtime/log.ts';
-import type { Metrics } from '../common/runtime/metrics.ts';
-import type { SettingValues } from '../common/runtime/settings.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { Lifecycle } from '../../common/runtime/lifecycle.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
+import type { SettingValues } from '../../common/runtime/settings.ts';
 import { parseApiTokens } from './api-tokens.ts';
-import { openAuditFile } from './api/access/json-lines-audit.ts';
-import { createJsonFetcher } from './api/access/https-json.ts';
-import { createOidc } from './api/access/oidc.ts';
-import type { OidcOptions } from './api/access/oidc-claims.ts';
-import { openTokenFile } from './api/access/token-file.ts';
-import type { Access } from './api/machinery/access/access.ts';
-import type { AuditOptions } from './api/machinery/access/request-audit.ts';
+import { openAuditFile } from '../api/access/json-lines-audit.ts';
+import { createJsonFetcher } from '../api/access/https-json.ts';
+import { createOidc } from '../api/access/oidc.ts';
+import type { OidcOptions } from '../api/access/oidc-claims.ts';
+import { openTokenFile } from '../api/access/token-file.ts';
+import type { Access } from '../api/machinery/access/access.ts';
+import type { AuditOptions } from '../api/machinery/access/request-audit.ts';
 import {
   defaultAuditPolicy,
   parseAuditPolicy,
   type AuditPolicy,
-} from './api/machinery/access/audit-policy.ts';
+} from '../api/machinery/access/audit-policy.ts';
 import {
   authenticateWith,
   reviewWith,
   type Authenticate,
   type TokenSource,
-} from './api/machinery/access/authenticate.ts';
+} from '../api/machinery/access/authenticate.ts';
 
 export interface UserPorts {
   readonly settings: SettingValues;

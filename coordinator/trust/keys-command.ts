@@ -8,17 +8,17 @@
 // A backup opens only with the keys of its day: keep removed keys as long as such backups.
 
 import { join, resolve } from 'node:path';
-import { MeshError } from '../common/pure/errors.ts';
-import { systemChance as chance } from '../common/runtime/chance.ts';
-import { keepProcessAlive, sleep, systemClock as clock } from '../common/runtime/clock.ts';
-import { silentLog } from '../common/runtime/log.ts';
-import { readSettings, type Program, type SettingValues } from '../common/runtime/settings.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import { systemChance as chance } from '../../common/runtime/chance.ts';
+import { keepProcessAlive, sleep, systemClock as clock } from '../../common/runtime/clock.ts';
+import { silentLog } from '../../common/runtime/log.ts';
+import { readSettings, type Program, type SettingValues } from '../../common/runtime/settings.ts';
 import { caUsage, runCa, type CaCall } from './ca-command.ts';
-import { inspectLmdb, type SealUse } from './desired/lmdb-inspect.ts';
-import { openLmdbStore } from './desired/lmdb-store.ts';
-import { isRunning } from './desired/process-identity.ts';
-import { resealRecords } from './desired/sealed-store.ts';
-import { createSealer, type SealingKey } from './desired/sealer.ts';
+import { inspectLmdb, type SealUse } from '../desired/lmdb-inspect.ts';
+import { openLmdbStore } from '../desired/lmdb-store.ts';
+import { isRunning } from '../desired/process-identity.ts';
+import { resealRecords } from '../desired/sealed-store.ts';
+import { createSealer, type SealingKey } from '../desired/sealer.ts';
 import { withLockFile } from './lock-file.ts';
 import { makeSealingKey, readKeyFile, toDefaultKeyFile, writeKeyFile } from './encryption-keys.ts';
 

@@ -12,14 +12,14 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { MeshError } from '../common/pure/errors.ts';
-import type { Chance } from '../common/runtime/chance.ts';
-import { toTimestamp, type Clock } from '../common/runtime/clock.ts';
-import { readFileIfThere, writePrivateFile } from '../common/runtime/private-file.ts';
-import { makePrivateFolder } from '../common/runtime/private-folder.ts';
-import { isSecretKey } from './desired/sealed-store.ts';
-import { sealedUnder, type SealingKey } from './desired/sealer.ts';
-import type { Store } from './desired/store.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
+import { readFileIfThere, writePrivateFile } from '../../common/runtime/private-file.ts';
+import { makePrivateFolder } from '../../common/runtime/private-folder.ts';
+import { isSecretKey } from '../desired/sealed-store.ts';
+import { sealedUnder, type SealingKey } from '../desired/sealer.ts';
+import type { Store } from '../desired/store.ts';
 
 const keysMax = 100;
 const idPattern = /^[a-z0-9][-a-z0-9]{0,63}$/;

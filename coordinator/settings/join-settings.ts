@@ -1,7 +1,7 @@
 // The settings about joining: who approves, how long certificates live, how a CA is replaced.
 
-import type { ApprovalMode } from '../common/model/isthmus-kinds.ts';
-import type { Setting, SettingValues } from '../common/runtime/settings.ts';
+import type { ApprovalMode } from '../../common/model/isthmus-kinds.ts';
+import type { Setting, SettingValues } from '../../common/runtime/settings.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

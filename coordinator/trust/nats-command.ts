@@ -4,18 +4,18 @@
 // the coordinator tells servers those.
 
 import { join, resolve } from 'node:path';
-import { MeshError } from '../common/pure/errors.ts';
-import { systemChance as chance } from '../common/runtime/chance.ts';
-import { keepProcessAlive, systemClock as clock } from '../common/runtime/clock.ts';
-import { silentLog } from '../common/runtime/log.ts';
-import { silentMetrics } from '../common/runtime/metrics.ts';
-import { readFileIfThere } from '../common/runtime/private-file.ts';
-import { makePrivateFolder } from '../common/runtime/private-folder.ts';
-import { readSettings, type Program, type SettingValues } from '../common/runtime/settings.ts';
-import { createDesired } from './desired/desired-log.ts';
-import { openLmdbStore } from './desired/lmdb-store.ts';
-import { sealStore } from './desired/sealed-store.ts';
-import { createSealer } from './desired/sealer.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import { systemChance as chance } from '../../common/runtime/chance.ts';
+import { keepProcessAlive, systemClock as clock } from '../../common/runtime/clock.ts';
+import { silentLog } from '../../common/runtime/log.ts';
+import { silentMetrics } from '../../common/runtime/metrics.ts';
+import { readFileIfThere } from '../../common/runtime/private-file.ts';
+import { makePrivateFolder } from '../../common/runtime/private-folder.ts';
+import { readSettings, type Program, type SettingValues } from '../../common/runtime/settings.ts';
+import { createDesired } from '../desired/desired-log.ts';
+import { openLmdbStore } from '../desired/lmdb-store.ts';
+import { sealStore } from '../desired/sealed-store.ts';
+import { createSealer } from '../desired/sealer.ts';
 import { openKeyFile, toDefaultKeyFile } from './encryption-keys.ts';
 import { loadNatsKeys } from './nats-keys.ts';
 import { toTrust, toTrustPath, writeTrust } from './nats-trust.ts';

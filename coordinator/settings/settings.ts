@@ -5,16 +5,16 @@ import {
   type Program,
   type Setting,
   type SettingValues,
-} from '../common/runtime/settings.ts';
+} from '../../common/runtime/settings.ts';
 import { checkNatsSettings, natsSettings } from './nats-settings.ts';
-import { isDnsLabel } from '../common/model/ids.ts';
+import { isDnsLabel } from '../../common/model/ids.ts';
 import { joinSettings } from './join-settings.ts';
 import { checkUserSettings, userSettings } from './user-settings.ts';
 import {
   defaultAddressRange,
   defaultPortRange,
   parsePoolRanges,
-} from './api/allocation/pool-ranges.ts';
+} from '../api/allocation/pool-ranges.ts';
 
 const settings: readonly Setting[] = [
   {

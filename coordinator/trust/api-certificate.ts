@@ -3,10 +3,10 @@
 // a connection lost. New handshakes get the new one.
 
 import { readFile } from 'node:fs/promises';
-import { readCertificate, type KeyPairPem } from '../common/runtime/certificates.ts';
-import type { Clock, Timer } from '../common/runtime/clock.ts';
-import { describeError, type Log } from '../common/runtime/log.ts';
-import type { Metrics } from '../common/runtime/metrics.ts';
+import { readCertificate, type KeyPairPem } from '../../common/runtime/certificates.ts';
+import type { Clock, Timer } from '../../common/runtime/clock.ts';
+import { describeError, type Log } from '../../common/runtime/log.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
 
 /** What is to be served now. */
 export type CertificateSource = () => Promise<KeyPairPem>;

@@ -1,7 +1,7 @@
 // The bootstrap admin's kubeconfig, with the guide's context name.
 
 import { stringify } from 'yaml';
-import type { KeyPairPem } from '../common/runtime/certificates.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 
 export const contextName = 'federation-cluster';
 

@@ -2,16 +2,20 @@
 // rotation by whichever replica is everybody's, and retires a former CA when its overlap is over.
 // The steps are step-authority.ts; what is signed is data-dir.ts.
 
-import { isthmusGroup, type Cluster } from '../common/model/isthmus-kinds.ts';
-import { toLogPrefix } from '../common/model/ids.ts';
-import { certificateHash, readCertificate, trustDigest } from '../common/runtime/certificates.ts';
-import { toTimestamp, type Clock, type Timer } from '../common/runtime/clock.ts';
-import { describeError, type Log } from '../common/runtime/log.ts';
-import type { Metrics } from '../common/runtime/metrics.ts';
-import { createCa, linkCa } from '../common/runtime/pki.ts';
+import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import { toLogPrefix } from '../../common/model/ids.ts';
+import {
+  certificateHash,
+  readCertificate,
+  trustDigest,
+} from '../../common/runtime/certificates.ts';
+import { toTimestamp, type Clock, type Timer } from '../../common/runtime/clock.ts';
+import { describeError, type Log } from '../../common/runtime/log.ts';
+import type { Metrics } from '../../common/runtime/metrics.ts';
+import { createCa, linkCa } from '../../common/runtime/pki.ts';
 import { authorityKey, caDays, caName, changeAuthority, readAuthority } from './authority-keys.ts';
-import { followNew, type Desired } from './desired/store.ts';
-import type { TrustedCas } from './session/certificate-authority.ts';
+import { followNew, type Desired } from '../desired/store.ts';
+import type { TrustedCas } from '../session/certificate-authority.ts';
 import { stepAuthority, type AuthorityState } from './step-authority.ts';
 
 export interface Authority extends TrustedCas {

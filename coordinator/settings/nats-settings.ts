@@ -1,7 +1,7 @@
 // Settings of the NATS that carries telemetry: our own nats-server, or one of somebody else's.
 
-import { publicKeyKind } from '../common/runtime/nkeys.ts';
-import type { Setting, SettingValues } from '../common/runtime/settings.ts';
+import { publicKeyKind } from '../../common/runtime/nkeys.ts';
+import type { Setting, SettingValues } from '../../common/runtime/settings.ts';
 
 export const natsSettings: readonly Setting[] = [
   {

@@ -6,7 +6,7 @@
 // comments are skipped. A line with a plain token is refused, with the way to make it a hash.
 
 import { createHash } from 'node:crypto';
-import type { HashedToken } from './api/machinery/access/authenticate.ts';
+import type { HashedToken } from '../api/machinery/access/authenticate.ts';
 
 // Each request compares with every hash, which takes a tenth of a microsecond each.
 const tokensMax = 1_000;

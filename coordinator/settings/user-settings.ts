@@ -1,6 +1,6 @@
 // The settings about users, tokens, OpenID Connect and the audit log.
 
-import type { Setting, SettingValues } from '../common/runtime/settings.ts';
+import type { Setting, SettingValues } from '../../common/runtime/settings.ts';
 
 /** Named as kube-apiserver names them. */
 export const userSettings: readonly Setting[] = [

@@ -7,21 +7,21 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Timer } from '../common/runtime/clock.ts';
+import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import {
   certificateHash,
   readCertificate,
   splitPem,
   type KeyPairPem,
-} from '../common/runtime/certificates.ts';
-import { describeError, type Log } from '../common/runtime/log.ts';
-import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
-import { issueClientCertificate, issueServerCertificate } from '../common/runtime/pki.ts';
-import { readFileIfThere, writePrivateFile } from '../common/runtime/private-file.ts';
+} from '../../common/runtime/certificates.ts';
+import { describeError, type Log } from '../../common/runtime/log.ts';
+import { oneAtATime } from '../../common/runtime/one-at-a-time.ts';
+import { issueClientCertificate, issueServerCertificate } from '../../common/runtime/pki.ts';
+import { readFileIfThere, writePrivateFile } from '../../common/runtime/private-file.ts';
 import { toAdminKubeconfig } from './admin-kubeconfig.ts';
 import type { Authority } from './authority.ts';
 import type { FormerKeys } from './authority-keys.ts';
-import type { MeshCertificates } from './session/grpc-listener.ts';
+import type { MeshCertificates } from '../session/grpc-listener.ts';
 
 export interface DataDir {
   readonly path: string;

@@ -16,22 +16,30 @@ import {
   toLogKey,
   toLogPrefix,
   toServiceKey,
-} from '../common/model/ids.ts';
-import { isthmusGroup, type Cluster, type ServicePolicy } from '../common/model/isthmus-kinds.ts';
-import type { Service } from '../common/model/kube-object.ts';
-import type { PlacementView, SessionView } from '../common/model/views.ts';
-import { isSameJson } from '../common/pure/canonical-json.ts';
-import type { Clock } from '../common/runtime/clock.ts';
+} from '../../common/model/ids.ts';
+import {
+  isthmusGroup,
+  type Cluster,
+  type ServicePolicy,
+} from '../../common/model/isthmus-kinds.ts';
+import type { Service } from '../../common/model/kube-object.ts';
+import type { PlacementView, SessionView } from '../../common/model/views.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
 import { previewCluster, warnOfAbsence } from './admission-clusters.ts';
 import { judgeOverrides } from './admission-overrides.ts';
 import { listed, previewService, type Wanted } from './admission-preview.ts';
-import type { Admit } from './api/machinery/api.ts';
-import { forbiddenBecause, invalid, tooLargeBecause } from './api/machinery/answer/status-error.ts';
-import { invalidValue } from './api/machinery/rules/field-errors.ts';
-import type { Desired } from './desired/store.ts';
-import { governingPolicy, planPlacement, readAnnotation } from './placement/plan.ts';
-import { toManifest, v1SelectorAnnotation } from './placement/plan-manifest.ts';
-import { fitsShard, shardBytesMax } from './placement/plan-overrides.ts';
+import type { Admit } from '../api/machinery/api.ts';
+import {
+  forbiddenBecause,
+  invalid,
+  tooLargeBecause,
+} from '../api/machinery/answer/status-error.ts';
+import { invalidValue } from '../api/machinery/rules/field-errors.ts';
+import type { Desired } from '../desired/store.ts';
+import { governingPolicy, planPlacement, readAnnotation } from '../placement/plan.ts';
+import { toManifest, v1SelectorAnnotation } from '../placement/plan-manifest.ts';
+import { fitsShard, shardBytesMax } from '../placement/plan-overrides.ts';
 
 export interface AdmissionOptions {
   readonly desired: Desired;

@@ -4,8 +4,8 @@
 
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MeshError } from '../common/pure/errors.ts';
-import { readFileIfThere } from '../common/runtime/private-file.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import { readFileIfThere } from '../../common/runtime/private-file.ts';
 import type { CaReport } from './authority.ts';
 
 export const requestFile = 'ca-request.json';

@@ -11,7 +11,7 @@
 //   Z4. The former's private key goes with it; the links stay, a bounded number of them: they are
 //       how an agent that was away for the whole overlap knows us.
 
-import type { KeyPairPem } from '../common/runtime/certificates.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
 
 export interface AuthorityState {
   /** Signs. */

@@ -5,14 +5,14 @@
 //   keys ca retire    the former is trusted no more, at once
 
 import { join } from 'node:path';
-import { MeshError } from '../common/pure/errors.ts';
-import type { Chance } from '../common/runtime/chance.ts';
-import { sleep, type Clock } from '../common/runtime/clock.ts';
-import { writePrivateFile } from '../common/runtime/private-file.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import { sleep, type Clock } from '../../common/runtime/clock.ts';
+import { writePrivateFile } from '../../common/runtime/private-file.ts';
 import { readCaReport, requestFile, type CaRequest } from './ca-request.ts';
 import type { CaReport } from './authority.ts';
-import { inspectLmdb } from './desired/lmdb-inspect.ts';
-import { isRunning } from './desired/process-identity.ts';
+import { inspectLmdb } from '../desired/lmdb-inspect.ts';
+import { isRunning } from '../desired/process-identity.ts';
 
 export const caUsage = `isthmus-coordinator keys ca: the CA that clusters and API clients trust.
 

@@ -1,20 +1,20 @@
 // Whether a policy's overrides can be done to the Service that is there, and leave legal shards.
 // Pure: data in, field errors out.
 
-import { toClusterName } from '../common/model/ids.ts';
-import type { Cluster, ServicePolicy } from '../common/model/isthmus-kinds.ts';
-import type { KubeObject, Service } from '../common/model/kube-object.ts';
-import { serviceKind } from './api/kinds/service/service.ts';
-import type { FieldError } from './api/machinery/kind.ts';
-import { invalidValue } from './api/machinery/rules/field-errors.ts';
-import { isChosen } from './placement/plan-choice.ts';
-import { toManifest } from './placement/plan-manifest.ts';
+import { toClusterName } from '../../common/model/ids.ts';
+import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import type { KubeObject, Service } from '../../common/model/kube-object.ts';
+import { serviceKind } from '../api/kinds/service/service.ts';
+import type { FieldError } from '../api/machinery/kind.ts';
+import { invalidValue } from '../api/machinery/rules/field-errors.ts';
+import { isChosen } from '../placement/plan-choice.ts';
+import { toManifest } from '../placement/plan-manifest.ts';
 import {
   applyOverrides,
   overridesFor,
   tooManyVariants,
   variantsMax,
-} from './placement/plan-overrides.ts';
+} from '../placement/plan-overrides.ts';
 
 /** As a member cluster judges the shard, which gives addresses and ports itself. */
 const memberService = serviceKind({ federation: false });

@@ -2,11 +2,11 @@
 // `kubectl delete serviceshard` removes it there, with --cascade=orphan it stays, without our
 // marks. A shard that is wanted is refused: its Service and its policy say where it is.
 
-import { toClusterName, toServiceKey } from '../common/model/ids.ts';
-import { isthmusGroup, type ServiceShard } from '../common/model/isthmus-kinds.ts';
-import type { DeleteProjected } from './api/machinery/api.ts';
-import { conflict } from './api/machinery/answer/status-error.ts';
-import type { Placement } from './placement/loop.ts';
+import { toClusterName, toServiceKey } from '../../common/model/ids.ts';
+import { isthmusGroup, type ServiceShard } from '../../common/model/isthmus-kinds.ts';
+import type { DeleteProjected } from '../api/machinery/api.ts';
+import { conflict } from '../api/machinery/answer/status-error.ts';
+import type { Placement } from '../placement/loop.ts';
 
 export function createShardDeletion({
   placement,

@@ -4,15 +4,15 @@
 // Input: the Cluster before and after, every Service with its policies. Output: short sentences.
 // The walk over the Services is bounded, and rests between its turns (I11).
 
-import { toClusterName, toServiceKey, type ServiceKey } from '../common/model/ids.ts';
-import type { Cluster, ServicePolicy } from '../common/model/isthmus-kinds.ts';
-import type { Service } from '../common/model/kube-object.ts';
-import { topologyOf } from '../common/pure/cluster-topology.ts';
-import { isSameJson } from '../common/pure/canonical-json.ts';
+import { toClusterName, toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import type { Service } from '../../common/model/kube-object.ts';
+import { topologyOf } from '../../common/pure/cluster-topology.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
 import { listed } from './admission-preview.ts';
-import { governingPolicy, isWanted, readAnnotation } from './placement/plan.ts';
-import { overridesFor } from './placement/plan-overrides.ts';
-import { unjoinWaitDefaultSeconds } from './placement/plan-unjoin.ts';
+import { governingPolicy, isWanted, readAnnotation } from '../placement/plan.ts';
+import { overridesFor } from '../placement/plan-overrides.ts';
+import { unjoinWaitDefaultSeconds } from '../placement/plan-unjoin.ts';
 
 export interface ClusterChange {
   readonly before: Cluster | undefined;

@@ -4,14 +4,14 @@
 //   nats-trust.conf      in the data directory; `isthmus-coordinator nats config` prints it
 
 import { join } from 'node:path';
-import type { Clock } from '../common/runtime/clock.ts';
-import { writePrivateFile } from '../common/runtime/private-file.ts';
-import type { Desired } from './desired/store.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import { writePrivateFile } from '../../common/runtime/private-file.ts';
+import type { Desired } from '../desired/store.ts';
 import type { NatsKeys } from './nats-keys.ts';
-import { signOurAccount } from './session/nats-account.ts';
-import { toTrustLines, type NatsTrustInput } from './session/nats-config.ts';
-import { signAccount, signOperator } from './session/nats-jwt.ts';
-import { revocationsIn } from './session/nats-users.ts';
+import { signOurAccount } from '../session/nats-account.ts';
+import { toTrustLines, type NatsTrustInput } from '../session/nats-config.ts';
+import { signAccount, signOperator } from '../session/nats-jwt.ts';
+import { revocationsIn } from '../session/nats-users.ts';
 
 /** With the revocations that stand in the log, when it is given. */
 export function toTrust(

@@ -5,14 +5,14 @@
 //   finds it uses it, and of two that make one at once the first written wins. A coordinator before
 //   0.2 reads the current CA of it and knows nothing of a former one.
 
-import { toLogKey, toRevision } from '../common/model/ids.ts';
-import { isthmusApiVersion, isthmusGroup } from '../common/model/isthmus-kinds.ts';
-import { MeshError } from '../common/pure/errors.ts';
-import type { KeyPairPem } from '../common/runtime/certificates.ts';
-import type { Chance } from '../common/runtime/chance.ts';
-import { toTimestamp, type Clock } from '../common/runtime/clock.ts';
-import { createCa } from '../common/runtime/pki.ts';
-import type { Desired } from './desired/store.ts';
+import { toLogKey, toRevision } from '../../common/model/ids.ts';
+import { isthmusApiVersion, isthmusGroup } from '../../common/model/isthmus-kinds.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import type { KeyPairPem } from '../../common/runtime/certificates.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
+import { createCa } from '../../common/runtime/pki.ts';
+import type { Desired } from '../desired/store.ts';
 import { auditAuthority, type AuthorityState, type AuthorityStep } from './step-authority.ts';
 
 export interface AuthorityKeys {

@@ -2,18 +2,18 @@
 // CAs by `isthmus-coordinator keys ca`, while this process runs or before it starts.
 
 import { join } from 'node:path';
-import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
-import { writePrivateFile } from '../common/runtime/private-file.ts';
-import { describeError } from '../common/runtime/log.ts';
-import { MeshError } from '../common/pure/errors.ts';
-import { hostsOf } from './addresses.ts';
+import { oneAtATime } from '../../common/runtime/one-at-a-time.ts';
+import { writePrivateFile } from '../../common/runtime/private-file.ts';
+import { describeError } from '../../common/runtime/log.ts';
+import { MeshError } from '../../common/pure/errors.ts';
+import { hostsOf } from '../settings/addresses.ts';
 import { openAuthority, type Authority } from './authority.ts';
 import { loadAuthorityKeys } from './authority-keys.ts';
-import type { Base } from './base.ts';
+import type { Base } from '../base.ts';
 import { reportFile, takeCaRequest, type CaAnswer, type CaRequest } from './ca-request.ts';
 import { openDataDir, readFormerKeys, removeFormerKeys, type DataDir } from './data-dir.ts';
-import type { Desired } from './desired/store.ts';
-import { caOverlapMs } from './join-settings.ts';
+import type { Desired } from '../desired/store.ts';
+import { caOverlapMs } from '../settings/join-settings.ts';
 
 export interface OpenKeys {
   readonly dir: DataDir;
