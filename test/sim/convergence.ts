@@ -30,6 +30,11 @@ export function findDifference(world: World): string | undefined {
     if (!status.isBusConnected) return `the agent of ${name} is not on the bus`;
     if (!status.isApiFresh) return `the agent of ${name} does not hear its API server`;
   }
+  for (const name of world.clusters.keys()) {
+    const object = world.disk.objects('clusters').find(({ metadata }) => metadata.name === name);
+    if (object === undefined) return `cluster ${name} is out of the federation`;
+    if (object.metadata.deletionTimestamp !== undefined) return `cluster ${name} is leaving`;
+  }
   for (const object of world.disk.objects('clusters')) {
     const approved = conditionOf(object, 'Approved');
     if (approved === 'False') return `cluster ${object.metadata.name} is not approved`;
@@ -215,8 +220,11 @@ function findInResolvers(
   const { namespace: itsNamespace, name } = splitServiceKey(key);
   const question = { type: 'A', name: `${name}.${itsNamespace}.${federation}` } as const;
   const request = encode({ type: 'query', id: 1, questions: [question] });
-  for (const [cluster, { agent }] of world.agents) {
-    const reply = agent?.resolver.answer(request, 'udp');
+  const resolvers = [...world.agents].flatMap(([cluster, agent]) =>
+    agent.agents().map(({ resolver }) => ({ cluster, resolver })),
+  );
+  for (const { cluster, resolver } of resolvers) {
+    const reply = resolver.answer(request, 'udp');
     const answers = reply instanceof Uint8Array ? (decode(Buffer.from(reply)).answers ?? []) : [];
     const is = answers.flatMap((one) => (one.type === 'A' ? [one.data] : []));
     const member = world.clusters.get(cluster);

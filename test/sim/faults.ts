@@ -52,14 +52,14 @@ const faults = [
       const agent = chance.pick([...agents.values()]);
       agent.kill();
       return () => {
-        if (!agent.isRunning()) agent.loseFolder();
+        agent.loseFolder();
         agent.start();
       };
     },
   },
   {
     name: 'agent stopped',
-    lastsMs: [100, 20_000],
+    lastsMs: [100, 45_000], // longer than a Lease
     begin: ({ agents }, chance) => {
       const agent = chance.pick([...agents.values()]);
       agent.pause();
@@ -132,7 +132,7 @@ const faults = [
     begin: (world, chance) => {
       const name = anyCluster(world, chance);
       world.clusters.get(name)?.setPower(false);
-      world.agents.get(name)?.kill();
+      world.agents.get(name)?.killAll();
       return () => {
         world.clusters.get(name)?.setPower(true);
         world.agents.get(name)?.start();

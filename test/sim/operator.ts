@@ -5,6 +5,7 @@
 import type { Cluster, ClusterApproval } from '../../common/model/isthmus-kinds.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/log.ts';
+import { ask } from './ask.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { SimCoordinator } from './sim-coordinator.ts';
 import type { SimCas } from './sim-pki.ts';
@@ -19,7 +20,6 @@ export interface OperatorOptions {
 }
 
 const path = '/apis/isthmus.dev/v1alpha1/clusters';
-const patienceMs = 12_000;
 const whimPart = 0.05;
 
 export class Operator {
@@ -86,21 +86,6 @@ export class Operator {
   }
 
   async #ask(method: string, target: string, body?: object): Promise<unknown> {
-    const { coordinator, clock } = this.#options;
-    const abort = new AbortController();
-    const contentType = 'application/merge-patch+json';
-    const answer = await new Promise<Awaited<ReturnType<SimCoordinator['handle']>>>((resolve) => {
-      const timer = clock.after(patienceMs, () => {
-        abort.abort();
-        resolve(undefined);
-      });
-      const request = { method, target, body, contentType, signal: abort.signal };
-      void coordinator.handle(request).then((found) => {
-        timer.cancel();
-        resolve(found);
-      });
-    });
-    if (answer === undefined || !(answer.body instanceof Uint8Array)) return undefined;
-    return JSON.parse(Buffer.from(answer.body).toString('utf8')) as unknown;
+    return (await ask(this.#options, { method, target, body }))?.object;
   }
 }

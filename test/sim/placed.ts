@@ -20,7 +20,7 @@ export function recordOf(disk: SimDisk, service: string): Placed {
   return { clusters, leaving };
 }
 
-/** Why the record is not (yet) what the policies want, or undefined. */
+/** Why the record is not (yet) what the policies want, or undefined. By the coordinator's clock. */
 export function findMisplaced(disk: SimDisk, service: Service): string | undefined {
   const { name } = service.metadata;
   const { clusters, leaving } = recordOf(disk, name);
@@ -50,6 +50,7 @@ export function findMisplaced(disk: SimDisk, service: Service): string | undefin
     if (isDrained) return `${cluster} is still on its way out`;
     if (strategy === 'AfterTimeout') return `the move from ${cluster} goes on by itself`;
     if (moving?.reason !== 'MoveStalled') return `the move from ${cluster} has not stalled yet`;
+    if (plan.policy?.spec?.move?.strategy === 'AfterTimeout') return `${cluster} is due to leave`;
     const awaited = awaits.filter((one) => plan.clusters.includes(one));
     const mayGo = awaited.length > 0 ? awaited.every(isServing) : plan.clusters.some(isServing);
     if (mayGo) return `${cluster} stays although it was replaced`;

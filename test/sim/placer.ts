@@ -3,6 +3,7 @@
 
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/log.ts';
+import { ask } from './ask.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { SimCoordinator } from './sim-coordinator.ts';
 import type { Trace } from './trace.ts';
@@ -18,8 +19,6 @@ export interface PlacerOptions {
 
 const group = '/apis/isthmus.dev/v1alpha1';
 const policies = `${group}/namespaces/${namespace}/servicepolicies`;
-const patienceMs = 12_000;
-const merge = 'application/merge-patch+json';
 const strategies = ['WhenHealthy', 'WhenHealthy', 'AfterTimeout', 'AtOnce'] as const;
 
 export class Placer {
@@ -77,20 +76,8 @@ export class Placer {
   }
 
   async #ask(method: string, target: string, body?: object): Promise<void> {
-    const { coordinator, clock, trace } = this.#options;
-    const abort = new AbortController();
-    const contentType = method === 'PATCH' ? merge : 'application/json';
-    const status = await new Promise<number | undefined>((resolve) => {
-      const timer = clock.after(patienceMs, () => {
-        abort.abort();
-        resolve(undefined);
-      });
-      const request = { method, target, body, contentType, signal: abort.signal };
-      void coordinator.handle(request).then((answer) => {
-        timer.cancel();
-        resolve(answer?.status);
-      });
-    });
-    trace.note(`placer: ${method} ${target} ${JSON.stringify(body ?? {})} ${status ?? 'lost'}`);
+    const answer = await ask(this.#options, { method, target, body });
+    const said = `${JSON.stringify(body ?? {})} ${answer?.status ?? 'lost'}`;
+    this.#options.trace.note(`placer: ${method} ${target} ${said}`);
   }
 }

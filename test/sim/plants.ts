@@ -24,18 +24,7 @@ export function plantAbsenceDeletes(session: AgentSession): AgentSession {
   };
 }
 
-/** Each wish is taken for a new one again and again, and applied at once. */
-export function plantEndlessFights(clock: Clock): (session: AgentSession) => AgentSession {
-  return (session) => {
-    const { assignment } = session;
-    const subscribe: typeof assignment.subscribe = (listener) => {
-      const tell = (): void => {
-        for (const key of assignment.keys()) listener(key);
-        clock.after(1_000, tell);
-      };
-      tell();
-      return assignment.subscribe(listener);
-    };
-    return { ...session, assignment: { ...assignment, subscribe } };
-  };
+/** A minute is over in a second or two: no fight lasts long enough to be one. */
+export function plantHaste(clock: Clock): Clock {
+  return { ...clock, monotonicMs: () => clock.monotonicMs() * 50 };
 }

@@ -10,7 +10,7 @@ import type { SeededChance } from './seeded-chance.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { federation } from './sim-coordinator.ts';
 import type { Trace } from './trace.ts';
-import { namespace } from './user.ts';
+import { handPort, namespace } from './user.ts';
 
 const refusals = [
   {
@@ -52,6 +52,7 @@ export interface RivalOptions {
   readonly onWrittenBack: (cluster: string, name: string) => void;
 }
 
+const rivalPort = 9_090;
 export const rivalManager = 'rival-controller';
 const services = { apiVersion: 'v1', plural: 'services', namespace };
 
@@ -59,22 +60,23 @@ const services = { apiVersion: 'v1', plural: 'services', namespace };
 export function startRival(options: RivalOptions): () => void {
   const { cluster, name, clock, chance, trace } = options;
   const client = cluster.kube.client(rivalManager);
-  const ports = [{ name: 'http', port: 9_090, protocol: 'TCP' }];
+  const ports = [{ name: 'http', port: rivalPort, protocol: 'TCP' }];
   const body = { spec: { ports } };
   let isOver = false;
   let isDue = false;
-  const isRight = ({ spec }: KubeObject): boolean => {
+  const portsOf = ({ spec }: KubeObject): string => {
     const { ports: found = [] } = (spec ?? {}) as { readonly ports?: readonly { port: number }[] };
-    return found.length === 1 && found[0]?.port === 9_090;
+    return found.map(({ port }) => port).join();
   };
   const write = async (): Promise<void> => {
     isDue = false;
     const object = await client.get(services, name);
     if (isOver || object === undefined || federationOf(object) !== federation) return;
-    if (isRight(object)) return;
+    const before = portsOf(object);
+    if (before === String(rivalPort)) return;
     await client.mergePatch(services, name, body, rivalManager);
     trace.note(`${rivalManager} of ${cluster.place.name} writes its ports back on ${name}`);
-    options.onWrittenBack(cluster.place.name, name);
+    if (before !== String(handPort)) options.onWrittenBack(cluster.place.name, name);
   };
   const look = (): void => {
     if (isOver || isDue) return;

@@ -46,6 +46,7 @@ export interface SimClusterOptions {
   readonly trace: Trace;
   readonly balancers: Balancers;
   readonly onEvent: (event: ViewEvent) => void;
+  readonly onWrite: (user: string, target: string) => void;
 }
 
 const namespace = 'default';
@@ -60,6 +61,7 @@ export async function createSimCluster(options: SimClusterOptions): Promise<SimC
     kinds: memberKinds({ allocate }),
     clock,
     chance,
+    onWrite: options.onWrite,
     delayMs: () => 1 + 4 * delays.fraction(),
   });
   const { desired } = kube;

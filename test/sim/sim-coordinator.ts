@@ -184,7 +184,7 @@ export class SimCoordinator {
         ttlSeconds,
         addressRules: { allowLoopback: false },
         receiptKey: new Uint8Array(32).fill(7),
-        caHash: '00'.repeat(32),
+        caHash: () => cas.signingHash(),
         holder: process.name,
         apiVersion: 'v1.34.0+isthmus.0.1.0',
       },

@@ -50,6 +50,11 @@ export class SimCas {
     return digestOf(this.trustedPem());
   }
 
+  /** What a join token pins. */
+  signingHash(): string {
+    return hash(this.#all[0] ?? '');
+  }
+
   /** Another CA signs; the one before is trusted until retire(). One rotation at a time. */
   rotate(): void {
     const [current = ''] = this.#all;

@@ -31,8 +31,11 @@ export interface Outcome {
 
 const safetyDefaultMs = 120_000;
 const stepMs = 250;
-/** Hold-downs last up to 60 s, a watch that hangs is given up after 100 s. */
-const convergenceMs = 240_000;
+/**
+ * Hold-downs last up to 60 s, a watch that hangs is given up after 100 s; a cluster that leaves waits
+ * for a TTL and for its guard before it may come back.
+ */
+const convergenceMs = 420_000;
 const quietMs = 30_000;
 
 export async function runSeed(options: RunOptions): Promise<Outcome> {
@@ -51,6 +54,7 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
     user.stop();
     world.operator.settle();
     world.placer.settle();
+    world.registrar.settle();
     faults.stop();
     const isConverged = await stepUntil(
       world,
@@ -98,12 +102,14 @@ async function stepUntil(world: World, isTrue: () => boolean, withinMs: number):
 /** Loops go quiet: what keeps writing has not converged. */
 async function findUnrest(world: World): Promise<string | undefined> {
   await stepUntil(world, () => false, quietMs / 3); // events and last statuses
-  // A renewal is no unrest: the log has one write for each certificate.
+  // A renewal is no unrest: the log has one write for each certificate, and a Lease is nothing else.
   const logs = (): string =>
     [
       world.disk.memory.log.filter(({ key }) => !key.includes('/events/')).length -
         world.cas.signed,
-      ...[...world.clusters.values()].map(({ kube }) => kube.writes.length),
+      ...[...world.clusters.values()].map(
+        ({ kube }) => kube.writes.filter((write) => !write.includes('/leases/')).length,
+      ),
     ].join();
   const before = logs();
   await stepUntil(world, () => false, quietMs);

@@ -14,6 +14,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { KubeClient, ResourcePath } from '../../common/runtime/kube-client.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import { madKeys } from './mad-coordinator.ts';
+import { ask } from './ask.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimCoordinator } from './sim-coordinator.ts';
@@ -22,6 +23,8 @@ import type { Trace } from './trace.ts';
 export const namespace = 'default';
 export const serviceNames = ['web', 'shop', 'mail', 'chat'] as const;
 export const noteAnnotation = 'example.com/note';
+/** What admins of member clusters make of a shard's port. */
+export const handPort = 8_081;
 export const foreignName = 'foreign';
 
 /** A write that the API answered with success. */
@@ -54,12 +57,6 @@ export interface UserOptions {
   readonly onHandDelete: (cluster: string, uid: string) => void;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly object: Partial<KubeObject>;
-}
-
-const patienceMs = 12_000;
 const servicesPath = `/api/v1/namespaces/${namespace}/services`;
 const memberServices: ResourcePath = { apiVersion: 'v1', plural: 'services', namespace };
 
@@ -149,7 +146,7 @@ export class User {
   ): Promise<void> {
     const { chance, trace, onAcknowledged, onSeen } = this.#options;
     const label = `user ${request.method} ${key}`;
-    const answer = await this.#ask(request);
+    const answer = await ask(this.#options, request);
     trace.note(`${label} ${answer?.status ?? 'no answer'}`);
     if (answer === undefined) return;
     const isDelete = request.method === 'DELETE';
@@ -161,34 +158,13 @@ export class User {
     const acknowledged = { key, revision, isDelete };
     onAcknowledged(acknowledged);
     if (!chance.isTrue(0.3)) return;
-    const read = await this.#ask({ method: 'GET', target: `${servicesPath}/${nameOf(key)}` });
+    const read = await ask(this.#options, {
+      method: 'GET',
+      target: `${servicesPath}/${nameOf(key)}`,
+    });
     if (read === undefined || (read.status !== 200 && read.status !== 404)) return;
     const found = read.status === 200 ? revisionOf(read.object) : undefined;
     onSeen({ kind: 'read', key, revision: found, notBefore: acknowledged });
-  }
-
-  /** Undefined when nobody answered in time. */
-  async #ask(request: {
-    method: string;
-    target: string;
-    body?: object;
-    contentType?: string;
-  }): Promise<Answer | undefined> {
-    const { coordinator, clock } = this.#options;
-    const abort = new AbortController();
-    const answer = await new Promise<Awaited<ReturnType<SimCoordinator['handle']>>>((resolve) => {
-      const timer = clock.after(patienceMs, () => {
-        abort.abort();
-        resolve(undefined);
-      });
-      void coordinator.handle({ ...request, signal: abort.signal }).then((given) => {
-        timer.cancel();
-        resolve(given);
-      });
-    });
-    if (answer === undefined || !(answer.body instanceof Uint8Array)) return undefined;
-    const text = Buffer.from(answer.body).toString('utf8');
-    return { status: answer.status, object: JSON.parse(text) as Partial<KubeObject> };
   }
 
   async #atMember(name: string): Promise<void> {
@@ -222,7 +198,7 @@ export class User {
       await client.mergePatch(memberServices, name, { metadata }, 'admin');
     } else if (what < 0.92) {
       trace.note(`${label}: edits the ports of ${name}`);
-      const ports = [{ name: 'http', port: 8081, protocol: 'TCP' }];
+      const ports = [{ name: 'http', port: handPort, protocol: 'TCP' }];
       await client.mergePatch(memberServices, name, { spec: { ports } }, 'admin');
     } else {
       trace.note(`${label}: deletes ${name}`);

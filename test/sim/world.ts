@@ -14,23 +14,26 @@ import { createForeignChecker } from './checkers/i4-foreign.ts';
 import { createAliasChecker } from './checkers/i5-aliases.ts';
 import { createMovesChecker } from './checkers/i5-moves.ts';
 import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
+import { createUnjoinChecker } from './checkers/i7-unjoin.ts';
 import { createSpeakersChecker, type SpeakersOptions } from './checkers/i8-speakers.ts';
 import { createFightsChecker } from './checkers/i11-fights.ts';
+import { createLeadersChecker } from './checkers/i12-leaders.ts';
 import { createTermsChecker } from './checkers/i12-terms.ts';
 import { createGuardChecker } from './checkers/i13-guard.ts';
 import type { PeerIdentity } from '../../coordinator/session/mesh-port.ts';
 import { Network, sites } from './network.ts';
+import { Registrar } from './registrar.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
-import { addCluster, keyOf } from './joined.ts';
+import { addCluster } from './joined.ts';
 import { Operator } from './operator.ts';
-import { plantAbsenceDeletes, plantEndlessFights, unbounded } from './plants.ts';
 import { Placer } from './placer.ts';
-import { SimAgent } from './sim-agent.ts';
+import { makeAgent } from './agents.ts';
+import type { AgentHost } from './sim-agent.ts';
 import { SimBus } from './sim-bus.ts';
 import { createSimCluster, type SimCluster, type SimClusterPlace } from './sim-cluster.ts';
 import { SimCoordinator } from './sim-coordinator.ts';
 import { SimMesh } from './sim-mesh.ts';
-import { lifetimeMs, publicKeyHashOf, SimCas } from './sim-pki.ts';
+import { lifetimeMs, SimCas } from './sim-pki.ts';
 import { Balancers, type ProberOptions } from './sim-prober.ts';
 import { SimDisk } from './sim-store.ts';
 import { createTrace, type Trace } from './trace.ts';
@@ -44,7 +47,9 @@ export type Bug =
   | 'guards-ignored'
   | 'writes-lost'
   | 'removals-unbounded'
-  | 'fights-unbounded';
+  | 'fights-unbounded'
+  | 'unjoin-hasty'
+  | 'replicas-unfenced';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -63,11 +68,12 @@ export interface World {
   readonly balancers: Balancers;
   readonly coordinator: SimCoordinator;
   readonly clusters: ReadonlyMap<string, SimCluster>;
-  readonly agents: ReadonlyMap<string, SimAgent>;
+  readonly agents: ReadonlyMap<string, AgentHost>;
   readonly user: User;
   readonly operator: Operator;
   readonly cas: SimCas;
   readonly placer: Placer;
+  readonly registrar: Registrar;
   readonly checkers: readonly Checker[];
   readonly onWrittenBack: (cluster: string, name: string) => void;
   /** What the checkers found, oldest first. */
@@ -98,7 +104,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     clusters.set(place.name, cluster);
     const endMs = clock.now() + lifetimeMs * (1 - chance.pick(certificateAges));
     const uid = await makeNow(clock, addCluster(disk, clock, { place, endMs }));
-    agents.set(place.name, makeAgent(ground, { cluster, uid, endMs, options }));
+    const of = { cluster, uid, endMs, bug: options.bug };
+    agents.set(place.name, await makeNow(clock, makeAgent(ground, of)));
   }
   const onSeen = (seen: Seen): void => watching.tell((checker) => checker.onSeen?.(seen));
   const user = new User({
@@ -130,14 +137,24 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     chance: chance.fork('placer'),
   });
   placer.start();
+  const registrar = new Registrar({
+    coordinator,
+    agents,
+    clock,
+    trace,
+    chance: chance.fork('registrar'),
+    declaredOf: (cluster) => places.find(({ name }) => name === cluster)?.declared ?? {},
+    isHasty: options.bug === 'unjoin-hasty',
+  });
+  registrar.start();
   new Watcher({ coordinator, clock, onSeen }).start();
   const { checkers, violations } = watching;
   const onWrittenBack: World['onWrittenBack'] = (...fought) =>
     watching.tell((checker) => checker.onWrittenBack?.(...fought));
-  return { ...ground, user, operator, placer, checkers, violations, onWrittenBack };
+  return { ...ground, user, operator, placer, registrar, checkers, violations, onWrittenBack };
 }
 
-type Ground = ReturnType<typeof layGround>;
+export type Ground = ReturnType<typeof layGround>;
 
 /** Everything but the member clusters and the people. */
 function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
@@ -160,7 +177,7 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
   });
   const bus = new SimBus({ ...paths, chance: chance.fork('bus') });
   const balancers = new Balancers(clock);
-  const agents = new Map<string, SimAgent>();
+  const agents = new Map<string, AgentHost>();
   const clusters = new Map<string, SimCluster>();
   const isSilent = (cluster: string): boolean =>
     agents.get(cluster)?.isRunning() === false || network.isBroken(cluster, sites.coordinator);
@@ -187,38 +204,8 @@ function raiseCluster(ground: Ground, place: (typeof places)[number]): Promise<S
     trace,
     balancers,
     onEvent: (event) => watching.tell((checker) => checker.onMember?.(place.name, event)),
-  });
-}
-
-function makeAgent(
-  ground: Ground,
-  of: {
-    readonly cluster: SimCluster;
-    readonly uid: string;
-    readonly endMs: number;
-    readonly options: WorldOptions;
-  },
-): SimAgent {
-  const { cluster, uid, endMs, options } = of;
-  const { cas } = ground;
-  const { name, octet } = cluster.place;
-  return new SimAgent({
-    ...ground,
-    cluster,
-    identity: {
-      keyPem: keyOf(name),
-      caPem: cas.trustedPem(),
-      certPem: cas.certificate(
-        { cluster: name, clusterUid: uid, publicKeyHash: publicKeyHashOf(keyOf(name)) },
-        endMs,
-      ),
-    },
-    remoteAddress: `35.0.0.${octet}`,
-    chance: ground.chance.fork(`${name}/agent`),
-    onCommit: (changes) => ground.watching.tell((checker) => checker.onCommit?.(name, changes)),
-    ...(options.bug === 'absence-deletes' ? { plant: plantAbsenceDeletes } : {}),
-    ...(options.bug === 'fights-unbounded' ? { plant: plantEndlessFights(ground.clock) } : {}),
-    ...(options.bug === 'removals-unbounded' ? { guard: unbounded } : {}),
+    onWrite: (user, target) =>
+      watching.tell((checker) => checker.onMemberWrite?.(place.name, user, target)),
   });
 }
 
@@ -244,9 +231,11 @@ function watch(options: Watched) {
     createAliasChecker(options, blameFor('I5')),
     createMovesChecker(options, blameFor('I5')),
     createLeftoverChecker(options, blameFor('I7')),
+    createUnjoinChecker(options, blameFor('I7')),
     createSpeakersChecker(options, blameFor('I8')),
     createFightsChecker(options, blameFor('I11')),
     createTermsChecker(blameFor('I12')),
+    createLeadersChecker(options, blameFor('I12')),
     guard,
   ];
   const tell = (act: (checker: Checker) => void): void => checkers.forEach(act);

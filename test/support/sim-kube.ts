@@ -66,6 +66,8 @@ export interface SimKubeOptions {
   readonly chance: Chance;
   /** Survives the API server, as etcd does. */
   readonly disk?: MemoryDisk;
+  /** Told of each request that changes something, when it has arrived. */
+  readonly onWrite?: (user: string, target: string) => void;
   /** Delay of each message one way. */
   readonly delayMs?: () => number;
 }
@@ -89,8 +91,11 @@ export async function createSimKube(options: SimKubeOptions): Promise<SimKube> {
   const writes: string[] = [];
   let gate: Gate | undefined;
   const handle = (request: ApiRequest): Promise<ApiResponse> => {
-    if (request.method !== 'GET')
-      writes.push(`${request.method} ${request.target.split('?', 1)[0] ?? ''}`);
+    if (request.method !== 'GET') {
+      const path = request.target.split('?', 1)[0] ?? '';
+      writes.push(`${request.method} ${path}`);
+      options.onWrite?.(request.user?.name ?? '', path);
+    }
     const refusal = gate?.(request);
     return refusal === undefined ? api.handle(request) : Promise.resolve(toStatus(refusal));
   };

@@ -14,7 +14,9 @@ export interface Checker {
   onWritten?(written: Written): void;
   /** A member cluster's log. */
   onMember?(cluster: string, event: ViewEvent): void;
-  /** An agent's disk. */
+  /** A request that changes something has reached a member cluster's API server. */
+  onMemberWrite?(cluster: string, user: string, target: string): void;
+  /** The disk of an agent, of the replica that leads. */
   onCommit?(cluster: string, changes: readonly RecordChange[]): void;
   onAcknowledged?(acknowledged: Acknowledged): void;
   onSeen?(seen: Seen): void;

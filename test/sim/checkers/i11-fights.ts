@@ -4,7 +4,7 @@
 import type { KubeObject } from '../../../common/model/kube-object.ts';
 import { shardHashMark } from '../../../common/pure/shard-marks.ts';
 import type { Clock } from '../../../common/runtime/clock.ts';
-import type { SimAgent } from '../sim-agent.ts';
+import type { AgentHost } from '../sim-agent.ts';
 import type { Blame, Checker } from './checker.ts';
 
 const windowMs = 60_000;
@@ -13,7 +13,7 @@ const repairsMax = 8;
 
 export interface FightsOptions {
   readonly clock: Clock;
-  readonly agents: ReadonlyMap<string, Pick<SimAgent, 'startedMs'>>;
+  readonly agents: ReadonlyMap<string, Pick<AgentHost, 'startedMs'>>;
 }
 
 export function createFightsChecker({ clock, agents }: FightsOptions, blame: Blame): Checker {
@@ -22,8 +22,8 @@ export function createFightsChecker({ clock, agents }: FightsOptions, blame: Bla
     invariant: 'I11',
     // A new wish is no repair, also when it is an old one again.
     onMember: (cluster, { current, previous }) => {
-      if (previous === undefined || !current.key.startsWith('core/services/')) return;
-      const isNew = hashOf(current.object) !== hashOf(previous.object);
+      if (!current.key.startsWith('core/services/')) return;
+      const isNew = previous === undefined || hashOf(current.object) !== hashOf(previous.object);
       if (isNew) fights.delete(`${cluster} ${current.object.metadata.name}`);
     },
     onWrittenBack: (cluster, name) => {

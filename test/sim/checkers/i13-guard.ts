@@ -8,7 +8,7 @@ import { federationOf } from '../../../common/pure/shard-marks.ts';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import type { ViewEvent } from '../../../coordinator/desired/store.ts';
 import { madKeys } from '../mad-coordinator.ts';
-import { simGuard, type SimAgent } from '../sim-agent.ts';
+import { simGuard, type AgentHost } from '../sim-agent.ts';
 import { federation } from '../sim-coordinator.ts';
 import type { Blame, Checker } from './checker.ts';
 
@@ -21,7 +21,7 @@ export interface GuardChecker extends Checker {
 }
 
 export function createGuardChecker(
-  options: { readonly clock: Clock; readonly agents: ReadonlyMap<string, SimAgent> },
+  options: { readonly clock: Clock; readonly agents: ReadonlyMap<string, AgentHost> },
   blame: Blame,
 ): GuardChecker {
   const { clock, agents } = options;

@@ -10,7 +10,7 @@ import type { Publication, PublishedShard } from '../../../common/model/publicat
 import { holdMaxMs } from '../../../coordinator/health/step-shard.ts';
 import { sites, type Network } from '../network.ts';
 import { recordOf } from '../placed.ts';
-import type { SimAgent } from '../sim-agent.ts';
+import type { AgentHost } from '../sim-agent.ts';
 import type { SimBus } from '../sim-bus.ts';
 import type { SimCluster } from '../sim-cluster.ts';
 import type { SimCoordinator } from '../sim-coordinator.ts';
@@ -33,7 +33,7 @@ export interface SilenceOptions {
   readonly bus: SimBus;
   readonly coordinator: SimCoordinator;
   readonly clusters: ReadonlyMap<string, SimCluster>;
-  readonly agents: ReadonlyMap<string, SimAgent>;
+  readonly agents: ReadonlyMap<string, AgentHost>;
 }
 
 export function createSilenceChecker(options: SilenceOptions, blame: Blame): Checker {

@@ -21,6 +21,15 @@ export interface MovesOptions {
 export function createMovesChecker({ disk, clusters }: MovesOptions, blame: Blame): Checker {
   const before = new Map<string, Publication>();
 
+  /** In the federation, and not on its way out. */
+  const isStaying = (name: string): boolean =>
+    disk
+      .objects('clusters')
+      .some(({ metadata }) => metadata.name === name && metadata.deletionTimestamp === undefined);
+
+  const isMember = (name: string): boolean =>
+    disk.objects('clusters').some(({ metadata }) => metadata.name === name);
+
   const serviceOf = (name: string): KubeObject | undefined =>
     disk.objects('services').find(({ metadata }) => metadata.name === name);
 
@@ -40,6 +49,7 @@ export function createMovesChecker({ disk, clusters }: MovesOptions, blame: Blam
 
   const isObeyed = (cluster: string, name: string): void => {
     if (recordOf(disk, name).clusters.includes(cluster)) return; // wanted again
+    if (!isMember(cluster)) return; // with it all that waits for it: i7-unjoin.ts looks at that
     for (const { object } of clusters.get(cluster)?.kube.desired.list('core/services/') ?? []) {
       const isShard = object.metadata.name === name && federationOf(object) === federation;
       if (isShard) blame(`the order for ${name} in ${cluster} is gone, and its shard is not`);
@@ -55,6 +65,7 @@ export function createMovesChecker({ disk, clusters }: MovesOptions, blame: Blam
     const left = next.shards.filter(
       (shard) =>
         shard.isDrained === true &&
+        isStaying(shard.cluster) && // who leaves the federation waits for nobody
         last?.shards.some((one) => one.cluster === shard.cluster && one.inDns) === true,
     );
     if (left.length === 0 || next.shards.some(({ inDns }) => inDns)) return;

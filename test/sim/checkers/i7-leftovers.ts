@@ -6,7 +6,7 @@ import { toServiceKey } from '../../../common/model/ids.ts';
 import { readPublication } from '../../../common/pure/publication-object.ts';
 import { toGlobalName } from '../../../common/pure/level-names.ts';
 import { federationOf } from '../../../common/pure/shard-marks.ts';
-import type { SimAgent } from '../sim-agent.ts';
+import type { AgentHost } from '../sim-agent.ts';
 import type { SimCluster } from '../sim-cluster.ts';
 import { domain, federation, type SimCoordinator } from '../sim-coordinator.ts';
 import type { SimDisk } from '../sim-store.ts';
@@ -17,7 +17,7 @@ export interface LeftoverOptions {
   readonly disk: SimDisk;
   readonly coordinator: SimCoordinator;
   readonly clusters: ReadonlyMap<string, SimCluster>;
-  readonly agents: ReadonlyMap<string, SimAgent>;
+  readonly agents: ReadonlyMap<string, AgentHost>;
 }
 
 export function createLeftoverChecker(options: LeftoverOptions, blame: Blame): Checker {
@@ -37,9 +37,9 @@ export function createLeftoverChecker(options: LeftoverOptions, blame: Blame): C
         if (isIts) blame(`a shard of the deleted Service ${name} is left in ${cluster}`);
       }
     }
-    for (const [cluster, { disk: tables }] of agents) {
+    for (const [cluster, agent] of agents) {
       for (const table of ['shards', 'orders', 'peers'] as const) {
-        const isLeft = tables.get(table)?.has(key) === true;
+        const isLeft = agent.disks().some((tables) => tables.get(table)?.has(key) === true);
         if (isLeft) blame(`${table} of ${cluster}'s agent still hold the deleted Service ${name}`);
       }
     }
