@@ -45,7 +45,9 @@ export async function makeAgent(
   };
   const chance = ground.chance.fork(`${name}/agent`);
   const isUnfenced = bug === 'replicas-unfenced';
-  if (!isUnfenced && !chance.fork('replicas').isTrue(replicatedPart)) {
+  // The other planted bugs show where one process is the whole agent.
+  const isReplicated = bug === undefined && chance.fork('replicas').isTrue(replicatedPart);
+  if (!isUnfenced && !isReplicated) {
     return new SimAgent({ ...common, chance });
   }
   await makeSecret(cluster);

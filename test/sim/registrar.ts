@@ -24,6 +24,8 @@ export interface RegistrarOptions {
 }
 
 const group = '/apis/isthmus.dev/v1alpha1';
+/** An agent that was refused asks again within half a minute. */
+const patienceMs = 60_000;
 const waits = [0, 20, 60, 600] as const;
 
 export class Registrar {
@@ -31,6 +33,7 @@ export class Registrar {
   readonly #doesUnjoin: boolean;
   /** Clusters that were deleted, or are on their way out. */
   readonly #out = new Set<string>();
+  readonly #invitedMs = new Map<string, number>();
   #tokens = 0;
   #isOver = false;
 
@@ -70,7 +73,7 @@ export class Registrar {
     const propagationPolicy = chance.isTrue(0.4) ? 'Orphan' : 'Background';
     const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy };
     const answer = await this.#ask('DELETE', `${group}/clusters/${name}`, body);
-    if (answer !== undefined && answer.status < 300) this.#out.add(name);
+    if (answer === undefined || answer.status < 300) this.#out.add(name);
     if (!isHasty) return;
     await this.#ask('PATCH', `${group}/clusters/${name}`, { metadata: { finalizers: null } });
   }
@@ -83,7 +86,7 @@ export class Registrar {
     if (found?.status === 404) return this.#invite(name);
     if (found?.status !== 200) return;
     if (metadata?.deletionTimestamp !== undefined) {
-      if (this.#isOver || !chance.isTrue(0.1)) return;
+      if (!chance.isTrue(this.#isOver ? 0.04 : 0.1)) return;
       const spec = { unjoinWaitSeconds: 0 };
       await this.#ask('PATCH', `${group}/clusters/${name}`, { spec });
     } else if (status?.joinedAt !== undefined) {
@@ -96,10 +99,12 @@ export class Registrar {
   }
 
   async #invite(name: string): Promise<void> {
-    const { chance, agents, trace } = this.#options;
+    const { chance, agents, clock, trace } = this.#options;
     if (!this.#isOver && chance.isTrue(0.4)) return;
     const agent = agents.get(name);
-    if (agent === undefined || agent.hasFreshToken()) return;
+    const sinceMs = clock.monotonicMs() - (this.#invitedMs.get(name) ?? -Infinity);
+    // A token pins the CA of its day: one that was replaced since lets nobody in.
+    if (agent === undefined || (agent.hasFreshToken() && sinceMs < patienceMs)) return;
     this.#tokens += 1;
     const approval = chance.isTrue(0.3) ? 'Manual' : 'Automatic';
     const body = {
@@ -113,6 +118,7 @@ export class Registrar {
     if (token === undefined) return;
     trace.note(`registrar: gives ${name} the token again-${this.#tokens}`);
     agent.giveToken(token);
+    this.#invitedMs.set(name, clock.monotonicMs());
     // As the upgrade of a chart does; a token file is read again without.
     if (chance.isTrue(0.5)) return;
     agent.killAll();
