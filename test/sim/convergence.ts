@@ -9,11 +9,12 @@ import {
   toServiceKey,
   type ServiceKey,
 } from '../../common/model/ids.ts';
-import type { Cluster } from '../../common/model/isthmus-kinds.ts';
+import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
 import { toGlobalName, toRegionName, toZoneName } from '../../common/pure/level-names.ts';
 import { readPublication } from '../../common/pure/publication-object.ts';
 import { federationOf } from '../../common/pure/shard-marks.ts';
+import { placeAnnotation } from './placer.ts';
 import { findMisplaced, recordOf } from './placed.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { domain, federation, type Serving } from './sim-coordinator.ts';
@@ -89,7 +90,8 @@ function findInService(world: World, serving: Serving, service: Service): string
   const placed = new Set(recordOf(world.disk, service.metadata.name).clusters);
   const clusters = [...world.clusters.values()].filter(({ place }) => placed.has(place.name));
   for (const cluster of clusters) {
-    const difference = findInShard(service, shardIn(cluster, service.metadata.name));
+    const shard = shardIn(cluster, service.metadata.name);
+    const difference = findInShard(service, shard) ?? findInOverride(world, cluster, shard);
     if (difference !== undefined) return `shard in ${cluster.place.name} ${difference}`;
   }
   const shards = clusters.map((cluster) => toTruth(world, cluster, service.metadata.name));
@@ -144,6 +146,25 @@ function findInShard(service: Service, shard: Service | undefined): string | und
     if (shard.metadata.labels?.[label] !== value) return `lacks the label ${label}=${value}`;
   }
   return undefined;
+}
+
+/** Each shard says of its place what the override for its cluster says. */
+function findInOverride(
+  world: World,
+  cluster: SimCluster,
+  shard: Service | undefined,
+): string | undefined {
+  const policies = world.disk.objects('servicepolicies') as readonly ServicePolicy[];
+  const policy = policies.find(({ spec }) => spec?.serviceName === shard?.metadata.name);
+  const override = policy?.spec?.overrides?.find(({ clusters = [] }) =>
+    clusters.includes(cluster.place.name),
+  );
+  const wanted = override?.annotations?.[placeAnnotation];
+  const is = shard?.metadata.annotations?.[placeAnnotation];
+  // What a released shard said stays on the Service, and is its own when it is adopted again.
+  return wanted === undefined || is === wanted
+    ? undefined
+    : `says ${is} of its place, not ${wanted}`;
 }
 
 function findInStatus(service: Service, shards: readonly Truth[]): string | undefined {

@@ -9,6 +9,9 @@ import type { SimCoordinator } from './sim-coordinator.ts';
 import type { Trace } from './trace.ts';
 import { namespace, serviceNames } from './user.ts';
 
+/** What an override says of a shard. */
+export const placeAnnotation = 'example.com/place';
+
 export interface PlacerOptions {
   readonly coordinator: SimCoordinator;
   readonly clusters: readonly string[];
@@ -64,7 +67,13 @@ export class Placer {
     const { chance, clusters } = this.#options;
     const chosen = clusters.filter(() => chance.isTrue(0.6));
     const move = { strategy: chance.pick(strategies), timeoutSeconds: chance.below(40) };
-    const spec = { serviceName: name, placement: { clusters: chosen }, move };
+    const overrides = clusters
+      .filter(() => chance.isTrue(0.3))
+      .map((cluster) => ({
+        clusters: [cluster],
+        annotations: { [placeAnnotation]: `${cluster} ${chance.below(3)}` },
+      }));
+    const spec = { serviceName: name, placement: { clusters: chosen }, move, overrides };
     const body = {
       apiVersion: 'isthmus.dev/v1alpha1',
       kind: 'ServicePolicy',
