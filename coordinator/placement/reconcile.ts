@@ -81,6 +81,8 @@ interface Decision {
   readonly input: RecordsInput;
   readonly steps: readonly RecordStep[];
   readonly finding: string | undefined;
+  /** What DNS says. */
+  readonly published: StoredObject | undefined;
 }
 
 export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResult> {
@@ -96,7 +98,7 @@ export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResul
   // L1 holds for these already; when the store takes no writes, they must not vanish (I3).
   if (service !== undefined) show(stage, key, decision, input.recorded);
   for (const step of finding === undefined ? steps : []) {
-    if (!(await take(stage, key, step))) return { kind: 'conflict' };
+    if (!(await take(stage, key, step, decision.published))) return { kind: 'conflict' };
   }
   const isUnchanged = service !== undefined && steps.length === 0;
   const shown = isUnchanged ? input.recorded : readRecord(desired.get(placementKey(key)));
@@ -133,7 +135,7 @@ function decide(stage: Stage, key: ServiceKey, service: Service | undefined): De
   };
   const steps = planRecords(input);
   const finding = auditRecords({ ...input, publication }, steps);
-  return { service, plan, content, moves, input, steps, finding };
+  return { service, plan, content, moves, input, steps, finding, published };
 }
 
 function movesFor(
@@ -270,14 +272,21 @@ async function end(stage: Stage, key: ServiceKey, stored: StoredObject): Promise
 }
 
 /** Writes one step; false when somebody else was faster. */
-async function take(stage: Stage, key: ServiceKey, step: RecordStep): Promise<boolean> {
+async function take(
+  stage: Stage,
+  key: ServiceKey,
+  step: RecordStep,
+  published: StoredObject | undefined,
+): Promise<boolean> {
   const { desired, metrics } = stage;
   const at = toStepKey(key, step);
   const object = toStepObject(key, step);
   const current = desired.get(at)?.revision ?? toRevision(0);
   if (object === undefined && current === 0) return true;
   const expected = step.kind === 'cancel' ? step.order.revision : current;
-  const outcome = await writeGuarded(stage, { key: at, object, expected });
+  // I5: an order was planned by what DNS says, which may be about to say something else.
+  const standing = step.kind === 'order' ? published : undefined;
+  const outcome = await writeGuarded(stage, { key: at, object, expected }, standing);
   if (outcome.kind === 'conflict') return false;
   metrics.count('mesh_placement_records_written_total', { kind: step.kind });
   return true;

@@ -25,13 +25,20 @@ export interface WriterPorts {
   readonly term: TermGuard;
 }
 
-/** I12: a write under the holder's term. Throws MeshError fatal FENCED when it holds no more. */
+/**
+ * I12: a write under the holder's term. `standing` must not have changed since it was read, or it is
+ * a conflict. Throws MeshError fatal FENCED when the term is another's.
+ */
 export async function writeGuarded(
   { desired, term }: WriterPorts,
-  request: Omit<DesiredWrite, 'guard'>,
+  request: Omit<DesiredWrite, 'guard' | 'fence'>,
+  standing?: Pick<StoredObject, 'key' | 'revision'>,
 ): Promise<Exclude<DesiredOutcome, { readonly kind: 'fenced' }>> {
-  const outcome = await desired.write({ ...request, guard: term.guard() });
+  const fence = term.guard();
+  const outcome = await desired.write({ ...request, guard: standing, fence });
   if (outcome.kind !== 'fenced') return outcome;
+  const holds = desired.get(fence.key)?.revision === fence.revision;
+  if (standing !== undefined && holds) return { kind: 'conflict', current: outcome.current };
   throw new MeshError('fatal', 'FENCED', 'another replica holds the term now');
 }
 

@@ -240,8 +240,8 @@ test('[k8s 116] a status is written at its endpoint only, and held to its schema
   t.deepEqual(await lines({ conditions: [ready, ready] }), [
     'status.conditions[1]: Duplicate value: {"type":"Ready"}',
   ]);
-  t.deepEqual(await lines({ trustDigest: 'short' }), [
-    `status.trustDigest: Invalid value: "short": trustDigest in body should match '^[0-9a-f]{32}$'`,
+  t.deepEqual(await lines({ region: 'r'.repeat(64) }), [
+    'status.region: Too long: may not be more than 63 bytes',
   ]);
   t.deepEqual(stored(await api.call('GET', path)).status, status);
 });
