@@ -1,8 +1,9 @@
-#!/usr/bin/env -S node --optimize-for-size --max-semi-space-size=1 --interrupt-budget=2000000
+#!/usr/bin/env -S node --optimize-for-size --max-semi-space-size=1
 // isthmus-agent: reads its settings, constructs the adapters, starts the agent, and says on stdout
 // when it is ready. Everything else it has to say goes to stderr. The flags spare 30 MiB of every
 // cluster: a small heap, and code is compiled for speed when it is hot for longer than a start.
 
+import './compile-less.ts'; // before whatever would be compiled
 import { readFileSync } from 'node:fs';
 import { startAdminServer, type ReadyCheck } from '../common/runtime/admin-http.ts';
 import { systemChance } from '../common/runtime/chance.ts';

@@ -30,7 +30,6 @@ test('the agent asks for a small heap, the coordinator does not', (t) => {
   t.deepEqual(nodeFlagsOf('dist/agent/main.js'), [
     '--optimize-for-size',
     '--max-semi-space-size=1',
-    '--interrupt-budget=2000000',
   ]);
   t.deepEqual(nodeFlagsOf('dist/coordinator/main.js'), []);
 });
