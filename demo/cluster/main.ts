@@ -4,14 +4,13 @@
 //
 // Next file to read: controllers.ts.
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLifecycle, endOnSignals, type Lifecycle } from '../../common/runtime/lifecycle.ts';
+import type { Lifecycle } from '../../common/runtime/lifecycle.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
-import { createLog, describeError, type Log, type LogLevel } from '../../common/runtime/log.ts';
+import type { Log } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
-import { readSettings, type SettingValues } from '../../common/runtime/settings.ts';
+import type { SettingValues } from '../../common/runtime/settings.ts';
 import { listenHttps, type HttpsListener } from '../../coordinator/api/https/https.ts';
 import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
 import { createAuthenticator } from '../../coordinator/api/machinery/access/authenticate.ts';
@@ -24,7 +23,7 @@ import { createAllocator } from './allocator.ts';
 import { startControllers } from './controllers.ts';
 import { openCredentials, type Credentials } from './credentials.ts';
 import { createLoadBalancers } from './load-balancers.ts';
-import { clusterProgram } from './settings.ts';
+import { runCluster } from './run-cluster.ts';
 
 const clock = systemClock;
 const chance = systemChance;
@@ -105,34 +104,4 @@ async function serveApi(options: {
   return listener;
 }
 
-function readVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version; // our own file
-}
-
-async function main(): Promise<void> {
-  const outcome = readSettings(clusterProgram(readVersion()), {
-    argv: process.argv.slice(2),
-    env: {},
-  });
-  if (outcome.kind !== 'run') {
-    const isHelp = outcome.kind === 'print';
-    (isHelp ? process.stdout : process.stderr).write(
-      isHelp ? outcome.text : `${outcome.message}\n`,
-    );
-    process.exit(isHelp ? 0 : 2);
-  }
-  const level = (outcome.values.text('log-level') ?? 'info') as LogLevel; // a choice, checked
-  const log = createLog({ level, format: 'json', name: 'demo-cluster' });
-  const lifecycle = createLifecycle({ clock, log });
-  endOnSignals(lifecycle, log);
-  try {
-    await run(outcome.values, log, lifecycle);
-  } catch (error) {
-    log.error('cannot start', { error: describeError(error) });
-    await lifecycle.close();
-    process.exit(1);
-  }
-}
-
-await main();
+await runCluster('demo-cluster', run);

@@ -4,15 +4,14 @@
 //
 // Next files to read: control-plane.ts, machines.ts.
 
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
-import { createLifecycle, endOnSignals, type Lifecycle } from '../../common/runtime/lifecycle.ts';
-import { createLog, describeError, type Log, type LogLevel } from '../../common/runtime/log.ts';
-import { readSettings, type SettingValues } from '../../common/runtime/settings.ts';
+import type { Lifecycle } from '../../common/runtime/lifecycle.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { SettingValues } from '../../common/runtime/settings.ts';
 import { createLoadBalancers } from '../cluster/load-balancers.ts';
-import { clusterProgram } from '../cluster/settings.ts';
+import { runCluster } from '../cluster/run-cluster.ts';
 import { controlPlanePrograms, findAssets } from './assets.ts';
 import { startControlPlane } from './control-plane.ts';
 import { startMachines } from './machines.ts';
@@ -65,34 +64,4 @@ async function run(values: SettingValues, log: Log, lifecycle: Lifecycle): Promi
   void plane.failed.then((how) => log.error('a server of the control plane ended', { how }));
 }
 
-function readVersion(): string {
-  const text = readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version; // our own file
-}
-
-async function main(): Promise<void> {
-  const outcome = readSettings(clusterProgram(readVersion()), {
-    argv: process.argv.slice(2),
-    env: {},
-  });
-  if (outcome.kind !== 'run') {
-    const isHelp = outcome.kind === 'print';
-    (isHelp ? process.stdout : process.stderr).write(
-      isHelp ? outcome.text : `${outcome.message}\n`,
-    );
-    process.exit(isHelp ? 0 : 2);
-  }
-  const level = (outcome.values.text('log-level') ?? 'info') as LogLevel; // a choice, checked
-  const log = createLog({ level, format: 'json', name: 'demo-real-cluster' });
-  const lifecycle = createLifecycle({ clock, log });
-  endOnSignals(lifecycle, log);
-  try {
-    await run(outcome.values, log, lifecycle);
-  } catch (error) {
-    log.error('cannot start', { error: describeError(error) });
-    await lifecycle.close();
-    process.exit(1);
-  }
-}
-
-await main();
+await runCluster('demo-real-cluster', run);
