@@ -70,7 +70,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     start('etcd', [...etcdFlags(folder, ports), '--unsafe-no-fsync']),
     start('kube-apiserver', apiserverFlags(folder, ports, options.serviceRange)),
   ];
+  let isStopping = false;
   const stop = async (): Promise<void> => {
+    isStopping = true;
     // Those that depend on another first.
     for (const server of [...servers].reverse()) await server.stop();
   };
@@ -81,7 +83,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     throw error;
   }
   servers.push(start('kube-controller-manager', controllerFlags(folder, kubeconfig, controllers)));
-  return { kubeconfig, endpoint, url, failed: firstEnd(servers), stop };
+  const failed = new Promise<string>((resolve) => {
+    void firstEnd(servers).then((how) => (isStopping ? undefined : resolve(how)));
+  });
+  return { kubeconfig, endpoint, url, failed, stop };
 }
 
 /** The server's certificate is new each time; what signs tokens and names the cluster stays. */

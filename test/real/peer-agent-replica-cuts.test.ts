@@ -18,7 +18,7 @@ const test = isThere ? testWith('kubectl', 'nats-server') : testWithPeers(...pee
 const federated = 'federation-cluster';
 const leaseEndsMs = 45_000;
 
-// Not in CI: it waits for two leases to run out, a minute and a half. `npm run test:full` runs it.
+// Not in CI: it waits for two leases to run out, about a minute. `npm run test:full` runs it.
 (isFull ? test : test.skip)(
   'I12: a replica that loses the API server, or stands still, yields to the other and does not fight it',
   async (t) => {
