@@ -40,7 +40,7 @@ import { createApi } from './api/machinery/server.ts';
 import { createProjection, type Projection } from './desired/projection.ts';
 import type { Desired } from './desired/store.ts';
 import { acquireTerm, type Term } from './desired/term.ts';
-import { createDns } from './dns/loop.ts';
+import { createDns } from './dns/publish/loop.ts';
 import { createHealth } from './health/loop.ts';
 import type { HealthConfig } from './health/options.ts';
 import { createPlacement } from './placement/loop.ts';

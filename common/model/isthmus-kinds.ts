@@ -205,11 +205,11 @@ export interface DNSRecordSet extends KubeObject {
   readonly kind: 'DNSRecordSet';
   readonly spec: {
     readonly dnsName: string;
-    readonly recordType: 'A' | 'AAAA' | 'CNAME';
+    readonly recordType: 'A' | 'AAAA' | 'CNAME' | 'SRV';
     readonly ttlSeconds: number;
     readonly targets: readonly string[];
     readonly service: string;
-    readonly level: 'zone' | 'region' | 'global';
+    readonly level: 'zone' | 'region' | 'global' | 'shard' | 'alias';
     readonly zone: string;
   };
   readonly status: {

@@ -3,18 +3,32 @@
 import type { ClusterName, ServiceKey } from './ids.ts';
 import type { ShardState } from './health.ts';
 
-export type Level = 'zone' | 'region' | 'global';
+/** Beside the three levels: one shard's own name, and a short name that the user asked for. */
+export type Level = 'zone' | 'region' | 'global' | 'shard' | 'alias';
 
 export interface RecordSet {
   /** Lower-case FQDN without the trailing dot. */
   readonly name: string;
-  readonly type: 'A' | 'AAAA' | 'CNAME';
+  readonly type: 'A' | 'AAAA' | 'CNAME' | 'SRV';
   readonly ttlSeconds: number;
-  /** Sorted. Addresses, or one FQDN without the trailing dot. */
+  /**
+   * Sorted. Addresses, one FQDN without the trailing dot, or SRV data as
+   * `priority weight port target`. Empty with `alias` or `items`.
+   */
   readonly values: readonly string[];
   /** Of each value, above 0. Absent: all alike, and every answer carries all of them. */
   readonly weights?: readonly number[];
   readonly level: Level;
+  /** Route 53: several sets of one name and type, told apart by id; weight 0 to 255. */
+  readonly member?: { readonly id: string; readonly weight: number };
+  /** Route 53: answered with the addresses of a load balancer or of a name of the same zone. */
+  readonly alias?: {
+    readonly target: string;
+    readonly hostedZoneId: string;
+    readonly evaluateTargetHealth: boolean;
+  };
+  /** Cloud DNS: a weighted round robin of several sets of values. */
+  readonly items?: readonly { readonly weight: number; readonly values: readonly string[] }[];
 }
 
 export interface PublishedShard {
@@ -36,8 +50,10 @@ export interface PublishedShard {
 export interface Publication {
   readonly key: ServiceKey;
   readonly serviceUid: string;
-  /** Apex of the DNS zone, e.g. `example.com`. */
+  /** Domain under which the names stand, e.g. `example.com`. */
   readonly zone: string;
+  /** Name of the DNSZone object. Absent: the same as `zone`, which the first ones were. */
+  readonly dnsZone?: string;
   /** Sorted by name, then type. Empty before a shard was ever healthy. */
   readonly recordSets: readonly RecordSet[];
   readonly shards: readonly PublishedShard[];

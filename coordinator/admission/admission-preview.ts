@@ -8,7 +8,7 @@ import type { Service } from '../../common/model/kube-object.ts';
 import { isSameJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import type { NameScope } from '../../common/pure/level-names.ts';
-import { levelsOf } from '../dns/levels.ts';
+import { levelsOf } from '../dns/publish/levels.ts';
 import { planPlacement, type PlacementPlan } from '../placement/plan.ts';
 
 export interface PreviewInput {

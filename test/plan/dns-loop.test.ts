@@ -14,7 +14,7 @@ import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
-import { createDns, type Dns } from '../../coordinator/dns/loop.ts';
+import { createDns, type Dns } from '../../coordinator/dns/publish/loop.ts';
 import { createZoneTable } from '../../coordinator/zone/zone-table.ts';
 import {
   type LogFixture,

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { planPublication, type PublicationInput } from '../../coordinator/dns/plan.ts';
-import { auditPublication } from '../../coordinator/dns/audit.ts';
-import { transitionsBetween } from '../../coordinator/dns/transitions.ts';
+import { planPublication, type PublicationInput } from '../../coordinator/dns/publish/plan.ts';
+import { auditPublication } from '../../coordinator/dns/publish/audit.ts';
+import { transitionsBetween } from '../../coordinator/dns/publish/transitions.ts';
 import { input, lines, nginxAt, nginxGlobal, type ShardSketch } from '../support/dns-fixtures.ts';
 
 const foo: ShardSketch = { cluster: 'foo', zones: ['fz'], region: 'fr', ips: ['198.51.100.1'] };

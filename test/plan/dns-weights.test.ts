@@ -2,8 +2,8 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { auditPublication } from '../../coordinator/dns/audit.ts';
-import { planPublication } from '../../coordinator/dns/plan.ts';
+import { auditPublication } from '../../coordinator/dns/publish/audit.ts';
+import { planPublication } from '../../coordinator/dns/publish/plan.ts';
 import { ZoneResponder } from '../../coordinator/zone/answer.ts';
 import { toZoneApex } from '../../coordinator/zone/apex.ts';
 import { NameTable } from '../../coordinator/zone/fold.ts';

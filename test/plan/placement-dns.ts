@@ -1,5 +1,5 @@
 // A stand-in for the dns stage: publishes what the placement view wants, of shards that are
-// healthy, as coordinator/dns/plan.ts decides it for one region.
+// healthy, as coordinator/dns/publish/plan.ts decides it for one region.
 
 import { toRevision } from '../../common/model/ids.ts';
 import type { Publication } from '../../common/model/publication.ts';

@@ -11,9 +11,9 @@ test('every import follows the directions of the architecture', (t) => {
 
 const planted: readonly (readonly [string, string, string])[] = [
   ['agent/shard/loop.ts', '../../coordinator/desired/store.ts', 'never meet'],
-  ['coordinator/dns/loop.ts', '../health/loop.ts', 'no other stage'],
-  ['coordinator/dns/plan.ts', '../../common/runtime/clock.ts', 'pure file'],
-  ['coordinator/dns/plan.ts', 'node:fs', 'no I/O'],
+  ['coordinator/dns/publish/loop.ts', '../../health/loop.ts', 'no other stage'],
+  ['coordinator/dns/publish/plan.ts', '../../../common/runtime/clock.ts', 'pure file'],
+  ['coordinator/dns/publish/plan.ts', 'node:fs', 'no I/O'],
   ['common/model/ids.ts', '../pure/errors.ts', 'outside itself'],
   ['common/pure/digest.ts', '../runtime/log.ts', 'only pure'],
   ['coordinator/health/loop.ts', 'nats', 'only common/runtime/nats-bus.ts'],
@@ -34,8 +34,8 @@ for (const [from, specifier, rule] of planted) {
 
 test('a stage may import the store port', (t) => {
   const source = parseSource(
-    'coordinator/dns/loop.ts',
-    "import type { Desired } from '../desired/store.ts';",
+    'coordinator/dns/publish/loop.ts',
+    "import type { Desired } from '../../desired/store.ts';",
   );
   t.deepEqual(
     importsOf(source).flatMap((found) => findDirectionFault(found) ?? []),

@@ -26,7 +26,7 @@ for (const planted of [
   "import { setTimeout as wait } from 'node:timers/promises';",
 ]) {
   test(`the ports check catches: ${planted}`, (t) => {
-    t.is(findPortFaults(parseSource('coordinator/dns/loop.ts', planted)).length, 1);
+    t.is(findPortFaults(parseSource('coordinator/dns/publish/loop.ts', planted)).length, 1);
   });
 }
 

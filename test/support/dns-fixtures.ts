@@ -12,7 +12,7 @@ import {
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
 import type { Topology } from '../../common/model/topology.ts';
-import type { PublicationInput, ShardInput } from '../../coordinator/dns/plan.ts';
+import type { PublicationInput, ShardInput } from '../../coordinator/dns/publish/plan.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
 import type { Desired, StoredObject } from '../../coordinator/desired/store.ts';

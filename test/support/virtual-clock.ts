@@ -29,7 +29,12 @@ export function createVirtualClock(startMs = 1_767_225_600_000): VirtualClock {
   let order = 0;
 
   const add = (delayMs: number, run: () => void): Timer => {
-    const entry = { at: elapsed + Math.max(0, delayMs), order: (order += 1), run, isCancelled: false };
+    const entry = {
+      at: elapsed + Math.max(0, delayMs),
+      order: (order += 1),
+      run,
+      isCancelled: false,
+    };
     push(heap, entry);
     return { cancel: () => void (entry.isCancelled = true) };
   };

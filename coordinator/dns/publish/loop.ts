@@ -8,7 +8,7 @@
 //   L3. A placement that has not yet seen this Service is no wish to withdraw it (I3).
 //   L4. A change that no name shows is written at most twice a second and Service.
 
-import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import { isthmusGroup, type Cluster } from '../../../common/model/isthmus-kinds.ts';
 import {
   isFederated,
   splitServiceKey,
@@ -21,30 +21,30 @@ import {
   type LogKey,
   type Revision,
   type ServiceKey,
-} from '../../common/model/ids.ts';
-import type { KubeObject, Service } from '../../common/model/kube-object.ts';
-import type { Publication } from '../../common/model/publication.ts';
+} from '../../../common/model/ids.ts';
+import type { KubeObject, Service } from '../../../common/model/kube-object.ts';
+import type { Publication } from '../../../common/model/publication.ts';
 import type {
   EventRecorder,
   HealthView,
   PlacementView,
   TermGuard,
-} from '../../common/model/views.ts';
-import type { Topology } from '../../common/model/topology.ts';
-import type { AddressRules } from '../../common/pure/address-rules.ts';
-import { isSameJson } from '../../common/pure/canonical-json.ts';
-import { topologyOf } from '../../common/pure/cluster-topology.ts';
+} from '../../../common/model/views.ts';
+import type { Topology } from '../../../common/model/topology.ts';
+import type { AddressRules } from '../../../common/pure/address-rules.ts';
+import { isSameJson } from '../../../common/pure/canonical-json.ts';
+import { topologyOf } from '../../../common/pure/cluster-topology.ts';
 import {
   readPublication,
   toPublicationKey,
   toPublicationObject,
-} from '../../common/pure/publication-object.ts';
-import type { Chance } from '../../common/runtime/chance.ts';
-import type { Clock } from '../../common/runtime/clock.ts';
-import type { Log } from '../../common/runtime/log.ts';
-import { createLoop, type Loop } from '../../common/runtime/loop.ts';
-import type { Metrics } from '../../common/runtime/metrics.ts';
-import { follow, type Desired, type StoredObject, type ViewEvent } from '../desired/store.ts';
+} from '../../../common/pure/publication-object.ts';
+import type { Chance } from '../../../common/runtime/chance.ts';
+import type { Clock } from '../../../common/runtime/clock.ts';
+import type { Log } from '../../../common/runtime/log.ts';
+import { createLoop, type Loop } from '../../../common/runtime/loop.ts';
+import type { Metrics } from '../../../common/runtime/metrics.ts';
+import { follow, type Desired, type StoredObject, type ViewEvent } from '../../desired/store.ts';
 import { auditPublication, type Finding } from './audit.ts';
 import { planPublication, type PublicationInput, type ShardInput } from './plan.ts';
 import { transitionsBetween, type Transition } from './transitions.ts';

@@ -5,16 +5,16 @@
 //       global. A cluster over several zones stands in each of them.
 //   N2. A name that DNS cannot carry (RFC 1035 2.3.4) is left out, and its shards stay above.
 
-import type { Topology } from '../../common/model/topology.ts';
-import type { Level } from '../../common/model/publication.ts';
-import type { ServiceKey } from '../../common/model/ids.ts';
+import type { Topology } from '../../../common/model/topology.ts';
+import type { Level } from '../../../common/model/publication.ts';
+import type { ServiceKey } from '../../../common/model/ids.ts';
 import {
   toGlobalName,
   toRegionName,
   toZoneName,
   type NameScope,
-} from '../../common/pure/level-names.ts';
-import { toWireName } from '../../common/pure/dns-wire.ts';
+} from '../../../common/pure/level-names.ts';
+import { toWireName } from '../../../common/pure/dns-wire.ts';
 
 export interface LevelName<S> {
   readonly name: string;

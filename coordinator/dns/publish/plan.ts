@@ -13,19 +13,19 @@
 //
 // Next: audit.ts doubts the result.
 
-import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
-import type { ShardState, ShardVerdict } from '../../common/model/health.ts';
-import type { Publication, PublishedShard, RecordSet } from '../../common/model/publication.ts';
-import type { Topology } from '../../common/model/topology.ts';
+import type { ClusterName, ServiceKey } from '../../../common/model/ids.ts';
+import type { ShardState, ShardVerdict } from '../../../common/model/health.ts';
+import type { Publication, PublishedShard, RecordSet } from '../../../common/model/publication.ts';
+import type { Topology } from '../../../common/model/topology.ts';
 import {
   addressFamily,
   isPublishable,
   parseAddress,
   type AddressRules,
-} from '../../common/pure/address-rules.ts';
-import { toWireName } from '../../common/pure/dns-wire.ts';
-import type { ServiceSpec } from '../../common/model/kube-object.ts';
-import { chooseStable, rankFirst } from '../../common/pure/stable-choice.ts';
+} from '../../../common/pure/address-rules.ts';
+import { toWireName } from '../../../common/pure/dns-wire.ts';
+import type { ServiceSpec } from '../../../common/model/kube-object.ts';
+import { chooseStable, rankFirst } from '../../../common/pure/stable-choice.ts';
 import { levelsOf, type LevelName, type ServiceLevels } from './levels.ts';
 
 export interface ShardInput {

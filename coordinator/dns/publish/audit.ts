@@ -10,11 +10,11 @@
 //   A4. (I6) The last address never goes on suspicion: while an undrained shard has a known
 //       ingress and the Service had names, it has names.
 
-import type { ShardVerdict } from '../../common/model/health.ts';
-import type { ClusterName } from '../../common/model/ids.ts';
-import type { Publication, RecordSet } from '../../common/model/publication.ts';
-import { isPublishable, parseAddress } from '../../common/pure/address-rules.ts';
-import { toWireName } from '../../common/pure/dns-wire.ts';
+import type { ShardVerdict } from '../../../common/model/health.ts';
+import type { ClusterName } from '../../../common/model/ids.ts';
+import type { Publication, RecordSet } from '../../../common/model/publication.ts';
+import { isPublishable, parseAddress } from '../../../common/pure/address-rules.ts';
+import { toWireName } from '../../../common/pure/dns-wire.ts';
 import type { PublicationInput } from './plan.ts';
 
 export interface Finding {

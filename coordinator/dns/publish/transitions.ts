@@ -1,7 +1,7 @@
 // What changed between two publications of one Service, for people: Events are recorded on
 // transitions only. Input: before and after. Output: events in a fixed order.
 
-import type { Publication, RecordSet } from '../../common/model/publication.ts';
+import type { Publication, RecordSet } from '../../../common/model/publication.ts';
 
 export interface Transition {
   readonly type: 'Normal' | 'Warning';
