@@ -2,6 +2,7 @@
 // imports another stage. Subscriptions are wake-ups: a listener learns what to look at again,
 // never what it is now. Listeners are called synchronously and must only mark work as due.
 
+import type { DnsZoneSpec } from './dns-zone.ts';
 import type { ClusterName, LogKey, Revision, ServiceKey } from './ids.ts';
 import type { RemovalOrder, Shard, ShardResult } from './shard.ts';
 import type { ClusterVerdict, ShardVerdict } from './health.ts';
@@ -157,5 +158,33 @@ export interface PeerSource {
   /** Told of each shard that came, changed or went: what is sent is made of nothing else. */
   subscribe(
     listener: (due: { readonly cluster: ClusterName; readonly key: ServiceKey }) => void,
+  ): Unsubscribe;
+}
+
+/** One DNSZone as the log has it, and what its provider says of the zone. */
+export interface DnsZoneState {
+  /** Of the object. */
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly spec: DnsZoneSpec;
+  /** Its names go; it is held until they are gone. */
+  readonly isDeleting: boolean;
+  /** Why nothing is written here: no credentials, no such zone, another DNSZone has it. */
+  readonly refusal?: { readonly reason: string; readonly message: string };
+  /** From the provider, once it has been asked: names that the zone may hold. */
+  readonly recordSetsMax?: number;
+}
+
+/** From coordinator/dns/zones: which DNSZones there are, and which publish what. */
+export interface DnsZoneView {
+  /** Those being deleted too; sorted by name. */
+  zones(): readonly DnsZoneState[];
+  zone(name: string): DnsZoneState | undefined;
+  /** Names of the DNSZones that shall publish this Service, sorted; none that is being deleted. */
+  zonesOf(key: ServiceKey): readonly string[];
+  /** `key`: zonesOf(key) may be different. Else the zone itself: spec, refusal, limits. */
+  subscribe(
+    listener: (due: { readonly dnsZone: string; readonly key: ServiceKey | undefined }) => void,
   ): Unsubscribe;
 }
