@@ -38,6 +38,12 @@ export interface DnsZoneSpec {
   readonly massChange?: { readonly recordSets?: number; readonly percent?: number };
   /** True: nothing is written here until it is false again. */
   readonly frozen?: boolean;
+  /**
+   * What a deleted DNSZone leaves at the provider. Delete: nothing of ours. Orphan: every record
+   * stays as it is and only our marks and the fence go, so that somebody else may own them.
+   * Default: Delete.
+   */
+  readonly deletionPolicy?: 'Delete' | 'Orphan';
   /** Hash of a held plan that may go ahead. */
   readonly confirmedPlan?: string;
   /** Owner id of a former writer whose marks we take over (Isthmus or external-dns). */

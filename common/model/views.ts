@@ -9,6 +9,7 @@ import type { ClusterVerdict, ShardVerdict } from './health.ts';
 import type { Incarnation } from './session.ts';
 import type { PeerService, PeerShard } from './peer-table.ts';
 import type { Topology } from './topology.ts';
+import type { AppliedState } from './dns-zone.ts';
 
 export type Unsubscribe = () => void;
 
@@ -187,4 +188,73 @@ export interface DnsZoneView {
   subscribe(
     listener: (due: { readonly dnsZone: string; readonly key: ServiceKey | undefined }) => void,
   ): Unsubscribe;
+}
+
+/** From coordinator/dns/apply: what became of publications at the providers. */
+export interface AppliedView {
+  /** undefined: nothing of this Service is or shall be in this zone, as far as we know. */
+  state(dnsZone: string, key: ServiceKey): AppliedState | undefined;
+  /** undefined: an embedded zone, one that is not known, or we do not hold the lease. */
+  zone(dnsZone: string): AppliedZone | undefined;
+  /** What is recorded as ours there, the mark included; sorted by name. */
+  recorded(dnsZone: string, key: ServiceKey): readonly AppliedRecord[];
+  /**
+   * What the next writes would do, without doing them: sorted by Service, at most `limit` Services.
+   * Also of a zone that is frozen or held.
+   */
+  planned(dnsZone: string, limit: number): readonly PlannedChange[];
+  /** `key` undefined: something of the zone itself. */
+  subscribe(
+    listener: (due: { readonly dnsZone: string; readonly key: ServiceKey | undefined }) => void,
+  ): Unsubscribe;
+}
+
+export interface AppliedZone {
+  /** Record sets that we own there: names and marks, without the fence. */
+  readonly recordSets: number;
+  /** Services whose names are not yet as wanted, for whatever reason. */
+  readonly pending: number;
+  /** True: nothing of ours is left there, not even the fence; a deleted DNSZone may go. */
+  readonly isEmpty: boolean;
+  /** A mass change that waits for a person (spec.confirmedPlan: hash). */
+  readonly heldPlan?: {
+    readonly hash: string;
+    readonly sinceMs: number;
+    /** Services, record sets that go or change type, and how many may at once. */
+    readonly services: number;
+    readonly recordSets: number;
+    readonly recordSetsMax: number;
+    readonly message: string;
+  };
+  /** Another writer is there: nothing is written until that is decided. */
+  readonly fence?: {
+    readonly reason: 'Deposed' | 'OtherOwner' | 'TwinOwner' | 'ForeignFence';
+    readonly message: string;
+    readonly sinceMs: number;
+  };
+  /** Why the last call was no success; gone with the next success. */
+  readonly lastError?: {
+    readonly reason: 'Denied' | 'Unavailable' | 'NotAnswering' | 'NotOpen';
+    readonly message: string;
+    readonly sinceMs: number;
+  };
+  /** Requests a second that the provider has been found to take, of all zones of its account. */
+  readonly requestsPerSecond: number;
+}
+
+/** One record set as text, in the form of a zone file's line without TTL and class. */
+export interface AppliedRecord {
+  readonly name: string;
+  readonly type: string;
+  readonly ttlSeconds: number;
+  /** Values, or what an alias or a weighted set says in their place. */
+  readonly data: string;
+}
+
+export interface PlannedChange {
+  readonly key: ServiceKey;
+  readonly deletes: readonly AppliedRecord[];
+  readonly creates: readonly AppliedRecord[];
+  /** Why it is not written at once; absent: it is. */
+  readonly waits?: { readonly reason: string; readonly message: string };
 }
