@@ -29,6 +29,13 @@ export interface Comparison {
   readonly theirsCpuMs?: number | undefined;
 }
 
+/** One row per thing that was looked at, in numbers that no summary holds. */
+export interface Grid {
+  /** Of the columns; the first is of what the rows are. */
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly [string, ...(number | string)[]])[];
+}
+
 export interface Conditions {
   readonly date: string;
   readonly node: string;
@@ -44,6 +51,7 @@ export interface Report {
   readonly conditions: Conditions;
   readonly measures: readonly Measure[];
   readonly comparisons?: readonly Comparison[];
+  readonly grid?: Grid;
   /** Further facts, named with their unit. */
   readonly facts: Readonly<Record<string, number>>;
 }
@@ -92,6 +100,7 @@ export function toTable(report: Report): string {
     '',
     ...(rows.length === 0 ? [] : [...align([head, ...rows]), '']),
     ...toComparisonLines(report.comparisons ?? []),
+    ...toGridLines(report.grid),
     ...align(Object.entries(facts).map(([name, value]) => [name, String(value)])),
   ].join('\n');
 }
@@ -109,6 +118,11 @@ function toComparisonLines(comparisons: readonly Comparison[]): readonly string[
     toShort(each.theirsCpuMs),
   ]);
   return [...align([head, ...rows]), ''];
+}
+
+function toGridLines(grid: Grid | undefined): readonly string[] {
+  if (grid === undefined) return [];
+  return [...align([grid.head, ...grid.rows.map((row) => row.map(String))]), ''];
 }
 
 function toShort(value: number | undefined): string {

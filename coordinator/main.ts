@@ -13,6 +13,7 @@ import { createLifecycle, endOnSignals, type Lifecycle } from '../common/runtime
 import { createLog, describeError, type Log, type LogLevel } from '../common/runtime/log.ts';
 import { createMetrics } from '../common/runtime/metrics.ts';
 import { certificateHash } from '../common/runtime/certificates.ts';
+import { watchGcPauses } from '../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../common/runtime/lag.ts';
 import { threadCpuMs } from '../common/runtime/thread-cpu.ts';
 import { formatAddress, readSettings, type SettingValues } from '../common/runtime/settings.ts';
@@ -119,7 +120,7 @@ async function run(
   onReload: (reload: Reload) => void,
 ): Promise<void> {
   const metrics = createMetrics({ withProcess: true });
-  const lag = startLagMeter({ clock, metrics, cpuMs: threadCpuMs });
+  const lag = startLagMeter({ clock, metrics, cpuMs: threadCpuMs, watchGc: watchGcPauses });
   lifecycle.onClose({ name: 'lag meter', close: () => Promise.resolve(lag.stop()) });
   const base: Base = {
     onReload,

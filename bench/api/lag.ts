@@ -3,15 +3,18 @@
 // how late the timer of an idle process was in the same seconds: what the machine itself adds.
 //
 // On a machine that is busy with other things the thread waits for a core in the middle of a turn.
-// So the bound is held against the metric that leaves that out; the full one stands below it.
+// So the bound is held against the metric that leaves that out, once with the pauses in which V8
+// collected garbage and once without: only what remains then is our code's. A pause is wall time, as
+// V8 tells no other; `nice -n -15` spares the coordinator most of the waiting.
 //
 // Metrics have buckets, so their numbers are upper bounds: `8` says that all were 8 ms or less.
 
 import { fork } from 'node:child_process';
 import { sleep, systemClock } from '../../common/runtime/clock.ts';
+import type { GcKind } from '../../common/runtime/gc-pauses.ts';
 import { lagBucketsSeconds } from '../../common/runtime/lag.ts';
 import type { BenchContext } from '../context.ts';
-import { noteConditions, type Measure, type Report } from '../report.ts';
+import { noteConditions, type Grid, type Report } from '../report.ts';
 import { toNumberSetting, type BenchDefinition } from '../settings.ts';
 import { summarize, type Summary } from '../statistics.ts';
 import { openHttp2Pool, type Http2Pool } from './http2-pool.ts';
@@ -28,9 +31,9 @@ export const lag: BenchDefinition = {
 };
 
 const sessions = 4;
-const goal = { of: 'max', ms: 10 } as const; // I11
-// Timers that came due in a phase's last turn are told after it.
-const settleMs = 100;
+const goalMs = 10; // I11
+// A thread that rests is asked ten times a second, and a turn is told when the next one comes.
+const settleMs = 300;
 
 async function measureLag(services: number, context: BenchContext): Promise<Report> {
   const { say, lifecycle } = context;
@@ -43,7 +46,7 @@ async function measureLag(services: number, context: BenchContext): Promise<Repo
   const body = JSON.stringify({ metadata: { name: 'held' } });
   await pool.request({ method: 'POST', path: '/api/v1/namespaces', body });
   const open = (count: number): Promise<Http2Pool> => openHttp2Pool(credentials, count);
-  const measures: Measure[] = [];
+  const phases: Phase[] = [];
   for (const { name, run } of lagPhases) {
     say(name);
     const before = await readTurns(admin);
@@ -52,25 +55,77 @@ async function measureLag(services: number, context: BenchContext): Promise<Repo
     await sleep(systemClock, settleMs);
     const others = summarize(await idle.take());
     const after = await readTurns(admin);
-    measures.push(
-      { name, summary: summarizeTurns(before.cpu, after.cpu), goal },
-      { name: '  with waits for a core', summary: summarizeTurns(before.all, after.all) },
-      { name: '  an idle process', summary: others },
-    );
+    const turnsOf = (metric: keyof Turns): Summary | undefined =>
+      summarizeTurns(before[metric], after[metric]);
+    phases.push({
+      name,
+      cpu: turnsOf('cpu'),
+      own: turnsOf('own'),
+      minor: turnsOf('minor'),
+      major: turnsOf('major'),
+      wall: turnsOf('all'),
+      idle: others,
+    });
   }
   return {
     bench: lag.name,
     settings: { services },
     conditions: conditions(),
-    measures,
-    facts: { 'phases over 10 ms': countOver(measures) },
+    measures: [],
+    grid: toGrid(phases),
+    facts: {
+      'phases over 10 ms': phases.filter(({ cpu }) => isOver(cpu)).length,
+      'phases over 10 ms by our own code': phases.filter(({ own }) => isOver(own)).length,
+    },
   };
 }
 
-function countOver(measures: readonly Measure[]): number {
-  return measures.filter(({ goal: held, summary }) => {
-    return held !== undefined && summary !== undefined && summary.max > held.ms;
-  }).length;
+interface Phase {
+  readonly name: string;
+  /** Turns by CPU, with collections and without. */
+  readonly cpu: Summary | undefined;
+  readonly own: Summary | undefined;
+  /** Collections. */
+  readonly minor: Summary | undefined;
+  readonly major: Summary | undefined;
+  /** Turns with waits for a core, ours and those of a process that does nothing. */
+  readonly wall: Summary | undefined;
+  readonly idle: Summary | undefined;
+}
+
+function isOver(summary: Summary | undefined): boolean {
+  return summary !== undefined && summary.max > goalMs;
+}
+
+function toGrid(phases: readonly Phase[]): Grid {
+  const maxOf = (summary: Summary | undefined): number | string =>
+    summary === undefined ? '-' : Math.round(summary.max * 10) / 10;
+  return {
+    head: [
+      'milliseconds',
+      'turns',
+      'CPU p90',
+      'CPU max',
+      'own max',
+      'young GC',
+      'old GC',
+      'wall max',
+      'idle process',
+      `max ${goalMs}`,
+    ],
+    rows: phases.map(({ name, cpu, own, minor, major, wall, idle }) => [
+      name,
+      cpu?.count ?? 0,
+      cpu?.p90 ?? '-',
+      maxOf(cpu),
+      maxOf(own),
+      maxOf(minor),
+      maxOf(major),
+      maxOf(wall),
+      maxOf(idle),
+      isOver(own) ? 'MISSED' : isOver(cpu) ? 'missed by collecting' : 'met',
+    ]),
+  };
 }
 
 interface Probe {
@@ -96,24 +151,34 @@ function startProbe({ lifecycle }: BenchContext): Probe {
   };
 }
 
-/** Timers by bucket, each with those of the lower ones, as Prometheus counts; the last is all. */
+/** By bucket, each with those of the lower ones, as Prometheus counts; the last is all. */
 interface Turns {
   readonly all: readonly number[];
   readonly cpu: readonly number[];
+  readonly own: readonly number[];
+  /** Collections. */
+  readonly minor: readonly number[];
+  readonly major: readonly number[];
 }
 
 async function readTurns(admin: string): Promise<Turns> {
   const response = await fetch(`${admin}/metrics`, { signal: AbortSignal.timeout(10_000) });
   const text = await response.text();
-  const read = (metric: string): readonly number[] =>
+  const read = (metric: string, labels = ''): readonly number[] =>
     [...lagBucketsSeconds.map(String), '+Inf'].map((bound) => {
-      const line = `${metric}_bucket{le="${bound}"} `;
+      const line = `${metric}_bucket{le="${bound}"${labels}} `;
       const at = text.indexOf(line);
       return at < 0 ? 0 : Number.parseFloat(text.slice(at + line.length));
     });
+  const pauses = (kind: GcKind): readonly number[] =>
+    read('mesh_event_loop_gc_pause_seconds', `,kind="${kind}"`);
+  const incremental = pauses('incremental');
   return {
     all: read('mesh_event_loop_turn_seconds'),
     cpu: read('mesh_event_loop_turn_cpu_seconds'),
+    own: read('mesh_event_loop_turn_own_cpu_seconds'),
+    minor: pauses('minor'),
+    major: pauses('major').map((count, index) => count + (incremental[index] ?? 0)),
   };
 }
 

@@ -7,9 +7,13 @@
 //   mesh_event_loop_turn_seconds       histogram of how late it was
 //   mesh_event_loop_turn_cpu_seconds   the same without what a busy machine adds: no more than the
 //                                      thread was on a core since the timer before
+//   mesh_event_loop_turn_own_cpu_seconds   of that, what our code ran: without the pauses in which
+//                                      V8 collected garbage
+//   mesh_event_loop_gc_pause_seconds   those pauses, each by kind
 //   mesh_event_loop_turn_max_seconds   the latest in the last minute
 
 import type { Clock, Timer } from './clock.ts';
+import type { GcPause } from './gc-pauses.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Every turn that is too long meets one. */
@@ -34,15 +38,20 @@ export function startLagMeter({
   clock,
   metrics,
   cpuMs = () => undefined,
+  watchGc = () => () => undefined,
 }: {
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** How long this thread has run; undefined where that is not known. */
   readonly cpuMs?: () => number | undefined;
+  /** Tells of pauses some time after them, and returns what ends it. */
+  readonly watchGc?: (onPause: (pause: GcPause) => void) => () => void;
 }): LagMeter {
   let maxMs = 0;
   let windowEndMs = clock.monotonicMs() + windowMs;
   let timer: Timer;
+  const own = createOwnMeter(metrics);
+  const unwatch = watchGc(own.note);
   const wait = (forMs: number): void => {
     const dueMs = clock.monotonicMs() + forMs;
     const startMs = cpuMs();
@@ -53,6 +62,7 @@ export function startLagMeter({
       if (startMs === undefined) return wait(everyMs);
       const ranMs = (cpuMs() ?? startMs) - startMs;
       tellCpu(Math.min(lateMs, ranMs));
+      own.turn({ fromMs: dueMs, toMs: nowMs, cpuMs: Math.min(lateMs, ranMs) });
       wait(ranMs < restShare * (forMs + lateMs) ? restMs : everyMs);
     });
   };
@@ -68,5 +78,46 @@ export function startLagMeter({
     if (nowMs >= windowEndMs) windowEndMs = nowMs + windowMs;
   };
   wait(everyMs);
-  return { maxMs: () => maxMs, stop: () => timer.cancel() };
+  const stop = (): void => {
+    timer.cancel();
+    unwatch();
+  };
+  return { maxMs: () => maxMs, stop };
+}
+
+interface Turn {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly cpuMs: number;
+}
+
+/** Between two timers, and a thread that does nothing but collect. */
+const pausesMax = 1_000;
+
+/** A turn is told when the next one comes: by then its pauses are known. */
+function createOwnMeter(metrics: Metrics) {
+  let pauses: GcPause[] = [];
+  let last: Turn | undefined;
+  const pausedMs = ({ fromMs, toMs }: Turn): number =>
+    pauses.reduce((sum, { startMs, durationMs }) => {
+      const inside = Math.min(toMs, startMs + durationMs) - Math.max(fromMs, startMs);
+      return sum + Math.max(0, inside);
+    }, 0);
+  return {
+    note: (pause: GcPause): void => {
+      const { kind, durationMs } = pause;
+      const seconds = durationMs / 1000;
+      metrics.observe('mesh_event_loop_gc_pause_seconds', seconds, { kind }, lagBucketsSeconds);
+      if (pauses.length < pausesMax) pauses.push(pause);
+    },
+    turn: (turn: Turn): void => {
+      if (last !== undefined) {
+        const ownMs = Math.max(0, last.cpuMs - pausedMs(last));
+        const name = 'mesh_event_loop_turn_own_cpu_seconds';
+        metrics.observe(name, ownMs / 1000, {}, lagBucketsSeconds);
+      }
+      last = turn;
+      pauses = pauses.filter(({ startMs, durationMs }) => startMs + durationMs > turn.fromMs);
+    },
+  };
 }

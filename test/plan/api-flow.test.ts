@@ -2,8 +2,7 @@
 // request line.
 
 import test from 'ava';
-import { createMetrics, silentMetrics } from '../../common/runtime/metrics.ts';
-import { startLagMeter } from '../../common/runtime/lag.ts';
+import { createMetrics } from '../../common/runtime/metrics.ts';
 import {
   createFlowControl,
   defaultFlowLimits,
@@ -208,55 +207,4 @@ test('durations are read as Go reads them', (t) => {
     parseGoDuration('1constructor'),
     'time: unknown unit "constructor" in duration "1constructor"',
   );
-});
-
-test('I11 the lag meter tells how late a turn made it, and the latest of a minute', async (t) => {
-  const clock = createManualClock();
-  const metrics = createMetrics({ withProcess: false });
-  const meter = startLagMeter({ clock, metrics });
-  clock.advance(10);
-  clock.advance(35); // a turn of 25 ms more than it was due after
-  t.is(meter.maxMs(), 25);
-  const text = await metrics.expose();
-  t.regex(text, /^mesh_event_loop_turn_max_seconds 0\.025$/m);
-  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.02"\} 1$/m);
-  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.05"\} 2$/m);
-  for (let step = 0; step < 6_001; step += 1) clock.advance(10);
-  t.is(meter.maxMs(), 0);
-  meter.stop();
-  clock.advance(1_000);
-  t.is(meter.maxMs(), 0);
-});
-
-test('the lag meter tells apart what the thread did and what it waited for a core', async (t) => {
-  const clock = createManualClock();
-  const metrics = createMetrics({ withProcess: false });
-  let ranMs = 100;
-  const meter = startLagMeter({ clock, metrics, cpuMs: () => ranMs });
-  ranMs += 3;
-  clock.advance(35); // late by 25 ms, of which it ran for 3
-  const text = await metrics.expose();
-  t.regex(text, /^mesh_event_loop_turn_seconds_sum 0\.025$/m);
-  t.regex(text, /^mesh_event_loop_turn_cpu_seconds_sum 0\.003$/m);
-  meter.stop();
-});
-
-test('the lag meter wakes a thread that rests ten times a second, one that works a hundred', (t) => {
-  const clock = createManualClock();
-  let [ranMs, wakes] = [0, 0];
-  const metrics = { ...silentMetrics, observe: () => void (wakes += 1) };
-  const meter = startLagMeter({ clock, metrics, cpuMs: () => ranMs });
-  const second = (cpuMs: number): number => {
-    const before = wakes;
-    for (let at = 0; at < 100; at += 1) {
-      ranMs += cpuMs;
-      clock.advance(10);
-    }
-    return (wakes - before) / 2; // two histograms
-  };
-  second(0);
-  t.is(second(0), 10);
-  second(5);
-  t.is(second(5), 100);
-  meter.stop();
 });
