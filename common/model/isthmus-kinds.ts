@@ -12,6 +12,9 @@ export const shardsFinalizer = 'isthmus.dev/shards';
 /** Finalizer that holds a Cluster until its names and its shards are gone. */
 export const unjoinFinalizer = 'isthmus.dev/unjoin';
 
+/** Finalizer that holds a DNSZone until our records are gone from its provider. */
+export const dnsZoneFinalizer = 'isthmus.dev/dnszone';
+
 /** Field manager of every write of ours into a member cluster, and of our status writes. */
 export const fieldManager = 'isthmus';
 

@@ -270,3 +270,32 @@ test('a join token needs the right to do what its holder could do', async (t) =>
   );
   t.is((await ask(bob, 'POST', tokens, take)).status, 201);
 });
+
+test('a DNSZone uses only Secrets that its writer may read, wherever they are sent', async (t) => {
+  const { ask, make } = await start(t);
+  const zones = '/apis/isthmus.dev/v1alpha1/dnszones';
+  await make(
+    paths.clusterRoleBindings,
+    bind('o', { role: 'isthmus:federation-operator', user: 'bob' }),
+  );
+  const spec = {
+    domain: 'example.com',
+    provider: 'RFC2136',
+    rfc2136: { server: '192.0.2.53:53', tsigKeyName: 'k' },
+    secretRef: { namespace: 'default', name: 'tsig' },
+  };
+  const zone = { metadata: { name: 'x' }, spec };
+  const refused = await ask(bob, 'POST', zones, zone);
+  t.is(refused.status, 403);
+  t.regex(refused.message, /user "bob" cannot get the secret "default\/tsig", which the zone/);
+  await make(zones, zone);
+  const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+  const path = `${zones}/x`;
+  const server = { spec: { rfc2136: { server: '203.0.113.1:53' } } };
+  t.is((await ask(bob, 'PATCH', path, server, merge)).status, 403);
+  t.is((await ask(bob, 'PATCH', path, { spec: { frozen: true } }, merge)).status, 200);
+  const rule = { verbs: ['get'], apiGroups: [''], resources: ['secrets'], resourceNames: ['tsig'] };
+  await make(paths.clusterRoles, { metadata: { name: 'tsig' }, rules: [rule] });
+  await make(paths.clusterRoleBindings, bind('t', { role: 'tsig', user: 'bob' }));
+  t.is((await ask(bob, 'PATCH', path, server, merge)).status, 200);
+});

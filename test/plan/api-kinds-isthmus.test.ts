@@ -64,6 +64,7 @@ test('[k8s 116] every field of our kinds has a description that is a sentence', 
   t.deepEqual(ours.map(({ kind }) => kind).sort(), [
     'Cluster',
     'DNSRecordSet',
+    'DNSZone',
     'JoinToken',
     'ServicePolicy',
     'ServiceShard',

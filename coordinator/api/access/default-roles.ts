@@ -127,8 +127,8 @@ function toOwnRoles(kinds: readonly KindDefinition[]): readonly DefaultObject[] 
     role('isthmus:aggregate-to-edit', byGroup(writable, write, false), aggregateTo('edit')),
     role('isthmus:aggregate-to-view', byGroup(readable, read, true), aggregateTo('view')),
     role('isthmus:federation-operator', [
-      on(readWrite, 'isthmus.dev', 'clusters', 'jointokens'),
-      on(read, 'isthmus.dev', 'clusters/status', 'jointokens/status'),
+      on(readWrite, 'isthmus.dev', 'clusters', 'jointokens', 'dnszones'),
+      on(read, 'isthmus.dev', 'clusters/status', 'jointokens/status', 'dnszones/status'),
       on(['get', 'patch', 'update'], 'isthmus.dev', 'clusters/approval'),
       // What becomes of a shard that nobody wants.
       on(['delete'], 'isthmus.dev', 'serviceshards'),

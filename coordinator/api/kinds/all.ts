@@ -14,6 +14,7 @@ import { configMapKind, secretKind } from './config-map.ts';
 import { customResourceDefinitionKind } from './custom-resource-definition.ts';
 import { projectedKind } from './definition.ts';
 import { endpointsKind, endpointSliceKind } from './endpoints.ts';
+import { dnsZoneKind } from './isthmus/dns-zone.ts';
 import { eventKind, newEventKind } from './event/event.ts';
 import { selfSubjectReviewKind, tokenReviewKind } from './access/identity-review.ts';
 import { joinTokenKind, type JoinTokenOptions } from './isthmus/join-token.ts';
@@ -52,6 +53,7 @@ export function federationKinds(options: FederationKindsOptions): readonly KindD
     },
     joinTokenKind(options),
     servicePolicyKind,
+    dnsZoneKind,
     serviceShardKind,
     dnsRecordSetKind,
     tokenReviewKind,

@@ -36,7 +36,7 @@ export function validateChoice(choice: JsonObject, field: string): readonly Fiel
   return isRecord(selector) ? validateSelector(selector, `${field}.clusterSelector`) : [];
 }
 
-function validateSelector(selector: JsonObject, field: string): readonly FieldError[] {
+export function validateSelector(selector: JsonObject, field: string): readonly FieldError[] {
   const labels = Object.entries(ownRecord(selector, 'matchLabels'));
   const texts = Object.fromEntries(labels.map(([key, value]) => [key, String(value)]));
   const demands = ownList(selector, 'matchExpressions').filter(isRecord);
