@@ -171,6 +171,8 @@ export interface DnsZoneState {
   readonly spec: DnsZoneSpec;
   /** Its names go; it is held until they are gone. */
   readonly isDeleting: boolean;
+  /** False: it is being deleted, or an older DNSZone of the same names is in its way. */
+  readonly isPublishing: boolean;
   /** Why nothing is written here: no credentials, no such zone, another DNSZone has it. */
   readonly refusal?: { readonly reason: string; readonly message: string };
   /** From the provider, once it has been asked: names that the zone may hold. */
@@ -182,8 +184,11 @@ export interface DnsZoneView {
   /** Those being deleted too; sorted by name. */
   zones(): readonly DnsZoneState[];
   zone(name: string): DnsZoneState | undefined;
-  /** Names of the DNSZones that shall publish this Service, sorted; none that is being deleted. */
-  zonesOf(key: ServiceKey): readonly string[];
+  /**
+   * Names of the DNSZones that shall publish this Service, sorted; none that is being deleted.
+   * undefined: its policy has just changed, and placement has not seen that yet.
+   */
+  zonesOf(key: ServiceKey): readonly string[] | undefined;
   /** `key`: zonesOf(key) may be different. Else the zone itself: spec, refusal, limits. */
   subscribe(
     listener: (due: { readonly dnsZone: string; readonly key: ServiceKey | undefined }) => void,

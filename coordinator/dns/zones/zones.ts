@@ -1,0 +1,269 @@
+// Follows DNSZones, their Secrets and the labels of Namespaces: which zones there are, which
+// publish a Service, and the open provider of each.
+// Input: the log. Output: DnsZoneView and ProviderSource; what is found of each, for its status.
+// Next: provider-keeper.ts opens providers, status-loop.ts tells people.
+//
+//   Z1. What the log says of zones is folded at once; who asks always sees the newest.
+//   Z2. A provider that cannot be opened or asked changes nothing that is published.
+
+import type { DnsZone } from '../../../common/model/dns-zone.ts';
+import {
+  splitServiceKey,
+  toLogKey,
+  toLogPrefix,
+  type LogKey,
+  type ServiceKey,
+} from '../../../common/model/ids.ts';
+import { isthmusGroup, type ServicePolicy } from '../../../common/model/isthmus-kinds.ts';
+import type { DnsZoneState, DnsZoneView } from '../../../common/model/views.ts';
+import { isSameJson } from '../../../common/pure/canonical-json.ts';
+import { follow, followNew, type ViewEvent } from '../../desired/store.ts';
+import type { ProviderSource } from '../provider/provider-source.ts';
+import { createWalks } from '../publish/walk.ts';
+import type { DnsZonesOptions } from './options.ts';
+import { findConflict, type Refusal } from './plan-conflicts.ts';
+import { createProviderKeeper, type ZoneFound } from './provider-keeper.ts';
+import { isPublishedIn } from './selection.ts';
+
+export interface DnsZones {
+  readonly view: DnsZoneView;
+  readonly source: ProviderSource;
+  found(dnsZone: string): ZoneFound | undefined;
+  start(): void;
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const zonesPrefix = toLogPrefix(isthmusGroup, 'dnszones');
+
+export function createDnsZones(options: DnsZonesOptions): DnsZones {
+  return new Zones(options);
+}
+
+type ZoneListener = Parameters<DnsZoneView['subscribe']>[0];
+
+class Zones implements DnsZones {
+  readonly view: DnsZoneView;
+  readonly source: ProviderSource;
+  readonly #options: DnsZonesOptions;
+  /** By name; in the order of names. */
+  readonly #zones = new Map<string, DnsZone>();
+  readonly #states = new Map<string, DnsZoneState>();
+  readonly #bySecret = new Map<LogKey, Set<string>>();
+  readonly #listeners = new Set<ZoneListener>();
+  readonly #providerListeners = new Set<(dnsZone: string) => void>();
+  #running: Running | undefined;
+
+  constructor(options: DnsZonesOptions) {
+    this.#options = options;
+    this.view = {
+      zones: () => [...this.#states.values()].sort(byName),
+      zone: (name) => this.#states.get(name),
+      zonesOf: (key) => this.#zonesOf(key),
+      subscribe: (listener) => subscribeTo(this.#listeners, listener),
+    };
+    this.source = {
+      provider: (name) => this.#running?.keeper.provider(name),
+      subscribe: (listener) => subscribeTo(this.#providerListeners, listener),
+    };
+  }
+
+  found(dnsZone: string): ZoneFound | undefined {
+    return this.#running?.keeper.found(dnsZone);
+  }
+
+  start(): void {
+    if (this.#running !== undefined) return;
+    const { desired } = this.#options;
+    const keeper = createProviderKeeper(this.#options, {
+      zoneOf: (name) => this.#zones.get(name),
+      conflictOf: (name) => this.#conflictOf(name),
+      onFound: (name) => this.#refresh(name),
+      onProvider: (name) => this.#providerListeners.forEach((listener) => listener(name)),
+    });
+    const walks = createWalks(this.#options);
+    this.#running = { keeper, walks, handles: [] };
+    this.#running.handles.push(
+      follow(desired, zonesPrefix, (event) => this.#onZone(event)),
+      followNew(desired, toLogPrefix('', 'secrets'), ({ current }) => {
+        for (const name of this.#bySecret.get(current.key) ?? []) keeper.mark(name);
+      }),
+      followNew(desired, toLogPrefix('', 'namespaces'), (event) => this.#onNamespace(event)),
+    );
+  }
+
+  async idle(): Promise<void> {
+    await this.#running?.keeper.idle();
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    for (const handle of running?.handles ?? []) handle.cancel();
+    running?.walks.stop();
+    await running?.keeper.stop();
+    this.#running = undefined;
+    this.#zones.clear();
+    this.#states.clear();
+    this.#bySecret.clear();
+  }
+
+  #onZone({ kind, current, previous }: ViewEvent): void {
+    const { name } = current.object.metadata;
+    const after = kind === 'deleted' ? undefined : (current.object as DnsZone); // by its prefix
+    const before = previous?.object as DnsZone | undefined;
+    this.#noteSecret(name, before, after);
+    if (after === undefined) this.#zones.delete(name);
+    else this.#zones.set(name, after);
+    this.#refresh(name);
+    if (!isOneChange(before, after)) return;
+    this.#running?.keeper.mark(name);
+    // Whether another one is in its way may be otherwise for each of them; they are few.
+    if (isSameJson(before?.spec, after?.spec)) return;
+    for (const other of this.#zones.keys()) {
+      this.#refresh(other);
+      this.#running?.keeper.mark(other);
+    }
+  }
+
+  #noteSecret(name: string, before: DnsZone | undefined, after: DnsZone | undefined): void {
+    const [former, next] = [secretKey(before), secretKey(after)];
+    if (former !== undefined) this.#bySecret.get(former)?.delete(name);
+    if (former !== undefined && this.#bySecret.get(former)?.size === 0)
+      this.#bySecret.delete(former);
+    if (next === undefined) return;
+    this.#bySecret.set(next, (this.#bySecret.get(next) ?? new Set<string>()).add(name));
+  }
+
+  /** Only zones that choose by labels can choose otherwise. */
+  #onNamespace({ current, previous }: ViewEvent): void {
+    const labels = current.object.metadata.labels ?? {};
+    if (isSameJson(labels, previous?.object.metadata.labels ?? {})) return;
+    const choosing = [...this.#zones.values()].filter((zone) => zone.spec.namespaceSelector);
+    if (choosing.length === 0) return;
+    const { name } = current.object.metadata;
+    this.#running?.walks.walk(`namespace/${name}`, name, (key) => {
+      for (const { metadata } of choosing) this.#tell(metadata.name, key);
+    });
+  }
+
+  #conflictOf(name: string): Refusal | undefined {
+    const zone = this.#zones.get(name);
+    return zone === undefined ? undefined : findConflict(zone, this.#zones.values());
+  }
+
+  /** Folds what is known of one zone, and tells if it is different. */
+  #refresh(name: string): void {
+    const zone = this.#zones.get(name);
+    const before = this.#states.get(name);
+    if (zone === undefined) {
+      this.#states.delete(name);
+      if (before !== undefined) this.#tell(name, undefined);
+      return;
+    }
+    const found = this.#running?.keeper.found(name);
+    const after = toState(zone, this.#conflictOf(name), found);
+    if (before !== undefined && isSameJson(before, after)) return;
+    this.#states.set(name, after);
+    this.#tell(name, undefined);
+  }
+
+  #tell(dnsZone: string, key: ServiceKey | undefined): void {
+    for (const listener of this.#listeners) listener({ dnsZone, key });
+  }
+
+  #zonesOf(key: ServiceKey): readonly string[] | undefined {
+    const { desired, placement } = this.#options;
+    const { namespace } = splitServiceKey(key);
+    const at = toLogKey({ group: '', resource: 'namespaces', name: namespace });
+    const namespaceLabels = desired.get(at)?.object.metadata.labels ?? {};
+    const name = placement.notes(key)?.policy;
+    const policy =
+      name === undefined
+        ? undefined
+        : desired.get(
+            toLogKey({ group: isthmusGroup, resource: 'servicepolicies', namespace, name }),
+          );
+    // Without the policy's word a Service of a private zone could come into a public one.
+    if (name !== undefined && policy === undefined) return undefined;
+    const zones = zonesOfPolicy(policy?.object as ServicePolicy | undefined); // by its key
+    const selected = { namespace, namespaceLabels, zones };
+    return [...this.#states.values()]
+      .filter((zone) => zone.isPublishing && isPublishedIn(zone, selected))
+      .map((zone) => zone.name)
+      .sort();
+  }
+}
+
+interface Running {
+  readonly keeper: ReturnType<typeof createProviderKeeper>;
+  readonly walks: ReturnType<typeof createWalks>;
+  readonly handles: { cancel(): void }[];
+}
+
+function zonesOfPolicy(policy: ServicePolicy | undefined): readonly string[] | undefined {
+  const spec = policy?.spec as
+    | { readonly dns?: { readonly zones?: readonly string[] } }
+    | undefined;
+  return spec?.dns?.zones;
+}
+
+/** Whether more than its status is different. */
+function isOneChange(before: DnsZone | undefined, after: DnsZone | undefined): boolean {
+  return (
+    before === undefined ||
+    after === undefined ||
+    before.metadata.deletionTimestamp !== after.metadata.deletionTimestamp ||
+    !isSameJson(before.spec, after.spec)
+  );
+}
+
+function toState(
+  zone: DnsZone,
+  conflict: Refusal | undefined,
+  found: ZoneFound | undefined,
+): DnsZoneState {
+  const { name, uid = '', generation = 1, deletionTimestamp } = zone.metadata;
+  const isDeleting = deletionTimestamp !== undefined;
+  const refusal = conflict ?? refusalOf(found);
+  const recordSetsMax = found?.description?.recordSetsMax;
+  return {
+    name,
+    uid,
+    generation,
+    spec: zone.spec,
+    isDeleting,
+    isPublishing: !isDeleting && conflict === undefined,
+    ...(refusal === undefined ? {} : { refusal }),
+    ...(recordSetsMax === undefined ? {} : { recordSetsMax }),
+  };
+}
+
+/** Why nothing can be written, until somebody does something about it. */
+export function refusalOf(found: ZoneFound | undefined): Refusal | undefined {
+  if (found?.opening.kind === 'refused') {
+    const { reason, message } = found.opening;
+    return { reason, message };
+  }
+  switch (found?.answer?.outcome) {
+    case 'denied':
+      return { reason: 'Denied', message: found.answer.message };
+    case 'noZone':
+      return { reason: 'ZoneNotFound', message: found.answer.message };
+    default:
+      return undefined;
+  }
+}
+
+function secretKey(zone: DnsZone | undefined): LogKey | undefined {
+  const ref = zone?.spec.secretRef;
+  return ref === undefined ? undefined : toLogKey({ group: '', resource: 'secrets', ...ref });
+}
+
+function subscribeTo<L>(listeners: Set<L>, listener: L): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
