@@ -40,7 +40,8 @@ import { createApi } from './api/machinery/server.ts';
 import { createProjection, type Projection } from './desired/projection.ts';
 import type { Desired } from './desired/store.ts';
 import { acquireTerm, type Term } from './desired/term.ts';
-import { createDns } from './dns/publish/loop.ts';
+import { createDnsStage } from './dns-stage.ts';
+import type { OpenDnsProvider } from './dns/zones/options.ts';
 import { createHealth } from './health/loop.ts';
 import type { HealthConfig } from './health/options.ts';
 import { createPlacement } from './placement/loop.ts';
@@ -59,6 +60,8 @@ export interface CoordinatorPorts {
   readonly listener: MeshListener;
   readonly authority: CertificateAuthority;
   readonly telemetryUsers: TelemetryUsers;
+  /** Without it (the simulation) no zone but the embedded one is served. */
+  readonly openDnsProvider?: OpenDnsProvider;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
@@ -152,7 +155,7 @@ export async function createCoordinator(
     sessions,
     config: { federation, addressRules, ...options.health },
   });
-  const dns = createDns({
+  const dns = createDnsStage({
     ...common,
     placement,
     health: health.view,
@@ -181,6 +184,7 @@ export async function createCoordinator(
     term,
     recorder,
     start: async () => {
+      await dns.prepare();
       await stages.start();
       const port = mesh.bind(await sessions.start());
       log.info('coordinator started', { federation, domain, term: term.number });

@@ -10,6 +10,8 @@ export interface Metrics {
   count(name: string, labels?: Labels, by?: number): void;
   /** Sets a gauge. */
   gauge(name: string, value: number, labels?: Labels): void;
+  /** Takes away what a gauge says of labels that are no more. */
+  readonly forget?: (name: string, labels: Labels) => void;
   /**
    * Observes seconds (or bytes, by the name's unit) in a histogram; its first use says where its
    * buckets end, default 1 ms to 30 s.
@@ -41,6 +43,7 @@ export function createMetrics(options: { readonly withProcess: boolean }): Metri
       const gauge = known(gauges, name, () => new Gauge(declare(name, labels, registry)));
       gauge.set(labels, value);
     },
+    forget: (name, labels) => gauges.get(name)?.remove(labels),
     observe: (name, value, labels = {}, buckets = secondsBuckets) => {
       const histogram = known(
         histograms,

@@ -8,7 +8,7 @@ import type { ClusterVerdict } from '../../common/model/health.ts';
 import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { SessionState } from '../../common/model/views.ts';
 import { describeClockSkew, describeVersionSkew } from '../../common/pure/skew.ts';
-import { planConditions, type Said } from './plan-conditions.ts';
+import { planConditions, type Said } from '../../common/pure/conditions.ts';
 
 export interface ClusterFacts {
   readonly cluster: Cluster;

@@ -4,7 +4,7 @@
 
 import type { ServicePolicy } from '../../common/model/isthmus-kinds.ts';
 import type { PlacementNotes, ShardMove } from '../../common/model/views.ts';
-import type { Said } from './plan-conditions.ts';
+import type { Said } from '../../common/pure/conditions.ts';
 
 /** Conditions that go when there is nothing to say. */
 export const passingConditions: ReadonlySet<string> = new Set(['Moving', 'OverridesApplied']);

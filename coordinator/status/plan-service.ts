@@ -16,7 +16,7 @@ import type { Shard, ShardResult } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import { isPublishable, parseAddress, type AddressRules } from '../../common/pure/address-rules.ts';
 import type { PlacementNotes } from '../../common/model/views.ts';
-import { planConditions, type Said } from './plan-conditions.ts';
+import { planConditions, type Said } from '../../common/pure/conditions.ts';
 import { passingConditions, sayMoving, sayOverrides } from './plan-notes.ts';
 
 /** Everything that status knows of one shard. */

@@ -6,7 +6,7 @@
 //   C2. Adopted is there only on a shard that was somebody's Service before.
 
 import type { Condition } from '../../common/model/kube-object.ts';
-import { planConditions, type Said } from './plan-conditions.ts';
+import { planConditions, type Said } from '../../common/pure/conditions.ts';
 import { isApplied, isRefused, type ShardFacts } from './plan-service.ts';
 
 export function planShardConditions(

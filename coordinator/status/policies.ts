@@ -13,7 +13,7 @@ import { toTimestamp } from '../../common/runtime/clock.ts';
 import { createLoop, type Loop } from '../../common/runtime/loop.ts';
 import type { StoredObject } from '../desired/store.ts';
 import type { StatusOptions } from './options.ts';
-import { planConditions } from './plan-conditions.ts';
+import { planConditions } from '../../common/pure/conditions.ts';
 import { passingConditions, sayPolicy } from './plan-notes.ts';
 import type { StatusWriter } from './writer.ts';
 

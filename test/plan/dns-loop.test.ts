@@ -14,7 +14,9 @@ import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
-import { createDns, type Dns } from '../../coordinator/dns/publish/loop.ts';
+import { createDns, type Dns, type DnsOptions } from '../../coordinator/dns/publish/loop.ts';
+import { keepDefaultZone } from '../../coordinator/dns/zones/default-zone.ts';
+import { createDnsZones } from '../../coordinator/dns/zones/zones.ts';
 import { createZoneTable } from '../../coordinator/zone/zone-table.ts';
 import {
   type LogFixture,
@@ -71,14 +73,10 @@ async function createWorld(given?: LogFixture, clock: Clock = systemClock) {
   const events: string[] = [];
   let placed: readonly ClusterName[] = [toClusterName('a'), toClusterName('b')];
   let hasPlaced = true;
-  await put(
-    toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'a' }),
-    cluster('a', 'za', 'ra'),
-  );
-  await put(
-    toLogKey({ group: 'isthmus.dev', resource: 'clusters', name: 'b' }),
-    cluster('b', 'zb', 'rb'),
-  );
+  for (const name of ['a', 'b']) {
+    const at = toLogKey({ group: 'isthmus.dev', resource: 'clusters', name });
+    await put(at, cluster(name, `z${name}`, `r${name}`));
+  }
   const term = desired.get(termKey) ?? (await put(termKey, termObject));
   const content = { key: nginx, bytes: new Uint8Array(), hash: 'h' as never };
   const placement: PlacementView = {
@@ -105,22 +103,29 @@ async function createWorld(given?: LogFixture, clock: Clock = systemClock) {
   const wake = (name: string): void => {
     for (const listener of due) listener({ cluster: toClusterName(name), key: nginx });
   };
-  const dns: Dns = createDns({
+  const common = {
     desired,
     placement,
-    health,
     term: { guard: () => ({ key: termKey, revision: term.revision }) },
     recorder: { record: ({ type, reason }) => void events.push(`${type} ${reason}`) },
-    config: {
-      federation: 'myfederation',
-      domain: 'example.com',
-      ttlSeconds: 60,
-      addressRules: { allowLoopback: false },
-    },
     clock,
     chance: systemChance,
     log: silentLog,
     metrics: silentMetrics,
+  } satisfies Partial<DnsOptions>;
+  const openProvider = () => Promise.reject(new Error('no provider here'));
+  const zones = createDnsZones({ ...common, openProvider });
+  await keepDefaultZone(common, 'example.com');
+  zones.start();
+  const dns: Dns = createDns({
+    ...common,
+    zones: zones.view,
+    health,
+    config: {
+      federation: 'myfederation',
+      ttlSeconds: 60,
+      addressRules: { allowLoopback: false },
+    },
   });
   const published = (): Publication | undefined =>
     desired.get(publicationKey)?.object.spec as Publication | undefined;

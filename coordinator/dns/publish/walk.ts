@@ -9,13 +9,13 @@ import type { Desired } from '../../desired/store.ts';
 export interface Walks {
   /** `id`: a walk of this id that is under way begins again, so that none is ever behind. */
   walk(id: string, namespace: string | undefined, visit: (key: ServiceKey) => void): void;
-  /** Nothing is under way. */
-  isIdle(): boolean;
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>;
   stop(): void;
 }
 
 // Some 2 ms of a turn.
-const servicesPerTurn = 500;
+const servicesPerTurnDefault = 500;
 
 interface Walk {
   readonly prefix: string;
@@ -26,22 +26,29 @@ interface Walk {
 export function createWalks(options: {
   readonly desired: Desired;
   readonly clock: Clock;
-  readonly onIdle?: () => void;
+  readonly servicesPerTurn?: number;
+  /** Between two turns. Default: none. */
+  readonly pauseMs?: number;
 }): Walks {
-  const { desired, clock, onIdle } = options;
+  const { desired, clock, pauseMs, servicesPerTurn = servicesPerTurnDefault } = options;
   const walks = new Map<string, Walk>();
+  const waiters: (() => void)[] = [];
   let turn: Timer | undefined;
 
   const step = (): void => {
     turn = undefined;
     const [first] = walks;
-    if (first === undefined) return;
-    const [id, walk] = first;
-    // The next turn is another walk's, should there be one.
-    walks.delete(id);
-    if (!visitSome(desired, walk)) walks.set(id, walk);
-    if (walks.size === 0) onIdle?.();
-    else turn = clock.soon(step);
+    if (first !== undefined) {
+      const [id, walk] = first;
+      // The next turn is another walk's, should there be one.
+      walks.delete(id);
+      if (!visitSome(desired, walk, servicesPerTurn)) walks.set(id, walk);
+    }
+    if (walks.size === 0) settle();
+    else turn ??= pauseMs === undefined ? clock.soon(step) : clock.after(pauseMs, step);
+  };
+  const settle = (): void => {
+    for (const wake of waiters.splice(0)) wake();
   };
 
   return {
@@ -50,24 +57,26 @@ export function createWalks(options: {
       walks.set(id, { prefix: toLogPrefix('', 'services', namespace), visit, after: undefined });
       turn ??= clock.soon(step);
     },
-    isIdle: () => walks.size === 0,
+    idle: () =>
+      walks.size === 0 ? Promise.resolve() : new Promise((resolve) => void waiters.push(resolve)),
     stop: () => {
       turn?.cancel();
       turn = undefined;
       walks.clear();
+      settle();
     },
   };
 }
 
 /** True when it is at its end. */
-function visitSome(desired: Desired, walk: Walk): boolean {
+function visitSome(desired: Desired, walk: Walk, countMax: number): boolean {
   let count = 0;
   for (const { key, object } of desired.list(walk.prefix, walk.after)) {
     const { namespace = '', name } = object.metadata;
     walk.visit(toServiceKey({ namespace, name }));
     walk.after = key;
     count += 1;
-    if (count >= servicesPerTurn) return false;
+    if (count >= countMax) return false;
   }
   return true;
 }

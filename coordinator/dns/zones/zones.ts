@@ -29,6 +29,8 @@ export interface DnsZones {
   readonly view: DnsZoneView;
   readonly source: ProviderSource;
   found(dnsZone: string): ZoneFound | undefined;
+  /** Told when found(dnsZone) is different. */
+  subscribeFound(listener: (dnsZone: string) => void): () => void;
   start(): void;
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -52,6 +54,7 @@ class Zones implements DnsZones {
   readonly #bySecret = new Map<LogKey, Set<string>>();
   readonly #listeners = new Set<ZoneListener>();
   readonly #providerListeners = new Set<(dnsZone: string) => void>();
+  readonly #foundListeners = new Set<(dnsZone: string) => void>();
   #running: Running | undefined;
 
   constructor(options: DnsZonesOptions) {
@@ -72,13 +75,20 @@ class Zones implements DnsZones {
     return this.#running?.keeper.found(dnsZone);
   }
 
+  subscribeFound(listener: (dnsZone: string) => void): () => void {
+    return subscribeTo(this.#foundListeners, listener);
+  }
+
   start(): void {
     if (this.#running !== undefined) return;
     const { desired } = this.#options;
     const keeper = createProviderKeeper(this.#options, {
       zoneOf: (name) => this.#zones.get(name),
       conflictOf: (name) => this.#conflictOf(name),
-      onFound: (name) => this.#refresh(name),
+      onFound: (name) => {
+        this.#refresh(name);
+        for (const listener of this.#foundListeners) listener(name);
+      },
       onProvider: (name) => this.#providerListeners.forEach((listener) => listener(name)),
     });
     const walks = createWalks(this.#options);

@@ -4,7 +4,7 @@
 //   N1. lastTransitionTime moves only with the status (API conventions).
 //   N2. A condition that is not ours stays as it is (I4).
 
-import type { Condition } from '../../common/model/kube-object.ts';
+import type { Condition } from '../model/kube-object.ts';
 
 export type Said = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
 

@@ -1,0 +1,63 @@
+// The DNS stage, wired of its rooms: which zones there are, what each says of each Service, and
+// what became of it at the providers.
+
+import type { AppliedView, DnsZoneView } from '../common/model/views.ts';
+import { createDns, type DnsOptions } from './dns/publish/loop.ts';
+import type { ProviderSource } from './dns/provider/provider-source.ts';
+import { keepDefaultZone } from './dns/zones/default-zone.ts';
+import type { OpenDnsProvider } from './dns/zones/options.ts';
+import { createZoneStatus } from './dns/zones/status-loop.ts';
+import { createDnsZones } from './dns/zones/zones.ts';
+
+export interface DnsStageOptions extends Omit<DnsOptions, 'zones' | 'config'> {
+  readonly config: DnsOptions['config'] & {
+    /** Of the DNSZone that is made where nobody made one. */
+    readonly domain: string;
+  };
+  /** Absent (the simulation): the embedded zone alone. */
+  readonly openDnsProvider?: OpenDnsProvider;
+}
+
+export interface DnsStage {
+  readonly zones: DnsZoneView;
+  readonly applied: AppliedView;
+  readonly providers: ProviderSource;
+  /** Before start(), under the term. */
+  prepare(): Promise<void>;
+  start(): void;
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function createDnsStage(options: DnsStageOptions): DnsStage {
+  const openProvider = options.openDnsProvider ?? refuseToOpen;
+  const zones = createDnsZones({ ...options, openProvider });
+  const dns = createDns({ ...options, zones: zones.view });
+  const applied = noProviders;
+  const status = createZoneStatus({ ...options, zones, applied });
+  const rooms = [zones, dns, status];
+  return {
+    zones: zones.view,
+    applied,
+    providers: zones.source,
+    prepare: () => keepDefaultZone(options, options.config.domain),
+    start: () => rooms.forEach((room) => room.start()),
+    idle: async () => {
+      for (const room of rooms) await room.idle();
+    },
+    stop: async () => {
+      for (const room of rooms.toReversed()) await room.stop();
+    },
+  };
+}
+
+const refuseToOpen: OpenDnsProvider = ({ kind }) =>
+  Promise.reject(new Error(`this coordinator has no provider ${kind}`));
+
+const noProviders: AppliedView = {
+  state: () => undefined,
+  zone: () => undefined,
+  recorded: () => [],
+  planned: () => [],
+  subscribe: () => () => undefined,
+};
