@@ -36,6 +36,8 @@ export function findDifference(world: World): string | undefined {
     if (object === undefined) return `cluster ${name} is out of the federation`;
     if (object.metadata.deletionTimestamp !== undefined) return `cluster ${name} is leaving`;
   }
+  const unfinished = world.registrar.unfinished();
+  if (unfinished !== undefined) return `somebody has yet to see that cluster ${unfinished} is back`;
   for (const object of world.disk.objects('clusters')) {
     const approved = conditionOf(object, 'Approved');
     if (approved === 'False') return `cluster ${object.metadata.name} is not approved`;

@@ -57,6 +57,12 @@ export class Registrar {
     this.#isOver = true;
   }
 
+  /** A cluster that somebody still has to bring back, or to say everything of again. */
+  unfinished(): string | undefined {
+    const [name] = this.#out;
+    return name;
+  }
+
   async #act(): Promise<void> {
     const { agents, chance } = this.#options;
     if (!this.#doesUnjoin) return;

@@ -99,8 +99,9 @@ export class SimReplicas implements AgentHost {
     for (const pod of this.#pods) pod.start();
   }
 
-  /** Each that leads begins anew. */
+  /** Each that leads begins anew, and may act before the next look. */
   startedMs(): number {
+    this.#look();
     return Math.max(this.#ledSinceMs, this.#foremost.startedMs());
   }
 
