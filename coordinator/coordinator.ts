@@ -166,6 +166,7 @@ export async function createCoordinator(
     placement,
     sessions,
     health: health.view,
+    dns,
     projections,
     config: { addressRules, coordinatorVersion: options.version },
   });

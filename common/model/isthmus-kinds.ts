@@ -1,6 +1,7 @@
 // The kinds of isthmus.dev/v1alpha1 as the API stores or shows them. The API's definitions
 // (schema, columns, validation) are in coordinator/api/kinds; these are only the shapes.
 
+import type { AppliedState } from './dns-zone.ts';
 import type { Condition, Json, KubeObject } from './kube-object.ts';
 
 export const isthmusGroup = 'isthmus.dev';
@@ -203,6 +204,13 @@ export interface ServiceShard extends KubeObject {
   };
 }
 
+/** Answered with the addresses of another name of the provider's. */
+export interface RecordAlias {
+  readonly target: string;
+  readonly hostedZoneId: string;
+  readonly evaluateTargetHealth: boolean;
+}
+
 /** Read-only, projected: what one name answers. */
 export interface DNSRecordSet extends KubeObject {
   readonly kind: 'DNSRecordSet';
@@ -210,14 +218,32 @@ export interface DNSRecordSet extends KubeObject {
     readonly dnsName: string;
     readonly recordType: 'A' | 'AAAA' | 'CNAME' | 'SRV';
     readonly ttlSeconds: number;
+    /** Of all members. */
     readonly targets: readonly string[];
+    /** Of the targets, in their order; absent: all alike. */
+    readonly weights?: readonly number[];
+    /** Several weighted answers of one name, each with its targets. */
+    readonly members?: readonly {
+      readonly id?: string;
+      readonly weight: number;
+      readonly targets: readonly string[];
+      readonly alias?: RecordAlias;
+    }[];
+    readonly alias?: RecordAlias;
     readonly service: string;
     readonly level: 'zone' | 'region' | 'global' | 'shard' | 'alias';
+    /** Domain. */
     readonly zone: string;
+    /** Name of the DNSZone. */
+    readonly dnsZone: string;
   };
   readonly status: {
+    /** The name answers so, as far as the provider says. */
     readonly published: boolean;
+    readonly state: AppliedState['state'];
     readonly reason: string;
     readonly message?: string;
+    /** RFC 3339, of the state's last change; absent where it is at once. */
+    readonly since?: string;
   };
 }

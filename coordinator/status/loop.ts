@@ -13,13 +13,10 @@ import {
   toLogPrefix,
   toServiceKey,
   type ClusterName,
-  type LogKey,
-  type ServiceKey,
 } from '../../common/model/ids.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
-import type { KubeObject } from '../../common/model/kube-object.ts';
-import type { Publication } from '../../common/model/publication.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { readPublication } from '../../common/pure/publication-object.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { follow, type StoredObject } from '../desired/store.ts';
 import { createClusterStatus } from './clusters.ts';
@@ -38,14 +35,11 @@ export interface Status {
 
 export function createStatus(options: StatusOptions): Status {
   const { desired, placement, sessions, health } = options;
-  const publications = new Map<LogKey, Publication>();
-  const byService = new Map<ServiceKey, Publication>();
   /** Each shard shows its cluster's zones, so a change of them is a change of its shards. */
   const topologies = new Map<ClusterName, string>();
   const cancels: (() => void)[] = [];
   const writer = createStatusWriter(options);
-  const publication = (key: ServiceKey): Publication | undefined => byService.get(key);
-  const services = createServiceStatus({ ...options, publication }, writer);
+  const services = createServiceStatus(options, writer);
   const clusters = createClusterStatus(options, writer);
   const policies = createPolicyStatus(options, writer);
   const unclaimed = createUnclaimedStatus(options);
@@ -60,18 +54,9 @@ export function createStatus(options: StatusOptions): Status {
     cancels.push(() => watch.cancel());
   };
 
-  const onPublication = ({ key: at, object }: StoredObject, isDeleted: boolean): void => {
-    const before = publications.get(at);
-    const after = isDeleted ? undefined : publicationOf(object);
-    if (before !== undefined) byService.delete(before.key);
-    if (after === undefined) publications.delete(at);
-    else {
-      publications.set(at, after);
-      byService.set(after.key, after);
-    }
-    for (const found of new Set([before?.key, after?.key])) {
-      if (found !== undefined) services.mark(found);
-    }
+  const onPublication = ({ object }: StoredObject): void => {
+    const publication = readPublication(object);
+    if (publication !== undefined) services.mark(publication.key);
   };
 
   const onService = ({ key }: StoredObject): void => {
@@ -96,6 +81,9 @@ export function createStatus(options: StatusOptions): Status {
     followAll(toLogPrefix(isthmusGroup, 'clusters'), onCluster);
     followAll(toLogPrefix(isthmusGroup, 'servicepolicies'), policies.note);
     cancels.push(
+      options.dns.applied.subscribe(({ key }) => {
+        if (key !== undefined) services.mark(key);
+      }),
       placement.subscribe(({ cluster, key }) => {
         unclaimed.mark(cluster);
         services.mark(key);
@@ -123,12 +111,4 @@ export function createStatus(options: StatusOptions): Status {
       await Promise.all([services.stop(), clusters.stop(), policies.stop(), unclaimed.stop()]);
     },
   };
-}
-
-/** The publication in a log object; undefined for what does not have its shape. */
-function publicationOf(object: KubeObject): Publication | undefined {
-  const spec = object.spec as Partial<Publication> | undefined;
-  const hasShape =
-    typeof spec?.key === 'string' && Array.isArray(spec.recordSets) && Array.isArray(spec.shards);
-  return hasShape ? (spec as Publication) : undefined;
 }

@@ -13,6 +13,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Desired } from '../desired/store.ts';
+import type { DnsViews } from './published.ts';
 import type { StatusProjections } from './projections.ts';
 
 export interface StatusOptions {
@@ -20,6 +21,7 @@ export interface StatusOptions {
   readonly placement: PlacementView;
   readonly sessions: SessionView;
   readonly health: HealthView;
+  readonly dns: DnsViews;
   readonly term: TermGuard;
   readonly projections: StatusProjections;
   readonly recorder: EventRecorder;

@@ -14,8 +14,8 @@ import {
   type ServiceShard,
 } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject, ObjectMeta, ServicePort } from '../../common/model/kube-object.ts';
-import type { RecordSet } from '../../common/model/publication.ts';
 import { contentHash } from '../../common/pure/digest.ts';
+import { planRecordSets, type FormatTime } from './plan-record-sets.ts';
 import {
   isApplied,
   isRefused,
@@ -29,17 +29,13 @@ export interface Projected {
   readonly object: KubeObject;
 }
 
-/** RFC 3339 of epoch milliseconds; given, because a pure file knows no clock. */
-export type FormatTime = (epochMs: number) => string;
-
 /** Kubernetes' own bound on the endpoints of one slice. */
 const endpointsPerSlice = 1000;
-const objectNameMax = 253;
 
 export function planProjections(facts: ServiceFacts, formatTime: FormatTime): readonly Projected[] {
   return [
     ...facts.shards.map((shard) => toServiceShard(facts, shard, formatTime)),
-    ...toRecordSets(facts),
+    ...toRecordSets(facts, formatTime),
     ...toEndpoints(facts),
     ...toEndpointSlices(facts),
   ];
@@ -81,36 +77,20 @@ function toServiceShard(facts: ServiceFacts, shard: ShardFacts, formatTime: Form
   return toProjected(isthmusGroup, 'serviceshards', object);
 }
 
-function toRecordSets(facts: ServiceFacts): readonly Projected[] {
-  const { publication } = facts;
-  if (publication === undefined) return [];
-  return publication.recordSets.map((records) => {
-    const { reason, message } = publication;
+function toRecordSets(facts: ServiceFacts, formatTime: FormatTime): readonly Projected[] {
+  const service = facts.service.metadata.name;
+  return planRecordSets(facts.published, formatTime).map(({ name, spec, status }) => {
     const object: DNSRecordSet = {
       apiVersion: isthmusApiVersion,
       kind: 'DNSRecordSet',
-      metadata: toMeta(facts, recordSetName(records), 'DNSRecordSet', {
-        'isthmus.dev/service': labelValue(facts.service.metadata.name),
+      metadata: toMeta(facts, name, 'DNSRecordSet', {
+        'isthmus.dev/service': labelValue(service),
       }),
-      spec: {
-        dnsName: records.name,
-        recordType: records.type,
-        ttlSeconds: records.ttlSeconds,
-        targets: records.values,
-        service: facts.service.metadata.name,
-        level: records.level,
-        zone: publication.zone,
-      },
-      status: { published: true, reason, ...(message === '' ? {} : { message }) },
+      spec: { ...spec, service },
+      status,
     };
     return toProjected(isthmusGroup, 'dnsrecordsets', object);
   });
-}
-
-function recordSetName({ name, type }: RecordSet): string {
-  const full = `${name}-${type.toLowerCase()}`.toLowerCase();
-  if (full.length <= objectNameMax) return full;
-  return `${full.slice(0, objectNameMax - 33)}-${contentHash(Buffer.from(full))}`;
 }
 
 /** Outside addresses with the shard that they belong to. */

@@ -11,12 +11,13 @@
 import type { ShardVerdict } from '../../common/model/health.ts';
 import type { ClusterName } from '../../common/model/ids.ts';
 import type { Condition, LoadBalancerIngress, Service } from '../../common/model/kube-object.ts';
-import type { Publication } from '../../common/model/publication.ts';
 import type { Shard, ShardResult } from '../../common/model/shard.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import { isPublishable, parseAddress, type AddressRules } from '../../common/pure/address-rules.ts';
 import type { PlacementNotes } from '../../common/model/views.ts';
 import { planConditions, type Said } from '../../common/pure/conditions.ts';
+import type { PublishedFacts } from './published.ts';
+import { sayPublished } from './plan-published.ts';
 import { passingConditions, sayMoving, sayOverrides } from './plan-notes.ts';
 
 /** Everything that status knows of one shard. */
@@ -37,7 +38,8 @@ export interface ServiceFacts {
   readonly service: Service;
   /** Sorted by cluster. */
   readonly shards: readonly ShardFacts[];
-  readonly publication: Publication | undefined;
+  /** Sorted by DNSZone. */
+  readonly published: readonly PublishedFacts[];
   readonly notes: PlacementNotes | undefined;
   readonly rules: AddressRules;
   readonly nowText: string;
@@ -52,7 +54,12 @@ export function planServiceStatus(facts: ServiceFacts): NonNullable<Service['sta
   const current = (facts.service.status?.conditions ?? []).filter(
     ({ type }) => isSaid.has(type) || !passingConditions.has(type),
   );
-  const said = [sayPlaced(facts), sayApplied(facts), sayHealthy(facts), sayPublished(facts)];
+  const said = [
+    sayPlaced(facts),
+    sayApplied(facts),
+    sayHealthy(facts),
+    sayPublished(facts.published),
+  ];
   return {
     loadBalancer: planLoadBalancer(facts),
     conditions: planConditions(current, [...said, ...passing], facts.nowText),
@@ -148,15 +155,6 @@ function sayHealthy({ shards }: ServiceFacts): Said {
 
 function sayShard({ cluster, verdict }: ShardFacts): string {
   return `${cluster} ${verdict === undefined ? 'Pending' : verdict.reason}`;
-}
-
-function sayPublished({ publication }: ServiceFacts): Said {
-  const type = 'Published';
-  if (publication === undefined) {
-    return { type, status: 'False', reason: 'NoPublication', message: 'No DNS names yet.' };
-  }
-  const status = publication.recordSets.length > 0 ? 'True' : 'False';
-  return { type, status, reason: publication.reason || 'Published', message: publication.message };
 }
 
 function count(clusters: number): string {

@@ -18,7 +18,6 @@ import {
 } from '../../common/model/ids.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { Condition, Service } from '../../common/model/kube-object.ts';
-import type { Publication } from '../../common/model/publication.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { toTimestamp } from '../../common/runtime/clock.ts';
 import { createLoop, type Loop } from '../../common/runtime/loop.ts';
@@ -27,6 +26,7 @@ import { planProjections, type Projected } from './plan-projections.ts';
 import { planServiceStatus, type ServiceFacts, type ShardFacts } from './plan-service.ts';
 import { planShardConditions } from './plan-shard-conditions.ts';
 import { planShardEvents, type ShardMemory } from './plan-shard-events.ts';
+import { publishedOf } from './published.ts';
 import type { ProjectionPort } from './projections.ts';
 import type { StatusWriter } from './writer.ts';
 
@@ -54,9 +54,7 @@ const nothingShown: Shown = {
 };
 
 export function createServiceStatus(
-  options: StatusOptions & {
-    readonly publication: (key: ServiceKey) => Publication | undefined;
-  },
+  options: StatusOptions,
   writer: StatusWriter,
 ): Loop<ServiceKey> {
   const { desired, placement, projections, recorder, config, clock, chance, log } = options;
@@ -145,9 +143,7 @@ export function createServiceStatus(
 }
 
 function gatherFacts(
-  options: StatusOptions & {
-    readonly publication: (key: ServiceKey) => Publication | undefined;
-  },
+  options: StatusOptions,
   service: Service,
   before: ShardConditions,
 ): ServiceFacts {
@@ -162,7 +158,7 @@ function gatherFacts(
       const conditions = planShardConditions(shard, before.get(cluster) ?? [], nowText);
       return { ...shard, conditions };
     }),
-    publication: options.publication(key),
+    published: publishedOf(options, key),
     notes: placement.notes(key),
     rules: config.addressRules,
     nowText,

@@ -24,6 +24,7 @@ import type { Desired } from '../../coordinator/desired/store.ts';
 import { acquireTerm } from '../../coordinator/desired/term.ts';
 import { createEventRecorder, type Events } from '../../coordinator/status/events.ts';
 import { createStatus, type Status } from '../../coordinator/status/loop.ts';
+import { embeddedDns } from '../support/dns-views.ts';
 import { plainPlacement, plainSessions } from '../support/plain-placement.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
@@ -102,6 +103,7 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
       subscribe,
     },
     term: { guard: () => ({ key: acquired.key, revision: term.revision }) },
+    dns: embeddedDns,
     projections: {
       serviceShards: views.shards,
       dnsRecordSets: views.recordSets,

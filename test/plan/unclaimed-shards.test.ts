@@ -19,6 +19,7 @@ import { createUnclaimedStatus } from '../../coordinator/status/unclaimed.ts';
 import { createShardDeletion } from '../../coordinator/admission/unclaimed-shards.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
 import { shadowKind } from '../support/api-kinds.ts';
+import { embeddedDns } from '../support/dns-views.ts';
 import { plainPlacement } from '../support/plain-placement.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 import {
@@ -134,6 +135,7 @@ async function watched(names: readonly string[]) {
         revision: toRevision(1),
       }),
     },
+    dns: embeddedDns,
     placement: {
       ...plainPlacement,
       revision: () => desired.revision(),

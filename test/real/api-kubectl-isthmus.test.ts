@@ -56,6 +56,7 @@ each(
     t.deepEqual(kinds.trim().split('\n').sort(), [
       'clusters.isthmus.dev',
       'dnsrecordsets.isthmus.dev',
+      'dnszones.isthmus.dev',
       'jointokens.isthmus.dev',
       'servicepolicies.isthmus.dev',
       'serviceshards.isthmus.dev',
@@ -163,7 +164,10 @@ each(
       'TELEMETRY',
       'AGE',
     ]);
-    t.regex(wide, new RegExp(`${name}\\s+True\\s+Unknown\\s+Enabled\\s+r\\s+a\\s+v1\\.34\\.0\\s+Unknown`));
+    t.regex(
+      wide,
+      new RegExp(`${name}\\s+True\\s+Unknown\\s+Enabled\\s+r\\s+a\\s+v1\\.34\\.0\\s+Unknown`),
+    );
     const described = await ok(['describe', 'cluster', name]);
     t.regex(described, /Kubernetes Version:\s+v1\.34\.0/);
     t.regex(described, /Message:\s+It is heard\./);

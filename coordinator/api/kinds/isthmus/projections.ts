@@ -3,6 +3,7 @@
 
 import type { JsonObject } from '../../../../common/model/kube-object.ts';
 import {
+  isRecord,
   own,
   ownList,
   ownRecord,
@@ -13,7 +14,7 @@ import type { KindDefinition, Verb } from '../../machinery/kind.ts';
 import { conditions, objectSchema } from '../common-schema.ts';
 import { ageColumn, column, formatSince, nameColumn } from '../columns.ts';
 import { isthmusKind } from '../definition.ts';
-import { flag, int32, kept, struct, text, texts, time } from '../schema-parts.ts';
+import { flag, int32, kept, list, struct, text, texts, time } from '../schema-parts.ts';
 
 const readOnly: readonly Verb[] = ['get', 'list', 'watch'];
 
@@ -86,20 +87,51 @@ function formatReady(shard: JsonObject): string {
 
 const recordDescription = 'What one DNS name answers, and why.';
 
+const alias = struct('RecordAlias', 'It answers with the addresses of another name.', {
+  target: text('The other name.'),
+  hostedZoneId: text('Hosted zone of that name, at AWS.'),
+  evaluateTargetHealth: kept(flag('True: it is left out while that name is unhealthy.')),
+});
+
+const members = list(
+  'Several weighted answers of one name, of which a client gets one.',
+  struct('RecordMember', 'One of them.', {
+    id: text('What tells it from the others, at Route 53.'),
+    weight: kept(int32('Its share, beside the weights of the others.')),
+    targets: texts('Addresses, or the one name that it is an alias of.'),
+    alias,
+  }),
+);
+
 const recordSpec = struct('DNSRecordSetSpec', 'The records.', {
   dnsName: text('The name, without a trailing dot.'),
-  recordType: text('Type of the records.', ['A', 'AAAA', 'CNAME']),
+  recordType: text('Type of the records.', ['A', 'AAAA', 'CNAME', 'SRV']),
   ttlSeconds: int32('Seconds that resolvers may keep the answer.'),
-  targets: texts('Addresses, or the one name that it is an alias of.'),
+  targets: texts('Addresses, or the one name that it is an alias of; of all members.'),
+  weights: list('Shares of the targets, in their order. Absent: all alike.', {
+    type: 'number',
+    description: 'One share.',
+  }),
+  members,
+  alias,
   service: text('Name of the Service.'),
-  level: text('How wide the name reaches.', ['global', 'region', 'zone']),
-  zone: text('Apex of the DNS zone.'),
+  level: text('How wide the name reaches.', ['global', 'region', 'zone', 'shard', 'alias']),
+  zone: text('Domain under which the name stands.'),
+  dnsZone: text('Name of the DNSZone that keeps it.'),
 });
 
 const recordStatus = struct('DNSRecordSetStatus', 'Whether the world sees it.', {
   published: kept(flag('True when the name answers so.')),
+  state: text(
+    'live: served everywhere. submitted: written, not yet at all servers. pending: it waits its ' +
+      'turn. held: the zone is frozen, or the change waits to be confirmed. foreign: records of ' +
+      'others stand in the way. rejected: the provider will not have it. failing: the provider ' +
+      'cannot be written.',
+    ['live', 'submitted', 'pending', 'held', 'foreign', 'rejected', 'failing'],
+  ),
   reason: text('Why it is so, in one CamelCase word.'),
   message: text('Why it is so, as a sentence.'),
+  since: time('When the state last changed; absent where names are live as soon as written.'),
 });
 
 export const dnsRecordSetKind: KindDefinition = isthmusKind({
@@ -122,11 +154,10 @@ export const dnsRecordSetKind: KindDefinition = isthmusKind({
       (record) => Number(own(ownRecord(record, 'spec'), 'ttlSeconds') ?? 0),
       { type: 'integer' },
     ),
-    column('Targets', 'What the name answers.', (record) =>
-      ownList(ownRecord(record, 'spec'), 'targets').map(String).join(','),
-    ),
-    column('Published', 'True when the name answers so.', (record) =>
-      String(own(ownRecord(record, 'status'), 'published') ?? false),
+    column('Targets', 'What the name answers, with weights where they differ.', formatTargets),
+    column('Zone', 'The DNSZone that keeps it.', (record) => specText(record, 'dnsZone')),
+    column('State', 'live when the name answers so, or what it waits for.', (record) =>
+      statusText(record, 'state'),
     ),
     column('Reason', 'Why, in one word.', (record) => statusText(record, 'reason')),
     ageColumn,
@@ -134,8 +165,25 @@ export const dnsRecordSetKind: KindDefinition = isthmusKind({
       priority: 1,
     }),
   ],
-  fieldSelectors: { 'spec.service': (record) => specText(toJsonObject(record), 'service') },
+  fieldSelectors: {
+    'spec.service': (record) => specText(toJsonObject(record), 'service'),
+    'spec.dnsZone': (record) => specText(toJsonObject(record), 'dnsZone'),
+    'status.state': (record) => statusText(toJsonObject(record), 'state'),
+  },
 });
+
+/** `192.0.2.1,192.0.2.2`, and with members `192.0.2.1 (30),lb.example.net (70)`. */
+function formatTargets(record: JsonObject): string {
+  const spec = ownRecord(record, 'spec');
+  const weighted = ownList(spec, 'members').filter(isRecord);
+  if (weighted.length === 0) return ownList(spec, 'targets').map(String).join(',');
+  return weighted
+    .map((member) => {
+      const targets = ownList(member, 'targets').map(String).join(' ');
+      return `${targets} (${String(own(member, 'weight') ?? 0)})`;
+    })
+    .join(',');
+}
 
 /** A live cluster is heard every second; the time is kept only once it falls silent. */
 function formatLastSeen(shard: JsonObject, nowMs: number): string {
