@@ -239,7 +239,7 @@ export interface AppliedZone {
   };
   /** Why the last call was no success; gone with the next success. */
   readonly lastError?: {
-    readonly reason: 'Denied' | 'Unavailable' | 'NotAnswering' | 'NotOpen';
+    readonly reason: 'Denied' | 'Unavailable' | 'NotAnswering';
     readonly message: string;
     readonly sinceMs: number;
   };

@@ -340,9 +340,15 @@ function unavailable(message: string, cause?: unknown): MeshError {
  * Small, bounded by what users have written, and needed most when a disk is full: without its
  * term a coordinator cannot even start and answer reads.
  */
-const ownRecords = ['terms', 'publications', 'placements', 'removalorders', 'sessions'].map(
-  (resource) => toLogPrefix(isthmusGroup, resource),
-);
+const ownRecords = [
+  'terms',
+  'publications',
+  'dnsapplied',
+  'dnsbatches',
+  'placements',
+  'removalorders',
+  'sessions',
+].map((resource) => toLogPrefix(isthmusGroup, resource));
 
 /**
  * Asks the disk before each commit, since others fill it too. Writes that come while one is under

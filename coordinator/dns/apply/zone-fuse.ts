@@ -1,0 +1,126 @@
+// The mass-change fuse of one zone: remembers what counted within the last minute, which changes
+// are suspect now, and which a person has confirmed. plan-fuse.ts decides.
+
+import type { ServiceKey } from '../../../common/model/ids.ts';
+import type { DnsZoneSpec } from '../../../common/model/dns-zone.ts';
+import type { RecordGroup } from '../provider/provider.ts';
+import { fuseDefaults, fuseWindowMs, hashPlan, planFuse, type Suspicion } from './plan-fuse.ts';
+
+export interface Suspect {
+  readonly suspicion: Suspicion;
+  readonly group: RecordGroup;
+  /** Of what is recorded. */
+  readonly revision: number;
+}
+
+export interface HeldPlan {
+  readonly hash: string;
+  readonly services: number;
+  readonly recordSets: number;
+  readonly recordSetsMax: number;
+  readonly message: string;
+}
+
+export class ZoneFuse {
+  readonly #suspects = new Map<ServiceKey, Suspect>();
+  /** Hash of the one change of a Service that a person let go. */
+  readonly #confirmed = new Map<ServiceKey, string>();
+  #recent: { readonly atMs: number; readonly recordSets: number }[] = [];
+  #held: HeldPlan | undefined;
+  #version = 0;
+  #decided = 0;
+  #hashed: { readonly version: number; readonly hash: string } | undefined;
+
+  get held(): HeldPlan | undefined {
+    return this.#held;
+  }
+
+  /** Something is suspect that no decision was made about. */
+  get isUndecided(): boolean {
+    return this.#decided !== this.#version;
+  }
+
+  /** Services whose changes are suspect and not confirmed. */
+  suspects(): Iterable<ServiceKey> {
+    return this.#suspects.keys();
+  }
+
+  /** The DNSZone changed: its limits, or what it confirms. */
+  touch(): void {
+    this.#version += 1;
+  }
+
+  /** What a look at the Service found; undefined: nothing suspect. */
+  note(key: ServiceKey, suspect: Suspect | undefined): void {
+    const had = this.#suspects.delete(key);
+    if (suspect === undefined) this.#confirmed.delete(key);
+    else if (this.#confirmed.get(key) === hashPlan([suspect])) return this.#bump(had);
+    else this.#suspects.set(key, suspect);
+    this.#bump(had || suspect !== undefined);
+  }
+
+  /** These went. */
+  spend(suspicion: Suspicion | undefined, key: ServiceKey, nowMs: number): void {
+    const wasConfirmed = this.#confirmed.delete(key);
+    if (this.#suspects.delete(key)) this.#bump(true);
+    if (suspicion === undefined || wasConfirmed) return;
+    this.#recent.push({ atMs: nowMs, recordSets: suspicion.recordSets });
+  }
+
+  /** Looks again whether anything is held. True: what is held has changed. */
+  decide(spec: DnsZoneSpec, owned: number, nowMs: number): boolean {
+    const before = this.#held;
+    this.#held = this.#plan(spec, owned, nowMs);
+    this.#decided = this.#version;
+    return before?.hash !== this.#held?.hash;
+  }
+
+  isHeld(key: ServiceKey): boolean {
+    return this.#held !== undefined && this.#suspects.has(key);
+  }
+
+  /** When it may look different by time alone; undefined: never. */
+  againMs(nowMs: number): number | undefined {
+    const [first] = this.#recent;
+    if (this.#held === undefined || first === undefined) return undefined;
+    return Math.max(0, first.atMs + fuseWindowMs - nowMs);
+  }
+
+  #plan(spec: DnsZoneSpec, owned: number, nowMs: number): HeldPlan | undefined {
+    this.#recent = this.#recent.filter(({ atMs }) => atMs > nowMs - fuseWindowMs);
+    if (this.#suspects.size === 0) return undefined;
+    const limits = { ...fuseDefaults, ...spec.massChange };
+    const recent = this.#recent.reduce((sum, { recordSets }) => sum + recordSets, 0);
+    const due = [...this.#suspects.values()].map(({ suspicion }) => suspicion);
+    const decided = planFuse({ limits, owned, recent, due });
+    if (decided.kind === 'pass') return undefined;
+    const hash = this.#hash();
+    if (spec.confirmedPlan === hash) return this.#confirm();
+    const { recordSets, recordSetsMax, why } = decided;
+    const services = this.#suspects.size;
+    const message =
+      `${recordSets} record sets of ${services} Services would go or change their type within a ` +
+      `minute, and ${recordSetsMax} may: ${why}. They stay as they are. If this is right, ` +
+      `set spec.confirmedPlan to ${hash}.`;
+    return { hash, services, recordSets, recordSetsMax, message };
+  }
+
+  #hash(): string {
+    if (this.#hashed?.version !== this.#version) {
+      this.#hashed = { version: this.#version, hash: hashPlan([...this.#suspects.values()]) };
+    }
+    return this.#hashed.hash;
+  }
+
+  /** Lets exactly these go; what is planned otherwise afterwards is suspect again. */
+  #confirm(): undefined {
+    for (const [key, suspect] of this.#suspects) this.#confirmed.set(key, hashPlan([suspect]));
+    this.#suspects.clear();
+    this.#bump(true);
+    return undefined;
+  }
+
+  #bump(isChanged: boolean): void {
+    if (isChanged) this.#version += 1;
+  }
+}

@@ -1,0 +1,71 @@
+// Reads the names of Services whose change met something else than it said, a few Services in one
+// call, beside the writing: who is read holds nobody up.
+
+import type { ServiceKey } from '../../../common/model/ids.ts';
+import { sleep, type Clock } from '../../../common/runtime/clock.ts';
+import type { ZoneRecordSet } from '../provider/provider.ts';
+import type { Calls } from './calls.ts';
+
+export interface ReaderOptions {
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Names of this Service; empty: no longer of interest. */
+  readonly namesOf: (key: ServiceKey) => readonly string[];
+  readonly onRead: (key: ServiceKey, observed: readonly ZoneRecordSet[]) => void;
+}
+
+// A burst of most providers, and little beside it.
+const namesPerCall = 40;
+const retryMs = 5000;
+
+export class ZoneReader {
+  readonly #options: ReaderOptions;
+  readonly #wanted = new Set<ServiceKey>();
+  #isRunning = false;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  want(key: ServiceKey): void {
+    this.#wanted.add(key);
+    if (!this.#isRunning) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { signal, clock } = this.#options;
+    this.#isRunning = true;
+    while (this.#wanted.size > 0 && !signal.aborted) {
+      const isRead = await this.#readSome();
+      if (!isRead) await sleep(clock, retryMs, signal).catch(() => undefined);
+    }
+    this.#isRunning = false;
+  }
+
+  async #readSome(): Promise<boolean> {
+    const names = new Map<ServiceKey, readonly string[]>();
+    let count = 0;
+    for (const key of this.#wanted) {
+      const own = this.#options.namesOf(key);
+      if (count > 0 && count + own.length > namesPerCall) break;
+      names.set(key, own);
+      count += own.length;
+    }
+    const all = [...new Set([...names.values()].flat())];
+    const answer =
+      all.length === 0
+        ? ({ kind: 'answer', value: [] } as const)
+        : await this.#options.calls.read(all, 1);
+    if (answer.kind !== 'answer') return answer.kind === 'throttled';
+    for (const [key, own] of names) {
+      this.#wanted.delete(key);
+      const isOwn = new Set(own);
+      this.#options.onRead(
+        key,
+        answer.value.filter(({ name }) => isOwn.has(name)),
+      );
+    }
+    return true;
+  }
+}

@@ -1,0 +1,50 @@
+import test from 'ava';
+import {
+  createApplyWorld,
+  domain,
+  globalName,
+  regionName,
+  serviceKey,
+} from '../support/dns/apply-world.ts';
+
+const shop = serviceKey('shop');
+const east = { cluster: 'east', ip: '203.0.113.1' };
+const west = { cluster: 'west', ip: '203.0.113.2' };
+const both = [east, west];
+
+test('a publication is written with its mark, and is live once it is served', async (t) => {
+  const world = await createApplyWorld();
+  await world.publish(shop, both);
+  await world.clock.advance(1000);
+  t.deepEqual(world.lines(), [
+    '_fedowner.shop.web.fed.svc.example.com TXT v=1 fed=fed id=owner-a',
+    'shop.web.fed.svc.east.example.com A 203.0.113.1',
+    'shop.web.fed.svc.example.com A 203.0.113.1 203.0.113.2',
+    'shop.web.fed.svc.west.example.com A 203.0.113.2',
+  ]);
+  t.is(world.state(shop), 'submitted');
+  await world.clock.advance(60_000);
+  t.is(world.state(shop), 'live');
+  t.like(world.applier.view.zone(domain), { recordSets: 4, pending: 0, isEmpty: false });
+});
+
+test('a region without a healthy shard changes its type in one request', async (t) => {
+  const world = await createApplyWorld();
+  await world.publish(shop, both);
+  await world.clock.advance(1000);
+  await world.publish(shop, [east, { ...west, state: 'notReady' }]);
+  await world.clock.advance(1000);
+  t.is(world.provider.zone.changes.at(-1)?.groups.length, 1);
+  t.true(world.lines().includes(`${regionName(shop, 'west')} CNAME ${globalName(shop)}`));
+});
+
+test('I7: a Service that is gone leaves nothing but the fence', async (t) => {
+  const world = await createApplyWorld();
+  await world.publish(shop, both);
+  await world.clock.advance(1000);
+  await world.remove(shop);
+  await world.clock.advance(60_000);
+  t.deepEqual(world.lines(), []);
+  t.is(world.state(shop), undefined);
+  t.like(world.applier.view.zone(domain), { recordSets: 0, pending: 0 });
+});
