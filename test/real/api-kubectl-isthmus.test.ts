@@ -22,8 +22,14 @@ function putProjected({ projections }: FederationApi): void {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'DNSRecordSet',
     metadata,
-    spec: { dnsName: 'web.example', recordType: 'A', ttlSeconds: 60, targets: ['192.0.2.1'] },
-    status: { published: true, reason: 'Published' },
+    spec: {
+      dnsName: 'web.example',
+      recordType: 'A',
+      ttlSeconds: 60,
+      targets: ['192.0.2.1'],
+      dnsZone: 'public',
+    },
+    status: { published: true, state: 'live', reason: 'Published' },
   });
 }
 
@@ -74,7 +80,8 @@ each(
     ]);
     t.regex(shards, /web\.one\s+one\s+web\s+2\/3\s+192\.0\.2\.1\s+healthy\s+now/);
     t.true(headOf(await ok(['get', 'svcshard', '-o', 'wide'])).includes('REASON'));
-    t.regex(await ok(['get', 'dnsrs']), /web\.example\s+A\s+60\s+192\.0\.2\.1\s+true\s+Published/);
+    const records = await ok(['get', 'dnsrs']);
+    t.regex(records, /web\.example\s+A\s+60\s+192\.0\.2\.1\s+public\s+live\s+Published/);
     t.regex(await ok(['get', 'isthmus']), /serviceshard\.isthmus\.dev\/web\.one/);
     t.notRegex(await ok(['get', 'all']), /isthmus\.dev/);
     const refused = await run(['delete', 'svcshard', 'web.one']);
