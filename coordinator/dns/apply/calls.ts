@@ -147,26 +147,22 @@ export class Calls {
     metrics.gauge('mesh_dns_requests_per_second', budget.perSecond(), { zone: dnsZone });
   }
 
-  #within<T>(
-    timeoutMs: number,
-    run: () => Promise<T>,
-  ): Promise<
-    | { readonly kind: 'value'; readonly value: T }
-    | { readonly kind: 'error'; readonly error: unknown }
-  > {
+  /** Ends by the deadline, or when we stop: what was sent is settled by who leads next. */
+  #within<T>(timeoutMs: number, run: () => Promise<T>): Promise<Settled<T>> {
+    const { clock, signal } = this.#options;
     return new Promise((resolve) => {
-      const timer = this.#options.clock.after(timeoutMs + graceMs, () => {
-        const message = `no answer within ${timeoutMs / 1000} s`;
-        resolve({ kind: 'error', error: new MeshError('retryable', 'DNS_TIMEOUT', message) });
-      });
-      const end = (
-        answer:
-          | { readonly kind: 'value'; readonly value: T }
-          | { readonly kind: 'error'; readonly error: unknown },
-      ): void => {
+      const end = (settled: Settled<T>): void => {
         timer.cancel();
-        resolve(answer);
+        signal.removeEventListener('abort', giveUp);
+        resolve(settled);
       };
+      const fail = (message: string): void =>
+        end({ kind: 'error', error: new MeshError('retryable', 'DNS_TIMEOUT', message) });
+      const giveUp = (): void => fail('given up: we no longer write');
+      const timer = clock.after(timeoutMs + graceMs, () =>
+        fail(`no answer within ${timeoutMs / 1000} s`),
+      );
+      signal.addEventListener('abort', giveUp, { once: true });
       run().then(
         (value) => end({ kind: 'value', value }),
         (error: unknown) => end({ kind: 'error', error }),
@@ -174,6 +170,10 @@ export class Calls {
     });
   }
 }
+
+type Settled<T> =
+  | { readonly kind: 'value'; readonly value: T }
+  | { readonly kind: 'error'; readonly error: unknown };
 
 function toFailure(error: unknown): Failure {
   const message = describeError(error);

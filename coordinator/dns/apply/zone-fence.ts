@@ -84,6 +84,7 @@ export class ZoneFence {
   ): Promise<Settled> {
     this.#held = undefined;
     this.#recall(doubt);
+    let unanswered = 0;
     for (let round = 0; round < roundsMax; round += 1) {
       const read = await this.#options.calls.read([toFenceName(scope)], 1);
       if (read.kind !== 'answer') return read;
@@ -97,7 +98,9 @@ export class ZoneFence {
       }
       const taken = await this.#take(scope, step);
       if (taken === 'taken') return { kind: 'held', wasApplied };
-      if (taken !== 'again') return taken;
+      if (taken === 'unanswered') unanswered += 1;
+      else if (taken !== 'again') return taken;
+      if (unanswered > 1) return { kind: 'unavailable', message: 'changes are not answered' };
     }
     return { kind: 'unavailable', message: 'the fence keeps changing: another writer is there' };
   }
@@ -142,7 +145,7 @@ export class ZoneFence {
   async #take(
     scope: FenceScope,
     step: Extract<FenceStep, { kind: 'held' | 'take' }>,
-  ): Promise<'taken' | 'again' | Failure> {
+  ): Promise<'taken' | 'again' | 'unanswered' | Failure> {
     const from = step.kind === 'held' ? step.set : step.from;
     const seq = (this.#options.memory.sent?.seq ?? 0) + 1;
     const value = step.kind === 'held' ? { ...this.#ours(), seq } : step.next;
@@ -159,8 +162,9 @@ export class ZoneFence {
         return { kind: 'unavailable', message: outcome.message };
       case 'rejected':
         return { kind: 'denied', message: `the fence is refused: ${outcome.message}` };
-      case 'throttled':
       case 'unknown':
+        return 'unanswered';
+      case 'throttled':
       case 'conflict':
       case 'fenced':
       case 'notTried':

@@ -135,11 +135,11 @@ export class ZoneOutcomes {
     const isFollowed = change !== undefined && hasChangeStatus();
     let dueMs = clock.monotonicMs();
     const keys: ServiceKey[] = [];
-    for (const { id } of groups) {
-      const group = state.groups.get(id as ServiceKey);
+    for (const sent of groups) {
+      const group = state.groups.get(sent.id as ServiceKey);
       if (group === undefined) continue;
       dueMs = Math.min(dueMs, group.dueMs ?? dueMs);
-      this.#wentWell(group, isFollowed);
+      this.#wentWell(group, sent, isFollowed);
       keys.push(group.key);
     }
     metrics.count(
@@ -262,12 +262,14 @@ export class ZoneOutcomes {
     await journal.record(key, state.name, sent.after ?? applyGroup(recorded, sent));
   }
 
-  #wentWell(group: Group, isFollowed: boolean): void {
+  #wentWell(group: Group, sent: SentGroup, isFollowed: boolean): void {
     const { fuse, clock, journal, state } = this.#options;
     fuse.spend(group.planned?.suspicion, group.key, clock.monotonicMs());
     group.isInFlight = false;
+    // What is foreign there still is: it is read again after a while.
+    const isBlocked = group.obstacle !== undefined && group.observed !== undefined;
+    group.observed = isBlocked ? applyGroup(group.observed ?? [], sent) : undefined;
     group.planned = undefined;
-    group.observed = undefined;
     group.refusal = undefined;
     group.failures = 0;
     group.notBeforeMs = 0;

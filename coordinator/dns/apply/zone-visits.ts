@@ -50,6 +50,7 @@ export class ZoneVisits {
       this.#options.state.own(group, found.after.length);
     }
     this.#settle(group, found);
+    this.#options.wake(); // also to take the fence, with nothing to write
     return this.#again(group);
   }
 
