@@ -2,6 +2,8 @@
 // what became of it at the providers.
 
 import type { AppliedView, DnsZoneView } from '../common/model/views.ts';
+import type { Term } from './desired/term.ts';
+import { createDnsApplier } from './dns/apply/loop.ts';
 import { createDns, type DnsOptions } from './dns/publish/loop.ts';
 import type { ProviderSource } from './dns/provider/provider-source.ts';
 import { keepDefaultZone } from './dns/zones/default-zone.ts';
@@ -9,7 +11,8 @@ import type { OpenDnsProvider } from './dns/zones/options.ts';
 import { createZoneStatus } from './dns/zones/status-loop.ts';
 import { createDnsZones } from './dns/zones/zones.ts';
 
-export interface DnsStageOptions extends Omit<DnsOptions, 'zones' | 'config'> {
+export interface DnsStageOptions extends Omit<DnsOptions, 'zones' | 'config' | 'term'> {
+  readonly term: Pick<Term, 'guard' | 'number'>;
   readonly config: DnsOptions['config'] & {
     /** Of the DNSZone that is made where nobody made one. */
     readonly domain: string;
@@ -33,12 +36,18 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
   const openProvider = options.openDnsProvider ?? refuseToOpen;
   const zones = createDnsZones({ ...options, openProvider });
   const dns = createDns({ ...options, zones: zones.view });
-  const applied = noProviders;
-  const status = createZoneStatus({ ...options, zones, applied });
-  const rooms = [zones, dns, status];
+  const applier = createDnsApplier({
+    ...options,
+    zones: zones.view,
+    providers: zones.source,
+    federation: options.config.federation,
+    ownerId: options.desired.identity().id,
+  });
+  const status = createZoneStatus({ ...options, zones, applied: applier.view });
+  const rooms = [zones, dns, applier, status];
   return {
     zones: zones.view,
-    applied,
+    applied: applier.view,
     providers: zones.source,
     prepare: () => keepDefaultZone(options, options.config.domain),
     start: () => rooms.forEach((room) => room.start()),
@@ -53,11 +62,3 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
 
 const refuseToOpen: OpenDnsProvider = ({ kind }) =>
   Promise.reject(new Error(`this coordinator has no provider ${kind}`));
-
-const noProviders: AppliedView = {
-  state: () => undefined,
-  zone: () => undefined,
-  recorded: () => [],
-  planned: () => [],
-  subscribe: () => () => undefined,
-};

@@ -173,7 +173,7 @@ export interface DnsZoneState {
   readonly isDeleting: boolean;
   /** False: it is being deleted, or an older DNSZone of the same names is in its way. */
   readonly isPublishing: boolean;
-  /** Why nothing is written here: no credentials, no such zone, another DNSZone has it. */
+  /** Why nothing can be written here until somebody acts: no credentials, another DNSZone. */
   readonly refusal?: { readonly reason: string; readonly message: string };
   /** From the provider, once it has been asked: names that the zone may hold. */
   readonly recordSetsMax?: number;

@@ -55,15 +55,15 @@ function sayReady(facts: ZoneFacts): Said {
   }
   if (found === undefined) return toSaid('Ready', 'Unknown', 'Opening', 'The provider is opened.');
   if (found.opening.kind === 'refused') {
-    return no(found.opening.reason, `${found.opening.message} ${asTheyWere}`);
+    return no(found.opening.reason, staying(found.opening.message));
   }
   const fault = faultOf(found);
-  if (fault !== undefined) return no(fault.reason, `${fault.message} ${asTheyWere}`);
+  if (fault !== undefined) return no(fault.reason, staying(fault.message));
   if (applied?.fence !== undefined) return no('Fenced', applied.fence.message);
   if (zone.spec.frozen === true) return no('Frozen', frozenMessage(zone));
   if (applied?.heldPlan !== undefined) return no('PlanHeld', heldMessage(zone, applied.heldPlan));
   if (applied?.lastError !== undefined) {
-    return no(applied.lastError.reason, `${applied.lastError.message} ${asTheyWere}`);
+    return no(applied.lastError.reason, staying(applied.lastError.message));
   }
   if (found.answer === undefined) {
     return toSaid('Ready', 'Unknown', 'Asking', 'The provider is asked for the zone.');
@@ -72,7 +72,10 @@ function sayReady(facts: ZoneFacts): Said {
   return toSaid('Ready', 'True', 'Writable', message);
 }
 
-const asTheyWere = 'Published records stay as they are.';
+function staying(message: string): string {
+  const end = /[.!?]$/.test(message) ? '' : '.';
+  return `${message}${end} Published records stay as they are.`;
+}
 
 function faultOf(found: ZoneFound): Refusal | undefined {
   const { outcome, message = '' } = found.answer ?? {};

@@ -248,20 +248,11 @@ function toState(
   };
 }
 
-/** Why nothing can be written, until somebody does something about it. */
-export function refusalOf(found: ZoneFound | undefined): Refusal | undefined {
-  if (found?.opening.kind === 'refused') {
-    const { reason, message } = found.opening;
-    return { reason, message };
-  }
-  switch (found?.answer?.outcome) {
-    case 'denied':
-      return { reason: 'Denied', message: found.answer.message };
-    case 'noZone':
-      return { reason: 'ZoneNotFound', message: found.answer.message };
-    default:
-      return undefined;
-  }
+/** Why nothing is tried; who is denied tries again, and finds out when that ends. */
+function refusalOf(found: ZoneFound | undefined): Refusal | undefined {
+  if (found?.opening.kind !== 'refused') return undefined;
+  const { reason, message } = found.opening;
+  return { reason, message };
 }
 
 function secretKey(zone: DnsZone | undefined): LogKey | undefined {
