@@ -4,12 +4,12 @@
 //   F1. Two keys of one hash are one member: with 1,000 Services in a cluster, one name in four
 //       million is warned of for nothing.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ServiceKey } from '../model/ids.ts';
 import { foreignMax, type ForeignChange } from '../model/foreign.ts';
 
 export function foreignHash(key: ServiceKey): number {
-  return createHash('sha256').update(key).digest().readUInt32BE(0);
+  return hash('sha256', key, 'buffer').readUInt32BE(0);
 }
 
 export class ForeignSet {
