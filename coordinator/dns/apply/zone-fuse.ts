@@ -22,7 +22,7 @@ export interface HeldPlan {
 }
 
 export class ZoneFuse {
-  readonly #suspects = new Map<ServiceKey, Suspect>();
+  readonly #suspects = new Map<ServiceKey, Suspect & { readonly hash: string }>();
   /** Hash of the one change of a Service that a person let go. */
   readonly #confirmed = new Map<ServiceKey, string>();
   #recent: { readonly atMs: number; readonly recordSets: number }[] = [];
@@ -52,17 +52,21 @@ export class ZoneFuse {
 
   /** What a look at the Service found; undefined: nothing suspect. */
   note(key: ServiceKey, suspect: Suspect | undefined): void {
-    const had = this.#suspects.delete(key);
-    if (suspect === undefined) this.#confirmed.delete(key);
-    else if (this.#confirmed.get(key) === hashPlan([suspect])) return this.#bump(had);
-    else this.#suspects.set(key, suspect);
-    this.#bump(had || suspect !== undefined);
+    if (suspect === undefined) {
+      this.#confirmed.delete(key);
+      if (this.#suspects.delete(key)) this.#version += 1;
+      return;
+    }
+    const hash = hashPlan([suspect]);
+    if (this.#suspects.get(key)?.hash === hash || this.#confirmed.get(key) === hash) return;
+    this.#suspects.set(key, { ...suspect, hash });
+    this.#version += 1;
   }
 
   /** These went. */
   spend(suspicion: Suspicion | undefined, key: ServiceKey, nowMs: number): void {
     const wasConfirmed = this.#confirmed.delete(key);
-    if (this.#suspects.delete(key)) this.#bump(true);
+    if (this.#suspects.delete(key)) this.#version += 1;
     if (suspicion === undefined || wasConfirmed) return;
     this.#recent.push({ atMs: nowMs, recordSets: suspicion.recordSets });
   }
@@ -114,13 +118,9 @@ export class ZoneFuse {
 
   /** Lets exactly these go; what is planned otherwise afterwards is suspect again. */
   #confirm(): undefined {
-    for (const [key, suspect] of this.#suspects) this.#confirmed.set(key, hashPlan([suspect]));
+    for (const [key, { hash }] of this.#suspects) this.#confirmed.set(key, hash);
     this.#suspects.clear();
-    this.#bump(true);
+    this.#version += 1;
     return undefined;
-  }
-
-  #bump(isChanged: boolean): void {
-    if (isChanged) this.#version += 1;
   }
 }

@@ -216,35 +216,6 @@ export class ZoneOutcomes {
     }
   }
 
-  /** Another plan is held than before, or none. */
-  heldChanged(): void {
-    const { fuse, events, log, state, tell } = this.#options;
-    if (fuse.held === undefined) events.released();
-    else {
-      events.held(fuse.held, fuse.suspects());
-      const { hash, services, recordSets } = fuse.held;
-      log.warn('mass change is held', { zone: state.name, hash, services, recordSets });
-    }
-    tell(undefined);
-  }
-
-  /** What is held leaves the queue; what no longer is comes back. */
-  park(): void {
-    const { fuse, state, mark, tell } = this.#options;
-    const isHeld = fuse.held !== undefined;
-    if (!isHeld && !this.#hasParked) return;
-    this.#hasParked = isHeld;
-    const keys = isHeld ? [...fuse.suspects()] : [...state.groups.keys()];
-    for (const key of keys) {
-      const group = state.groups.get(key);
-      if (group === undefined || group.isHeld === isHeld) continue;
-      group.isHeld = isHeld;
-      if (isHeld) state.queue.remove(key);
-      else mark(key);
-      tell(key);
-    }
-  }
-
   /** The fence is gone; nothing of ours is left in the zone. */
   left(): number {
     const { state, tell } = this.#options;
@@ -252,8 +223,6 @@ export class ZoneOutcomes {
     tell(undefined);
     return Infinity;
   }
-
-  #hasParked = false;
 
   async #record(sent: SentGroup): Promise<void> {
     const { journal, state } = this.#options;

@@ -20,6 +20,7 @@ import { packBatch, type Packed } from './pack.ts';
 import type { FenceScope } from './step-fence.ts';
 import { toFenceScope, type ZoneFence } from './zone-fence.ts';
 import type { ZoneFuse } from './zone-fuse.ts';
+import type { ZoneHolds } from './zone-holds.ts';
 import type { ZoneOutcomes } from './zone-outcomes.ts';
 import type { Planned, ZoneState } from './zone-state.ts';
 
@@ -32,6 +33,7 @@ export interface WriterOptions {
   readonly fence: ZoneFence;
   readonly fuse: ZoneFuse;
   readonly journal: Journal;
+  readonly holds: ZoneHolds;
   readonly outcomes: ZoneOutcomes;
   /** Plans this Service anew; undefined: nothing to send of it now. */
   readonly plan: (key: ServiceKey) => Planned | undefined;
@@ -44,7 +46,6 @@ export interface WriterOptions {
 // first. A tenth of the half second in which a withdrawal has to be on its way.
 const gatherUrgentMs = 50;
 const gatherMs = 200;
-const decideEveryMs = 100;
 const errorWaitMs = 1000;
 
 export class ZoneWriter {
@@ -55,7 +56,6 @@ export class ZoneWriter {
   #isAwake = false;
   /** Ends a wait for a token that is not urgent. */
   #waiting: AbortController | undefined;
-  #decidedMs = -decideEveryMs;
   /** Sent, and not settled yet. */
   #doubt: SentBatch | undefined;
 
@@ -130,7 +130,7 @@ export class ZoneWriter {
     if (nowMs < state.blockedUntilMs) return state.blockedUntilMs - nowMs;
     const scope = this.#scope(zone, provider);
     if (this.#needsFence(zone, provider)) return this.#settle(zone, provider, scope);
-    const heldMs = this.#decide(zone, nowMs);
+    const heldMs = this.#options.holds.decide(zone, nowMs);
     const first = state.queue.firstMs();
     if (first === undefined) {
       const isOver = zone.isDeleting && state.groups.size === 0 && !state.hasNoFence;
@@ -193,26 +193,11 @@ export class ZoneWriter {
     this.#doubt = undefined;
   }
 
-  /** Holds, or lets go, what is suspect. Answers how long until that may change by itself. */
-  #decide(zone: DnsZoneState, nowMs: number): number {
-    const { fuse, state, outcomes } = this.#options;
-    const againMs = fuse.againMs(nowMs);
-    if (fuse.isUndecided || againMs === 0) {
-      const waitMs = this.#decidedMs + decideEveryMs - nowMs;
-      // With nothing to send there is no hurry, and each decision looks at all that is suspect.
-      if (waitMs > 0 && state.queue.size === 0) return waitMs;
-      this.#decidedMs = nowMs;
-      if (fuse.decide(zone.spec, state.owned, nowMs)) outcomes.heldChanged();
-      outcomes.park();
-    }
-    return fuse.againMs(nowMs) ?? Infinity;
-  }
-
   async #submit(zone: DnsZoneState, provider: DnsProvider, scope: FenceScope): Promise<number> {
     const { state, calls, clock, outcomes } = this.#options;
     const urgency = state.queue.has(0) ? 0 : 1;
     if (!(await this.#admit(urgency))) return 0;
-    this.#decide(zone, clock.monotonicMs());
+    this.#options.holds.decide(zone, clock.monotonicMs());
     const hasFence = provider.capabilities.hasCompareAndSet;
     const next = this.#options.fence.next(scope);
     const packed = this.#pack(provider, hasFence ? provider.measure(next.group) : noCost);

@@ -16,6 +16,7 @@ import { ZoneFence } from './zone-fence.ts';
 import { ZoneFollow } from './zone-follow.ts';
 import { ZoneFuse } from './zone-fuse.ts';
 import { ZoneOutcomes } from './zone-outcomes.ts';
+import { ZoneHolds } from './zone-holds.ts';
 import { ZoneReader } from './zone-reader.ts';
 import { ZoneState, type Group } from './zone-state.ts';
 import { describeGroup, isSettled, listPlanned, summarise } from './zone-view.ts';
@@ -116,6 +117,7 @@ export class Zone {
       calls,
       fence,
       outcomes,
+      holds: new ZoneHolds({ ...parts, events }),
       federation: applier.federation,
       plan: (key) => this.#visits.plan(key),
     });
