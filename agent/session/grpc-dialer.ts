@@ -20,9 +20,10 @@ import {
   meshService,
   messageBytesMax,
   refusalReasonKey,
+  refusalRetryAfterKey,
   refusalRetryKey,
 } from '../../common/wire/mesh-service.ts';
-import type { MeshDialer, StreamEnd } from './mesh-port.ts';
+import { CoordinatorBusy, type MeshDialer, type StreamEnd } from './mesh-port.ts';
 
 export interface GrpcDialerOptions {
   readonly coordinator: Address;
@@ -114,7 +115,13 @@ function toStreamEnd(error: ServiceError, nowMs: number): StreamEnd {
   const message = error.details === '' ? error.message : error.details;
   if (reason === undefined) return describeUnreachable(message, nowMs);
   const retry = error.metadata?.get(refusalRetryKey)[0] !== 'false';
-  return { reason: String(reason), message, retry };
+  const afterMs = Number(error.metadata?.get(refusalRetryAfterKey)[0] ?? Number.NaN);
+  return {
+    reason: String(reason),
+    message,
+    retry,
+    ...(afterMs >= 0 ? { retryAfterMs: afterMs } : {}),
+  };
 }
 
 /** OpenSSL's words for what a person has to put right. */
@@ -138,7 +145,8 @@ function describeUnreachable(message: string, nowMs: number): StreamEnd {
 }
 
 function toJoinError(error: ServiceError, nowMs: number): MeshError {
-  const { reason, message, retry } = toStreamEnd(error, nowMs);
+  const { reason, message, retry, retryAfterMs } = toStreamEnd(error, nowMs);
+  if (retryAfterMs !== undefined) return new CoordinatorBusy(message, retryAfterMs);
   if (reason === 'WaitingForApproval') return new MeshError('retryable', 'JOIN_WAITING', message);
   const isRefused = error.code === status.PERMISSION_DENIED && !retry;
   return isRefused

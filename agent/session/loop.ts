@@ -31,10 +31,11 @@ import type { Metrics } from '../../common/runtime/metrics.ts';
 import { systemPki, type AgentPki } from './agent-pki.ts';
 import { CredentialKeeper } from './credentials.ts';
 import type { AgentStream, Credentials, MeshDialer, StreamEnd } from './mesh-port.ts';
+import { CoordinatorBusy } from './mesh-port.ts';
 import { createNatsLoginKeeper, type NatsLoginKeeper } from './nats-login.ts';
 import type { AgentRecord, Batch, PeerUpdate, Recovered, Welcome } from './record.ts';
 import { ResultBook, type Telling } from './result-book.ts';
-import { planRetry } from './step.ts';
+import { planRetry, type RetryInput } from './step.ts';
 import { tellWelcome } from './welcome-warnings.ts';
 
 export interface AgentSessionOptions {
@@ -200,13 +201,14 @@ class Session {
       const natsKey = await this.#natsLogin.key(record);
       if (!this.#isStopped) this.#connect(credentials, natsKey);
     } catch (error) {
-      if (error instanceof MeshError && error.code === 'JOIN_WAITING')
-        return this.#again('waiting');
-      const isFatal = error instanceof MeshError && error.class === 'fatal';
+      const known = error instanceof MeshError ? error : undefined;
+      if (known?.code === 'JOIN_WAITING') return this.#again({ retry: 'waiting' });
+      const isFatal = known?.class === 'fatal';
       const fields = { error: describeError(error), hasIdentity: record.identity() !== undefined };
       if (isFatal) log.error('cannot join the federation', fields);
       else log.warn('cannot reach the coordinator', fields);
-      this.#again(!isFatal);
+      const afterMs = error instanceof CoordinatorBusy ? error.retryAfterMs : undefined;
+      this.#again({ retry: !isFatal, afterMs });
     }
   }
 
@@ -264,7 +266,7 @@ class Session {
     );
   }
 
-  #end({ reason, message, retry }: StreamEnd): void {
+  #end({ reason, message, retry, retryAfterMs: afterMs }: StreamEnd): void {
     const { log, metrics } = this.#options;
     const stream = this.#stream;
     if (stream === undefined) return;
@@ -278,14 +280,14 @@ class Session {
     metrics.count('mesh_session_ends_total', { retry: String(retry) });
     if (retry) log.info('session ended', { reason, detail: message });
     else log.error('session refused', { reason, detail: message });
-    this.#again(retry);
+    this.#again({ retry, afterMs });
   }
 
-  #again(retry: boolean | 'waiting'): void {
+  #again(why: Pick<RetryInput, 'retry' | 'afterMs'>): void {
     if (this.#isStopped) return;
-    this.#failures += 1;
+    this.#failures += why.afterMs === undefined ? 1 : 0; // who is told when has not failed
     const { chance, clock } = this.#options;
-    const delayMs = planRetry({ failures: this.#failures, retry, fraction: chance.fraction() });
+    const delayMs = planRetry({ ...why, failures: this.#failures, fraction: chance.fraction() });
     this.#retry?.cancel();
     this.#retry = clock.after(delayMs, () => void this.#dial());
   }

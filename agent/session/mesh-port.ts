@@ -1,6 +1,7 @@
 // Port of the link to the coordinator. Adapter: ./grpc-dialer.ts; the simulation has its own.
 
 import type { AgentMessage, CoordinatorMessage } from '../../common/model/session.ts';
+import { MeshError } from '../../common/pure/errors.ts';
 import type { JoinRequest, JoinResponse } from '../../common/wire/mesh-codec.ts';
 
 export interface Credentials {
@@ -16,6 +17,18 @@ export interface StreamEnd {
   readonly reason: string;
   readonly message: string;
   readonly retry: boolean;
+  /** The coordinator is busy and says when it will have time. */
+  readonly retryAfterMs?: number;
+}
+
+/** What a join is told for the same reason. */
+export class CoordinatorBusy extends MeshError {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super('retryable', 'COORDINATOR_BUSY', message);
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
 export interface StreamHandler {
@@ -36,8 +49,8 @@ export interface MeshDialer {
    */
   fetchCa(pin: string, deadlineMs: number): Promise<readonly string[]>;
   /**
-   * Rejects with MeshError: retryable COORDINATOR_UNREACHABLE and JOIN_WAITING (for a person's
-   * approval), fatal JOIN_REFUSED.
+   * Rejects with MeshError: retryable COORDINATOR_UNREACHABLE, COORDINATOR_BUSY (CoordinatorBusy) and
+   * JOIN_WAITING (for a person's approval), fatal JOIN_REFUSED.
    */
   join(request: JoinRequest, caPem: string, deadlineMs: number): Promise<JoinResponse>;
   /** Never throws; a stream that cannot be made ends. */

@@ -10,12 +10,17 @@
 //   T3. A refused identity is given up only for a token that was not used yet.
 //   T4. A certificate that has ended is asked for again with the key that it was for: a person
 //       approves, and nothing has to be done in the cluster.
+//   T5. A coordinator that is busy says when it will have time, to each agent another moment. No one
+//       comes earlier; a quarter of the wait at most is added, so that a wrong guess of the
+//       coordinator spreads them, too.
 
 export interface RetryInput {
   /** Failures in a row, this one included. */
   readonly failures: number;
   /** False: only a person can help. Waiting: a person is about to. */
   readonly retry: boolean | 'waiting';
+  /** What a busy coordinator said. */
+  readonly afterMs?: number | undefined;
   /** 0 to 1. */
   readonly fraction: number;
 }
@@ -24,9 +29,12 @@ const firstMs = 500;
 const longestMs = 10_000;
 const refusedMs = 30_000;
 const waitingMs = 15_000;
+// Nobody stays away for longer because of a number that came over the wire.
+const afterMsMax = 300_000;
 
 /** Milliseconds to wait before the next try. */
-export function planRetry({ failures, retry, fraction }: RetryInput): number {
+export function planRetry({ failures, retry, fraction, afterMs }: RetryInput): number {
+  if (afterMs !== undefined) return Math.round(Math.min(afterMs, afterMsMax) * (1 + fraction / 4));
   if (retry === false) return Math.round(refusedMs * (0.5 + fraction / 2));
   const growing = firstMs * 2 ** Math.min(failures - 1, 10);
   if (retry === 'waiting') return Math.round(Math.min(waitingMs, growing) * (0.5 + fraction / 2));

@@ -44,6 +44,8 @@ export const meshService = {
 /** Metadata of a refusal, beside the gRPC status. */
 export const refusalReasonKey = 'isthmus-reason';
 export const refusalRetryKey = 'isthmus-retry';
+/** Milliseconds, of a coordinator that is busy; agents that do not know it come as they think. */
+export const refusalRetryAfterKey = 'isthmus-retry-after-ms';
 
 // Inventory pages and batches are at most 256 KiB; one big Service may be 2 MiB alone.
 export const messageBytesMax = 4 * 2 ** 20;

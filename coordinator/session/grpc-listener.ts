@@ -2,7 +2,7 @@
 // sessions, which must have one: the TLS layer asks for a certificate without demanding it, and
 // this adapter checks what came against the federation's CA. TLS itself proves possession.
 
-import type { EventEmitter } from 'node:events';
+import type { Http2SecureServer } from 'node:http2';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import {
   Metadata,
@@ -16,6 +16,7 @@ import {
 import type { AgentMessage, CoordinatorMessage } from '../../common/model/session.ts';
 import { parseClusterName } from '../../common/model/ids.ts';
 import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
+import { gateHandshakes, handshakeMs } from '../../common/runtime/handshake-gate.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import { isIssuedBy, readCertificate, type KeyPairPem } from '../../common/runtime/certificates.ts';
@@ -27,6 +28,7 @@ import {
   meshService,
   messageBytesMax,
   refusalReasonKey,
+  refusalRetryAfterKey,
   refusalRetryKey,
 } from '../../common/wire/mesh-service.ts';
 import { agentsOrganization, parseClusterUri } from './certificate-authority.ts';
@@ -74,27 +76,31 @@ type SessionCall = ServerDuplexStream<AgentMessage, CoordinatorMessage>;
 
 // An orderly stop waits this long for streams to end, then cuts them.
 const drainMs = 1_000;
-// As for the API's port: who says nothing keeps a socket no longer than this.
-const handshakeMs = 10_000;
+// Agents of a thousand clusters come back at once, over slow lines and from busy machines.
+const handshakeBounds = { perTurn: 2, atOnce: 32, patienceMs: 5_000 };
 
 /** Asks for a client certificate and accepts a connection without one. */
 class OptionalClientCertificate extends ServerCredentials {
   readonly #certificates: MeshCertificates;
+  readonly #contexts: PinContexts;
 
   constructor({ certificates }: GrpcListenerOptions) {
+    const contexts = new PinContexts(certificates);
     super(
       {
         requestCert: true,
         rejectUnauthorized: false,
         handshakeTimeout: handshakeMs,
-        SNICallback: (name, answer) => answer(null, toContext(certificates, name)),
+        SNICallback: (name, answer) => answer(null, contexts.get(name)),
       },
       toContextOptions(certificates),
     );
     this.#certificates = certificates;
+    this.#contexts = contexts;
   }
 
   renew(): void {
+    this.#contexts.forget();
     this.updateSecureContextOptions(toContextOptions(this.#certificates));
   }
 
@@ -108,11 +114,33 @@ function toContextOptions({ current }: MeshCertificates): SecureContextOptions {
   return { ca: trustedPem, cert: chainPem, key: keyPem, minVersion: 'TLSv1.2' };
 }
 
-/** `<pin>.isthmus-coordinator` asks for the chain that ends in that CA; undefined: the usual. */
-function toContext(certificates: MeshCertificates, name: string): SecureContext | undefined {
-  const chainPem = certificates.current().chainFor(name.split('.', 1)[0] ?? '');
-  if (chainPem === undefined) return undefined;
-  return createSecureContext({ ...toContextOptions(certificates), cert: chainPem });
+/**
+ * `<pin>.isthmus-coordinator` asks for the chain that ends in that CA. Making a context costs as much
+ * as a handshake, so each chain, of which there are as many as CAs, has one.
+ */
+class PinContexts {
+  readonly #certificates: MeshCertificates;
+  readonly #made = new Map<string, SecureContext>();
+
+  constructor(certificates: MeshCertificates) {
+    this.#certificates = certificates;
+  }
+
+  /** undefined: the usual. */
+  get(name: string): SecureContext | undefined {
+    const chainPem = this.#certificates.current().chainFor(name.split('.', 1)[0] ?? '');
+    if (chainPem === undefined) return undefined;
+    const known = this.#made.get(chainPem);
+    if (known !== undefined) return known;
+    const options = { ...toContextOptions(this.#certificates), cert: chainPem };
+    const context = createSecureContext(options);
+    this.#made.set(chainPem, context);
+    return context;
+  }
+
+  forget(): void {
+    this.#made.clear();
+  }
 }
 
 export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
@@ -139,7 +167,7 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
         const at = formatAddress(options.listen);
         server.bindAsync(at, credentials, (error, port) => {
           if (error === null) {
-            countStrangers(server, options);
+            watchConnections(server, options);
             resolve(port);
           } else reject(new Error(`cannot listen for agents on ${at}`, { cause: error }));
         });
@@ -159,21 +187,24 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
 }
 
 /**
- * Counts connections that end before they are gRPC: port scanners, wrong ports, other protocols.
- * grpc-js ends them without a word and keeps its HTTP/2 servers to itself; should a later version
- * keep them elsewhere, only the count is lost.
+ * Takes up few TLS handshakes at once, and counts connections that end before they are gRPC: port
+ * scanners, wrong ports, other protocols. grpc-js ends them without a word and keeps its HTTP/2
+ * servers to itself; should a later version keep them elsewhere, the count is lost and all
+ * handshakes are taken up as they come.
  */
-function countStrangers(server: Server, { metrics, log }: GrpcListenerOptions): void {
+function watchConnections(server: Server, { metrics, log, clock }: GrpcListenerOptions): void {
   const { http2Servers } = server as unknown as {
-    http2Servers?: ReadonlyMap<EventEmitter, unknown>;
+    http2Servers?: ReadonlyMap<Http2SecureServer, unknown>;
   };
-  const count = (error: unknown): void => {
-    metrics.count('mesh_session_failures_total', { kind: 'connection' });
-    log.debug('a connection was no agent', { error: describeError(error) });
+  const count = (kind: string, error: unknown): void => {
+    metrics.count('mesh_session_failures_total', { kind });
+    log.debug('a connection was no agent', { kind, error: describeError(error) });
   };
   for (const http2Server of http2Servers?.keys() ?? []) {
-    http2Server.on('tlsClientError', count);
-    http2Server.on('sessionError', count);
+    http2Server.on('tlsClientError', (error) => count('connection', error));
+    http2Server.on('sessionError', (error) => count('connection', error));
+    const onFault = (kind: string, error?: Error): void => count(kind, error);
+    gateHandshakes(http2Server, { bounds: handshakeBounds, clock, onFault });
   }
 }
 
@@ -215,7 +246,9 @@ async function answerJoin(
   reply: sendUnaryData<JoinResponse>,
 ): Promise<void> {
   try {
-    const outcome = await handlers.onJoin(call.request, toHost(call.getPeer()));
+    const remoteAddress = toHost(call.getPeer());
+    const asker = { remoteAddress, isGone: () => call.cancelled };
+    const outcome = await handlers.onJoin(call.request, asker);
     if ('reason' in outcome) reply(toStatus(outcome), null);
     else reply(null, outcome);
   } catch (error) {
@@ -305,8 +338,14 @@ function toStatus(refusal: Refusal) {
   const metadata = new Metadata();
   metadata.set(refusalReasonKey, refusal.reason);
   metadata.set(refusalRetryKey, String(refusal.retry));
-  const code = refusal.retry ? status.UNAVAILABLE : status.PERMISSION_DENIED;
-  return { code, details: `${refusal.reason}: ${refusal.message}`, metadata };
+  const { retryAfterMs } = refusal;
+  if (retryAfterMs !== undefined) metadata.set(refusalRetryAfterKey, String(retryAfterMs));
+  return { code: toCode(refusal), details: `${refusal.reason}: ${refusal.message}`, metadata };
+}
+
+function toCode({ retry, retryAfterMs }: Refusal): status {
+  if (!retry) return status.PERMISSION_DENIED;
+  return retryAfterMs === undefined ? status.UNAVAILABLE : status.RESOURCE_EXHAUSTED;
 }
 
 /** `ipv4:1.2.3.4:56` or `1.2.3.4:56` to the address. */

@@ -17,10 +17,11 @@ import { ForeignSet } from '../../common/pure/foreign-services.ts';
 import type { Timer } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import { Quota } from '../../common/runtime/quota.ts';
+import { admitHello, admitJoin } from './admit.ts';
+import { Admission, greetingBounds, joinBounds } from './admission.ts';
 import { awaitView, checkPeer, claimSession, supersededRefusal } from './hello.ts';
-import { join } from './join.ts';
 import { AgentLink } from './link.ts';
-import type { MeshHandlers, Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
+import type { Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
 import { tellCluster } from './cluster-objects.ts';
 import { onMessage, recordTrust, toNatsState } from './messages.ts';
 import { PeerDigest } from './peer-digest.ts';
@@ -45,9 +46,6 @@ const pingMs = 1_000;
 // Hello is written with the opening of the stream.
 const helloMs = 10_000;
 
-// Anybody may ask, with 64 KiB each; a thousand clusters that join at once come again within seconds.
-const joinsMax = 512;
-
 // An agent that comes back waits longer each time that it is not let in.
 const hellosOfCluster = { max: 30, windowMs: 10_000 };
 
@@ -63,7 +61,10 @@ export function createSessions(options: SessionsOptions): Sessions {
   const journal = new PeerJournal(options.peers);
   const peerDigest = new PeerDigest(options.peers);
   const hellos = new Quota<ClusterName>(options.clock, hellosOfCluster);
-  const stage: Stage = { ...options, clusters, hellos, tell, shared, journal, peerDigest };
+  const greetings = new Admission(greetingBounds, options.clock);
+  const joins = new Admission(joinBounds, options.clock);
+  const admitted = { hellos, greetings, joins };
+  const stage: Stage = { ...options, ...admitted, clusters, tell, shared, journal, peerDigest };
   const stops: (() => void)[] = [];
   return {
     session: (cluster) => clusters.get(cluster)?.state,
@@ -79,7 +80,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     start: async () => {
       stops.push(...watchViews(stage), pingAll(stage));
       return options.listener.listen({
-        onJoin: atMost(joinsMax, (request, remoteAddress) => join(stage, request, remoteAddress)),
+        onJoin: (request, asker) => admitJoin(stage, request, asker),
         onSession: (stream) => openSession(stage, stream),
       });
     },
@@ -89,21 +90,6 @@ export function createSessions(options: SessionsOptions): Sessions {
         link?.sendNow({ kind: 'drain', reconnectAfterMs: 0 });
       await options.listener.close();
     },
-  };
-}
-
-/** More at once are told to come again. */
-function atMost(max: number, onJoin: MeshHandlers['onJoin']): MeshHandlers['onJoin'] {
-  let count = 0;
-  return async (request, remoteAddress) => {
-    const busy = { reason: 'Busy', message: 'many joins at once; try again', retry: true };
-    if (count >= max) return busy;
-    count += 1;
-    try {
-      return await onJoin(request, remoteAddress);
-    } finally {
-      count -= 1;
-    }
   };
 }
 
@@ -218,7 +204,7 @@ function openSession(stage: Stage, stream: SessionStream): SessionHandler {
       if (message.kind === 'hello' && !isGreeted) {
         isGreeted = true;
         helloDue.cancel();
-        void greet(stage, link, message).catch((error: unknown) => {
+        void admitHello(stage, link, () => greet(stage, link, message)).catch((error: unknown) => {
           stage.log.warn('session failed', { cluster, error: describeError(error) });
           stream.end({
             reason: 'Unavailable',

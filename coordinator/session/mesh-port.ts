@@ -21,6 +21,8 @@ export interface Refusal {
   readonly reason: string;
   readonly message: string;
   readonly retry: boolean;
+  /** When it is worth while to come again; absent: as the agent thinks. */
+  readonly retryAfterMs?: number;
 }
 
 export interface SessionStream {
@@ -38,8 +40,14 @@ export interface SessionHandler {
   onEnd(): void;
 }
 
+export interface Asker {
+  readonly remoteAddress: string;
+  /** Nobody waits for the answer any more. */
+  readonly isGone: () => boolean;
+}
+
 export interface MeshHandlers {
-  onJoin(request: JoinRequest, remoteAddress: string): Promise<JoinResponse | Refusal>;
+  onJoin(request: JoinRequest, asker: Asker): Promise<JoinResponse | Refusal>;
   onSession(stream: SessionStream): SessionHandler;
 }
 

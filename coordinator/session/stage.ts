@@ -17,6 +17,7 @@ import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Quota } from '../../common/runtime/quota.ts';
 import type { Desired } from '../desired/store.ts';
+import type { Admission } from './admission.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import type { AgentLink } from './link.ts';
 import type { MeshListener, PeerIdentity } from './mesh-port.ts';
@@ -78,6 +79,8 @@ export interface Stage extends SessionsOptions {
   readonly clusters: Map<ClusterName, ClusterRecord>;
   /** Each writes to the log, and may have everything sent. */
   readonly hellos: Quota<ClusterName>;
+  readonly greetings: Admission;
+  readonly joins: Admission;
   readonly shared: SharedMessages;
   readonly journal: PeerJournal;
   readonly peerDigest: PeerDigest;

@@ -1,7 +1,7 @@
 // Which of many connections may begin its TLS handshake, and when.
 
 import test from 'ava';
-import { HandshakeGate } from '../../coordinator/api/https/https-handshakes.ts';
+import { HandshakeGate } from '../../common/runtime/handshake-gate.ts';
 
 /** Turns of the event loop and timers, each moved by hand. */
 function createTurnClock() {

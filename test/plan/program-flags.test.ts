@@ -26,10 +26,13 @@ for (const [title, text, flags] of rows) {
   });
 }
 
-test('the agent asks for a small heap, the coordinator does not', (t) => {
+test('the agent asks for a small heap, the coordinator for short pauses', (t) => {
   t.deepEqual(nodeFlagsOf('dist/agent/main.js'), [
     '--optimize-for-size',
     '--max-semi-space-size=1',
   ]);
-  t.deepEqual(nodeFlagsOf('dist/coordinator/main.js'), []);
+  t.deepEqual(nodeFlagsOf('dist/coordinator/main.js'), [
+    '--no-parallel-scavenge',
+    '--max-semi-space-size=8',
+  ]);
 });

@@ -16,6 +16,7 @@ import {
   type JoinRequest,
   type JoinResponse,
 } from '../../common/wire/mesh-codec.ts';
+import { CoordinatorBusy } from '../../agent/session/mesh-port.ts';
 import type { MeshDialer, StreamEnd, StreamHandler } from '../../agent/session/mesh-port.ts';
 import type {
   MeshHandlers,
@@ -118,13 +119,17 @@ export class SimMesh {
     const { site, remoteAddress } = place;
     const wire = encodeJoinRequest(request);
     return new Promise((resolve, reject) => {
-      const lost = clock.after(deadlineMs, () => reject(new MeshError(...noAnswer)));
+      let isLost = false;
+      const lost = clock.after(deadlineMs, () => {
+        isLost = true;
+        reject(new MeshError(...noAnswer));
+      });
       clock.after(network.latencyMs(site, sites.coordinator), () => {
         const listening = this.#listening;
         if (network.isBroken(site, sites.coordinator) || listening === undefined) return;
         listening.process.run(() => {
           void listening.handlers
-            .onJoin(decodeJoinRequest(wire), remoteAddress)
+            .onJoin(decodeJoinRequest(wire), { remoteAddress, isGone: () => isLost })
             .catch(() => undefined) // the listener answers that it is not available
             .then((answer) => {
               if (answer === undefined || !listening.process.isAlive) return;
@@ -163,7 +168,8 @@ export class SimMesh {
 
 const noAnswer = ['retryable', 'COORDINATOR_UNREACHABLE', 'no answer'] as const;
 
-function toJoinError({ reason, message, retry }: Refusal): MeshError {
+function toJoinError({ reason, message, retry, retryAfterMs }: Refusal): MeshError {
+  if (retryAfterMs !== undefined) return new CoordinatorBusy(message, retryAfterMs);
   if (reason === 'WaitingForApproval') return new MeshError('retryable', 'JOIN_WAITING', message);
   return retry ? new MeshError(...noAnswer) : new MeshError('fatal', 'JOIN_REFUSED', message);
 }

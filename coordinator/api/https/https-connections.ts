@@ -2,7 +2,7 @@
 // are found, and how all of them end.
 //
 //   C1. Connections that end together are taken down over many turns of the event loop (I11), as
-//       handshakes are taken up: https-handshakes.ts.
+//       handshakes are taken up: common/runtime/handshake-gate.ts.
 //   C2. An HTTP/2 session that is silent is asked for a sign of life; one that gives none, and one
 //       that has had no stream for a while, is closed.
 
@@ -10,8 +10,8 @@ import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
-import { gateHandshakes } from './https-handshakes.ts';
-import { paceTurns } from './https-pace.ts';
+import { gateHandshakes, type HandshakeBounds } from '../../../common/runtime/handshake-gate.ts';
+import { paceTurns } from '../../../common/runtime/turn-pace.ts';
 
 export interface ConnectionLimits {
   readonly connectionsMax: number;
@@ -20,6 +20,9 @@ export interface ConnectionLimits {
   /** Without an open stream for so long, it is closed: Go's server waits 90 s. */
   readonly idleMs: number;
 }
+
+/** People and their tools wait behind each other here: who is slow for a second is let go. */
+export const handshakeBounds: HandshakeBounds = { perTurn: 2, atOnce: 16, patienceMs: 1_000 };
 
 export interface Connections {
   /** HTTP/2 sessions and connections that are open. */
@@ -38,7 +41,7 @@ export function watchConnections(
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
-  gateHandshakes(server, ports);
+  gateHandshakes(server, { ...ports, bounds: handshakeBounds });
   closeInTurns(server, clock);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

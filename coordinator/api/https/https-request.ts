@@ -17,7 +17,7 @@ import { describeError, type Log } from '../../../common/runtime/log.ts';
 import { openList, openWatch, sendAndRefuseBody, sendWhole } from './https-answer.ts';
 import { readCertificate, type ClientCertificate } from './https-certificate.ts';
 import { emptyBody, Presence, readBody, type Exchange } from './https-exchange.ts';
-import { paceTurns } from './https-pace.ts';
+import { paceTurns } from '../../../common/runtime/turn-pace.ts';
 import type { Authenticate, Credentials } from '../machinery/access/authenticate.ts';
 import {
   type ApiError,

@@ -6,7 +6,7 @@
 //   P3. The promises that follow one are in the time as well. They run between two callbacks of
 //       the event loop and not within one: so each callback takes up one.
 
-import type { Clock } from '../../../common/runtime/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** What taking up and the promises that follow it at once may use of a turn. */
 const turnMs = 4;

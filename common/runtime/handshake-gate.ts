@@ -7,13 +7,13 @@
 //   D2. Few handshakes begin in one turn, and few run at once: clients that all answer in the same
 //       moment are few.
 //   D3. Addresses take turns: one that opens a thousand connections delays the others by one each.
-//   D4. Who is slow while others wait is closed: silence can hold a place for a second only.
+//   D4. Who is slow while others wait is closed: silence holds a place only so long.
 
 import type { Http2SecureServer } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Clock, Timer } from '../../../common/runtime/clock.ts';
-import { paceTurns } from './https-pace.ts';
+import type { Clock, Timer } from './clock.ts';
+import { paceTurns } from './turn-pace.ts';
 
 /** Until the first byte, and again from it until the handshake is done. */
 export const handshakeMs = 10_000;
@@ -26,20 +26,19 @@ export interface HandshakeBounds {
   readonly patienceMs: number;
 }
 
-export const handshakeBounds: HandshakeBounds = { perTurn: 2, atOnce: 16, patienceMs: 1_000 };
-
 interface HandshakePorts {
+  readonly bounds: HandshakeBounds;
   readonly clock: Clock;
   readonly onFault: (kind: string, error?: Error) => void;
 }
 
 /** Stands between the listener and node's own taking up of a TLS connection, and after it. */
 export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts): void {
-  const { clock, onFault } = ports;
+  const { bounds, clock, onFault } = ports;
   const begin = takeListeners<Socket>(server, 'connection');
   const serve = takeListeners<TLSSocket>(server, 'secureConnection');
   const running = new Map<string, Socket>();
-  const gate = new HandshakeGate<Socket>(handshakeBounds, clock, {
+  const gate = new HandshakeGate<Socket>(bounds, clock, {
     begin: (socket) => {
       if (socket.destroyed) return false;
       running.set(toName(socket), socket);
