@@ -38,16 +38,51 @@ export interface RecordedShard {
   readonly damping: ShardDamping;
 }
 
-/** Every shard that a publication in the log speaks of. */
+/**
+ * Every shard that a publication in the log speaks of, once: zones know different addresses of it,
+ * since a private one carries what a public one must not.
+ */
 export function* recordedShards(desired: Desired, nowMonotonicMs: number): Iterable<RecordedShard> {
+  for (const publications of byService(desired)) {
+    const [first] = publications;
+    const ports = portsOf(desired, first);
+    const shards = new Map<ClusterName, PublishedShard>();
+    for (const shard of publications.flatMap((publication) => publication.shards)) {
+      const known = shards.get(shard.cluster);
+      shards.set(shard.cluster, known === undefined ? shard : withAddressesOf(known, shard));
+    }
+    for (const shard of shards.values()) {
+      yield toRecorded({ publication: first, shard, ports, nowMonotonicMs });
+    }
+  }
+}
+
+type Publications = readonly [Publication, ...Publication[]];
+
+/** Those of one Service stand beside each other: no Service's name has a dot. */
+function* byService(desired: Desired): Iterable<Publications> {
+  let same: [Publication, ...Publication[]] | undefined;
   for (const { object } of desired.list(toLogPrefix(isthmusGroup, 'publications'))) {
     const publication = publicationOf(object);
     if (publication === undefined) continue;
-    const ports = portsOf(desired, publication);
-    for (const shard of publication.shards) {
-      yield toRecorded({ publication, shard, ports, nowMonotonicMs });
+    if (same?.[0].key === publication.key) {
+      same.push(publication);
+      continue;
     }
+    if (same !== undefined) yield same;
+    same = [publication];
   }
+  if (same !== undefined) yield same;
+}
+
+function withAddressesOf(shard: PublishedShard, other: PublishedShard): PublishedShard {
+  const union = (a: readonly string[], b: readonly string[]): readonly string[] =>
+    [...new Set([...a, ...b])].sort();
+  return {
+    ...shard,
+    addresses: union(shard.addresses, other.addresses),
+    hostnames: union(shard.hostnames, other.hostnames),
+  };
 }
 
 function toRecorded(from: {

@@ -1,12 +1,12 @@
 // Doubts a change of records before it is written (I2, I3, I5).
 
 import type { ClusterName } from '../../common/model/ids.ts';
-import type { Publication } from '../../common/model/publication.ts';
+import type { Published } from './merge-published.ts';
 import { wantedOf, type RecordStep, type RecordsInput } from './plan-records.ts';
 
 /** Why these steps must not be taken, or undefined. */
 export function auditRecords(
-  input: RecordsInput & { readonly publication?: Publication | undefined },
+  input: RecordsInput & { readonly publication?: Published | undefined },
   steps: readonly RecordStep[],
 ): string | undefined {
   const { wish, recorded, clusters } = input;
@@ -52,7 +52,7 @@ function auditOrder(
     : undefined;
 }
 
-function isInDns(publication: Publication | undefined, cluster: ClusterName): boolean {
+function isInDns(publication: Published | undefined, cluster: ClusterName): boolean {
   return (
     publication?.shards.some(
       (shard) => shard.cluster === cluster && shard.inDns && shard.isDrained !== true,

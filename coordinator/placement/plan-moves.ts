@@ -16,7 +16,7 @@
 
 import type { ClusterName } from '../../common/model/ids.ts';
 import type { ServicePolicy } from '../../common/model/isthmus-kinds.ts';
-import type { Publication } from '../../common/model/publication.ts';
+import type { Published } from './merge-published.ts';
 
 /** How far a cluster is that shall give up its shard. In the placement record. */
 export interface Leaving {
@@ -41,7 +41,7 @@ export interface MovesInput {
   readonly leaving: LeavingClusters;
   /** Clusters that are being removed from the federation. */
   readonly going: ReadonlySet<ClusterName>;
-  readonly publication: Publication | undefined;
+  readonly publication: Published | undefined;
   readonly strategy: MoveStrategy;
   readonly timeoutMs: number;
   readonly nowMs: number;
@@ -84,7 +84,7 @@ export function planMoves(input: MovesInput): MovesPlan {
 
 interface Facts {
   readonly newcomers: readonly ClusterName[];
-  readonly published: ReadonlyMap<string, Publication['shards'][number]>;
+  readonly published: ReadonlyMap<string, Published['shards'][number]>;
   /** Wanted, healthy, and what DNS leads to once the leavers are out of it. */
   readonly serving: ReadonlySet<ClusterName>;
   readonly ttlMs: number;
@@ -103,7 +103,7 @@ function readFacts({ wanted, recorded, publication }: MovesInput): Facts {
 }
 
 /** Of several load balancers that are names DNS tells one: the others are ready to be told. */
-function isServing(shard: Publication['shards'][number] | undefined): boolean {
+function isServing(shard: Published['shards'][number] | undefined): boolean {
   if (shard?.state !== 'healthy') return false;
   return shard.inDns || (shard.addresses.length === 0 && shard.hostnames.length > 0);
 }

@@ -7,22 +7,19 @@
 //   L3. A refused plan, or one that the audit doubts, leaves clusters and orders as they are.
 //   L4. Names go before shards: of a Service that is being deleted, and of a cluster that leaves.
 
-import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import {
   isFederated,
   splitServiceKey,
   toClusterName,
   toLogKey,
-  toLogPrefix,
   toRevision,
   type ClusterName,
   type ServiceKey,
 } from '../../common/model/ids.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
-import type { Publication } from '../../common/model/publication.ts';
 import type { RemovalOrder } from '../../common/model/shard.ts';
 import type { TermGuard } from '../../common/model/views.ts';
-import { readPublication } from '../../common/pure/publication-object.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Desired, StoredObject } from '../desired/store.ts';
@@ -33,6 +30,8 @@ import type { Due, PlacementTable } from './fold.ts';
 import { isLeaving, planPlacement, type PlacementPlan } from './plan.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { planContent, type Content } from './plan-content.ts';
+import type { Published } from './merge-published.ts';
+import { newestPublication, readPublished } from './published.ts';
 import { moveTimeoutDefaultMs, planMoves, type MovesPlan } from './plan-moves.ts';
 import { toNotes } from './plan-notes.ts';
 import {
@@ -114,8 +113,8 @@ function decide(stage: Stage, key: ServiceKey, service: Service | undefined): De
   const { desired, clusters, table } = stage;
   const recorded = readRecord(desired.get(placementKey(key)));
   const known = clusters.read();
-  const published = publishedOf(desired, key);
-  const publication = readPublication(published?.object);
+  const published = newestPublication(desired, key);
+  const publication = readPublished(desired, key);
   const plan = service === undefined ? undefined : planFor(stage, key, service, recorded);
   const content =
     plan === undefined
@@ -146,7 +145,7 @@ function movesFor(
     readonly recorded: PlacementRecord;
     readonly service: Service | undefined;
     readonly going: ReadonlyMap<ClusterName, unknown>;
-    readonly publication: Publication | undefined;
+    readonly publication: Published | undefined;
   },
 ): MovesPlan {
   const { wish, plan, recorded, service, going, publication } = facts;
@@ -185,16 +184,6 @@ function planFor(
     clusters: clusters.read().all,
     recorded: new Set(recorded),
   });
-}
-
-/** What DNS says now; the newest, should the zone have been changed. */
-function publishedOf(desired: Desired, key: ServiceKey): StoredObject | undefined {
-  const { namespace, name } = splitServiceKey(key);
-  const prefix = `${toLogPrefix(isthmusGroup, 'publications', namespace)}${name}.`;
-  let newest: StoredObject | undefined;
-  for (const stored of desired.list(prefix))
-    if (newest === undefined || stored.revision > newest.revision) newest = stored;
-  return newest;
 }
 
 const nobody: ReadonlyMap<ClusterName, RemovalOrder['mode']> = new Map();

@@ -22,6 +22,7 @@ import { clustersPrefix, type ClusterList } from './cluster-list.ts';
 import type { Due, PlacementTable } from './fold.ts';
 import type { PendingRevisions } from './pending.ts';
 import { policiesPrefix, policyTarget, type PolicyIndex } from './policy-index.ts';
+import { dnsAppliedPrefix, dnsZonesPrefix } from './published.ts';
 import { placementsPrefix, removalOrdersPrefix, toRemovalOrder } from './records.ts';
 
 const servicesPrefix = toLogPrefix('', 'services');
@@ -93,6 +94,11 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
     followNew(desired, policiesPrefix, onPolicy),
     followNew(desired, clustersPrefix, onCluster),
     followNew(desired, publicationsPrefix, onPublication),
+    // What a provider has taken out is what a shard that leaves waits for.
+    followNew(desired, dnsAppliedPrefix, onPublication),
+    followNew(desired, dnsZonesPrefix, ({ kind, current }) => {
+      if (kind === 'deleted') sweep.request(current.revision);
+    }),
   ];
   return [...watches.map((watch) => () => watch.cancel()), () => sweep.stop()];
 }

@@ -1,0 +1,57 @@
+// What DNS says of a Service, and what stands at providers because of it: read from the log.
+
+import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
+import { splitServiceKey, toLogKey, toLogPrefix, type ServiceKey } from '../../common/model/ids.ts';
+import { readPublication, toPublicationsPrefix } from '../../common/pure/publication-object.ts';
+import type { Desired, StoredObject } from '../desired/store.ts';
+import { mergePublished, type Published } from './merge-published.ts';
+
+export const dnsAppliedPrefix = toLogPrefix(isthmusGroup, 'dnsapplied');
+export const dnsZonesPrefix = toLogPrefix(isthmusGroup, 'dnszones');
+
+export function readPublished(desired: Desired, key: ServiceKey): Published | undefined {
+  const publications = [...desired.list(toPublicationsPrefix(key))].flatMap(
+    ({ object }) => readPublication(object) ?? [],
+  );
+  return mergePublished(publications, standingOf(desired, key));
+}
+
+/** Of several zones the one that was written last: a write of ours guards on it. */
+export function newestPublication(desired: Desired, key: ServiceKey): StoredObject | undefined {
+  let newest: StoredObject | undefined;
+  for (const stored of desired.list(toPublicationsPrefix(key)))
+    if (newest === undefined || stored.revision > newest.revision) newest = stored;
+  return newest;
+}
+
+interface RecordedSet {
+  readonly values?: readonly string[];
+  readonly alias?: { readonly target: string };
+  readonly items?: readonly { readonly values: readonly string[] }[];
+}
+
+/** Values of its records at providers. Of a DNSZone that is gone nobody takes anything out. */
+function standingOf(desired: Desired, key: ServiceKey): ReadonlySet<string> {
+  const { namespace, name } = splitServiceKey(key);
+  const prefix = `${toLogPrefix(isthmusGroup, 'dnsapplied', namespace)}${name}.`;
+  const values = new Set<string>();
+  for (const { key: at, object } of desired.list(prefix)) {
+    const zone = toLogKey({
+      group: isthmusGroup,
+      resource: 'dnszones',
+      name: at.slice(prefix.length),
+    });
+    if (desired.get(zone) === undefined) continue;
+    // Written by dns/apply/journal.ts only.
+    const { recordSets = [] } = (object.spec ?? {}) as {
+      readonly recordSets?: readonly RecordedSet[];
+    };
+    for (const set of recordSets) for (const value of valuesOf(set)) values.add(value);
+  }
+  return values;
+}
+
+function valuesOf({ values = [], alias, items = [] }: RecordedSet): readonly string[] {
+  const more = items.flatMap((item) => item.values);
+  return [...values, ...more, ...(alias === undefined ? [] : [alias.target])];
+}

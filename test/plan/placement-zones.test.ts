@@ -1,0 +1,119 @@
+// Placement where a Service is published in several zones, some at providers that are slow.
+
+import test from 'ava';
+import type { Publication, PublishedShard } from '../../common/model/publication.ts';
+import { toClusterName, toLogKey, type LogKey } from '../../common/model/ids.ts';
+import type { KubeObject } from '../../common/model/kube-object.ts';
+import { mergePublished } from '../../coordinator/placement/merge-published.ts';
+import {
+  createPlacementWorld,
+  nginx,
+  ordersOf,
+  policyAt,
+  service,
+  serviceAt,
+} from './placement-world.ts';
+import { publish } from './placement-dns.ts';
+
+function shard(cluster: string, more: Partial<PublishedShard> = {}): PublishedShard {
+  return {
+    cluster: toClusterName(cluster),
+    zones: [],
+    region: undefined,
+    state: 'healthy',
+    reason: '',
+    sinceMs: 0,
+    addresses: [`192.0.2.${cluster.charCodeAt(0)}`],
+    hostnames: [],
+    inDns: true,
+    ...more,
+  };
+}
+
+function publication(zone: string, ...shards: readonly PublishedShard[]): Publication {
+  const name = `nginx.web.fed.svc.${zone}`;
+  return {
+    key: nginx,
+    serviceUid: '',
+    zone,
+    recordSets: [{ name, type: 'A', ttlSeconds: 60, values: ['192.0.2.97'], level: 'global' }],
+    shards,
+    everHealthy: true,
+    reason: 'Published',
+    message: '',
+  };
+}
+
+const nothing: ReadonlySet<string> = new Set();
+
+test('one zone, and nothing at a provider: it is what the publication says', (t) => {
+  const only = publication('example.com', shard('a'));
+  t.is(mergePublished([only], nothing), only);
+  t.is(mergePublished([], nothing), undefined);
+});
+
+test('I5 a shard is in DNS while any zone leads to it', (t) => {
+  const merged = mergePublished(
+    [
+      publication('example.com', shard('a', { inDns: false, addresses: [] })),
+      publication('corp', shard('a', { addresses: ['10.0.0.1'] }), shard('b')),
+    ],
+    nothing,
+  );
+  t.deepEqual(
+    merged?.shards.map(({ cluster, inDns }) => `${cluster} ${inDns}`),
+    ['a true', 'b true'],
+  );
+  t.deepEqual(merged?.shards[0]?.addresses, ['10.0.0.1']);
+  t.is(merged?.recordSets.length, 2);
+});
+
+test('I5 a shard is in DNS while its address stands at a provider, unless it is another’s', (t) => {
+  const out = shard('a', { inDns: false, isDrained: true });
+  const [left] = mergePublished([publication('x', out)], new Set(['192.0.2.97']))?.shards ?? [];
+  t.like(left, { inDns: true });
+  t.is(left?.isDrained, undefined);
+  const shared = shard('b', { addresses: ['192.0.2.97'] });
+  const both = mergePublished([publication('x', out, shared)], new Set(['192.0.2.97']));
+  t.false(both?.shards[0]?.inDns);
+});
+
+test('I5 a shard that leaves stays until the provider has taken its address out', async (t) => {
+  const policy = (...clusters: readonly string[]): KubeObject => ({
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'ServicePolicy',
+    metadata: { name: 'nginx', namespace: 'web' },
+    spec: { serviceName: 'nginx', placement: { clusters } },
+  });
+  const own = (resource: string, name: string, namespace?: string): LogKey =>
+    toLogKey({ group: 'isthmus.dev', resource, name, namespace });
+  const applied = (...values: readonly string[]): KubeObject => ({
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'DNSApplied',
+    metadata: { name: 'nginx.public', namespace: 'web' },
+    spec: { recordSets: [{ name: 'x', type: 'A', ttlSeconds: 60, values }] },
+  });
+  const world = await createPlacementWorld(['a', 'b']);
+  await world.put(policyAt('nginx'), policy('a'));
+  await world.put(serviceAt('nginx'), service('nginx'));
+  const zone = own('dnszones', 'public');
+  await world.put(zone, {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'DNSZone',
+    metadata: { name: 'public' },
+  });
+  const at = own('dnsapplied', 'nginx.public', 'web');
+  await world.put(at, applied('192.0.2.97'));
+  await world.obey();
+  await publish(world, ['a']);
+  await world.put(policyAt('nginx'), policy('b'));
+  await world.obey();
+  await publish(world, ['a', 'b']);
+  await world.clock.advance(600_000);
+  t.deepEqual(ordersOf(world), [], 'the provider still says where it is');
+  await world.put(at, applied('192.0.2.98'));
+  await world.clock.advance(59_000);
+  t.deepEqual(ordersOf(world), []);
+  await world.clock.advance(2_000);
+  t.deepEqual(ordersOf(world), ['a delete']);
+});
