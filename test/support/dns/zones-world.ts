@@ -149,7 +149,8 @@ function split(key: string): { readonly namespace: string; readonly name: string
   return { namespace, name };
 }
 
-function createViews(log: LogFixture) {
+/** Placement and health of Services with one healthy shard each, in cluster `a`. */
+export function createViews(log: Pick<LogFixture, 'desired'>) {
   const listeners = new Set<(due: { cluster: ClusterName; key: ServiceKey }) => void>();
   const addresses = new Map<ServiceKey, string>();
   const policies = new Map<ServiceKey, string>();
