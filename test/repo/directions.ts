@@ -7,6 +7,8 @@ const portOfAllStages = 'coordinator/desired/store.ts';
 
 // A vendor's SDK is imported by the adapters named after it, and nowhere else in the product.
 const adapterOf: Readonly<Record<string, readonly string[]>> = {
+  'google-auth-library': ['coordinator/dns/provider/cloud-dns-'],
+  '@google-cloud/dns': [],
   '@aws-sdk/client-route-53': ['coordinator/dns/provider/route53'],
   '@aws-sdk/credential-providers': ['coordinator/dns/provider/route53'],
   '@grpc/grpc-js': ['coordinator/session/grpc-', 'agent/session/grpc-'],
