@@ -8,6 +8,13 @@ export type DnsProviderName = 'Embedded' | 'Route53' | 'CloudDNS' | 'RFC2136';
 /** How load balancers that are hostnames are published where no alias or weight can be. */
 export type HostnameMode = 'Prefer' | 'Flatten' | 'PerShard';
 
+/** Seconds that resolvers may keep answers, where a level's shall not be as the others'. */
+export interface LevelTtls {
+  readonly zone?: number;
+  readonly region?: number;
+  readonly global?: number;
+}
+
 export interface DnsZoneSpec {
   /** Names stand below it; lower-case, no trailing dot. It may be deeper than the zone's apex. */
   readonly domain: string;
@@ -29,6 +36,7 @@ export interface DnsZoneSpec {
   readonly services?: 'All' | 'ByPolicy';
   /** Default: the coordinator's. A ServicePolicy's counts more. */
   readonly ttlSeconds?: number;
+  readonly levelTtlSeconds?: LevelTtls;
   readonly hostnameMode?: HostnameMode;
   /** What the global name says when no shard is healthy. Default: FailOpen. */
   readonly allUnhealthy?: 'FailOpen' | 'Remove';

@@ -1,7 +1,7 @@
 // The kinds of isthmus.dev/v1alpha1 as the API stores or shows them. The API's definitions
 // (schema, columns, validation) are in coordinator/api/kinds; these are only the shapes.
 
-import type { AppliedState } from './dns-zone.ts';
+import type { AppliedState, HostnameMode, LevelTtls } from './dns-zone.ts';
 import type { Condition, Json, KubeObject } from './kube-object.ts';
 
 export const isthmusGroup = 'isthmus.dev';
@@ -26,6 +26,8 @@ export interface Cluster extends KubeObject {
     readonly zone?: string;
     readonly region?: string;
     readonly provider?: string;
+    /** The region's label in DNS names begins with the provider: two clouds have one of its name. */
+    readonly qualifyRegion?: boolean;
     /** Cordoned: no new shards; those that are there stay. */
     readonly unschedulable?: boolean;
     readonly taints?: readonly ClusterTaint[];
@@ -158,6 +160,29 @@ export interface ShardWeight extends ClusterChoice {
   readonly weight: number;
 }
 
+/** A short name of the user's own, which leads to one of the Service's levels. */
+export interface DnsAlias {
+  /** Within the domain of a DNSZone; lower-case, no trailing dot. */
+  readonly name: string;
+  /** As in DNS names. Without it: the global name. */
+  readonly region?: string;
+  /** Of the region. Without it: the region's name. */
+  readonly zone?: string;
+}
+
+/** What DNS says of one Service, beside what its DNSZones say of all. */
+export interface ServiceDns {
+  /** DNSZones, by name. Absent: those that publish every Service. */
+  readonly zones?: readonly string[];
+  readonly ttlSeconds?: number;
+  readonly levelTtlSeconds?: LevelTtls;
+  readonly allUnhealthy?: 'FailOpen' | 'Remove';
+  readonly hostnameMode?: HostnameMode;
+  /** The shards that the choice leaves out are backups: only while no primary is healthy. */
+  readonly failover?: { readonly primary: ClusterChoice };
+  readonly aliases?: readonly DnsAlias[];
+}
+
 export interface ServicePolicy extends KubeObject {
   readonly kind: 'ServicePolicy';
   readonly spec?: {
@@ -177,6 +202,7 @@ export interface ServicePolicy extends KubeObject {
     /** The first that chooses a cluster holds for it; others have 100. */
     readonly weights?: readonly ShardWeight[];
     readonly health?: { readonly minReadyEndpoints?: number };
+    readonly dns?: ServiceDns;
     /** What becomes of a Service of others that is there already. Default always. */
     readonly adoption?: 'always' | 'ifEqual' | 'never';
   };

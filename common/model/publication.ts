@@ -45,6 +45,40 @@ export interface PublishedShard {
   readonly inDns: boolean;
   /** Left out of DNS because its cluster gives it up. */
   readonly isDrained?: true;
+  /** In DNS only while no shard that is no backup is healthy. */
+  readonly isBackup?: true;
+  /** Where its addresses are those of Nodes: at which port of theirs each named port answers. */
+  readonly nodePorts?: readonly {
+    readonly name: string;
+    readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+    readonly nodePort: number;
+  }[];
+}
+
+/** What a person should know of the names, and what became of wishes that could not be met. */
+export interface PublicationNote {
+  /**
+   * NameBudget: names of levels without a shard are left out. NameTooLong: DNS cannot carry names.
+   * AddressFamilyGap: clients of one address family get no answer at a level. WeightsIgnored: the
+   * provider cannot weigh. HostnamesLeftOut: load balancers that are names stand aside for
+   * addresses. Flattened: their addresses are looked up. AliasConflict: another Service has the
+   * short name. AliasLevelUnknown: a short name's level has no cluster. UnnamedPorts: ports without
+   * names have no SRV records.
+   */
+  readonly reason:
+    | 'NameBudget'
+    | 'NameTooLong'
+    | 'AddressFamilyGap'
+    | 'WeightsIgnored'
+    | 'HostnamesLeftOut'
+    | 'Flattened'
+    | 'AliasConflict'
+    | 'AliasLevelUnknown'
+    | 'UnnamedPorts';
+  readonly message: string;
+  /** How many names or shards; `names` are the first of them, sorted. */
+  readonly count: number;
+  readonly names: readonly string[];
 }
 
 export interface Publication {
@@ -64,4 +98,6 @@ export interface Publication {
   /** Published, NeverHealthy, NotALoadBalancer, FailOpen, Withdrawn... */
   readonly reason: string;
   readonly message: string;
+  /** Sorted by reason; absent where there is nothing to say. */
+  readonly notes?: readonly PublicationNote[];
 }

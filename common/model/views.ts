@@ -19,6 +19,8 @@ export interface ShardTraffic {
   readonly isDrained: boolean;
   /** 0 to 100, its share beside the others; 0 only while no other shard is healthy. */
   readonly weight: number;
+  /** Only while no shard that is no backup is healthy. */
+  readonly isBackup?: true;
 }
 
 /** What a person is told of one Service's placement. */

@@ -5,6 +5,8 @@ import ipaddr from 'ipaddr.js';
 export interface AddressRules {
   /** Lifts the rules for loopback addresses: the demo and tests only. */
   readonly allowLoopback: boolean;
+  /** Of a private zone: RFC 1918, shared (RFC 6598) and unique local (RFC 4193) addresses too. */
+  readonly allowPrivate?: boolean;
 }
 
 /** IPv4 or IPv6 literal in canonical text form, or undefined. */
@@ -17,9 +19,13 @@ export function addressFamily(address: string): 4 | 6 {
   return address.includes(':') ? 6 : 4;
 }
 
+const privateRanges: ReadonlySet<string> = new Set(['private', 'carrierGradeNat', 'uniqueLocal']);
+
 /** True when clients out on the internet can be sent to `address`. */
 export function isPublishable(address: string, rules: AddressRules): boolean {
   if (!ipaddr.isValid(address)) return false;
   const range = ipaddr.parse(address).range();
-  return range === 'unicast' || (range === 'loopback' && rules.allowLoopback);
+  if (range === 'unicast') return true;
+  if (range === 'loopback') return rules.allowLoopback;
+  return rules.allowPrivate === true && privateRanges.has(range);
 }

@@ -1,4 +1,5 @@
-// A Cluster's topology: what its spec declares wins over what its agent detected.
+// A Cluster's topology: what its spec declares wins over what its agent detected. Two clouds may
+// have a region of one name: `spec.qualifyRegion` keeps them apart by the provider's label in front.
 
 import type { Cluster } from '../model/isthmus-kinds.ts';
 import type { Topology } from '../model/topology.ts';
@@ -9,7 +10,20 @@ export function topologyOf(cluster: Cluster): Topology {
   const detected = (cluster.status?.zones ?? []).flatMap((zone) => toTopologyLabel(zone) ?? []);
   return {
     zones: declared === undefined ? [...new Set(detected)].sort() : [declared],
-    region: toTopologyLabel(cluster.spec?.region) ?? toTopologyLabel(cluster.status?.region),
-    provider: cluster.spec?.provider ?? cluster.status?.provider,
+    region: regionOf(cluster),
+    provider: providerOf(cluster),
   };
+}
+
+function providerOf({ spec, status }: Cluster): string | undefined {
+  return spec?.provider ?? status?.provider;
+}
+
+/** Without a known provider the region stands alone. */
+function regionOf(cluster: Cluster): string | undefined {
+  const { spec, status } = cluster;
+  const region = toTopologyLabel(spec?.region) ?? toTopologyLabel(status?.region);
+  if (region === undefined || spec?.qualifyRegion !== true) return region;
+  const provider = toTopologyLabel(providerOf(cluster));
+  return provider === undefined ? region : toTopologyLabel(`${provider}-${region}`);
 }

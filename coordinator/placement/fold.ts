@@ -21,6 +21,7 @@ export interface Placing {
   readonly shardOf: (cluster: ClusterName) => Shard | undefined;
   readonly leaving: LeavingClusters;
   readonly weights: ReadonlyMap<ClusterName, number>;
+  readonly backups: ReadonlySet<ClusterName>;
   readonly notes: PlacementNotes;
 }
 
@@ -125,16 +126,18 @@ function trafficComparer(
   after: Placed | undefined,
 ): (cluster: ClusterName) => boolean {
   if (before === undefined || after === undefined) return () => false;
-  const sizes = [before.leaving.size, after.leaving.size, before.weights.size, after.weights.size];
-  if (sizes.every((size) => size === 0)) return () => true;
+  const isPlain = ({ leaving, weights, backups }: Placed): boolean =>
+    leaving.size === 0 && weights.size === 0 && backups.size === 0;
+  if (isPlain(before) && isPlain(after)) return () => true;
   return (cluster) =>
     before.leaving.get(cluster)?.outMs === after.leaving.get(cluster)?.outMs &&
     isSameJson(trafficOf(before, cluster), trafficOf(after, cluster));
 }
 
-function trafficOf({ leaving, weights }: Placed, cluster: ClusterName): ShardTraffic {
+function trafficOf({ leaving, weights, backups }: Placed, cluster: ClusterName): ShardTraffic {
   const isDrained = leaving.get(cluster)?.isDrained === true;
   const weight = weights.get(cluster) ?? weightMax;
+  if (backups.has(cluster)) return { isDrained, weight, isBackup: true };
   return isDrained || weight !== weightMax ? { isDrained, weight } : plain;
 }
 

@@ -48,6 +48,8 @@ export interface ShardContents {
   readonly failures: ReadonlyMap<ClusterName, OverrideFailure>;
   /** 0 to 100, of clusters whose weight is not 100. */
   readonly weights: ReadonlyMap<ClusterName, number>;
+  /** Clusters that the policy's failover does not count among the primary ones. */
+  readonly backups: ReadonlySet<ClusterName>;
 }
 
 export interface Governing {
@@ -149,17 +151,20 @@ function planContents(
   clusters: readonly Cluster[],
 ): ShardContents {
   const manifest = toManifest(service, policy);
-  const { overrides = [], weights = [] } = policy?.spec ?? {};
+  const { overrides = [], weights = [], dns } = policy?.spec ?? {};
+  const primary = dns?.failover?.primary;
   const variants = new Map<ClusterName, ShardManifest>();
   const failures = new Map<ClusterName, OverrideFailure>();
   const weighed = new Map<ClusterName, number>();
+  const backups = new Set<ClusterName>();
   const done = new Map<string, ReturnType<typeof applyOverrides>>();
-  if (overrides.length === 0 && weights.length === 0)
-    return { manifest, variants, failures, weights: weighed };
+  const contents = { manifest, variants, failures, weights: weighed, backups };
+  if (overrides.length === 0 && weights.length === 0 && primary === undefined) return contents;
   for (const cluster of clusters) {
     const name = toClusterName(cluster.metadata.name);
     const weight = weightOf(cluster, weights);
     if (weight !== weightMax) weighed.set(name, weight);
+    if (primary !== undefined && !isChosen(cluster, primary)) backups.add(name);
     const places = overridesFor(cluster, overrides);
     if (places.length === 0) continue;
     const known = done.get(places.join());
@@ -172,7 +177,7 @@ function planContents(
     if (result.kind === 'failed') failures.set(name, result.failure);
     else variants.set(name, result.manifest);
   }
-  return { manifest, variants, failures, weights: weighed };
+  return contents;
 }
 
 export const weightMax = 100;

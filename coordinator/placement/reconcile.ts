@@ -250,7 +250,8 @@ function show(stage: Stage, key: ServiceKey, decision: Decision, record: Placeme
   });
   const { clusters, leaving } = record;
   const { shardOf } = content;
-  tell(table.place(key, { clusters, shardOf, leaving, weights: plan.weights, notes }));
+  const { weights, backups } = plan;
+  tell(table.place(key, { clusters, shardOf, leaving, weights, backups, notes }));
 }
 
 async function end(stage: Stage, key: ServiceKey, stored: StoredObject): Promise<RunResult> {

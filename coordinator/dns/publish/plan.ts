@@ -13,49 +13,20 @@
 //
 // Next: audit.ts doubts the result.
 
-import type { ClusterName, ServiceKey } from '../../../common/model/ids.ts';
+import type { ClusterName } from '../../../common/model/ids.ts';
 import type { ShardState, ShardVerdict } from '../../../common/model/health.ts';
 import type { Publication, PublishedShard, RecordSet } from '../../../common/model/publication.ts';
 import type { Topology } from '../../../common/model/topology.ts';
-import {
-  addressFamily,
-  isPublishable,
-  parseAddress,
-  type AddressRules,
-} from '../../../common/pure/address-rules.ts';
+import { addressFamily, isPublishable, parseAddress } from '../../../common/pure/address-rules.ts';
 import { toWireName } from '../../../common/pure/dns-wire.ts';
-import type { ServiceSpec } from '../../../common/model/kube-object.ts';
 import { chooseStable, rankFirst } from '../../../common/pure/stable-choice.ts';
+import type { PublicationInput, ShardInput } from './input.ts';
 import { levelsOf, type LevelName, type ServiceLevels } from './levels.ts';
-
-export interface ShardInput {
-  readonly cluster: ClusterName;
-  readonly topology: Topology;
-  /** undefined: nothing known (yet). */
-  readonly verdict: ShardVerdict | undefined;
-  /** A wish: out of DNS at once. */
-  readonly isDrained?: boolean;
-  /** 0 to 100. Default: 100. */
-  readonly weight?: number;
-}
-
-export interface PublicationInput {
-  readonly key: ServiceKey;
-  readonly serviceUid: string;
-  readonly type: NonNullable<ServiceSpec['type']>;
-  readonly isHeadless: boolean;
-  /** Apex without the trailing dot. */
-  readonly zone: string;
-  readonly federation: string;
-  readonly ttlSeconds: number;
-  /** Every placed shard, in any order. */
-  readonly shards: readonly ShardInput[];
-  readonly previous: Publication | undefined;
-  readonly addressRules: AddressRules;
-}
 
 // Cloud DNS takes no more in one record set; some 70 fit into one UDP answer.
 const addressesMax = 100;
+
+export type { PublicationInput, ShardInput } from './input.ts';
 
 /** A shard with what DNS may carry of it. */
 export interface Candidate {

@@ -12,7 +12,7 @@ import type { KindDefinition } from '../../machinery/kind.ts';
 import { conditions, objectSchema } from '../common-schema.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { isthmusKind, labelName } from '../definition.ts';
-import { boundList, boundText, struct, time } from '../schema-parts.ts';
+import { boundList, boundText, flag, struct, time } from '../schema-parts.ts';
 import {
   approvalSchema,
   keepIdentity,
@@ -42,8 +42,12 @@ const spec = struct('ClusterSpec', 'Where the cluster stands, and what may come 
   ),
   provider: boundText(
     'Who runs the machines, such as gce, aws or openstack. It is shown to people and decides ' +
-      'nothing.',
+      'nothing but what qualifyRegion says.',
     { maxLength: placeMax },
+  ),
+  qualifyRegion: flag(
+    'True: the region stands in DNS names behind its provider (aws-us-east-1), so that two ' +
+      'clouds with a region of one name are two regions. Set it on all clusters of the region.',
   ),
   ...schedulingFields,
 });

@@ -12,6 +12,7 @@ import {
   text,
   textSet,
 } from '../schema-parts.ts';
+import { levelTtlSchema } from './policy-dns.ts';
 
 const nameMax = 253;
 // A zone is one object of the log and one message to every watcher.
@@ -170,6 +171,7 @@ export const dnsZoneSpecSchema = struct(
         { minimum: 1, maximum: daySeconds },
       ),
     ),
+    levelTtlSeconds: levelTtlSchema,
     hostnameMode: text(
       'How load balancers that have a name and no address are published where the provider has ' +
         'neither alias nor weights. Prefer: shards with addresses where there are any, else a ' +

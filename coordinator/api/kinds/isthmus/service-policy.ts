@@ -1,5 +1,5 @@
 // isthmus.dev/v1alpha1 ServicePolicy: which clusters get a Service's shard, what it says there, how
-// it moves, its weight in DNS, and when it is healthy.
+// it moves, what DNS says of it, and when it is healthy.
 
 import type { JsonObject } from '../../../../common/model/kube-object.ts';
 import {
@@ -18,6 +18,7 @@ import { checkQualifiedName } from '../../machinery/rules/name-rules.ts';
 import { invalidValue } from '../../machinery/rules/field-errors.ts';
 import { boundList, int32, kept, labelText, struct, text } from '../schema-parts.ts';
 import { choiceFields, validateChoice } from './policy-choice.ts';
+import { policyDnsSchema, validatePolicyDns } from './policy-dns.ts';
 import { overridesSchema, validateOverrides } from './policy-overrides.ts';
 
 const description = 'Says for one Service of its namespace which clusters get a shard of it.';
@@ -98,6 +99,7 @@ const spec = struct(
         int32('Ready endpoints that a shard must have. Default: 1.', { minimum: 0 }),
       ),
     }),
+    dns: policyDnsSchema,
     adoption: text(
       'What becomes of a Service of this name that a cluster has already. always: it becomes the ' +
         'shard, changed to conform, and a release puts back what it was. ifEqual: only where it is ' +
@@ -156,6 +158,7 @@ function validatePolicy(policy: JsonObject): readonly FieldError[] {
         : [],
     ),
     ...validateOverrides(ownList(policy, 'overrides')),
+    ...validatePolicyDns(ownRecord(policy, 'dns')),
     ...weighed.flatMap((weight, index) => validateChoice(weight, `spec.weights[${index}]`)),
   ];
 }
