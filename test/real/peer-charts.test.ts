@@ -58,6 +58,16 @@ const variants: readonly (readonly [ChartName, string, readonly string[]])[] = [
   ['coordinator', 'as it comes', []],
   [
     'coordinator',
+    'with an identity at a cloud',
+    [
+      'serviceAccount.create=true',
+      'serviceAccount.annotations.iam\\.gke\\.io/gcp-service-account=dns@p.iam.gserviceaccount.com',
+      'extraEnv[0].name=AWS_REGION',
+      'extraEnv[0].value=eu-west-1',
+    ],
+  ],
+  [
+    'coordinator',
     'with a NATS, a key and Services of yours',
     [
       'nats.mode=external,nats.urls={tls://n1.example.com:4222,tls://n2.example.com:4222}',

@@ -25,6 +25,10 @@ app.kubernetes.io/part-of: isthmus
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{- define "coordinator.serviceAccount" -}}
+{{- default (include "coordinator.fullname" .) .Values.serviceAccount.name }}
+{{- end }}
+
 {{- define "coordinator.image" -}}
 {{- if .Values.image.digest }}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
