@@ -91,8 +91,6 @@ export interface Publication {
   /** Sorted by name, then type. Empty before a shard was ever healthy. */
   readonly recordSets: readonly RecordSet[];
   readonly shards: readonly PublishedShard[];
-  /** Names of levels without a shard that had no room in the zone's name budget. Absent: none. */
-  readonly namesLeftOut?: number;
   /** A Service that was never healthy has no names yet. */
   readonly everHealthy: boolean;
   /** Published, NeverHealthy, NotALoadBalancer, FailOpen, Withdrawn... */

@@ -177,7 +177,7 @@ export interface DnsZoneState {
   readonly isPublishing: boolean;
   /** Why nothing can be written here until somebody acts: no credentials, another DNSZone. */
   readonly refusal?: { readonly reason: string; readonly message: string };
-  /** From the provider, once it has been asked: names that the zone may hold. */
+  /** From the zone's quota, once its provider has been asked: how many may be ours. */
   readonly recordSetsMax?: number;
 }
 

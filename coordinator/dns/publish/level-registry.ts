@@ -4,25 +4,20 @@
 import type { Cluster } from '../../../common/model/isthmus-kinds.ts';
 import { topologyOf } from '../../../common/pure/cluster-topology.ts';
 import type { ViewEvent } from '../../desired/store.ts';
+import type { Place } from './input.ts';
 
 export interface LevelRegistry {
   /** True when a level came or went. */
   fold(event: ViewEvent): boolean;
   /** Sorted; the same array until a level comes or goes. */
-  topologies(): readonly PlaceLevels[];
-}
-
-/** One region, with its zones. */
-export interface PlaceLevels {
-  readonly region: string;
-  readonly zones: readonly string[];
+  places(): readonly Place[];
 }
 
 export function createLevelRegistry(): LevelRegistry {
   const ofCluster = new Map<string, readonly string[]>();
   /** Levels, with how many clusters stand there. */
   const counts = new Map<string, number>();
-  let sorted: readonly PlaceLevels[] | undefined;
+  let sorted: readonly Place[] | undefined;
 
   const add = (level: string, by: number): boolean => {
     const before = counts.get(level) ?? 0;
@@ -46,7 +41,7 @@ export function createLevelRegistry(): LevelRegistry {
       if (isOther) sorted = undefined;
       return isOther;
     },
-    topologies: () => (sorted ??= toPlaces(counts.keys())),
+    places: () => (sorted ??= toPlaces(counts.keys())),
   };
 }
 
@@ -57,7 +52,7 @@ function levelsOf(cluster: Cluster): readonly string[] {
   return [region, ...[...new Set(zones)].map((zone) => `${region}/${zone}`)];
 }
 
-function toPlaces(levels: Iterable<string>): readonly PlaceLevels[] {
+function toPlaces(levels: Iterable<string>): readonly Place[] {
   const zonesOf = new Map<string, string[]>();
   for (const level of [...levels].sort()) {
     const [region = '', zone] = level.split('/');

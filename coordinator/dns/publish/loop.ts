@@ -21,10 +21,13 @@ import { topologyOf } from '../../../common/pure/cluster-topology.ts';
 import { readPublication, toPublicationKey } from '../../../common/pure/publication-object.ts';
 import { createLoop, type Loop } from '../../../common/runtime/loop.ts';
 import { follow, type StoredObject, type ViewEvent } from '../../desired/store.ts';
+import { createAliasRegistry } from './alias-registry.ts';
 import { createLevelRegistry } from './level-registry.ts';
 import type { DnsOptions } from './options.ts';
 import { reconcile, type Memory } from './reconcile.ts';
 import { createWalks } from './walk.ts';
+import { createZoneBudgets } from './zone-budgets.ts';
+import { toZoneShape } from './zone-shape.ts';
 
 export type { DnsOptions } from './options.ts';
 
@@ -68,66 +71,94 @@ const hurryless = { servicesPerTurn: 100, pauseMs: 500 };
 function startLoop(options: DnsOptions): Running {
   const { desired, placement, health, zones } = options;
   const memory: Memory = { complaints: new Map(), quiet: new Map() };
+  const [levels, aliases, budgets] = [
+    createLevelRegistry(),
+    createAliasRegistry(),
+    createZoneBudgets(),
+  ];
+  const facts = {
+    places: () => levels.places(),
+    aliases: (key: ServiceKey) => aliases.of(key),
+    levelNamesMax: (zone: DnsZoneState) => budgets.levelNamesMax(zone),
+  };
   const loop = createLoop<ServiceKey>({
     ...options,
     name: 'dns',
-    run: (key) => reconcile(options, memory, key),
+    run: (key) => reconcile({ ...options, facts }, memory, key),
   });
-  const walks = createWalks(options);
-  const slowWalks = createWalks({ ...options, ...hurryless });
-  const registry = createLevelRegistry();
-  const markCluster = (cluster: ClusterName): void => {
-    for (const shard of placement.shardsOf(cluster)) loop.mark(shard.key);
-  };
-  const onLevels = (): void => {
-    if (!zones.zones().some(isAtProvider)) return;
-    slowWalks.walk('levels', undefined, (key) => {
-      const at = zones.zonesOf(key) ?? [];
-      if (at.some((name) => isAtProvider(zones.zone(name)))) loop.mark(key);
-    });
-  };
-  const watch = (
-    group: string,
-    resource: string,
-    note: (event: ViewEvent) => void,
-  ): (() => void) => {
+  const marks = createMarks(options, loop);
+  const watch = (group: string, resource: string, note: (event: ViewEvent) => void) => {
     const handle = follow(desired, toLogPrefix(group, resource), note);
     return () => handle.cancel();
   };
-  const shapes = createShapes(zones.zones());
   const stops = [
     placement.subscribe(({ key }) => loop.mark(key)),
     health.subscribe(({ cluster, key }) =>
-      key === undefined ? markCluster(cluster) : loop.mark(key),
+      key === undefined ? marks.cluster(cluster) : loop.mark(key),
     ),
-    zones.subscribe(({ dnsZone, key }) => {
-      if (key !== undefined) return loop.mark(key);
-      if (!shapes.isNew(dnsZone, zones.zone(dnsZone))) return;
-      walks.walk(`zone/${dnsZone}`, undefined, (service) => {
-        const isIn = zones.zonesOf(service)?.includes(dnsZone) ?? true;
-        if (isIn || desired.get(toPublicationKey(service, dnsZone)) !== undefined)
-          loop.mark(service);
-      });
-    }),
+    zones.subscribe(({ dnsZone, key }) =>
+      key === undefined ? marks.zone(dnsZone) : loop.mark(key),
+    ),
     watch('', 'services', ({ current }) => loop.mark(serviceKeyOf(current))),
     watch(isthmusGroup, 'servicepolicies', (event) => {
-      for (const key of servicesOfPolicy(event)) loop.mark(key);
+      for (const key of [...servicesOfPolicy(event), ...aliases.fold(event)]) loop.mark(key);
     }),
     watch(isthmusGroup, 'clusters', (event) => {
-      const { current, previous } = event;
-      if (hasSameTopology(current.object, previous?.object) && event.kind !== 'deleted') return;
-      markCluster(toClusterName(current.object.metadata.name));
-      if (registry.fold(event)) onLevels();
+      const { kind, current, previous } = event;
+      if (kind === 'modified' && hasSameTopology(current.object, previous?.object)) return;
+      marks.cluster(toClusterName(current.object.metadata.name));
+      if (levels.fold(event)) marks.atProviders();
     }),
     // Also publications without a Service: it may have gone while nobody held the lease.
-    watch(isthmusGroup, 'publications', ({ current }) => {
-      const published = readPublication(current.object);
+    watch(isthmusGroup, 'publications', (event) => {
+      const published = readPublication(event.current.object);
       if (published !== undefined) loop.mark(published.key);
+      for (const dnsZone of budgets.fold(event)) marks.budget(dnsZone);
     }),
-    () => walks.stop(),
-    () => slowWalks.stop(),
+    () => marks.stop(),
   ];
-  return { loop, stops, walked: () => walks.idle() };
+  return { loop, stops, walked: () => marks.walked() };
+}
+
+/** M1. */
+function createMarks(options: DnsOptions, loop: Loop<ServiceKey>) {
+  const { desired, placement, zones } = options;
+  const walks = createWalks(options);
+  const slowWalks = createWalks({ ...options, ...hurryless });
+  const shapes = createShapes(zones.zones());
+  const isIn = (key: ServiceKey, dnsZone: string): boolean =>
+    (zones.zonesOf(key)?.includes(dnsZone) ?? true) ||
+    desired.get(toPublicationKey(key, dnsZone)) !== undefined;
+  return {
+    cluster: (cluster: ClusterName): void => {
+      for (const shard of placement.shardsOf(cluster)) loop.mark(shard.key);
+    },
+    zone: (dnsZone: string): void => {
+      if (!shapes.isNew(dnsZone, zones.zone(dnsZone))) return;
+      walks.walk(`zone/${dnsZone}`, undefined, (key) => {
+        if (isIn(key, dnsZone)) loop.mark(key);
+      });
+    },
+    /** M2. */
+    atProviders: (): void => {
+      if (!zones.zones().some(isAtProvider)) return;
+      slowWalks.walk('levels', undefined, (key) => {
+        const at = zones.zonesOf(key) ?? [];
+        if (at.some((name) => isAtProvider(zones.zone(name)))) loop.mark(key);
+      });
+    },
+    budget: (dnsZone: string): void => {
+      if (!isAtProvider(zones.zone(dnsZone))) return;
+      slowWalks.walk(`budget/${dnsZone}`, undefined, (key) => {
+        if (isIn(key, dnsZone)) loop.mark(key);
+      });
+    },
+    walked: () => walks.idle(),
+    stop: (): void => {
+      walks.stop();
+      slowWalks.stop();
+    },
+  };
 }
 
 function isAtProvider(zone: DnsZoneState | undefined): boolean {
@@ -148,17 +179,10 @@ function createShapes(zones: readonly DnsZoneState[]) {
 }
 
 function toShapeText({ spec, isPublishing, recordSetsMax }: DnsZoneState): string {
-  const { domain, provider, visibility, ttlSeconds, hostnameMode, allUnhealthy } = spec;
-  const { namespaces, namespaceSelector, services, nameBudget } = spec;
-  const said = [domain, provider, visibility, ttlSeconds, hostnameMode, allUnhealthy, nameBudget];
-  return JSON.stringify([
-    said,
-    namespaces,
-    namespaceSelector,
-    services,
-    isPublishing,
-    recordSetsMax,
-  ]);
+  const { namespaces, namespaceSelector, services, nameBudget, ttlSeconds, levelTtlSeconds } = spec;
+  const choice = [namespaces, namespaceSelector, services, isPublishing];
+  const shape = [spec.domain, toZoneShape(spec, nameBudget ?? recordSetsMax ?? 0, undefined)];
+  return JSON.stringify([choice, shape, ttlSeconds, levelTtlSeconds]);
 }
 
 function serviceKeyOf({ object: { metadata } }: StoredObject): ServiceKey {

@@ -17,7 +17,11 @@ import {
   type Revision,
   type ServiceKey,
 } from '../../../common/model/ids.ts';
-import { isthmusGroup, type Cluster } from '../../../common/model/isthmus-kinds.ts';
+import {
+  isthmusGroup,
+  type Cluster,
+  type ServiceDns,
+} from '../../../common/model/isthmus-kinds.ts';
 import type { Service } from '../../../common/model/kube-object.ts';
 import type { Publication } from '../../../common/model/publication.ts';
 import type { Topology } from '../../../common/model/topology.ts';
@@ -33,8 +37,11 @@ import {
 import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Desired, StoredObject } from '../../desired/store.ts';
 import { auditPublication } from './audit.ts';
+import { readServiceDns } from './governing-policy.ts';
+import type { AliasesInput, Place } from './input.ts';
 import type { DnsOptions } from './options.ts';
 import { planPublication, type PublicationInput, type ShardInput } from './plan.ts';
+import { toLevelTtls, toZoneShape } from './zone-shape.ts';
 import { complain, write, type Again, type WriteTarget } from './write.ts';
 
 /** What is remembered between runs, by publication. */
@@ -43,6 +50,15 @@ export interface Memory {
   readonly complaints: Map<LogKey, string>;
   /** Changes that no name shows, of this revision of the Service, wait until then (monotonic). */
   readonly quiet: Map<LogKey, { readonly untilMs: number; readonly revision: Revision }>;
+}
+
+/** What holds for more than one Service. */
+export interface FederationFacts {
+  /** Zones and regions of every registered cluster. */
+  readonly places: () => readonly Place[];
+  readonly aliases: (key: ServiceKey) => AliasesInput;
+  /** Of one Service, so that all fit into the zone. */
+  readonly levelNamesMax: (zone: DnsZoneState) => number;
 }
 
 // Placement follows the log within an event-loop turn or two; that it shall place this Service
@@ -56,7 +72,7 @@ const shardsPerTurn = 200;
 const quietMs = 500;
 
 export async function reconcile(
-  options: DnsOptions,
+  options: DnsOptions & { readonly facts: FederationFacts },
   memory: Memory,
   key: ServiceKey,
 ): Promise<Again> {
@@ -72,7 +88,8 @@ export async function reconcile(
   const isGone = service === undefined || service.object.metadata.deletionTimestamp !== undefined;
   if (!isGone && placement.revision() < service.revision) return { againAfterMs: placementWaitMs };
   const wanted = isGone ? [] : zones.zonesOf(key);
-  if (wanted === undefined) return { againAfterMs: placementWaitMs }; // L3
+  const policy = isGone ? undefined : readServiceDns(options, key);
+  if (wanted === undefined || policy === 'unknown') return { againAfterMs: placementWaitMs }; // L3
   const waits: number[] = [];
   for (const dnsZone of [...new Set([...wanted, ...published.keys()])].sort()) {
     const stored = published.get(dnsZone);
@@ -81,7 +98,7 @@ export async function reconcile(
     const again =
       isGone || zone === undefined
         ? await drop(options, memory, target)
-        : await publish(options, memory, { ...target, service, zone });
+        : await publish(options, memory, { ...target, service, zone, policy });
     if (again !== undefined) waits.push(again.againAfterMs);
   }
   return waits.length === 0 ? undefined : { againAfterMs: Math.min(...waits) };
@@ -98,10 +115,16 @@ async function drop(
   return target.stored === undefined ? undefined : write(options, target, undefined);
 }
 
+type PublishTarget = WriteTarget & {
+  readonly service: StoredObject;
+  readonly zone: DnsZoneState;
+  readonly policy: ServiceDns | undefined;
+};
+
 async function publish(
-  options: DnsOptions,
+  options: DnsOptions & { readonly facts: FederationFacts },
   { complaints, quiet }: Memory,
-  target: WriteTarget & { readonly service: StoredObject; readonly zone: DnsZoneState },
+  target: PublishTarget,
 ): Promise<Again> {
   const { at, stored, service } = target;
   const previous = readPublication(stored?.object);
@@ -173,18 +196,11 @@ function nextTurn(clock: Clock): Promise<void> {
 }
 
 function toInput(
-  { desired, placement, health, config }: DnsOptions,
-  {
-    key,
-    service,
-    zone,
-  }: {
-    readonly key: ServiceKey;
-    readonly service: StoredObject;
-    readonly zone: DnsZoneState;
-  },
+  options: DnsOptions & { readonly facts: FederationFacts },
+  { key, service, zone, policy }: PublishTarget,
   previous: Publication | undefined,
 ): PublicationInput {
+  const { desired, placement, health, config, facts } = options;
   const { metadata, spec } = service.object as Service; // by its key
   const shards = placement.clustersOf(key).map((cluster): ShardInput => {
     const topology = topologyIn(desired, cluster);
@@ -198,8 +214,12 @@ function toInput(
     isHeadless: spec.clusterIP === 'None',
     zone: zone.spec.domain,
     federation: config.federation,
-    ttlSeconds: zone.spec.ttlSeconds ?? config.ttlSeconds,
+    ...toLevelTtls(config.ttlSeconds, zone.spec, policy),
     addressRules: config.addressRules,
+    shape: toZoneShape(zone.spec, facts.levelNamesMax(zone), policy),
+    places: facts.places(),
+    ports: spec.ports ?? [],
+    aliases: facts.aliases(key),
     shards,
     previous,
   };

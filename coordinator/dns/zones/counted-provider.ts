@@ -1,13 +1,11 @@
-// A provider whose calls are counted: for metrics, for what its zone's condition says, and so that
-// one that was replaced is closed once its calls have ended. Input: a provider. Output: the same,
+// A provider whose calls are counted: for what its zone's condition says, and so that one that was
+// replaced is closed once its calls have ended. Input: a provider. Output: the same,
 // and a way to retire it.
 //
 //   K1. After retire() no new call reaches it; calls in flight go on to their end.
 
 import { MeshError } from '../../../common/pure/errors.ts';
-import type { Clock } from '../../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../../common/runtime/log.ts';
-import type { Metrics } from '../../../common/runtime/metrics.ts';
 import type { DnsProvider, GroupOutcome, RecordBatch } from '../provider/provider.ts';
 
 /** How a call ended, from best to worst. */
@@ -26,15 +24,13 @@ export interface CountingOptions {
     call: string,
     answer: { readonly outcome: CallOutcome; readonly message: string },
   ) => void;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
   readonly log: Log;
 }
 
 const replaced = 'the provider of the zone was replaced: its settings or its Secret changed';
 
 export function countCalls(inner: DnsProvider, options: CountingOptions): CountedProvider {
-  const { dnsZone, onOutcome, clock, metrics, log } = options;
+  const { dnsZone, onOutcome, log } = options;
   let calls = 0;
   let isRetired = false;
 
@@ -49,11 +45,7 @@ export function countCalls(inner: DnsProvider, options: CountingOptions): Counte
     run: () => Promise<T>,
     judge: (result: T) => readonly [CallOutcome, string],
   ): Promise<T> => {
-    const startMs = clock.monotonicMs();
     const end = (outcome: CallOutcome, message: string): void => {
-      const seconds = (clock.monotonicMs() - startMs) / 1000;
-      metrics.count('mesh_dns_provider_calls_total', { dnszone: dnsZone, call: name, outcome });
-      metrics.observe('mesh_dns_provider_call_seconds', seconds, { call: name });
       if (!isRetired) onOutcome(name, { outcome, message });
     };
     calls += 1;

@@ -68,7 +68,7 @@ export function createProviderKeeper(
   options: DnsZonesOptions,
   { zoneOf, conflictOf, onFound, onProvider }: KeeperOptions,
 ): ProviderKeeper {
-  const { desired, clock, chance, log, metrics } = options;
+  const { desired, clock, chance, log } = options;
   const entries = new Map<string, Entry>();
 
   const run = async (name: string): Promise<{ readonly againAfterMs: number } | undefined> => {
@@ -114,8 +114,6 @@ export function createProviderKeeper(
       const counted = countCalls(inner, {
         dnsZone: name,
         onOutcome: (call, answer) => note(name, entry, call, answer),
-        clock,
-        metrics,
         log,
       });
       entry.open = { id: opening.id, counted };

@@ -1,6 +1,7 @@
 // How much each DNSZone publishes, folded from the publications' events.
 
 import type { KubeObject } from '../../../common/model/kube-object.ts';
+import type { Publication } from '../../../common/model/publication.ts';
 import { dnsZoneOf, readPublication } from '../../../common/pure/publication-object.ts';
 import type { ViewEvent } from '../../desired/store.ts';
 import type { PublishedCounts } from './plan-status.ts';
@@ -24,7 +25,7 @@ export function createCountsFold(): CountsFold {
     const after = {
       services: before.services + by,
       recordSets: before.recordSets + by * publication.recordSets.length,
-      cut: before.cut + by * ((publication.namesLeftOut ?? 0) > 0 ? 1 : 0),
+      cut: before.cut + by * (lacksNames(publication) ? 1 : 0),
     };
     if (after.services === 0) counts.delete(dnsZone);
     else counts.set(dnsZone, after);
@@ -39,4 +40,8 @@ export function createCountsFold(): CountsFold {
     of: (dnsZone) => counts.get(dnsZone) ?? none,
     clear: () => counts.clear(),
   };
+}
+
+function lacksNames({ notes = [] }: Publication): boolean {
+  return notes.some(({ reason }) => reason === 'NameBudget');
 }

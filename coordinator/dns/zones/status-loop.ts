@@ -252,20 +252,19 @@ function toRegarding({ metadata: { name, uid } }: DnsZone) {
 const gauges = [
   'mesh_dns_zone_ready',
   'mesh_dns_zone_record_sets',
-  'mesh_dns_zone_pending_services',
   'mesh_dns_zone_conflicting_services',
 ] as const;
 
 function showGauges({ metrics }: ZoneStatusOptions, facts: ZoneFacts, next: Next): void {
   const { zone, applied, published, foreign } = facts;
-  const labels = { dnszone: zone.metadata.name };
+  const labels = { zone: zone.metadata.name };
   const { conditions = [] } = (next.kind === 'same' ? zone : next.zone)?.status ?? {};
   const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
   const recordSets = zone.spec.provider === 'Embedded' ? published.recordSets : applied?.recordSets;
-  const values = [isReady ? 1 : 0, recordSets ?? 0, applied?.pending ?? 0, foreign.length];
+  const values = [isReady ? 1 : 0, recordSets ?? 0, foreign.length];
   gauges.forEach((gauge, index) => metrics.gauge(gauge, values[index] ?? 0, labels));
 }
 
 function forgetGauges({ metrics }: ZoneStatusOptions, name: string): void {
-  for (const gauge of gauges) metrics.forget?.(gauge, { dnszone: name });
+  for (const gauge of gauges) metrics.forget?.(gauge, { zone: name });
 }

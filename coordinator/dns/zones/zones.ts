@@ -14,11 +14,12 @@ import {
   type LogKey,
   type ServiceKey,
 } from '../../../common/model/ids.ts';
-import { isthmusGroup, type ServicePolicy } from '../../../common/model/isthmus-kinds.ts';
+import { isthmusGroup } from '../../../common/model/isthmus-kinds.ts';
 import type { DnsZoneState, DnsZoneView } from '../../../common/model/views.ts';
 import { isSameJson } from '../../../common/pure/canonical-json.ts';
 import { follow, followNew, type ViewEvent } from '../../desired/store.ts';
 import type { ProviderSource } from '../provider/provider-source.ts';
+import { readServiceDns } from '../publish/governing-policy.ts';
 import { createWalks } from '../publish/walk.ts';
 import type { DnsZonesOptions } from './options.ts';
 import { findConflict, type Refusal } from './plan-conflicts.ts';
@@ -186,17 +187,10 @@ class Zones implements DnsZones {
     const { namespace } = splitServiceKey(key);
     const at = toLogKey({ group: '', resource: 'namespaces', name: namespace });
     const namespaceLabels = desired.get(at)?.object.metadata.labels ?? {};
-    const name = placement.notes(key)?.policy;
-    const policy =
-      name === undefined
-        ? undefined
-        : desired.get(
-            toLogKey({ group: isthmusGroup, resource: 'servicepolicies', namespace, name }),
-          );
+    const dns = readServiceDns({ desired, placement }, key);
     // Without the policy's word a Service of a private zone could come into a public one.
-    if (name !== undefined && policy === undefined) return undefined;
-    const zones = zonesOfPolicy(policy?.object as ServicePolicy | undefined); // by its key
-    const selected = { namespace, namespaceLabels, zones };
+    if (dns === 'unknown') return undefined;
+    const selected = { namespace, namespaceLabels, zones: dns?.zones };
     return [...this.#states.values()]
       .filter((zone) => zone.isPublishing && isPublishedIn(zone, selected))
       .map((zone) => zone.name)
@@ -210,13 +204,6 @@ interface Running {
   readonly handles: { cancel(): void }[];
 }
 
-function zonesOfPolicy(policy: ServicePolicy | undefined): readonly string[] | undefined {
-  const spec = policy?.spec as
-    | { readonly dns?: { readonly zones?: readonly string[] } }
-    | undefined;
-  return spec?.dns?.zones;
-}
-
 /** Whether more than its status is different. */
 function isOneChange(before: DnsZone | undefined, after: DnsZone | undefined): boolean {
   return (
@@ -227,6 +214,9 @@ function isOneChange(before: DnsZone | undefined, after: DnsZone | undefined): b
   );
 }
 
+/** Of a zone's quota: others keep records there too, and our marks need room. */
+const ourShare = 0.8;
+
 function toState(
   zone: DnsZone,
   conflict: Refusal | undefined,
@@ -235,7 +225,8 @@ function toState(
   const { name, uid = '', generation = 1, deletionTimestamp } = zone.metadata;
   const isDeleting = deletionTimestamp !== undefined;
   const refusal = conflict ?? refusalOf(found);
-  const recordSetsMax = found?.description?.recordSetsMax;
+  const quota = found?.description?.recordSetsMax;
+  const recordSetsMax = quota === undefined ? undefined : Math.floor(quota * ourShare);
   return {
     name,
     uid,
