@@ -8,6 +8,8 @@
 set -o errexit -o nounset -o pipefail
 cd "$1"
 export SECURE_API_PORT=$2
+# The suite colours what it says, and ends where the terminal can do no such thing.
+export TERM=xterm
 what=$3
 token=$4
 

@@ -41,6 +41,10 @@ func countedEvents(ctx context.Context, r *run) error {
 		return err
 	}
 	for _, event := range found.Items {
+		// kube-apiserver's own controllers may have something to say of the Service, at times.
+		if event.Source.Component != "client-go" {
+			continue
+		}
 		say("event", "type", event.Type, "reason", event.Reason, "message", event.Message,
 			"count", event.Count, "source", event.Source.Component)
 	}
