@@ -12,6 +12,7 @@ const type = 'Published';
 // A status is read by people.
 const zonesMax = 4;
 const namesMax = 3;
+const notesMax = 3;
 
 export function sayPublished(published: readonly PublishedFacts[]): Said {
   const [first, ...others] = published;
@@ -40,9 +41,10 @@ function reasonOf(status: Said['status']): string {
 function sayOne({ publication, applied }: PublishedFacts): Said {
   const status = publication.recordSets.length > 0 ? 'True' : 'False';
   const reason = publication.reason || type;
-  const isUnderWay = applied.state !== 'live' && applied.message !== '';
-  const message = isUnderWay ? `${publication.message} ${applied.message}` : publication.message;
-  return { type, status, reason, message };
+  const underWay = applied.state === 'live' ? '' : applied.message;
+  const notes = (publication.notes ?? []).slice(0, notesMax).map(({ message }) => message);
+  const said = [publication.message, underWay, ...notes].filter((text) => text !== '');
+  return { type, status, reason, message: said.join(' ') };
 }
 
 const reasons: Readonly<Partial<Record<AppliedState['state'], string>>> = {
