@@ -31,6 +31,15 @@ export function toZoneName(
   return `${toNamePrefix(key, scope.federation)}.${at.zone}.${at.region}.${scope.domain}`;
 }
 
+/**
+ * Whether a name within the domain has the form of the federation's own: `<federation>.svc` in it,
+ * or a label with an underscore, as marks, fences and ports have. Nobody else's name may.
+ */
+export function isOwnForm(name: string, { federation, domain }: NameScope): boolean {
+  const inner = `.${name.slice(0, -domain.length)}`;
+  return inner.includes(`.${federation}.svc.`) || inner.includes('._');
+}
+
 /** A zone or region as a DNS label: lower case, anything else a hyphen; undefined when empty. */
 export function toTopologyLabel(text: string | undefined): string | undefined {
   const label = (text ?? '')

@@ -1,72 +1,75 @@
-// Decides what DNS says about one Service in one zone. Input: its shards with their verdicts, and
-// what was published before. Output: a Publication, the desired state of every name.
+// Decides what DNS says about one Service in one zone. Input: its shards with their verdicts, what
+// the zone can carry, the places of all clusters, and what was published before. Output: a
+// Publication, the desired state of every name.
 //
-//   P1. At a level with healthy shards: A and AAAA of those, or a CNAME to one load balancer that
-//       is a name. Without: a CNAME one level up. Never a CNAME beside anything (RFC 1034 3.6.2).
-//   P2. No healthy shard anywhere: the global name keeps the fail-open set, that is every placed
-//       shard with a known ingress that is not drained or proved dead; if all are dead, all.
+//   P1. At a level with healthy shards: records of those (plan-level.ts). Without: a CNAME one level
+//       up. Never a CNAME beside anything (RFC 1034 3.6.2), never one that dangles.
+//   P2. No healthy shard anywhere: the global name keeps the fail-open set; where the user wishes
+//       `allUnhealthy: Remove`, there are no names at all.
 //   P3. A Service that was never healthy has no names. A shard of which nothing is known yet keeps
 //       what the previous publication says of it (silence is not death).
-//   P5. A shard of weight 0 is published only while no other shard is healthy. Where weights differ,
-//       each address carries its shard's; a load balancer's name is one of the heaviest shards'.
+//   P5. A backup, or a shard of weight 0, is published only while nobody better is healthy
+//       (plan-candidates.ts).
+//   P6. Zones and regions of other clusters have names too, that lead up; beyond the zone's budget
+//       those are left out, never one with a shard.
 //   P4. A pure function: equal input, equal bytes; the order of shards does not matter.
 //
 // Next: audit.ts doubts the result.
 
-import type { ClusterName } from '../../../common/model/ids.ts';
-import type { ShardState, ShardVerdict } from '../../../common/model/health.ts';
-import type { Publication, PublishedShard, RecordSet } from '../../../common/model/publication.ts';
-import type { Topology } from '../../../common/model/topology.ts';
-import { addressFamily, isPublishable, parseAddress } from '../../../common/pure/address-rules.ts';
-import { toWireName } from '../../../common/pure/dns-wire.ts';
-import { chooseStable, rankFirst } from '../../../common/pure/stable-choice.ts';
-import type { PublicationInput, ShardInput } from './input.ts';
-import { levelsOf, type LevelName, type ServiceLevels } from './levels.ts';
-
-// Cloud DNS takes no more in one record set; some 70 fit into one UDP answer.
-const addressesMax = 100;
+import type {
+  Publication,
+  PublicationNote,
+  PublishedShard,
+  RecordSet,
+} from '../../../common/model/publication.ts';
+import type { PublicationInput } from './input.ts';
+import { fallbackLevels, levelsOf, type LevelName, type ServiceLevels } from './levels.ts';
+import { planAliases } from './plan-aliases.ts';
+import {
+  activeOf,
+  failOpenSet,
+  isHealthy,
+  tierOf,
+  toCandidates,
+  type Candidate,
+} from './plan-candidates.ts';
+import { alias, planLevel, type At } from './plan-level.ts';
+import { toNotes } from './plan-notes.ts';
+import { planShardNames, toShardName } from './plan-shard-names.ts';
+import { planSrv, type AnsweringLevel } from './plan-srv.ts';
+import { embeddedShape } from './zone-shape.ts';
 
 export type { PublicationInput, ShardInput } from './input.ts';
 
-/** A shard with what DNS may carry of it. */
-export interface Candidate {
-  readonly cluster: ClusterName;
-  readonly topology: Topology;
-  readonly state: ShardState;
-  readonly reason: string;
-  readonly sinceMs: number;
-  readonly addresses: readonly string[];
-  readonly hostnames: readonly string[];
-  readonly isDrained: boolean;
-  readonly weight: number;
-}
-
 export function planPublication(input: PublicationInput): Publication {
-  // A Service of the same name but another uid is another Service: it inherits nothing.
   const before = input.previous?.serviceUid === input.serviceUid ? input.previous : undefined;
-  const recorded = new Map(before?.shards.map((shard) => [shard.cluster, shard]));
-  const candidates = input.shards
-    .map((shard) => toCandidate(input, shard, recorded.get(shard.cluster)))
-    .sort(byCluster);
-  const healthy = candidates.filter(isHealthy);
-  const everHealthy = before?.everHealthy === true || healthy.length > 0;
-  const levels = levelsOf(
-    input.key,
-    { federation: input.federation, domain: input.zone },
-    candidates,
-  );
+  const candidates = toCandidates(input);
+  const everHealthy = before?.everHealthy === true || candidates.some(isHealthy);
+  const scope = { federation: input.federation, domain: input.zone };
+  const levels = levelsOf(input.key, scope, candidates);
+  const { global } = levels;
   const refusal = whyNoNames(input, candidates, everHealthy, levels);
-  if (refusal !== undefined)
-    return toPublication(input, candidates, { everHealthy, recordSets: [], ...refusal });
-  const recordSets = planLevels(input, levels, candidates);
-  const outcome = describe(levels, healthy.length, candidates.length, recordSets.length > 0);
-  return toPublication(input, candidates, { everHealthy, recordSets, ...outcome });
+  if (refusal !== undefined || global === undefined) {
+    const outcome = refusal ?? tooLong(levels);
+    return toPublication(input, candidates, { everHealthy, ...noNames, ...outcome });
+  }
+  const names = planNames(input, { ...levels, global }, candidates);
+  const outcome = describe(input, candidates, levels, names.recordSets.length > 0);
+  return toPublication(input, candidates, { everHealthy, ...names, ...outcome });
 }
 
 interface Outcome {
   readonly reason: string;
   readonly message: string;
 }
+
+interface Names {
+  readonly recordSets: readonly RecordSet[];
+  readonly notes: readonly PublicationNote[];
+  readonly leftOut: number;
+}
+
+const noNames: Names = { recordSets: [], notes: [], leftOut: 0 };
 
 function whyNoNames(
   input: PublicationInput,
@@ -86,7 +89,7 @@ function whyNoNames(
       message: 'A headless Service passes through to its shards and gets no public names.',
     };
   }
-  if (input.type !== 'LoadBalancer' && !candidates.some(hasIngress)) {
+  if (input.type !== 'LoadBalancer' && candidates.every(({ way }) => way.kind === 'none')) {
     return {
       reason: 'NotALoadBalancer',
       message: `A Service of type ${input.type} has no address outside its clusters.`,
@@ -101,218 +104,225 @@ function whyNoNames(
       message: 'No shard has been healthy yet: an address and ready endpoints are needed.',
     };
   }
-  if (levels.global === undefined) {
-    return {
-      reason: 'NameTooLong',
-      message: `DNS cannot carry the name ${levels.tooLong[0] ?? ''}.`,
-    };
-  }
-  return undefined;
+  return levels.global === undefined ? tooLong(levels) : undefined;
 }
 
-function toCandidate(
+function tooLong(levels: ServiceLevels<Candidate>): Outcome {
+  return {
+    reason: 'NameTooLong',
+    message: `DNS cannot carry the name ${levels.tooLong[0] ?? ''}.`,
+  };
+}
+
+type NamedLevels = ServiceLevels<Candidate> & { readonly global: LevelName<Candidate> };
+
+function planNames(
   input: PublicationInput,
-  { cluster, topology, verdict, isDrained = false, weight = 100 }: ShardInput,
-  before: PublishedShard | undefined,
-): Candidate {
-  if (verdict === undefined || verdict.state === 'pending') {
-    const { state = 'pending', reason = verdict?.reason ?? 'NothingKnown' } = before ?? {};
-    const { sinceMs = verdict?.sinceMs ?? 0, addresses = [], hostnames = [] } = before ?? {};
-    return { cluster, topology, isDrained, weight, state, reason, sinceMs, addresses, hostnames };
-  }
-  const { state, reason, sinceMs } = verdict;
-  const outside = outsideOf(verdict, input);
-  return { cluster, topology, isDrained, weight, state, reason, sinceMs, ...outside };
-}
-
-function outsideOf(
-  verdict: ShardVerdict,
-  { addressRules, zone }: PublicationInput,
-): { readonly addresses: readonly string[]; readonly hostnames: readonly string[] } {
-  const addresses = verdict.addresses.flatMap(({ ip }) => {
-    const address = ip === undefined ? undefined : parseAddress(ip);
-    return address !== undefined && isPublishable(address, addressRules) ? [address] : [];
-  });
-  const hostnames = verdict.addresses.flatMap(({ hostname }) => {
-    const name = hostname?.toLowerCase().replace(/\.$/, '');
-    return name !== undefined && isTarget(name, zone) ? [name] : [];
-  });
-  return { addresses: sortedSet(addresses), hostnames: sortedSet(hostnames) };
-}
-
-/**
- * A load balancer's name that a CNAME of ours may point to. Names within our own zone may not:
- * whether they exist is not ours to know, and one of our own would make a circle (I5).
- */
-function isTarget(name: string, zone: string): boolean {
-  return (
-    name.includes('.') &&
-    /^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/.test(name) &&
-    toWireName(name) !== undefined &&
-    name !== zone &&
-    !name.endsWith(`.${zone}`)
-  );
-}
-
-function planLevels(
-  input: PublicationInput,
-  levels: ServiceLevels<Candidate>,
+  levels: NamedLevels,
   candidates: readonly Candidate[],
-): readonly RecordSet[] {
-  const { global } = levels;
-  if (global === undefined) return [];
+): Names {
+  const { shape = embeddedShape } = input;
   const active = activeOf(candidates);
-  const atGlobal = toRecords(input, global, active.length > 0 ? active : failOpenSet(candidates));
-  // Nothing to lead to: a CNAME to the global name would dangle.
-  if (atGlobal.length === 0) return [];
+  const isRemoved = active.length === 0 && shape.allUnhealthy === 'Remove';
+  const atGlobal = active.length > 0 || isRemoved ? active : failOpenSet(candidates);
+  const at = toAt(input, levels.global.name);
   const isActive = new Set(active);
-  const below = levels.below.flatMap((level) => {
-    const here = toRecords(
-      input,
-      level,
-      level.shards.filter((shard) => isActive.has(shard)),
-    );
-    return here.length > 0 ? here : upwards(input, level);
+  const answering = answeringLevels(input, levels, (level) =>
+    level === levels.global ? atGlobal : level.shards.filter((shard) => isActive.has(shard)),
+  );
+  const plans = answering.map(({ level, ttlSeconds, shards }) => {
+    const here: At = { ...at, name: level.name, level: level.level, ttlSeconds };
+    return { here, parent: level.parent, plan: planLevel(here, shards) };
   });
-  return [...atGlobal, ...below].sort(byNameAndType);
+  // Nothing to lead to: a CNAME to the global name would dangle.
+  if (plans[0]?.plan.sets.length === 0) return { ...noNames, notes: noteLengths(input, levels) };
+  const levelSets = plans.flatMap(({ here, parent, plan }) =>
+    plan.sets.length > 0 || parent === undefined ? plan.sets : [alias(here, parent)],
+  );
+  const fallbacks = planFallbacks(input, levels);
+  const upward = fallbacks.levels.map(({ level, ttlSeconds }) =>
+    alias({ name: level.name, level: level.level, ttlSeconds }, level.parent ?? ''),
+  );
+  const all = [...answering, ...fallbacks.levels];
+  const srv = planSrv(at, input.ports ?? [], all);
+  const named = new Set([...plans.flatMap(({ plan }) => plan.named), ...srv.named]);
+  const globalName = levels.global.name;
+  const shardSets = planShardNames(at, { globalName, candidates, named });
+  const stands = new Map(all.map(({ level, ttlSeconds }) => [level.name, ttlSeconds]));
+  const aliases = planAliases(input, stands);
+  const recordSets = [...levelSets, ...upward, ...srv.sets, ...shardSets, ...aliases.sets].sort(
+    byNameAndType,
+  );
+  return {
+    recordSets,
+    leftOut: fallbacks.leftOut.length,
+    notes: toNotes(input, {
+      candidates,
+      levelSets,
+      globalName,
+      plans: plans.map(({ plan }) => plan),
+      tooLong: [...levels.tooLong, ...srv.tooLong],
+      leftOut: fallbacks.leftOut,
+      hasUnnamedPorts: srv.hasUnnamed,
+      aliases,
+    }),
+  };
 }
 
-function upwards(input: PublicationInput, level: LevelName<Candidate>): readonly RecordSet[] {
-  const { name, parent } = level;
-  if (parent === undefined) return [];
-  return [
-    { name, type: 'CNAME', ttlSeconds: input.ttlSeconds, values: [parent], level: level.level },
-  ];
-}
-
-/** P5. */
-function activeOf(candidates: readonly Candidate[]): readonly Candidate[] {
-  const healthy = candidates.filter(isHealthy);
-  const weighed = healthy.filter(({ weight }) => weight > 0);
-  return weighed.length > 0 ? weighed : healthy;
-}
-
-function failOpenSet(candidates: readonly Candidate[]): readonly Candidate[] {
-  const reachable = candidates.filter((shard) => hasIngress(shard) && !shard.isDrained);
-  const alive = reachable.filter((shard) => shard.state !== 'dead');
-  return alive.length > 0 ? alive : reachable;
-}
-
-/** The record sets of `shards` at one name: addresses are preferred to load balancers' names. */
-function toRecords(
+function noteLengths(
   input: PublicationInput,
-  { name, level }: LevelName<Candidate>,
-  shards: readonly Candidate[],
-): readonly RecordSet[] {
-  const { ttlSeconds } = input;
-  const addresses = sortedSet(shards.flatMap((shard) => shard.addresses));
-  if (addresses.length > 0) {
-    const families = { A: 4, AAAA: 6 } as const;
-    return (['A', 'AAAA'] as const).flatMap((type) => {
-      const ofFamily = addresses.filter((address) => addressFamily(address) === families[type]);
-      const values = chooseStable(name, ofFamily, addressesMax);
-      if (values.length === 0) return [];
-      const weights = weigh(values, shards);
-      return [{ name, type, ttlSeconds, values, ...(weights && { weights }), level }];
-    });
-  }
-  // Two CNAMEs cannot stand at one name: one target, the same until its shard leaves.
-  const heaviest = Math.max(0, ...shards.map(({ weight }) => weight));
-  const named = shards.filter(({ weight }) => weight === heaviest);
-  const names = named.flatMap((shard) => shard.hostnames);
-  const others = names.length > 0 ? names : shards.flatMap((shard) => shard.hostnames);
-  const target = rankFirst(input.key, sortedSet(others));
-  return target === undefined ? [] : [{ name, type: 'CNAME', ttlSeconds, values: [target], level }];
+  { global, tooLong: names }: NamedLevels,
+): readonly PublicationNote[] {
+  return toNotes(input, {
+    candidates: [],
+    levelSets: [],
+    globalName: global.name,
+    plans: [],
+    tooLong: names,
+    leftOut: [],
+    hasUnnamedPorts: false,
+    aliases: { sets: [], unknown: [], refused: [] },
+  });
 }
 
-/** Addresses of one shard share its weight. undefined: all shards weigh the same. */
-function weigh(
-  values: readonly string[],
-  shards: readonly Candidate[],
-): readonly number[] | undefined {
-  const [first] = shards;
-  if (shards.every(({ weight }) => weight === first?.weight)) return undefined;
-  const isHere = new Set(values);
-  const weights = new Map<string, number>();
-  for (const { addresses, weight } of shards) {
-    const here = addresses.filter((address) => isHere.has(address));
-    for (const address of here) {
-      weights.set(address, Math.max(weights.get(address) ?? 0, weight / here.length));
-    }
-  }
-  // With a weight of 0 among them these are published for want of others, so all alike.
-  const all = values.map((value) => weights.get(value) ?? 0);
-  return all.includes(0) ? undefined : all;
+/** Of names of single shards, which have the global name's TTL. */
+function toAt(input: PublicationInput, globalName: string): Omit<At, 'name' | 'level'> {
+  const { key, shape = embeddedShape } = input;
+  const names = new Map<Candidate, string | undefined>();
+  const shardName = (shard: Candidate): string | undefined => {
+    if (!names.has(shard)) names.set(shard, toShardName(globalName, shard.cluster));
+    return names.get(shard);
+  };
+  return { key, shape, ttlSeconds: ttlOf(input, 'global'), shardName };
+}
+
+/** The global one first, regions before zones. */
+function answeringLevels(
+  input: PublicationInput,
+  { global, below }: NamedLevels,
+  shardsAt: (level: LevelName<Candidate>) => readonly Candidate[],
+): readonly AnsweringLevel[] {
+  const regions = below.filter(({ level }) => level === 'region');
+  const zones = below.filter(({ level }) => level === 'zone');
+  return [global, ...regions, ...zones].map((level) => ({
+    level,
+    ttlSeconds: ttlOf(input, level.level),
+    shards: shardsAt(level),
+  }));
+}
+
+/** P6. */
+function planFallbacks(
+  input: PublicationInput,
+  { global, below }: NamedLevels,
+): { readonly levels: readonly AnsweringLevel[]; readonly leftOut: readonly string[] } {
+  const { key, shape = embeddedShape, places = [] } = input;
+  if (!shape.hasFallbacks) return { levels: [], leftOut: [] };
+  const scope = { federation: input.federation, domain: input.zone };
+  const { levels, leftOut } = fallbackLevels(key, scope, {
+    places,
+    taken: new Set([global, ...below].map(({ name }) => name)),
+    countMax: Math.max(0, shape.levelNamesMax - below.length),
+  });
+  return {
+    levels: levels.map((level) => ({ level, ttlSeconds: ttlOf(input, level.level), shards: [] })),
+    leftOut,
+  };
+}
+
+function ttlOf(input: PublicationInput, level: 'zone' | 'region' | 'global'): number {
+  const { ttlSeconds, levelTtlSeconds, shape = embeddedShape } = input;
+  return Math.max(shape.ttlSecondsMin, levelTtlSeconds?.[level] ?? ttlSeconds);
 }
 
 function describe(
+  { shape = embeddedShape }: PublicationInput,
+  candidates: readonly Candidate[],
   levels: ServiceLevels<Candidate>,
-  healthy: number,
-  placed: number,
   hasRecords: boolean,
 ): Outcome {
+  const healthy = candidates.filter(isHealthy);
   const left =
     levels.tooLong.length === 0
       ? ''
       : ` Left out, too long for DNS: ${levels.tooLong.slice(0, 3).join(', ')}.`;
+  if (!hasRecords && healthy.length === 0 && shape.allUnhealthy === 'Remove') {
+    return {
+      reason: 'AllUnhealthy',
+      message: `No shard is healthy, and allUnhealthy is Remove: there are no names.${left}`,
+    };
+  }
   if (!hasRecords) {
     return {
       reason: 'NoAddress',
       message: `No shard has an address that DNS may carry, or all are drained.${left}`,
     };
   }
-  if (healthy === 0) {
+  if (healthy.length === 0) {
     return {
       reason: 'FailOpen',
       message: `No shard is healthy: the last known addresses stay published.${left}`,
     };
   }
-  return { reason: 'Published', message: `${healthy} of ${placed} shards are healthy.${left}` };
+  const counted = `${healthy.length} of ${candidates.length} shards are healthy.`;
+  const best = Math.min(...healthy.map(tierOf));
+  const stand = ['', ' No primary is healthy: backups answer.', ' Only shards of weight 0 answer.'];
+  return { reason: 'Published', message: `${counted}${stand[Math.min(best, 2)] ?? ''}${left}` };
 }
 
 function toPublication(
   input: PublicationInput,
   candidates: readonly Candidate[],
-  decided: Outcome & { readonly everHealthy: boolean; readonly recordSets: readonly RecordSet[] },
+  decided: Outcome & Names & { readonly everHealthy: boolean },
 ): Publication {
   const { key, serviceUid, zone } = input;
-  const published = new Set(decided.recordSets.flatMap(({ values }) => values));
-  const shards = candidates.map((shard): PublishedShard => {
-    const { cluster, topology, state, reason, sinceMs, addresses, hostnames, isDrained } = shard;
-    const inDns = [...addresses, ...hostnames].some((value) => published.has(value));
-    return {
-      cluster,
-      zones: topology.zones,
-      region: topology.region,
-      state,
-      reason,
-      sinceMs,
-      addresses,
-      hostnames,
-      inDns,
-      ...(isDrained ? { isDrained } : {}),
-    };
-  });
-  return { key, serviceUid, zone, shards, ...decided };
+  const { recordSets, everHealthy, reason, message, notes, leftOut } = decided;
+  const published = new Set(recordSets.flatMap(targetsOf));
+  return {
+    key,
+    serviceUid,
+    zone,
+    shards: candidates.map((shard) => toPublishedShard(shard, published)),
+    everHealthy,
+    recordSets,
+    reason,
+    message,
+    ...(leftOut > 0 ? { namesLeftOut: leftOut } : {}),
+    ...(notes.length > 0 ? { notes } : {}),
+  };
 }
 
-function isHealthy(shard: Candidate): boolean {
-  return shard.state === 'healthy' && !shard.isDrained && hasIngress(shard);
+function targetsOf({ values, items, alias: target }: RecordSet): readonly string[] {
+  return [
+    ...values,
+    ...(items ?? []).flatMap((item) => item.values),
+    ...(target === undefined ? [] : [target.target]),
+  ];
 }
 
-function hasIngress(shard: Candidate): boolean {
-  return shard.addresses.length > 0 || shard.hostnames.length > 0;
-}
-
-function sortedSet(values: readonly string[]): readonly string[] {
-  return [...new Set(values)].sort();
-}
-
-function byCluster(a: Candidate, b: Candidate): number {
-  return a.cluster < b.cluster ? -1 : 1;
+function toPublishedShard(shard: Candidate, published: ReadonlySet<string>): PublishedShard {
+  const { cluster, topology, state, reason, sinceMs, addresses, hostnames } = shard;
+  const { isDrained, isBackup, nodePorts, way } = shard;
+  const outside = [...addresses, ...hostnames, ...(way.kind === 'addresses' ? way.addresses : [])];
+  return {
+    cluster,
+    zones: topology.zones,
+    region: topology.region,
+    state,
+    reason,
+    sinceMs,
+    addresses,
+    hostnames,
+    inDns: outside.some((value) => published.has(value)),
+    ...(isDrained ? { isDrained } : {}),
+    ...(isBackup ? { isBackup } : {}),
+    ...(nodePorts === undefined ? {} : { nodePorts }),
+  };
 }
 
 function byNameAndType(a: RecordSet, b: RecordSet): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
-  return a.type < b.type ? -1 : a.type > b.type ? 1 : 0;
+  if (a.type !== b.type) return a.type < b.type ? -1 : 1;
+  const [left, right] = [a.member?.id ?? '', b.member?.id ?? ''];
+  return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -1,0 +1,177 @@
+// A Service's shards with what DNS may carry of each, and which of them it shall carry. Input: the
+// shards with their verdicts, and what was published before. Pure.
+//
+//   K1. A shard of which nothing is known (yet) keeps what was recorded of it: silence is not death.
+//   K2. Of the healthy ones those count that are no backup and have a weight; then backups with a
+//       weight; then what has none (weight 0 is a drain that yields only to emptiness).
+//   K3. With nobody healthy: the fail-open set, every shard with a known way in that is not drained
+//       or proved dead; if all are dead, all.
+
+import type { ShardState, ShardVerdict } from '../../../common/model/health.ts';
+import type { ClusterName } from '../../../common/model/ids.ts';
+import type { PublishedShard } from '../../../common/model/publication.ts';
+import type { Topology } from '../../../common/model/topology.ts';
+import { isPublishable, parseAddress } from '../../../common/pure/address-rules.ts';
+import { toWireName } from '../../../common/pure/dns-wire.ts';
+import { rankFirst } from '../../../common/pure/stable-choice.ts';
+import type { PublicationInput, ShardInput } from './input.ts';
+import { embeddedShape } from './zone-shape.ts';
+
+export interface Candidate {
+  readonly cluster: ClusterName;
+  readonly topology: Topology;
+  readonly state: ShardState;
+  readonly reason: string;
+  readonly sinceMs: number;
+  readonly isDrained: boolean;
+  readonly isBackup: boolean;
+  readonly weight: number;
+  /** As recorded: what the cluster itself says. Sorted. */
+  readonly addresses: readonly string[];
+  readonly hostnames: readonly string[];
+  /** Where its addresses are those of Nodes. */
+  readonly nodePorts: PublishedShard['nodePorts'];
+  /**
+   * How clients get there. Its addresses count more than its load balancer's name, which counts
+   * only without any; several names of one shard are one load balancer, of which one is told.
+   */
+  readonly way: Way;
+}
+
+export type Way =
+  | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly of?: string }
+  | { readonly kind: 'host'; readonly host: string }
+  | { readonly kind: 'none' };
+
+/** Sorted by cluster. */
+export function toCandidates(input: PublicationInput): readonly Candidate[] {
+  // A Service of the same name but another uid is another Service: it inherits nothing.
+  const before = input.previous?.serviceUid === input.serviceUid ? input.previous : undefined;
+  const recorded = new Map(before?.shards.map((shard) => [shard.cluster, shard]));
+  return input.shards
+    .map((shard) => toCandidate(input, shard, recorded.get(shard.cluster)))
+    .sort(byCluster);
+}
+
+export function isHealthy(shard: Candidate): boolean {
+  return shard.state === 'healthy' && !shard.isDrained && shard.way.kind !== 'none';
+}
+
+/** K2. Empty: nobody is healthy. */
+export function activeOf(candidates: readonly Candidate[]): readonly Candidate[] {
+  const healthy = candidates.filter(isHealthy);
+  const tiers = healthy.map(tierOf);
+  const best = Math.min(...tiers);
+  return healthy.filter((_, index) => tiers[index] === best);
+}
+
+export function tierOf({
+  isBackup,
+  weight,
+}: {
+  readonly isBackup: boolean;
+  readonly weight: number;
+}): number {
+  return (weight > 0 ? 0 : 2) + (isBackup ? 1 : 0);
+}
+
+/** K3. */
+export function failOpenSet(candidates: readonly Candidate[]): readonly Candidate[] {
+  const reachable = candidates.filter((shard) => shard.way.kind !== 'none' && !shard.isDrained);
+  const alive = reachable.filter((shard) => shard.state !== 'dead');
+  return alive.length > 0 ? alive : reachable;
+}
+
+/** The addresses of load balancers that are names are looked up, and answered in their place. */
+export function isFlattening({ shape = embeddedShape }: PublicationInput): boolean {
+  const canDoWithout = shape.weights === 'members' || shape.weights === 'items';
+  return shape.hostnameMode === 'Flatten' && !canDoWithout;
+}
+
+function toCandidate(
+  input: PublicationInput,
+  shard: ShardInput,
+  before: PublishedShard | undefined,
+): Candidate {
+  const { cluster, topology, verdict, isDrained = false, isBackup = false, weight = 100 } = shard;
+  const wishes = { cluster, topology, isDrained, isBackup, weight };
+  if (verdict === undefined || verdict.state === 'pending') {
+    const { state = 'pending', reason = verdict?.reason ?? 'NothingKnown' } = before ?? {};
+    const { sinceMs = verdict?.sinceMs ?? 0, addresses = [], hostnames = [] } = before ?? {};
+    const way = wayOf(input, { addresses, hostnames });
+    const nodePorts = before?.nodePorts;
+    return { ...wishes, state, reason, sinceMs, addresses, hostnames, nodePorts, way }; // K1
+  }
+  const { state, reason, sinceMs } = verdict;
+  const outside = outsideOf(verdict, input);
+  const nodePorts = verdict.isAtNodePorts === true ? nodePortsOf(verdict) : undefined;
+  return { ...wishes, state, reason, sinceMs, ...outside, nodePorts, way: wayOf(input, outside) };
+}
+
+interface Outside {
+  readonly addresses: readonly string[];
+  readonly hostnames: readonly string[];
+}
+
+function outsideOf(verdict: ShardVerdict, input: PublicationInput): Outside {
+  const addresses = verdict.addresses.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
+  const hostnames = verdict.addresses.flatMap(({ hostname }) => {
+    const name = hostname?.toLowerCase().replace(/\.$/, '');
+    return name !== undefined && isTarget(name, input.zone) ? [name] : [];
+  });
+  return { addresses: publishable(input, addresses), hostnames: sortedSet(hostnames) };
+}
+
+/** Canonical, sorted, and only those that clients of the zone can be sent to. */
+function publishable(
+  { addressRules, shape = embeddedShape }: PublicationInput,
+  texts: readonly string[],
+): readonly string[] {
+  const rules = shape.isPrivate ? { ...addressRules, allowPrivate: true } : addressRules;
+  return sortedSet(
+    texts.flatMap((text) => {
+      const address = parseAddress(text);
+      return address !== undefined && isPublishable(address, rules) ? [address] : [];
+    }),
+  );
+}
+
+function wayOf(input: PublicationInput, { addresses, hostnames }: Outside): Way {
+  if (addresses.length > 0) return { kind: 'addresses', addresses };
+  const host = rankFirst(input.key, hostnames);
+  if (host === undefined) return { kind: 'none' };
+  if (!isFlattening(input)) return { kind: 'host', host };
+  const found = publishable(input, input.resolved?.get(host) ?? []);
+  return found.length > 0
+    ? { kind: 'addresses', addresses: found, of: host }
+    : { kind: 'host', host };
+}
+
+function nodePortsOf({ ports }: ShardVerdict): NonNullable<Candidate['nodePorts']> {
+  return ports
+    .flatMap(({ name = '', protocol = 'TCP', nodePort }) =>
+      nodePort === undefined ? [] : [{ name, protocol, nodePort }],
+    )
+    .sort((a, b) => a.nodePort - b.nodePort);
+}
+
+/**
+ * A load balancer's name that a CNAME of ours may point to. Names within our own zone may not:
+ * whether they exist is not ours to know, and one of our own would make a circle (I5).
+ */
+function isTarget(name: string, zone: string): boolean {
+  return (
+    /^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/.test(name) &&
+    toWireName(name) !== undefined &&
+    name !== zone &&
+    !name.endsWith(`.${zone}`)
+  );
+}
+
+export function sortedSet(values: readonly string[]): readonly string[] {
+  return [...new Set(values)].sort();
+}
+
+function byCluster(a: Candidate, b: Candidate): number {
+  return a.cluster < b.cluster ? -1 : 1;
+}
