@@ -8,7 +8,7 @@
 import { isthmusGroup, type ApprovalMode } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogKey, toRevision } from '../common/model/ids.ts';
 import type { KubeObject } from '../common/model/kube-object.ts';
-import type { EventRecorder, PeerSource } from '../common/model/views.ts';
+import type { AppliedView, EventRecorder, PeerSource } from '../common/model/views.ts';
 import type { AddressRules } from '../common/pure/address-rules.ts';
 import { invariant } from '../common/pure/errors.ts';
 import type { Chance } from '../common/runtime/chance.ts';
@@ -41,6 +41,7 @@ import { createProjection, type Projection } from './desired/projection.ts';
 import type { Desired } from './desired/store.ts';
 import { acquireTerm, type Term } from './desired/term.ts';
 import { createDnsStage } from './dns-stage.ts';
+import type { DnsLookout } from './dns/check/loop.ts';
 import type { OpenDnsProvider } from './dns/zones/options.ts';
 import { createHealth } from './health/loop.ts';
 import type { HealthConfig } from './health/options.ts';
@@ -62,6 +63,8 @@ export interface CoordinatorPorts {
   readonly telemetryUsers: TelemetryUsers;
   /** Without it (the simulation) no zone but the embedded one is served. */
   readonly openDnsProvider?: OpenDnsProvider;
+  /** Without it (the simulation) nobody looks at the delegation of zones. */
+  readonly dnsLookout?: DnsLookout;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Log;
@@ -128,7 +131,8 @@ export async function createCoordinator(
   const { federation, domain, ttlSeconds, addressRules } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
   const mesh = rememberMeshPort(options);
-  const { kinds, pools } = await openKinds(ports, { ...options, ...mesh }, term);
+  const appliedDns = (): AppliedView => dns.applied;
+  const { kinds, pools } = await openKinds(ports, { ...options, ...mesh, appliedDns }, term);
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
@@ -241,6 +245,7 @@ async function openKinds(
   ports: CoordinatorPorts,
   options: Omit<CoordinatorOptions, 'meshAddress'> & {
     readonly meshAddress: () => string | undefined;
+    readonly appliedDns: () => AppliedView;
   },
   term: Term,
 ): Promise<{ readonly kinds: readonly KindDefinition[]; readonly pools: ServicePools }> {
@@ -248,7 +253,8 @@ async function openKinds(
   const ranges = rangesOf(options);
   const pools = createServicePools({ ...ports, ranges, term });
   const { caHash, joinApproval, hostedExecCommands = [], meshAddress: coordinator } = options;
-  const own = { caHash, joinApproval, hostedExecCommands, coordinator };
+  const { appliedDns } = options;
+  const own = { caHash, joinApproval, hostedExecCommands, coordinator, appliedDns };
   return { kinds: federationKinds({ ...own, pools }), pools };
 }
 

@@ -5,6 +5,7 @@ import type { AppliedView, DnsZoneView } from '../common/model/views.ts';
 import type { Term } from './desired/term.ts';
 import { createDnsApplier } from './dns/apply/loop.ts';
 import { createDns, type DnsOptions } from './dns/publish/loop.ts';
+import { createDelegationChecks, type DnsLookout } from './dns/check/loop.ts';
 import type { ProviderSource } from './dns/provider/provider-source.ts';
 import { keepDefaultZone } from './dns/zones/default-zone.ts';
 import type { OpenDnsProvider } from './dns/zones/options.ts';
@@ -19,6 +20,8 @@ export interface DnsStageOptions extends Omit<DnsOptions, 'zones' | 'config' | '
   };
   /** Absent (the simulation): the embedded zone alone. */
   readonly openDnsProvider?: OpenDnsProvider;
+  /** Absent (the simulation): nobody looks at delegations. */
+  readonly dnsLookout?: DnsLookout;
 }
 
 export interface DnsStage {
@@ -43,8 +46,18 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
     federation: options.config.federation,
     ownerId: options.desired.identity().id,
   });
-  const status = createZoneStatus({ ...options, zones, applied: applier.view });
-  const rooms = [zones, dns, applier, status];
+  const { dnsLookout: lookout } = options;
+  const checks =
+    lookout === undefined
+      ? undefined
+      : createDelegationChecks({ ...options, lookout, onVerdict: (name) => status.mark(name) });
+  const status = createZoneStatus({
+    ...options,
+    zones,
+    applied: applier.view,
+    delegation: (name) => checks?.verdict(name),
+  });
+  const rooms = [zones, dns, applier, status, ...(checks === undefined ? [] : [checks])];
   return {
     zones: zones.view,
     applied: applier.view,

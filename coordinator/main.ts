@@ -29,6 +29,7 @@ import { parsePoolRanges } from './api/allocation/pool-ranges.ts';
 import { createYamlReader } from './api/yaml/yaml-reader.ts';
 import { startYamlThread } from './api/yaml/yaml-thread.ts';
 import { reloadAll, type Base, type Reload } from './base.ts';
+import { createDnsLookout } from './dns-lookout.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import type { Authority } from './trust/authority.ts';
 import { certificateLifetimeMs, joinApprovalOf } from './settings/join-settings.ts';
@@ -243,6 +244,7 @@ function openCoordinator(
       clock,
       chance,
       readYaml: yaml.read,
+      dnsLookout: createDnsLookout({ settings, clock, chance }),
     },
     {
       federation,

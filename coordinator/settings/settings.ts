@@ -66,6 +66,12 @@ const settings: readonly Setting[] = [
     description: 'Embedded DNS zone, UDP and TCP.',
   },
   {
+    name: 'dns-resolver',
+    kind: 'address',
+    description:
+      "Resolver that is asked whether zones are delegated. Default: the system's first one.",
+  },
+  {
     name: 'admin-listen',
     kind: 'address',
     default: '127.0.0.1:8080',

@@ -23,6 +23,8 @@ import { namespaceKind } from './namespace.ts';
 import { dnsRecordSetKind, serviceShardKind } from './isthmus/projections.ts';
 import { clusterRoleBindingKind, roleBindingKind } from './access/role-binding.ts';
 import { clusterRoleKind, roleKind } from './access/role.ts';
+import { dnsPlanReviewKind } from './isthmus/dns-plan-review.ts';
+import type { AppliedView } from '../../../common/model/views.ts';
 import { servicePolicyKind } from './isthmus/service-policy.ts';
 import { serviceKind } from './service/service.ts';
 
@@ -31,6 +33,8 @@ export interface FederationKindsOptions extends JoinTokenOptions {
   readonly pools?: ServicePools;
   /** Commands that the coordinator may run for kubeconfigs of hosted clusters. Default: none. */
   readonly hostedExecCommands?: readonly string[];
+  /** What is written at DNS providers, once somebody writes there. */
+  readonly appliedDns?: () => Pick<AppliedView, 'planned' | 'zone'> | undefined;
 }
 
 export function federationKinds(options: FederationKindsOptions): readonly KindDefinition[] {
@@ -56,6 +60,7 @@ export function federationKinds(options: FederationKindsOptions): readonly KindD
     dnsZoneKind,
     serviceShardKind,
     dnsRecordSetKind,
+    dnsPlanReviewKind(options.appliedDns ?? (() => undefined)),
     tokenReviewKind,
     selfSubjectReviewKind,
     subjectAccessReviewKind,

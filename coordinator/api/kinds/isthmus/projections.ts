@@ -167,6 +167,7 @@ export const dnsRecordSetKind: KindDefinition = isthmusKind({
   ],
   fieldSelectors: {
     'spec.service': (record) => specText(toJsonObject(record), 'service'),
+    'spec.dnsName': (record) => specText(toJsonObject(record), 'dnsName'),
     'spec.dnsZone': (record) => specText(toJsonObject(record), 'dnsZone'),
     'status.state': (record) => statusText(toJsonObject(record), 'state'),
   },
