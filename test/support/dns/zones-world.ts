@@ -41,6 +41,8 @@ export interface ZonesWorld {
     readonly opening: ProviderOpening;
     readonly provider: MemoryProvider;
   }[];
+  /** Services in the order in which they were planned; cleared by the test. */
+  readonly planned: ServiceKey[];
   /** By hosted zone: what happens to its next requests. */
   readonly faults: Map<string, ProviderFault>;
   putZone(
@@ -81,7 +83,7 @@ export async function createZonesWorld(
   const faults = new Map<string, ProviderFault>();
   const opened: { opening: ProviderOpening; provider: MemoryProvider }[] = [];
   const events: string[] = [];
-  const { placement, health, addresses, policies, wake } = createViews(log);
+  const { placement, health, addresses, policies, planned, wake } = createViews(log);
   const openProvider = (opening: ProviderOpening): Promise<MemoryProvider> => {
     const id = opening.kind === 'Route53' ? opening.hostedZoneId : opening.kind;
     const zone = hosted.get(id) ?? createMemoryZone();
@@ -126,6 +128,7 @@ export async function createZonesWorld(
     log,
     stage,
     events,
+    planned,
     opened,
     faults,
     ...createWriters({ log, clock, addresses, policies, wake, zone }),
@@ -154,6 +157,7 @@ export function createViews(log: Pick<LogFixture, 'desired'>) {
   const listeners = new Set<(due: { cluster: ClusterName; key: ServiceKey }) => void>();
   const addresses = new Map<ServiceKey, string>();
   const policies = new Map<ServiceKey, string>();
+  const planned: ServiceKey[] = [];
   const cluster = toClusterName('a');
   const subscribe: PlacementView['subscribe'] = (listener) => {
     listeners.add(listener);
@@ -164,7 +168,10 @@ export function createViews(log: Pick<LogFixture, 'desired'>) {
     revision: () => log.desired.revision(),
     shard: () => undefined,
     shardsOf: () => [],
-    clustersOf: (key) => (addresses.has(key) ? [cluster] : []),
+    clustersOf: (key) => {
+      planned.push(key);
+      return addresses.has(key) ? [cluster] : [];
+    },
     notes: (key) => ({
       refusal: undefined,
       moves: [],
@@ -195,7 +202,7 @@ export function createViews(log: Pick<LogFixture, 'desired'>) {
   const wake = (key: ServiceKey): void => {
     for (const listener of listeners) listener({ cluster, key });
   };
-  return { placement, health, addresses, policies, wake };
+  return { placement, health, addresses, policies, planned, wake };
 }
 
 function createWriters(parts: {
