@@ -2,23 +2,30 @@
 // what the plan concluded. Input: what was planned from, and the plan. Output: findings; a
 // publication with any is not written, and the Service says why.
 //
-//   A1. Record sets are well formed: one type once per name, no CNAME beside anything, values not
-//       empty, names within the zone.
+//   A1. Record sets are well formed (audit-form.ts): names within the zone and of this Service, no
+//       CNAME beside anything, values, weights and aliases such as the provider takes.
 //   A2. (I5) Every name leads, within this publication, to addresses or to a load balancer's name;
-//       no CNAME of ours dangles or circles.
+//       no CNAME of ours dangles or circles. Each level with a placed shard has a name.
 //   A3. (I5) While a shard is healthy, every name leads to a healthy one, and to none that is not.
 //   A4. (I6) The last address never goes on suspicion: while an undrained shard has a known
-//       ingress and the Service had names, it has names.
+//       ingress and the Service had names, it has names, unless the user wishes otherwise.
+//   A5. While a primary shard with a weight is healthy, no name but a shard's own leads to a
+//       backup, or to one of weight 0.
+//   A6. No more names of levels than the zone has room for, but those with a shard.
 
 import type { ShardVerdict } from '../../../common/model/health.ts';
 import type { ClusterName } from '../../../common/model/ids.ts';
 import type { Publication, RecordSet } from '../../../common/model/publication.ts';
 import { isPublishable, parseAddress } from '../../../common/pure/address-rules.ts';
 import { toWireName } from '../../../common/pure/dns-wire.ts';
-import type { PublicationInput } from './plan.ts';
+import { toGlobalName, toRegionName, toZoneName } from '../../../common/pure/level-names.ts';
+import { doubtForms, groupBy } from './audit-form.ts';
+import { followName } from './audit-leads.ts';
+import type { PublicationInput } from './input.ts';
+import { embeddedShape } from './zone-shape.ts';
 
 export interface Finding {
-  readonly invariant: 'A1' | 'A2' | 'A3' | 'A4';
+  readonly invariant: 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6';
   readonly message: string;
 }
 
@@ -26,77 +33,66 @@ export function auditPublication(
   input: PublicationInput,
   planned: Publication,
 ): readonly Finding[] {
-  const byName = new Map<string, RecordSet[]>();
-  for (const set of planned.recordSets) {
-    const known = byName.get(set.name);
-    if (known === undefined) byName.set(set.name, [set]);
-    else known.push(set);
-  }
-  const form = planned.recordSets.flatMap((set) => doubtForm(input, set));
-  const names = [...byName].flatMap(([name, sets]) => doubtName(name, sets));
+  const findings: Finding[] = [];
+  const complain =
+    (invariant: Finding['invariant']) =>
+    (message: string): void =>
+      void findings.push({ invariant, message });
+  doubtForms(input, planned, complain('A1'));
+  const byName = groupBy(planned.recordSets, ({ name }) => name);
   const evidence = readEvidence(input);
-  const good = new Set(evidence.flatMap(({ isGood, ingress }) => (isGood ? ingress : [])));
-  const leads = [...byName.keys()].flatMap((name) => doubtLead(input.zone, name, byName, good));
-  return [...form, ...names, ...leads, ...doubtLast(input, planned, evidence)];
+  findings.push(
+    ...doubtPresence(input, byName),
+    ...doubtLeads(input, byName, evidence),
+    ...doubtLast(input, planned, evidence),
+    ...doubtBudget(input, byName),
+  );
+  return findings;
 }
 
-function doubtForm(input: PublicationInput, set: RecordSet): readonly Finding[] {
-  const found: Finding[] = [];
-  const say = (message: string): void => void found.push({ invariant: 'A1', message });
-  if (!set.name.endsWith(`.${input.zone}`)) say(`${set.name} is outside the zone ${input.zone}`);
-  if (toWireName(set.name) === undefined) say(`${set.name} is no name that DNS can carry`);
-  if (set.values.length === 0) say(`${set.name} ${set.type} has no value`);
-  if (new Set(set.values).size !== set.values.length)
-    say(`${set.name} ${set.type} repeats a value`);
-  return found;
+type ByName = ReadonlyMap<string, readonly RecordSet[]>;
+
+/** A2: of those that DNS can carry. */
+function doubtPresence(input: PublicationInput, byName: ByName): readonly Finding[] {
+  if (byName.size === 0) return [];
+  return ownLevels(input)
+    .filter((name) => !byName.has(name))
+    .map((name) => ({ invariant: 'A2', message: `${name} has no record` }));
 }
 
-function doubtName(name: string, sets: readonly RecordSet[]): readonly Finding[] {
-  const types = sets.map(({ type }) => type);
-  if (new Set(types).size !== types.length) {
-    return [{ invariant: 'A1', message: `${name} has two record sets of one type` }];
+function ownLevels({ key, zone: domain, federation, shards }: PublicationInput): readonly string[] {
+  const scope = { federation, domain };
+  const names = new Set([toGlobalName(key, scope)]);
+  for (const { topology } of shards) {
+    const { region, zones } = topology;
+    if (region === undefined || toWireName(toRegionName(key, region, scope)) === undefined)
+      continue;
+    names.add(toRegionName(key, region, scope));
+    for (const zone of zones) names.add(toZoneName(key, { zone, region }, scope));
   }
-  const aliases = sets.filter(({ type }) => type === 'CNAME');
-  if (aliases.length > 0 && sets.length > 1) {
-    return [{ invariant: 'A1', message: `${name} has a CNAME beside other records` }];
-  }
-  return aliases.some(({ values }) => values.length !== 1)
-    ? [{ invariant: 'A1', message: `${name} has a CNAME with several targets` }]
-    : [];
+  return [...names].filter((name) => toWireName(name) !== undefined);
 }
 
-function doubtLead(
-  zone: string,
-  name: string,
-  byName: ReadonlyMap<string, readonly RecordSet[]>,
-  good: ReadonlySet<string>,
+function doubtLeads(
+  input: PublicationInput,
+  byName: ByName,
+  evidence: readonly Evidence[],
 ): readonly Finding[] {
-  const ends = followName(zone, name, byName);
-  if (ends === undefined) return [{ invariant: 'A2', message: `${name} leads nowhere` }];
-  const bad = good.size === 0 ? [] : ends.filter((end) => !good.has(end));
-  return bad.length > 0
-    ? [{ invariant: 'A3', message: `${name} leads to ${bad.join(', ')}, which is not healthy` }]
-    : [];
-}
-
-// Zone, region, global and no further: a longer chain is a circle.
-const chainMax = 3;
-
-function followName(
-  zone: string,
-  name: string,
-  byName: ReadonlyMap<string, readonly RecordSet[]>,
-): readonly string[] | undefined {
-  let at = name;
-  for (let step = 0; step < chainMax; step += 1) {
-    const sets = byName.get(at);
-    if (sets === undefined) return undefined;
-    const [target] = sets.flatMap(({ type, values }) => (type === 'CNAME' ? values : []));
-    if (target === undefined) return sets.flatMap(({ values }) => values);
-    if (!target.endsWith(`.${zone}`)) return [target];
-    at = target;
-  }
-  return undefined;
+  const healthy = evidence.filter(({ isGood, ingress }) => isGood && ingress.length > 0);
+  const good = new Set(healthy.flatMap(({ ingress }) => ingress));
+  const isBetter = healthy.some(({ rank }) => rank === 0);
+  const best = new Set(healthy.flatMap(({ rank, ingress }) => (rank === 0 ? ingress : [])));
+  return [...byName].flatMap(([name, sets]): readonly Finding[] => {
+    const { ends, fault } = followName(input.zone, name, byName);
+    if (fault !== undefined) return [{ invariant: 'A2', message: `${name} ${fault}` }];
+    const bad = good.size === 0 ? [] : ends.filter((end) => !good.has(end));
+    if (bad.length > 0)
+      return [{ invariant: 'A3', message: `${name} leads to ${list(bad)}, which is not healthy` }];
+    const isShards = sets.some(({ level }) => level === 'shard');
+    const worse = isBetter && !isShards ? ends.filter((end) => !best.has(end)) : [];
+    if (worse.length === 0) return [];
+    return [{ invariant: 'A5', message: `${name} leads to the backup ${list(worse)}` }];
+  });
 }
 
 function doubtLast(
@@ -108,10 +104,28 @@ function doubtLast(
   const hadNames = (before?.recordSets.length ?? 0) > 0;
   if (!hadNames || planned.recordSets.length > 0 || planned.reason === 'NameTooLong') return [];
   if (input.isHeadless || input.type === 'ExternalName') return [];
+  const isWished = input.shape?.allUnhealthy === 'Remove' && !evidence.some((one) => one.isGood);
+  if (isWished) return [];
   const left = evidence.filter(({ isDrained, ingress }) => !isDrained && ingress.length > 0);
   if (left.length === 0) return [];
   const who = left.map(({ cluster }) => cluster).join(', ');
   return [{ invariant: 'A4', message: `the last names would go while ${who} may still answer` }];
+}
+
+/** A6. */
+function doubtBudget(input: PublicationInput, byName: ByName): readonly Finding[] {
+  const { shape = embeddedShape } = input;
+  const own = new Set(ownLevels(input));
+  const others = [...byName].filter(
+    ([name, sets]) =>
+      !own.has(name) &&
+      !name.startsWith('_') &&
+      sets.some(({ level }) => level === 'zone' || level === 'region'),
+  );
+  const room = Math.max(0, shape.levelNamesMax - (own.size - 1));
+  if (others.length <= room) return [];
+  const message = `${others.length} names of levels without a shard, where ${room} have room`;
+  return [{ invariant: 'A6', message }];
 }
 
 /** What the verdicts say of one shard; without one, what was recorded before. */
@@ -119,19 +133,24 @@ interface Evidence {
   readonly cluster: ClusterName;
   readonly isDrained: boolean;
   readonly isGood: boolean;
+  /** 0: no backup, and of some weight. */
+  readonly rank: number;
   readonly ingress: readonly string[];
 }
 
 function readEvidence(input: PublicationInput): readonly Evidence[] {
   const recorded = new Map(recordedBefore(input)?.shards.map((shard) => [shard.cluster, shard]));
-  return input.shards.map(({ cluster, verdict, isDrained = false }) => {
+  return input.shards.map(({ cluster, verdict, isDrained = false, isBackup = false, weight }) => {
+    const rank = isBackup || weight === 0 ? 1 : 0;
+    const from = { cluster, isDrained, rank };
     if (verdict !== undefined && verdict.state !== 'pending') {
       const isGood = verdict.state === 'healthy' && !isDrained;
-      return { cluster, isDrained, isGood, ingress: ingressOf(input, verdict) };
+      return { ...from, isGood, ingress: ingressOf(input, verdict) };
     }
     const known = recorded.get(cluster);
-    const ingress = known === undefined ? [] : [...known.addresses, ...known.hostnames];
-    return { cluster, isDrained, isGood: known?.state === 'healthy' && !isDrained, ingress };
+    const names = known?.hostnames ?? [];
+    const ingress = [...(known?.addresses ?? []), ...names, ...lookedUp(input, names)];
+    return { ...from, isGood: known?.state === 'healthy' && !isDrained, ingress };
   });
 }
 
@@ -141,12 +160,31 @@ function recordedBefore(input: PublicationInput): Publication | undefined {
 
 function ingressOf(input: PublicationInput, verdict: ShardVerdict): readonly string[] {
   return verdict.addresses.flatMap(({ ip, hostname }) => {
-    const address = ip === undefined ? undefined : parseAddress(ip);
-    const addresses =
-      address !== undefined && isPublishable(address, input.addressRules) ? [address] : [];
+    const addresses = ip === undefined ? [] : allowed(input, [ip]);
     const name = hostname?.toLowerCase().replace(/\.$/, '');
     const isOurs = name === input.zone || name?.endsWith(`.${input.zone}`) === true;
     const isName = name !== undefined && name.includes('.') && toWireName(name) !== undefined;
-    return [...addresses, ...(isName && !isOurs ? [name] : [])];
+    const names = isName && !isOurs ? [name] : [];
+    return [...addresses, ...names, ...lookedUp(input, names)];
   });
+}
+
+function lookedUp(input: PublicationInput, hosts: readonly string[]): readonly string[] {
+  return hosts.flatMap((host) => allowed(input, input.resolved?.get(host) ?? []));
+}
+
+function allowed(
+  { addressRules, shape = embeddedShape }: PublicationInput,
+  texts: readonly string[],
+): readonly string[] {
+  const rules = { ...addressRules, allowPrivate: shape.isPrivate };
+  return texts.flatMap((text) => {
+    const address = parseAddress(text);
+    return address !== undefined && isPublishable(address, rules) ? [address] : [];
+  });
+}
+
+function list(all: readonly string[]): string {
+  const more = all.length - 3;
+  return `${all.slice(0, 3).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

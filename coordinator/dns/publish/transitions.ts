@@ -68,9 +68,12 @@ function moves(old: readonly RecordSet[], next: readonly RecordSet[]): readonly 
 function upwardNames(sets: readonly RecordSet[]): ReadonlyMap<string, string> {
   const ours = new Set(sets.map(({ name }) => name));
   return new Map(
-    sets.flatMap(({ name, type, values: [target] }) =>
-      type === 'CNAME' && target !== undefined && ours.has(target) ? [[name, target] as const] : [],
-    ),
+    sets.flatMap(({ name, type, level, values: [target] }) => {
+      // Names of ports, single shards and the user's own move with these.
+      const isLevel = (level === 'zone' || level === 'region') && !name.startsWith('_');
+      const isUp = isLevel && type === 'CNAME' && target !== undefined && ours.has(target);
+      return isUp ? [[name, target] as const] : [];
+    }),
   );
 }
 
