@@ -78,6 +78,8 @@ export interface CoordinatorOptions {
   readonly domain: string;
   readonly ttlSeconds: number;
   readonly addressRules: AddressRules;
+  /** Of our marks at DNS providers. Default: the store's identity. */
+  readonly dnsOwnerId?: string | undefined;
   /** 32 bytes; signs batch receipts. */
   readonly receiptKey: Uint8Array;
   /** Lower-case hex SHA-256 over the CA's DER, pinned by join tokens. */
@@ -128,7 +130,7 @@ export async function createCoordinator(
   options: CoordinatorOptions,
 ): Promise<Coordinator> {
   const { desired, log } = ports;
-  const { federation, domain, ttlSeconds, addressRules } = options;
+  const { federation, domain, ttlSeconds, addressRules, dnsOwnerId: ownerId } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
   const mesh = rememberMeshPort(options);
   const appliedDns = (): AppliedView => dns.applied;
@@ -163,7 +165,7 @@ export async function createCoordinator(
     ...common,
     placement,
     health: health.view,
-    config: { federation, domain, ttlSeconds, addressRules },
+    config: { federation, domain, ttlSeconds, addressRules, ownerId },
   });
   const status = createStatus({
     ...common,

@@ -17,6 +17,8 @@ export interface DnsStageOptions extends Omit<DnsOptions, 'zones' | 'config' | '
   readonly config: DnsOptions['config'] & {
     /** Of the DNSZone that is made where nobody made one. */
     readonly domain: string;
+    /** Of our marks and fences at providers. Default: the store's identity. */
+    readonly ownerId?: string | undefined;
   };
   /** Absent (the simulation): the embedded zone alone. */
   readonly openDnsProvider?: OpenDnsProvider;
@@ -44,7 +46,7 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
     zones: zones.view,
     providers: zones.source,
     federation: options.config.federation,
-    ownerId: options.desired.identity().id,
+    ownerId: options.config.ownerId ?? options.desired.identity().id,
   });
   const { dnsLookout: lookout } = options;
   const checks =

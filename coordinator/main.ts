@@ -30,6 +30,7 @@ import { createYamlReader } from './api/yaml/yaml-reader.ts';
 import { startYamlThread } from './api/yaml/yaml-thread.ts';
 import { reloadAll, type Base, type Reload } from './base.ts';
 import { createDnsLookout } from './dns-lookout.ts';
+import { createDnsProviders } from './dns-providers.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import type { Authority } from './trust/authority.ts';
 import { certificateLifetimeMs, joinApprovalOf } from './settings/join-settings.ts';
@@ -244,6 +245,7 @@ function openCoordinator(
       clock,
       chance,
       readYaml: yaml.read,
+      openDnsProvider: createDnsProviders(base),
       dnsLookout: createDnsLookout({ settings, clock, chance }),
     },
     {
@@ -251,6 +253,7 @@ function openCoordinator(
       domain,
       ttlSeconds: settings.number('ttl-seconds') ?? 60,
       addressRules: { allowLoopback: settings.isOn('allow-loopback') },
+      dnsOwnerId: settings.text('dns-owner-id'),
       receiptKey: parts.receiptKey,
       caHash: () => certificateHash(dir.ca.certPem),
       joinApproval: joinApprovalOf(settings),

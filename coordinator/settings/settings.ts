@@ -72,6 +72,12 @@ const settings: readonly Setting[] = [
       "Resolver that is asked whether zones are delegated. Default: the system's first one.",
   },
   {
+    name: 'dns-owner-id',
+    kind: 'text',
+    description:
+      'Name of this federation’s coordinator in its marks at DNS providers; another coordinator must have another one. Default: the identity of the store.',
+  },
+  {
     name: 'admin-listen',
     kind: 'address',
     default: '127.0.0.1:8080',
@@ -196,6 +202,10 @@ export function checkCoordinatorSettings(values: SettingValues): string | undefi
   const domain = values.text('domain') ?? '';
   if (!domainPattern.test(domain)) {
     return `--domain: "${domain}" is not a lower-case DNS name without a trailing dot, such as example.com`;
+  }
+  const ownerId = values.text('dns-owner-id');
+  if (ownerId !== undefined && !/^[\w.:/@+-]{1,63}$/.test(ownerId)) {
+    return `--dns-owner-id: "${ownerId}" has to be 1 to 63 letters, digits and . : / @ + - _`;
   }
   const nats = checkNatsSettings(values);
   if (nats !== undefined) return nats;
