@@ -63,10 +63,26 @@ test('I12: a request of a deposed holder that arrives before the take-over is se
   const recorded = second.applier.view.recorded(domain, shop).map(({ name, type }) => name + type);
   t.true(recorded.includes(`${regionName(shop, 'west')}CNAME`));
   t.is(second.state(shop), 'live');
-  t.deepEqual(second.provider.calls.namesRead, 1, 'the fence alone said so');
+  t.is(second.provider.calls.namesRead, 2, 'the fence alone said so');
   await second.publish(shop, both);
   await first.clock.advance(2000);
   t.is(second.provider.standing(regionName(shop, 'west'))[0]?.type, 'A');
+});
+
+test('I12: what was applied is not forgotten when two holders follow each other at once', async (t) => {
+  const first = await withLateBatch();
+  first.provider.release();
+  const second = await succeed(first);
+  const third = await succeed(first);
+  await first.clock.advance(minuteMs);
+  t.deepEqual(
+    third.applier.view.recorded(domain, shop).map(({ name, type }) => `${name} ${type}`),
+    third.provider
+      .standing()
+      .flatMap(({ name, type }) => (name === fenceName ? [] : [`${name} ${type}`])),
+  );
+  t.is(third.provider.calls.apply, 1, 'the fence');
+  t.is(second.provider.zone.changes.length, first.provider.zone.changes.length);
 });
 
 test('I12: a deposed holder sends nothing more, however much is due', async (t) => {

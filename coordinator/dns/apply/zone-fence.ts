@@ -3,6 +3,8 @@
 //
 //   - Taking over replaces the record before anything else is sent: from then on no request of a
 //     former holder, however late, can succeed.
+//   - A batch that was applied is recorded before its value is replaced, so that a value which is
+//     newer than a batch in doubt says that it was not.
 //   - A provider without compare-and-set has no fence: its batches are settled by reading names.
 
 import { assertNever } from '../../../common/pure/errors.ts';
@@ -35,8 +37,13 @@ export interface FenceOptions {
 }
 
 export type Settled =
-  /** We may write. `wasApplied` says so of the batch that was in doubt. */
-  | { readonly kind: 'held'; readonly wasApplied: boolean }
+  /** We may write. The batch that was in doubt was not applied, and never will be. */
+  | { readonly kind: 'held' }
+  /**
+   * The batch that was in doubt was applied. It is to be recorded before the fence is replaced:
+   * afterwards nobody could tell.
+   */
+  | { readonly kind: 'applied' }
   | { readonly kind: 'stop'; readonly reason: FenceReason; readonly message: string }
   | Failure;
 
@@ -91,13 +98,12 @@ export class ZoneFence {
       const step = this.#step(read.value, takeOverFrom);
       if (step.kind === 'stop') return step;
       const at = step.kind === 'held' ? step.set : step.from;
-      const wasApplied = doubt !== undefined && isValue(at, doubt.fence, scope);
-      if (step.kind === 'held' && (doubt === undefined || wasApplied)) {
-        this.#held = { value: step.at, set: step.set };
-        return { kind: 'held', wasApplied };
-      }
+      if (step.kind === 'held') this.#held = { value: step.at, set: step.set };
+      if (doubt !== undefined && isValue(at, doubt.fence, scope)) return { kind: 'applied' };
+      if (step.kind === 'held' && doubt === undefined) return { kind: 'held' };
+      this.#held = undefined;
       const taken = await this.#take(scope, step);
-      if (taken === 'taken') return { kind: 'held', wasApplied };
+      if (taken === 'taken') return { kind: 'held' };
       if (taken === 'unanswered') unanswered += 1;
       else if (taken !== 'again') return taken;
       if (unanswered > 1) return { kind: 'unavailable', message: 'changes are not answered' };

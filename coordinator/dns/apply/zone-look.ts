@@ -98,7 +98,9 @@ export function look(options: LookOptions, facts: Facts): Look {
   if (findings.length > 0) return { kind: 'doubted', findings };
   const cause = { shards: publication?.shards, isWished: isWished(options, facts) };
   const suspicion = suspect(group, cause);
-  return { kind: 'change', planned: { group, after, priority, suspicion, revision }, obstacle };
+  const { observed } = input;
+  const planned = { group, after, priority, suspicion, revision, zone, observed };
+  return { kind: 'change', planned, obstacle };
 }
 
 /** Every name to read of this Service. */

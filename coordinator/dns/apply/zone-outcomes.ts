@@ -15,7 +15,6 @@ import type { ZoneEvents } from './zone-events.ts';
 import type { ZoneFollow } from './zone-follow.ts';
 import type { ZoneFuse } from './zone-fuse.ts';
 import type { Group, ZoneState, ZoneTrouble } from './zone-state.ts';
-import { textOf } from './zone-records.ts';
 
 export interface OutcomesOptions {
   readonly state: ZoneState;
@@ -46,6 +45,7 @@ const fencedWait = { firstMs: 10_000, lastMs: 600_000 };
 const tellAfterMs = 30_000;
 // A conflict is read and decided at once; one that comes back so often is somebody who fights.
 const conflictsAtOnce = 3;
+const unansweredAtOnce = 2;
 const writesAtOnce = 32;
 const lagBuckets = [0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 900, 3600];
 
@@ -73,12 +73,14 @@ export class ZoneOutcomes {
     return this.#trouble(kind === 'denied' ? 'Denied' : 'Unavailable', message, troubleWaits[kind]);
   }
 
-  /** A batch without an answer is settled at once; an outage that goes on is waited for. */
+  /** A batch without an answer is settled at once; when it happens again and again, later. */
   unanswered(message: string): number {
-    const isFirst = this.#options.state.failures === 0;
+    const { state } = this.#options;
+    state.unanswered += 1;
+    state.failures = Math.max(0, state.unanswered - unansweredAtOnce);
     const waitMs = this.#trouble('NotAnswering', message, troubleWaits.unavailable);
-    if (!isFirst) return waitMs;
-    this.#options.state.blockedUntilMs = 0;
+    if (state.unanswered > unansweredAtOnce) return waitMs;
+    state.blockedUntilMs = 0;
     return 0;
   }
 
@@ -105,7 +107,7 @@ export class ZoneOutcomes {
 
   /** What goes into the log and to the provider. */
   submitted(groups: readonly RecordGroup[]): readonly SentGroup[] {
-    const { state, journal } = this.#options;
+    const { state } = this.#options;
     return groups.map((sent): SentGroup => {
       const group = state.groups.get(sent.id as ServiceKey); // ids are keys: plan-group.ts
       if (group === undefined) return sent;
@@ -113,9 +115,8 @@ export class ZoneOutcomes {
       group.isInFlight = true;
       group.writes += 1;
       const after = group.planned?.after;
-      const implied = applyGroup(journal.recorded(group.key, state.name).sets, sent);
-      const isImplied =
-        after === undefined || after.map(textOf).join() === implied.map(textOf).join();
+      // What is recorded, and this change, say it all: unless something was read that is ours too.
+      const isImplied = after === undefined || group.observed === undefined;
       return isImplied ? sent : { ...sent, after };
     });
   }
@@ -131,6 +132,7 @@ export class ZoneOutcomes {
       await Promise.all(groups.slice(at, at + writesAtOnce).map((sent) => this.#record(sent)));
     }
     this.#batches += 1;
+    state.unanswered = 0;
     state.groupsMax = state.groupsMax * 2 > 4096 ? Infinity : state.groupsMax * 2;
     const isFollowed = change !== undefined && hasChangeStatus();
     let dueMs = clock.monotonicMs();
@@ -184,6 +186,7 @@ export class ZoneOutcomes {
   /** A batch that failed for the sake of some of its groups. */
   refused(groups: readonly SentGroup[], answers: ReadonlyMap<string, GroupOutcome>): void {
     const { state, metrics, mark } = this.#options;
+    state.unanswered = 0;
     const isNamed = groups.some(({ id }) => {
       const kind = answers.get(id)?.kind;
       return kind === 'conflict' || kind === 'rejected';
@@ -245,6 +248,7 @@ export class ZoneOutcomes {
     group.dueMs = undefined;
     group.batch = isFollowed ? this.#batches : undefined;
     state.own(group, journal.recorded(group.key, state.name).sets.length);
+    state.track(group);
   }
 
   #conflicted(group: Group): void {
@@ -267,6 +271,7 @@ export class ZoneOutcomes {
     group.notBeforeMs = clock.monotonicMs() + this.#backoff(quarantine, group.failures);
     group.refusal = { reason, message };
     state.queue.remove(group.key);
+    state.track(group);
     events.refused(group.key, message);
     mark(group.key);
   }
@@ -296,9 +301,7 @@ export class ZoneOutcomes {
   }
 
   *#waiting(): Iterable<ServiceKey> {
-    for (const group of this.#options.state.groups.values()) {
-      if (group.dueMs !== undefined) yield group.key;
-    }
+    yield* this.#options.state.unsettled;
   }
 
   #block(wait: { readonly firstMs: number; readonly lastMs: number }): number {

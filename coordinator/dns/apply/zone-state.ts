@@ -4,7 +4,7 @@
 
 import type { AppliedState } from '../../../common/model/dns-zone.ts';
 import type { ServiceKey } from '../../../common/model/ids.ts';
-import type { AppliedZone } from '../../../common/model/views.ts';
+import type { AppliedZone, DnsZoneState } from '../../../common/model/views.ts';
 import type { RecordGroup, ZoneRecordSet } from '../provider/provider.ts';
 import type { Suspicion } from './plan-fuse.ts';
 import type { Obstacle, Priority } from './plan-group.ts';
@@ -17,8 +17,10 @@ export interface Planned {
   readonly after: readonly ZoneRecordSet[];
   readonly priority: Priority;
   readonly suspicion: Suspicion | undefined;
-  /** Of the recorded object that it was planned from. */
+  /** What it was planned from: the recorded object, the DNSZone, and what was read. */
   readonly revision: number;
+  readonly zone: DnsZoneState;
+  readonly observed: readonly ZoneRecordSet[] | undefined;
 }
 
 /** One Service's names. */
@@ -65,6 +67,8 @@ export class ZoneState {
   readonly name: string;
   readonly groups = new Map<ServiceKey, Group>();
   readonly queue = new ApplyQueue();
+  /** Services whose names are not yet as wanted, for whatever reason. */
+  readonly unsettled = new Set<ServiceKey>();
   /** Record sets recorded as ours, of all groups. */
   owned = 0;
   trouble: ZoneTrouble | undefined;
@@ -72,6 +76,8 @@ export class ZoneState {
   /** Nothing is sent before (monotonic). */
   blockedUntilMs = 0;
   failures = 0;
+  /** Batches without an answer in a row. */
+  unanswered = 0;
   /** Most groups of one request, while the one is sought that spoils it. */
   groupsMax = Infinity;
   /** The fence was removed, or never was: a deleted DNSZone may go. */
@@ -90,10 +96,27 @@ export class ZoneState {
     return group;
   }
 
+  /** After each change of what it waits for. */
+  track(group: Group): void {
+    if (isSettled(group)) this.unsettled.delete(group.key);
+    else this.unsettled.add(group.key);
+  }
+
+  forget(group: Group): void {
+    this.own(group, 0);
+    this.unsettled.delete(group.key);
+    this.groups.delete(group.key);
+  }
+
   own(group: Group, recordSets: number): void {
     this.owned += recordSets - group.owned;
     group.owned = recordSets;
   }
+}
+
+/** As wanted, as far as we know. */
+export function isSettled({ dueMs, obstacle, refusal }: Group): boolean {
+  return dueMs === undefined && obstacle === undefined && refusal === undefined;
 }
 
 function toGroup(key: ServiceKey, nowMs: number): Group {

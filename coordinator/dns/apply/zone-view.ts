@@ -20,13 +20,11 @@ export interface Summarised {
 export function summarise(of: Summarised): AppliedZone {
   const { state, zone, provider, held } = of;
   const { owned, groups, trouble, fenced, hasNoFence } = state;
-  let pending = 0;
-  for (const group of groups.values()) if (!isSettled(group)) pending += 1;
   const canHaveFence = provider?.capabilities.hasCompareAndSet === true;
   const hasFence = canHaveFence && !hasNoFence && zone?.refusal === undefined;
   return {
     recordSets: owned,
-    pending,
+    pending: state.unsettled.size,
     isEmpty: groups.size === 0 && !hasFence,
     ...(held === undefined ? {} : { heldPlan: { ...held, sinceMs: of.heldSinceMs } }),
     ...(fenced === undefined ? {} : { fence: fenced }),
@@ -52,11 +50,6 @@ export function listPlanned(
     const [gone, made] = [deletes.map(toAppliedRecord), creates.map(toAppliedRecord)];
     return [{ key: group.key, deletes: gone, creates: made, ...waits }];
   });
-}
-
-/** As wanted, as far as we know. */
-export function isSettled({ dueMs, obstacle, refusal }: Group): boolean {
-  return dueMs === undefined && obstacle === undefined && refusal === undefined;
 }
 
 type Said = Pick<AppliedState, 'state' | 'reason' | 'message' | 'names'>;

@@ -3,6 +3,7 @@
 
 import type { ServiceKey } from '../../../common/model/ids.ts';
 import type { DnsZoneState } from '../../../common/model/views.ts';
+import { toPublicationKey } from '../../../common/pure/publication-object.ts';
 import type { DnsProvider, ZoneRecordSet } from '../provider/provider.ts';
 import type { Journal } from './journal.ts';
 import type { DnsApplierOptions } from './options.ts';
@@ -56,15 +57,19 @@ export class ZoneVisits {
 
   /** What is to be sent now; asked by the writer right before it sends. */
   plan(key: ServiceKey): Planned | undefined {
-    const group = this.#options.state.groups.get(key);
-    const facts = group === undefined ? undefined : this.#facts(group);
-    if (group === undefined || facts === undefined || group.isInFlight || group.isReading) {
-      this.#options.state.queue.remove(key);
+    const { state, mark } = this.#options;
+    const group = state.groups.get(key);
+    if (group === undefined || group.isInFlight || group.isReading) {
+      state.queue.remove(key);
       return undefined;
     }
-    const found = this.#look(group, facts);
-    if (found.kind === 'settled' && !found.isRecorded) this.#options.mark(key);
-    return this.#options.state.queue.holds(key) ? group.planned : undefined;
+    // Every change of the log is looked at as it comes, so mostly nothing is new.
+    if (!this.#isPlanned(group)) {
+      const facts = this.#facts(group);
+      const found = facts === undefined ? undefined : this.#look(group, facts);
+      if (found?.kind === 'settled' && !found.isRecorded) mark(key);
+    }
+    return state.queue.holds(key) ? group.planned : undefined;
   }
 
   namesOf(key: ServiceKey): readonly string[] {
@@ -101,6 +106,18 @@ export class ZoneVisits {
     this.#options.mark(group.key);
   }
 
+  /** From all that there is now. */
+  #isPlanned({ key, planned, publication, observed }: Group): boolean {
+    const { applier, journal, state } = this.#options;
+    if (planned === undefined || planned.zone !== this.#options.zone()) return false;
+    const stored = applier.desired.get(toPublicationKey(key, state.name));
+    return (
+      planned.observed === observed &&
+      publication === (stored?.revision ?? 0) &&
+      planned.revision === journal.recorded(key, state.name).revision
+    );
+  }
+
   #facts(group: Group): Facts | undefined {
     const zone = this.#options.zone();
     if (zone === undefined) return undefined;
@@ -120,6 +137,7 @@ export class ZoneVisits {
     this.#options.state.own(group, facts.input.recorded.length);
     const found = look({ ...applier, journal }, facts);
     this.#note(group, found);
+    this.#options.state.track(group);
     return found;
   }
 
@@ -184,8 +202,7 @@ export class ZoneVisits {
     else if (group.refusal === undefined) this.#options.events.clear(group.key);
     const isGone = found.kind === 'settled' && found.isGone && group.batch === undefined;
     if (isGone) {
-      this.#options.state.own(group, 0);
-      this.#options.state.groups.delete(group.key);
+      this.#options.state.forget(group);
       this.#options.wake();
     }
     const { state } = describeGroup(this.#options.state, this.#options.zone(), group);

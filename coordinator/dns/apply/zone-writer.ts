@@ -162,10 +162,11 @@ export class ZoneWriter {
     }
     const settled = await fence.settle(scope, doubt, zone.spec.takeOverFrom ?? []);
     switch (settled.kind) {
+      case 'applied':
       case 'held':
         outcomes.reached();
         outcomes.unfenced();
-        if (doubt !== undefined) await this.#settled(doubt, settled.wasApplied);
+        if (doubt !== undefined) await this.#settled(doubt, settled.kind === 'applied');
         return 0;
       case 'stop':
         return outcomes.fencedOff(settled.reason, settled.message);

@@ -18,8 +18,8 @@ import { ZoneFuse } from './zone-fuse.ts';
 import { ZoneOutcomes } from './zone-outcomes.ts';
 import { ZoneHolds } from './zone-holds.ts';
 import { ZoneReader } from './zone-reader.ts';
-import { ZoneState, type Group } from './zone-state.ts';
-import { describeGroup, isSettled, listPlanned, summarise } from './zone-view.ts';
+import { isSettled, ZoneState, type Group } from './zone-state.ts';
+import { describeGroup, listPlanned, summarise } from './zone-view.ts';
 import { ZoneVisits } from './zone-visits.ts';
 import { ZoneWriter } from './zone-writer.ts';
 
@@ -209,7 +209,7 @@ export class Zone {
       if (this.#fuse.held === undefined) this.#heldSinceMs = 0;
       else if (this.#heldSinceMs === 0) this.#heldSinceMs = clock.now();
     }
-    metrics.gauge('mesh_dns_pending', this.#state.queue.size, { zone: this.#state.name });
+    metrics.gauge('mesh_dns_pending', this.#state.unsettled.size, { zone: this.#state.name });
     this.#options.tell(key);
   }
 }
