@@ -50,6 +50,7 @@ import { runNatsCommand } from './trust/nats-command.ts';
 import { openNats, type Nats } from './telemetry-server.ts';
 import { runTokensCommand } from './users/tokens-command.ts';
 import { openUsers, type Users } from './users/users.ts';
+import { rateLimitOf } from './settings/dns-settings.ts';
 import { checkCoordinatorSettings, coordinatorProgram, poolTexts } from './settings/settings.ts';
 import { createZone } from './zone/zone.ts';
 
@@ -158,7 +159,8 @@ async function run(
     readiness,
   });
   const listen = addressOf(settings, 'dns-listen');
-  const zone = await createZone({ ...base, desired, listen });
+  const rateLimit = rateLimitOf(settings);
+  const zone = await createZone({ ...base, desired, listen, rateLimit });
   lifecycle.onClose({ name: 'zone', close: () => zone.close() });
   const meshPort = await coordinator.start();
   lifecycle.onClose({ name: 'coordinator', close: () => coordinator.stop() });

@@ -79,6 +79,8 @@ export interface DnsZoneSpec {
   readonly embedded?: {
     /** Names of the NS records. */
     readonly nameServers?: readonly string[];
+    /** Addresses of those name servers that are within the domain: nobody else can say them. */
+    readonly glue?: readonly { readonly name: string; readonly addresses: readonly string[] }[];
     /** host:port of secondaries that are told of changes (NOTIFY, RFC 1996). */
     readonly notify?: readonly string[];
     /** Networks that may transfer the zone (AXFR, RFC 5936). Default: none. */

@@ -65,20 +65,43 @@ export function encodeTail(
   },
 ): Tail {
   const { answers = [], authorities = [], additionals = [] } = sections;
-  const writer = new Writer(headerBytes + question.length + 4);
-  writer.know(question, headerBytes);
-  const ends: number[] = [];
-  for (const record of [...answers, ...authorities, ...additionals]) {
-    writeRecord(writer, record);
-    ends.push(writer.length);
-  }
+  const writer = new TailWriter(question);
+  for (const record of answers) writer.add(record);
+  for (const record of authorities) writer.add(record);
+  for (const record of additionals) writer.add(record);
   return {
-    bytes: writer.take(),
+    ...writer.take(),
     answers: answers.length,
     authorities: authorities.length,
     additionals: additionals.length,
-    ends,
   };
+}
+
+/** A tail that grows record by record, all of them answers. */
+export class TailWriter {
+  readonly #writer: Writer;
+  readonly #ends: number[] = [];
+
+  /** Without a question the tail follows the header, as in all but a transfer's first message. */
+  constructor(question?: WireName) {
+    this.#writer = new Writer(headerBytes + (question === undefined ? 0 : question.length + 4));
+    if (question !== undefined) this.#writer.know(question, headerBytes);
+  }
+
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  add(record: ResourceRecord): void {
+    writeRecord(this.#writer, record);
+    this.#ends.push(this.#writer.length);
+  }
+
+  take(): Tail {
+    const bytes = this.#writer.take();
+    const ends = this.#ends;
+    return { bytes, answers: ends.length, authorities: 0, additionals: 0, ends };
+  }
 }
 
 // A pointer has 14 bits; what stands behind cannot be pointed to.

@@ -26,6 +26,8 @@ export interface Answer {
   readonly tail: Tail;
   /** Absent: true. False for questions outside what we are authoritative for. */
   readonly isAuthoritative?: boolean;
+  /** Says "come over TCP" whatever fits. */
+  readonly isTruncated?: boolean;
 }
 
 export const refused: Answer = {
@@ -129,7 +131,8 @@ function keepWhole(tail: Tail, room: number): Kept {
 function patchHeader(reply: Uint8Array, kept: Kept, answer: Answer): void {
   const copied = (reply[2] ?? 0) & 0x79; // opcode and RD
   const authoritative = answer.isAuthoritative === false ? 0 : 0x04;
-  reply[2] = 0x80 | copied | authoritative | (kept.isTruncated ? 0x02 : 0);
+  const truncated = kept.isTruncated || answer.isTruncated === true ? 0x02 : 0;
+  reply[2] = 0x80 | copied | authoritative | truncated;
   reply[3] = answer.code & 0x0f; // RA, Z, AD and CD are clear
   setU16(reply, 6, kept.answers);
   setU16(reply, 8, kept.authorities);

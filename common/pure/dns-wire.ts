@@ -87,6 +87,11 @@ const reject = (code: ResponseCode): ParsedQuery => ({
   edns: undefined,
 });
 
+/** True for answers, which nobody may answer. */
+export function isResponse(bytes: Uint8Array): boolean {
+  return bytes.length >= headerBytes && (u8(bytes, 2) & 0x80) !== 0;
+}
+
 /** Reads one query. Bytes behind the counted records are tolerated. */
 export function parseQuery(bytes: Uint8Array): ParsedQuery {
   if (bytes.length < headerBytes) return { kind: 'drop' };
@@ -154,7 +159,7 @@ function readExtraRecords(bytes: Uint8Array, from: number): Edns | undefined | '
 }
 
 /** Steps over a name without following its pointer: what it names is of no interest here. */
-function skipName(bytes: Uint8Array, from: number): number | undefined {
+export function skipName(bytes: Uint8Array, from: number): number | undefined {
   let at = from;
   while (at < bytes.length && at - from < nameBytesMax) {
     const length = u8(bytes, at);

@@ -1,25 +1,50 @@
 // UDP and TCP sockets of a DNS server (RFC 1035 4.2, RFC 7766), for the embedded zone and for the
 // agent's resolver. Both protocols get the same port, also when any port will do. What arrives is
-// given to `answer`; an undefined answer is no answer.
+// given to `answer`; an undefined answer is no answer. Next: dns-tcp.ts.
 //
 //   D1. Nothing that arrives, however broken, ends the server or holds a connection for ever.
-//   D2. Bounds: connections, questions in flight per connection, bytes waiting to be read.
+//   D2. Bounds: connections, questions in flight per connection, bytes waiting to be read or sent.
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import type { Transport } from '../pure/dns-wire-reply.ts';
 import { MeshError } from '../pure/errors.ts';
-import type { Clock, Timer } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { bindTcp, type TcpServer } from './dns-tcp.ts';
+
+/**
+ * Several messages that answer one question over TCP. `next` is called when there is room for one
+ * more, each time in a turn of its own; undefined ends them. `end` is called once, in any case.
+ */
+export interface DnsStream {
+  next(): Uint8Array | undefined;
+  end(): void;
+}
+
+export type DnsAnswer = Uint8Array | DnsStream | undefined;
 
 export type AnswerDns = (
   request: Uint8Array,
   transport: Transport,
-) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** Address of the asker, as text. */
+  from: string,
+) => DnsAnswer | Promise<Uint8Array | undefined>;
 
 export interface DnsSockets {
   readonly port: number;
+  /** Sends a message of our own from the port that we answer at. `host` is an address. */
+  send(message: Uint8Array, to: { readonly host: string; readonly port: number }): void;
   close(): Promise<void>;
 }
+
+export type DnsIncident =
+  | 'answerFailed'
+  | 'sendFailed'
+  | 'connectionRefused'
+  | 'connectionEvicted'
+  | 'connectionCut'
+  | 'connectionSlow'
+  | 'connectionStalled';
 
 export interface DnsSocketOptions {
   readonly host: string;
@@ -28,17 +53,9 @@ export interface DnsSocketOptions {
   readonly answer: AnswerDns;
   readonly clock: Clock;
   /** Something worth counting; never called with what the asker chose. */
-  readonly onIncident: (
-    incident: 'answerFailed' | 'sendFailed' | 'connectionRefused' | 'connectionCut',
-  ) => void;
+  readonly onIncident: (incident: DnsIncident) => void;
 }
 
-// RFC 7766 6.2.3 asks for an idle limit of the order of seconds; 30 s keeps forwarders' streams.
-const tcpIdleMs = 30_000;
-const tcpConnectionsMax = 1_000;
-const tcpInFlightMax = 100;
-// One largest message and its length: more is never buffered before it is answered.
-const tcpWaitingBytesMax = 2 * (65_535 + 2);
 const portTries = 20;
 const sendQueueBytesMax = 4 * 1024 * 1024;
 const receiveBufferBytes = 4 * 1024 * 1024;
@@ -50,7 +67,15 @@ export async function listenDns(options: DnsSocketOptions): Promise<DnsSockets> 
     const port = udp.address().port;
     try {
       const tcp = await bindTcp(options, port);
-      return { port, close: () => closeBoth(udp, tcp) };
+      return {
+        port,
+        send: (message, to) => {
+          const isMapped = isIPv6(options.host) && !isIPv6(to.host);
+          const host = isMapped ? `::ffff:${to.host}` : to.host;
+          udp.send(message, to.port, host, () => undefined); // the sender hears no answer
+        },
+        close: () => closeBoth(udp, tcp),
+      };
     } catch (error) {
       await new Promise<void>((resolve) => udp.close(() => resolve()));
       // Another program may hold the TCP side of a port that UDP gave us: try another one.
@@ -68,135 +93,58 @@ function listenError(options: DnsSocketOptions, cause: unknown): MeshError {
   );
 }
 
+/** Everything that we send to is an address already: Node's own look-up costs a turn each. */
+function lookup(
+  host: string,
+  _: unknown,
+  done: (error: Error | null, address: string, family: number) => void,
+): void {
+  done(null, host, isIP(host));
+}
+
 function bindUdp(options: DnsSocketOptions): Promise<UdpSocket> {
   const type = isIPv6(options.host) ? 'udp6' : 'udp4';
-  const socket = createSocket({ type, recvBufferSize: receiveBufferBytes });
+  const socket = createSocket({ type, recvBufferSize: receiveBufferBytes, lookup });
   return new Promise((resolve, reject) => {
     const onError = (error: Error): void => reject(listenError(options, error));
     socket.once('error', onError);
     socket.bind(options.port, options.host, () => {
       socket.off('error', onError);
       socket.on('error', () => options.onIncident('sendFailed'));
-      socket.on('message', (request, from) => {
-        void answerOne(options, request, 'udp', (reply) => {
-          // A stuck interface: what waits would be stale, and must not pile up.
-          if (socket.getSendQueueSize() > sendQueueBytesMax)
-            return options.onIncident('sendFailed');
-          socket.send(reply, from.port, from.address, (error) => {
-            if (error !== null) options.onIncident('sendFailed');
-          });
-        });
-      });
+      answerDatagrams(options, socket);
       resolve(socket);
     });
   });
 }
 
-/** Synchronous when the answer is: the hot path makes no promise. */
-function answerOne(
-  options: DnsSocketOptions,
-  request: Uint8Array,
-  transport: Transport,
-  send: (reply: Uint8Array) => void,
-): Promise<void> | undefined {
-  try {
-    const reply = options.answer(request, transport);
-    if (reply instanceof Promise) {
-      return reply
-        .then((late) => (late === undefined ? undefined : send(late)))
-        .catch(() => options.onIncident('answerFailed'));
-    }
-    if (reply !== undefined) send(reply);
-  } catch {
-    options.onIncident('answerFailed');
-  }
-  return undefined;
-}
-
-function bindTcp(options: DnsSocketOptions, port: number): Promise<Connections> {
-  const open = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => serve(options, open, socket));
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, options.host, () => {
-      server.off('error', reject);
-      server.on('error', () => options.onIncident('sendFailed'));
-      resolve({ server, open });
-    });
-  });
-}
-
-interface Connections {
-  readonly server: Server;
-  readonly open: Set<Socket>;
-}
-
-function serve(options: DnsSocketOptions, open: Set<Socket>, socket: Socket): void {
-  if (open.size >= tcpConnectionsMax) {
-    // The oldest makes room: it is the likeliest to be forgotten by its client.
-    const [oldest] = open;
-    oldest?.destroy();
-    options.onIncident('connectionRefused');
-  }
-  open.add(socket);
-  let idle: Timer | undefined;
-  const rest = (): void => {
-    idle?.cancel();
-    idle = options.clock.after(tcpIdleMs, () => socket.destroy());
+/** Synchronous where the answer is: the hot path makes no promise and no closure. */
+function answerDatagrams(options: DnsSocketOptions, socket: UdpSocket): void {
+  const onSent = (error: Error | null): void => {
+    if (error !== null) options.onIncident('sendFailed');
   };
-  rest();
-  socket.on('error', () => options.onIncident('connectionCut'));
-  socket.on('close', () => {
-    idle?.cancel();
-    open.delete(socket);
-  });
-  readMessages(options, socket, rest);
-}
-
-function readMessages(options: DnsSocketOptions, socket: Socket, onMessage: () => void): void {
-  let waiting: Buffer = Buffer.alloc(0);
-  let inFlight = 0;
-  const isBusy = (): boolean =>
-    inFlight >= tcpInFlightMax || socket.writableLength > tcpWaitingBytesMax;
-  const drain = (): void => {
-    while (waiting.length >= 2 && !isBusy() && !socket.destroyed) {
-      const length = waiting.readUInt16BE(0);
-      if (length < 12) return void socket.destroy(); // no header fits: not DNS
-      if (waiting.length < 2 + length) break;
-      const request = waiting.subarray(2, 2 + length);
-      waiting = waiting.subarray(2 + length);
-      onMessage();
-      const late = answerOne(options, request, 'tcp', (reply) => writeFramed(socket, reply));
-      if (late === undefined) continue;
-      inFlight += 1;
-      void late.then(() => {
-        inFlight -= 1;
-        if (inFlight === tcpInFlightMax - 1) drain();
-      });
-    }
-    // A paused socket leaves the asker's bytes in the system's buffers, and so slows the asker.
-    if (isBusy()) socket.pause();
-    else if (socket.isPaused()) socket.resume();
+  const send = (reply: Uint8Array, port: number, address: string): void => {
+    // A stuck interface: what waits would be stale, and must not pile up.
+    if (socket.getSendQueueSize() > sendQueueBytesMax) options.onIncident('sendFailed');
+    else socket.send(reply, port, address, onSent);
   };
-  socket.on('data', (chunk: Buffer) => {
-    waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);
-    drain();
+  socket.on('message', (request, { address, port }) => {
+    try {
+      const reply = options.answer(request, 'udp', address);
+      if (reply instanceof Uint8Array) send(reply, port, address);
+      else if (reply instanceof Promise) {
+        reply
+          .then((late) => (late === undefined ? undefined : send(late, port, address)))
+          .catch(() => options.onIncident('answerFailed'));
+      } else if (reply !== undefined) {
+        reply.end(); // streams are for TCP
+        options.onIncident('answerFailed');
+      }
+    } catch {
+      options.onIncident('answerFailed');
+    }
   });
-  socket.on('drain', drain);
 }
 
-function writeFramed(socket: Socket, reply: Uint8Array): void {
-  if (socket.destroyed) return;
-  const framed = Buffer.allocUnsafe(2 + reply.length);
-  framed.writeUInt16BE(reply.length, 0);
-  framed.set(reply, 2);
-  socket.write(framed);
-}
-
-async function closeBoth(udp: UdpSocket, tcp: Connections): Promise<void> {
-  for (const socket of tcp.open) socket.destroy();
-  await Promise.all([
-    new Promise<void>((resolve) => udp.close(() => resolve())),
-    new Promise<void>((resolve) => tcp.server.close(() => resolve())),
-  ]);
+async function closeBoth(udp: UdpSocket, tcp: TcpServer): Promise<void> {
+  await Promise.all([new Promise<void>((resolve) => udp.close(() => resolve())), tcp.close()]);
 }

@@ -1,5 +1,6 @@
 // The coordinator's settings: one table for flags, environment, YAML and help.
 
+import { checkDnsSettings, dnsSettings } from './dns-settings.ts';
 import {
   processSettings,
   type Program,
@@ -59,12 +60,7 @@ const settings: readonly Setting[] = [
     default: '127.0.0.1:4222',
     description: 'Own nats-server (TLS).',
   },
-  {
-    name: 'dns-listen',
-    kind: 'address',
-    default: '127.0.0.1:8053',
-    description: 'Embedded DNS zone, UDP and TCP.',
-  },
+  ...dnsSettings,
   {
     name: 'dns-resolver',
     kind: 'address',
@@ -207,8 +203,8 @@ export function checkCoordinatorSettings(values: SettingValues): string | undefi
   if (ownerId !== undefined && !/^[\w.:/@+-]{1,63}$/.test(ownerId)) {
     return `--dns-owner-id: "${ownerId}" has to be 1 to 63 letters, digits and . : / @ + - _`;
   }
-  const nats = checkNatsSettings(values);
-  if (nats !== undefined) return nats;
+  const wrong = checkNatsSettings(values) ?? checkDnsSettings(values);
+  if (wrong !== undefined) return wrong;
   const ranges = parsePoolRanges(poolTexts(values));
   return typeof ranges === 'string' ? `--${ranges}` : checkUserSettings(values);
 }

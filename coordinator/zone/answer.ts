@@ -1,25 +1,23 @@
-// Answers a question from the name table: the hot path of the embedded zone. Input: a request's
+// Answers a question from the served zones: the hot path of the embedded server. Input: a request's
 // bytes. Output: the reply's bytes. Tails are encoded at the first question for a name and type,
 // kept with the Service that they came from, and thrown away with it; each further question costs
 // a parse, a look-up and a copy.
 //
 //   H1. Negative answers carry the SOA (RFC 2308); they are made from constant bytes, so that
 //       questions for names that do not exist use no memory.
-//   H2. CNAMEs are followed within the zone, to the end, in the answer section.
-//   H3. Where the addresses of a name have weights, an answer carries one address: resolvers keep
-//       and shuffle what they get, so only whole answers can be given out in proportion.
+//
+// Next: chain.ts (H2, H3), fold.ts (what stands at a name).
 
 import {
   classInternet,
   headerBytes,
-  isWithin,
   recordTypes,
   responseCodes,
   type DnsQuery,
   type ResponseCode,
   type WireName,
 } from '../../common/pure/dns-wire.ts';
-import { encodeTail, type ResourceRecord, type Tail } from '../../common/pure/dns-wire-encode.ts';
+import { encodeTail, type ResourceRecord } from '../../common/pure/dns-wire-encode.ts';
 import {
   readRequest,
   refused,
@@ -27,49 +25,46 @@ import {
   type Answer,
   type Transport,
 } from '../../common/pure/dns-wire-reply.ts';
-import type { NameRecords, NameTable } from './fold.ts';
+import { addressRecord, glueRecords, negativeTtl, serverRecords, soaRecord } from './apex.ts';
+import {
+  anyType,
+  fallbackRecords,
+  shownType,
+  tellOf,
+  type SaidOf,
+  type Shown,
+  type Standing,
+} from './chain.ts';
+import type { NameEntry, PublishedService } from './published-service.ts';
+import type { ServedZone, ServedZones } from './served-zones.ts';
 import { WeightedTails } from './weighted-tails.ts';
-
-export interface NameServer {
-  readonly name: WireName;
-  /** Literal addresses, when the name is within the zone. */
-  readonly addresses: readonly string[];
-}
-
-export interface ZoneApex {
-  /** At least one; the first is the primary of the SOA. */
-  readonly nameServers: readonly NameServer[];
-  readonly mailbox: WireName;
-  /** TTL of SOA and NS. */
-  readonly ttlSeconds: number;
-  /** How long resolvers may keep a negative answer. */
-  readonly negativeTtlSeconds: number;
-}
 
 export interface ZoneAnswer {
   readonly reply: Uint8Array | undefined;
   readonly code: ResponseCode | 'dropped';
 }
 
-// Zone, region, global and a load balancer's name; more would be a circle.
-const chainMax = 8;
-// Variants of one answer that differ in which address comes first.
-const rotationsMax = 16;
+const dropped: ZoneAnswer = { reply: undefined, code: 'dropped' };
+const typeDs = 43;
+const answerPlaces: Readonly<Record<Shown, number>> = { A: 0, AAAA: 1, CNAME: 2, SRV: 3, other: 4 };
 
 export class ZoneResponder {
-  readonly #table: NameTable;
-  readonly #apex: ZoneApex;
-  #soa: { readonly serial: number; readonly bytes: Uint8Array } | undefined;
+  readonly #zones: ServedZones;
+  /** The SOA behind its owner name, by zone: the bytes of a negative answer. */
+  readonly #soas = new WeakMap<
+    ServedZone,
+    { readonly serial: number; readonly bytes: Uint8Array }
+  >();
   #turn = 0;
 
-  constructor(table: NameTable, apex: ZoneApex) {
-    this.#table = table;
-    this.#apex = apex;
+  constructor(zones: ServedZones) {
+    this.#zones = zones;
   }
 
+  /** Transfers are refused here: transfer.ts answers those that may have one. */
   answer(request: Uint8Array, transport: Transport): ZoneAnswer {
     const reading = readRequest(request, transport);
-    if (reading.kind === 'drop') return { reply: undefined, code: 'dropped' };
+    if (reading.kind === 'drop') return dropped;
     if (reading.kind === 'reply') return { reply: reading.bytes, code: reading.code };
     const answer = this.resolve(reading.query);
     return { reply: toReply(reading.query, answer, transport), code: answer.code };
@@ -78,104 +73,99 @@ export class ZoneResponder {
   resolve(query: Pick<DnsQuery, 'name' | 'type'>): Answer {
     const { name, type } = query;
     const isTransfer = type >= recordTypes.IXFR && type <= recordTypes.MAILA;
-    if (!isWithin(name, this.#table.apex) || isTransfer) return refused;
-    if (name === this.#table.apex) return this.#answerApex(type);
-    const server = this.#apex.nameServers.find((known) => known.name === name);
-    if (server !== undefined && server.addresses.length > 0) {
-      return this.#answerOrEmpty(
-        name,
-        addressRecords(name, this.#apex.ttlSeconds, server.addresses, type),
-      );
+    const zone = this.#zones.find(name);
+    if (zone === undefined || isTransfer) return refused;
+    if (name === zone.apex.name) return this.#answerApex(zone, type);
+    const server = zone.apex.serverNames.get(name);
+    if (server !== undefined && server !== 'above')
+      return this.#answerServer(zone, name, server, type);
+    const found = zone.table.find(name);
+    switch (found.kind) {
+      case 'absent':
+        return this.#negative(
+          zone,
+          name,
+          server === 'above' ? responseCodes.noError : responseCodes.nameError,
+        );
+      case 'empty':
+        return this.#negative(zone, name, responseCodes.noError);
+      case 'records':
+        return this.#answerEntry(zone, found.entry, type);
+      case 'fallback':
+        return this.#answerFallback(zone, name, found, type);
     }
-    const found = this.#table.find(name);
-    if (found.kind === 'absent') return this.#negative(name, responseCodes.nameError);
-    if (found.kind === 'empty') return this.#negative(name, responseCodes.noError);
-    const tails = this.#tailsFor(name, type, found.records, found.owner.cache);
-    if (tails instanceof WeightedTails) return { code: responseCodes.noError, tail: tails.next() };
-    if (tails.length === 0) return this.#negative(name, responseCodes.noError);
-    this.#turn = (this.#turn + 1) >>> 0;
-    const tail = tails[this.#turn % tails.length];
-    return tail === undefined
-      ? this.#negative(name, responseCodes.noError)
-      : { code: responseCodes.noError, tail };
   }
 
-  #tailsFor(
+  #answerEntry(zone: ServedZone, entry: NameEntry, type: number): Answer {
+    const { name, records, owner, answers } = entry;
+    const shown = type === recordTypes.ANY ? anyType(records) : shownType(type);
+    const place = answerPlaces[shown];
+    const known = answers[place] as SaidOf | undefined;
+    if (known !== undefined && isFresh(known)) return this.#give(zone, name, known);
+    const said = tellOf(this.#zones, { name, records, owner, zone }, shown);
+    if (said.isOwn) answers[place] = said;
+    return this.#give(zone, name, said);
+  }
+
+  #answerFallback(
+    zone: ServedZone,
     name: WireName,
+    found: { readonly owner: PublishedService; readonly parent: WireName },
     type: number,
-    records: NameRecords,
-    cache: Map<string, unknown>,
-  ): readonly Tail[] | WeightedTails {
-    const shown = shownType(type);
-    if (shown === undefined && records.cname === undefined) return [];
-    const key = `${shown ?? 'other'} ${name}`;
-    const known = cache.get(key) as readonly Tail[] | WeightedTails | undefined;
-    if (known !== undefined) return known;
-    const chain = this.#follow(name, shown, records);
-    const isEmpty = chain.addresses.length === 0;
-    // RFC 2308 2.2: aliases that end in our zone without data carry the SOA, as any NODATA does.
-    const soa = isEmpty && chain.endsHere ? [this.#soaRecord(this.#negativeTtl())] : [];
-    const weighted = toWeighted(name, chain);
-    const tails = isEmpty && chain.aliases.length === 0 ? [] : rotate(name, chain, soa);
-    cache.set(key, weighted ?? tails);
-    if (weighted !== undefined) return weighted;
-    return tails;
+  ): Answer {
+    const shown = type === recordTypes.ANY ? 'CNAME' : shownType(type);
+    const { fallbackAnswers } = found.owner;
+    const key = `${answerPlaces[shown]}${name}`;
+    const known = fallbackAnswers.get(key) as SaidOf | undefined;
+    if (known !== undefined && isFresh(known)) return this.#give(zone, name, known);
+    const { owner } = found;
+    const from: Standing = { name, records: fallbackRecords(found), owner, zone };
+    const said = tellOf(this.#zones, from, shown);
+    if (said.isOwn) fallbackAnswers.set(key, said);
+    return this.#give(zone, name, said);
   }
 
-  /** The aliases from `name` on, and the addresses at their end. */
-  #follow(name: WireName, type: Shown | undefined, first: NameRecords): Chain {
-    const aliases: ResourceRecord[] = [];
-    let at = name;
-    let records: NameRecords | undefined = first;
-    for (let step = 0; step < chainMax && records?.cname !== undefined; step += 1) {
-      const { cname, ttlSeconds } = records as NameRecords & { readonly cname: WireName };
-      aliases.push({ name: at, ttlSeconds, data: { type: 'CNAME', target: cname } });
-      if (type === 'CNAME') return { aliases, addresses: [], endsHere: false };
-      at = cname;
-      records = this.#recordsAt(at);
-    }
-    if (records === undefined) return { aliases, addresses: [], endsHere: false };
-    if (type === undefined || type === 'CNAME') return { aliases, addresses: [], endsHere: true };
-    const values = [...(type === 'AAAA' ? [] : records.a), ...(type === 'A' ? [] : records.aaaa)];
-    const addresses = values.map((address) => addressRecord(at, records.ttlSeconds, address));
-    const weights =
-      type === 'A' ? records.aWeights : type === 'AAAA' ? records.aaaaWeights : undefined;
-    return { aliases, addresses, endsHere: true, weights };
+  #give(zone: ServedZone, name: WireName, { tails, code }: SaidOf): Answer {
+    if (tails instanceof WeightedTails) return { code, tail: tails.next() };
+    this.#turn = (this.#turn + 1) >>> 0;
+    const tail = tails.length < 2 ? tails[0] : tails[this.#turn % tails.length];
+    return tail === undefined ? this.#negative(zone, name, code) : { code, tail };
   }
 
-  #recordsAt(name: WireName): NameRecords | undefined {
-    if (!isWithin(name, this.#table.apex)) return undefined;
-    const found = this.#table.find(name);
-    return found.kind === 'records' ? found.records : undefined;
+  #answerApex(zone: ServedZone, type: number): Answer {
+    const { apex, table } = zone;
+    if (type === recordTypes.SOA || type === recordTypes.ANY)
+      return toAnswer(apex.name, [soaRecord(apex, table.serial, apex.ttlSeconds)]);
+    if (type === recordTypes.NS) return toAnswer(apex.name, serverRecords(apex), glueRecords(apex));
+    if (type === typeDs) return this.#answerDs(zone);
+    return this.#answerServer(zone, apex.name, apex.glue.get(apex.name) ?? [], type);
   }
 
-  #answerApex(type: number): Answer {
-    const apex = this.#table.apex;
-    const { ttlSeconds, nameServers } = this.#apex;
-    if (type === recordTypes.SOA || type === recordTypes.ANY) {
-      return toAnswer(apex, { answers: [this.#soaRecord(ttlSeconds)] });
-    }
-    if (type !== recordTypes.NS) return this.#negative(apex, responseCodes.noError);
-    const answers = nameServers.map(({ name }): ResourceRecord => {
-      return { name: apex, ttlSeconds, data: { type: 'NS', target: name } };
-    });
-    const additionals = nameServers.flatMap(({ name, addresses }) =>
-      addresses.map((address) => addressRecord(name, ttlSeconds, address)),
-    );
-    return toAnswer(apex, { answers, additionals });
+  /** RFC 4035 3.1.4.1: whether a delegation is signed is the parent's to say. */
+  #answerDs(zone: ServedZone): Answer {
+    const parent = this.#zones.parentOf(zone) ?? zone;
+    return this.#negative(parent, zone.apex.name, responseCodes.noError);
   }
 
-  #answerOrEmpty(name: WireName, answers: readonly ResourceRecord[]): Answer {
-    return answers.length === 0
-      ? this.#negative(name, responseCodes.noError)
-      : toAnswer(name, { answers });
+  #answerServer(
+    zone: ServedZone,
+    name: WireName,
+    addresses: readonly string[],
+    type: number,
+  ): Answer {
+    const records = addresses
+      .map((address) => addressRecord(name, zone.apex.ttlSeconds, address))
+      .filter(({ data }) => type === recordTypes.ANY || recordTypes[data.type] === type);
+    return records.length === 0
+      ? this.#negative(zone, name, responseCodes.noError)
+      : toAnswer(name, records);
   }
 
   /** NODATA or NXDOMAIN: a pointer to the apex within the question, then constant bytes (H1). */
-  #negative(name: WireName, code: ResponseCode): Answer {
-    const constant = this.#soaBytes();
+  #negative(zone: ServedZone, name: WireName, code: ResponseCode): Answer {
+    const constant = this.#soaBytes(zone);
     const bytes = new Uint8Array(2 + constant.length);
-    const apexAt = headerBytes + name.length - this.#table.apex.length;
+    const apexAt = headerBytes + name.length - zone.apex.name.length;
     bytes[0] = 0xc0 | (apexAt >> 8);
     bytes[1] = apexAt & 0xff;
     bytes.set(constant, 2);
@@ -184,105 +174,27 @@ export class ZoneResponder {
   }
 
   /** The SOA behind its owner name, with names in full. */
-  #soaBytes(): Uint8Array {
-    if (this.#soa?.serial === this.#table.serial) return this.#soa.bytes;
-    const bytes = plainSoa(this.#soaRecord(this.#negativeTtl()));
-    this.#soa = { serial: this.#table.serial, bytes };
+  #soaBytes(zone: ServedZone): Uint8Array {
+    const known = this.#soas.get(zone);
+    const { serial } = zone.table;
+    if (known?.serial === serial) return known.bytes;
+    const bytes = plainSoa(soaRecord(zone.apex, serial, negativeTtl(zone.apex)));
+    this.#soas.set(zone, { serial, bytes });
     return bytes;
   }
-
-  /** RFC 2308 3: the smaller of the SOA's own TTL and its MINIMUM. */
-  #negativeTtl(): number {
-    return Math.min(this.#apex.negativeTtlSeconds, this.#apex.ttlSeconds);
-  }
-
-  #soaRecord(ttlSeconds: number): ResourceRecord {
-    const { nameServers, mailbox, negativeTtlSeconds } = this.#apex;
-    return {
-      name: this.#table.apex,
-      ttlSeconds,
-      data: {
-        type: 'SOA',
-        primary: nameServers[0]?.name ?? this.#table.apex,
-        mailbox,
-        serial: this.#table.serial,
-        refreshSeconds: 3_600,
-        retrySeconds: 600,
-        expireSeconds: 604_800,
-        minimumSeconds: negativeTtlSeconds,
-      },
-    };
-  }
 }
 
-type Shown = 'A' | 'AAAA' | 'CNAME' | 'ANY';
-
-interface Chain {
-  readonly aliases: readonly ResourceRecord[];
-  readonly addresses: readonly ResourceRecord[];
-  /** The last name is ours; its data is all that there is. */
-  readonly endsHere: boolean;
-  /** Of the addresses, in their order. */
-  readonly weights?: readonly number[] | undefined;
-}
-
-/** Types that a Service's name can have; any other is answered by its CNAME or by NODATA. */
-function shownType(type: number): Shown | undefined {
-  if (type === recordTypes.A) return 'A';
-  if (type === recordTypes.AAAA) return 'AAAA';
-  if (type === recordTypes.CNAME) return 'CNAME';
-  return type === recordTypes.ANY ? 'ANY' : undefined;
-}
-
-/** H3. */
-function toWeighted(
-  name: WireName,
-  { aliases, addresses, weights }: Chain,
-): WeightedTails | undefined {
-  if (weights === undefined || weights.length !== addresses.length || addresses.length < 2)
-    return undefined;
-  const tails = addresses.map((address) => encodeTail(name, { answers: [...aliases, address] }));
-  return new WeightedTails(tails, weights);
-}
-
-/** The same answer with each address first in turn, since many clients take the first. */
-function rotate(
-  name: WireName,
-  { aliases, addresses }: Chain,
-  authorities: readonly ResourceRecord[],
-): readonly Tail[] {
-  const turns = Math.min(Math.max(addresses.length, 1), rotationsMax);
-  return Array.from({ length: turns }, (_, turn) =>
-    encodeTail(name, {
-      answers: [...aliases, ...addresses.slice(turn), ...addresses.slice(0, turn)],
-      authorities,
-    }),
-  );
+/** An answer that carries an SOA is stale as soon as that zone has another serial. */
+function isFresh({ soa }: SaidOf): boolean {
+  return soa === undefined || soa.zone.table.serial === soa.serial;
 }
 
 function toAnswer(
   name: WireName,
-  sections: {
-    readonly answers: readonly ResourceRecord[];
-    readonly additionals?: readonly ResourceRecord[];
-  },
+  answers: readonly ResourceRecord[],
+  additionals: readonly ResourceRecord[] = [],
 ): Answer {
-  return { code: responseCodes.noError, tail: encodeTail(name, sections) };
-}
-
-function addressRecord(name: WireName, ttlSeconds: number, address: string): ResourceRecord {
-  return { name, ttlSeconds, data: { type: address.includes(':') ? 'AAAA' : 'A', address } };
-}
-
-function addressRecords(
-  name: WireName,
-  ttlSeconds: number,
-  addresses: readonly string[],
-  type: number,
-): readonly ResourceRecord[] {
-  return addresses
-    .map((address) => addressRecord(name, ttlSeconds, address))
-    .filter(({ data }) => type === recordTypes.ANY || recordTypes[data.type] === type);
+  return { code: responseCodes.noError, tail: encodeTail(name, { answers, additionals }) };
 }
 
 function plainSoa(record: ResourceRecord): Uint8Array {

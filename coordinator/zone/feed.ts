@@ -1,107 +1,242 @@
-// Follows publications and clusters in the log and turns them into deltas for a name table.
-// Input: the desired state. Output: deltas, the first ones being everything there is.
+// Follows DNSZones, publications and clusters in the log and turns them into deltas for the served
+// zones. Input: the desired state. Output: deltas, the first ones being everything there is.
+//
+//   F1. Whatever woke us, a Service's names are read anew from the log: pages of a load and events
+//       may come in any order.
+//   F2. A load goes by pages, so that no turn of either thread grows long.
+//   F3. What changes no answer changes no serial: secondaries transfer a zone for each.
 
+import type { DnsZone } from '../../common/model/dns-zone.ts';
+import { toLogKey, toLogPrefix, type Revision, type ServiceKey } from '../../common/model/ids.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
-import { toLogPrefix, type Revision, type ServiceKey } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
+import type { Publication } from '../../common/model/publication.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
-import { MeshError } from '../../common/pure/errors.ts';
-import { readPublication } from '../../common/pure/publication-object.ts';
-import type { Desired, StoredObject, ViewEvent } from '../desired/store.ts';
-import type { ZoneDelta, ZoneService } from './fold.ts';
+import { invariant } from '../../common/pure/errors.ts';
+import {
+  dnsZoneOf,
+  readPublication,
+  toPublicationKey,
+} from '../../common/pure/publication-object.ts';
+import { followNew, type Desired, type ViewEvent, type WatchHandle } from '../desired/store.ts';
+import type { ZoneCluster, ZoneService } from './fold.ts';
+import { planEmbeddedZones, type EmbeddedZone, type ZoneSettings } from './plan-zones.ts';
+import { toSerial } from './serial.ts';
+import type { ZoneDelta } from './served-zones.ts';
 
-// One message of a first load; small enough that neither thread's turn grows long.
-const servicesPerDelta = 500;
+export interface FeedOptions {
+  readonly desired: Desired;
+  readonly settings: ZoneSettings;
+  readonly onDelta: (delta: ZoneDelta) => void;
+  /** All that the log says has been told. */
+  readonly onLoaded?: () => void;
+  /** Runs the next page of a load in a turn of its own. Absent: at once. */
+  readonly soon?: (run: () => void) => void;
+}
 
 export interface Feed {
   stop(): void;
 }
 
-/** Calls `onDelta` at once for what there is, then synchronously with each change of the log. */
-export function feedZone(
-  desired: Desired,
-  domain: string,
-  onDelta: (delta: ZoneDelta) => void,
-): Feed {
-  const from = desired.revision();
-  const serial = (): number => toSerial(desired.revision());
-  const clusters = [...desired.list(clusterPrefix)].map(({ object }) =>
-    toClusterItem(object, true),
-  );
-  onDelta({ ...nothing, serial: serial(), clusters });
-  let services: ZoneService[] = [];
-  for (const { object } of desired.list(publicationPrefix)) {
-    const service = toService(object, domain);
-    if (service !== undefined) services.push(service);
-    if (services.length < servicesPerDelta) continue;
-    onDelta({ ...nothing, serial: serial(), services });
-    services = [];
-  }
-  onDelta({ ...nothing, serial: serial(), services });
-  const watches = [
-    desired.watch(publicationPrefix, from, (events) => onDelta(toPublicationDelta(events, domain))),
-    desired.watch(clusterPrefix, from, (events) => onDelta(toClusterDelta(events))),
-  ];
-  // From its own newest revision a view can always be watched.
-  if (watches.includes('expired'))
-    throw new MeshError('fatal', 'WATCH_EXPIRED', 'watching publications');
-  return {
-    stop: () => {
-      for (const watch of watches) if (watch !== 'expired') watch.cancel();
-    },
-  };
-}
-
 const publicationPrefix = toLogPrefix(isthmusGroup, 'publications');
 const clusterPrefix = toLogPrefix(isthmusGroup, 'clusters');
-const nothing = { kind: 'delta', services: [], removedServices: [], clusters: [] } as const;
+const zonePrefix = toLogPrefix(isthmusGroup, 'dnszones');
+const termKey = toLogKey({ group: isthmusGroup, resource: 'terms', name: 'coordinator' });
+// One page of a load: a millisecond or two in each thread.
+const publicationsPerPage = 200;
+const nothing = { kind: 'delta', parts: [], clusters: [], zones: [], removedZones: [] } as const;
 
-function toService(object: KubeObject, domain: string): ZoneService | undefined {
-  const publication = readPublication(object);
-  if (publication === undefined || publication.zone !== domain) return undefined;
-  return { key: publication.key, recordSets: publication.recordSets };
+/** Calls `onDelta` for what there is, then with each change of the log as it is folded. */
+export function feedZones(options: FeedOptions): Feed {
+  return new ZoneFeed(options);
 }
 
-function toPublicationDelta(events: readonly ViewEvent[], domain: string): ZoneDelta {
-  const last = new Map<ServiceKey, ZoneService | undefined>();
-  for (const { kind, current } of events) {
-    const service = toService(current.object, domain);
-    if (service !== undefined) last.set(service.key, kind === 'deleted' ? undefined : service);
+class ZoneFeed implements Feed {
+  readonly #options: FeedOptions;
+  readonly #watches: readonly WatchHandle[];
+  /** By domain; those of a load that still runs are planned, but not served. */
+  #zones: ReadonlyMap<string, EmbeddedZone>;
+  readonly #revisions = new Map<string, Revision>();
+  readonly #loads: {
+    readonly dnsZones: ReadonlySet<string>;
+    readonly domains: readonly string[];
+  }[] = [];
+  #isStopped = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    const { desired } = options;
+    this.#zones = this.#plan();
+    for (const domain of this.#zones.keys()) this.#raise(domain, this.#termRevision());
+    const clusters = [...desired.list(clusterPrefix)].map(({ object }) => toCluster(object, true));
+    options.onDelta({ ...nothing, clusters });
+    this.#watches = [
+      desired.watch(publicationPrefix, desired.revision(), (events) => this.#onServices(events)),
+      desired.watch(clusterPrefix, desired.revision(), (events) => this.#onClusters(events)),
+      followNew(desired, zonePrefix, (event) => this.#onZone(event)),
+    ].map(expectWatch);
+    this.#load(this.#zones.keys());
   }
-  const services = [...last.values()].filter((service) => service !== undefined);
-  const removedServices = [...last].flatMap(([key, service]) =>
-    service === undefined ? [key] : [],
-  );
-  return { ...nothing, serial: serialOf(events), services, removedServices };
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const watch of this.#watches) watch.cancel();
+  }
+
+  #plan(): ReadonlyMap<string, EmbeddedZone> {
+    const { desired, settings } = this.#options;
+    const zones = [...desired.list(zonePrefix)].map(({ object }) => object as DnsZone); // by prefix
+    return new Map(planEmbeddedZones(zones, settings).map((zone) => [zone.domain, zone]));
+  }
+
+  #onServices(events: readonly ViewEvent[]): void {
+    const due = new Map<string, Set<ServiceKey>>();
+    for (const { current, previous, kind } of events) {
+      const publication = readPublication(current.object);
+      const domain = publication && this.#domainOf(publication);
+      if (publication === undefined || domain === undefined) continue;
+      const before = kind === 'modified' ? readPublication(previous?.object) : undefined;
+      if (isSameJson(before?.recordSets, publication.recordSets)) continue; // F3
+      this.#raise(domain, current.revision);
+      due.set(domain, (due.get(domain) ?? new Set()).add(publication.key));
+    }
+    const parts = [...due].map(([domain, keys]) => this.#toPart(domain, [...keys]));
+    if (parts.length > 0) this.#options.onDelta({ ...nothing, parts });
+  }
+
+  #onClusters(events: readonly ViewEvent[]): void {
+    const changed = events.filter(({ kind, current, previous }) => {
+      const was = previous && kind !== 'added' ? toCluster(previous.object, true) : undefined;
+      return !isSameJson(was, toCluster(current.object, kind !== 'deleted')); // F3
+    });
+    if (changed.length === 0) return;
+    for (const { current } of changed)
+      for (const domain of this.#zones.keys()) this.#raise(domain, current.revision);
+    const clusters = changed.map(({ kind, current }) =>
+      toCluster(current.object, kind !== 'deleted'),
+    );
+    const parts = [...this.#zones.keys()].map((domain) => this.#toPart(domain, []));
+    this.#options.onDelta({ ...nothing, parts, clusters });
+  }
+
+  #onZone({ current }: ViewEvent): void {
+    const before = this.#zones;
+    this.#zones = this.#plan();
+    const removedZones = [...before.keys()].filter((domain) => !this.#zones.has(domain));
+    for (const domain of removedZones) this.#revisions.delete(domain);
+    const changed = [...this.#zones.values()].filter(
+      (zone) => !isSameJson(zone, before.get(zone.domain)),
+    );
+    if (changed.length === 0 && removedZones.length === 0) return;
+    for (const { domain } of changed) this.#raise(domain, current.revision);
+    const isLoaded = (zone: EmbeddedZone): boolean =>
+      isSameJson(zone.dnsZones, before.get(zone.domain)?.dnsZones) && !this.#isLoading(zone.domain);
+    const zones = changed.filter(isLoaded);
+    const parts = zones.map(({ domain }) => this.#toPart(domain, []));
+    this.#options.onDelta({ ...nothing, parts, zones, removedZones });
+    const toLoad = changed.filter((zone) => !zones.includes(zone)).map(({ domain }) => domain);
+    // What a DNSZone said that is gone, another one may say now.
+    const former = toLoad.flatMap((domain) => before.get(domain)?.dnsZones ?? []);
+    if (toLoad.length > 0) this.#load(toLoad, former);
+  }
+
+  #isLoading(domain: string): boolean {
+    return this.#loads.some(({ domains }) => domains.includes(domain));
+  }
+
+  #load(domains: Iterable<string>, former: readonly string[] = []): void {
+    const all = [...domains];
+    const names = all.flatMap((domain) => this.#zones.get(domain)?.dnsZones ?? []);
+    this.#loads.push({ dnsZones: new Set([...names, ...former]), domains: all });
+    if (this.#loads.length === 1) this.#loadPage('');
+  }
+
+  #loadPage(after: string): void {
+    const { desired, soon, onDelta } = this.#options;
+    const [load] = this.#loads;
+    if (load === undefined || this.#isStopped) return;
+    const due = new Map<string, Set<ServiceKey>>();
+    let [last, seen] = [after, 0];
+    for (const { key, object, revision } of desired.list(publicationPrefix, after || undefined)) {
+      last = key;
+      const publication = readPublication(object);
+      const domain = publication && this.#domainOfAny(publication, load.dnsZones);
+      if (publication !== undefined && domain !== undefined) {
+        this.#raise(domain, revision);
+        due.set(domain, (due.get(domain) ?? new Set()).add(publication.key));
+      }
+      seen += 1;
+      if (seen === publicationsPerPage) break;
+    }
+    const parts = [...due].map(([domain, keys]) => this.#toPart(domain, [...keys]));
+    if (parts.length > 0) onDelta({ ...nothing, parts });
+    const next = (): void => (seen < publicationsPerPage ? this.#endLoad() : this.#loadPage(last));
+    if (soon === undefined) next();
+    else soon(next);
+  }
+
+  #endLoad(): void {
+    if (this.#isStopped) return;
+    const done = this.#loads.shift();
+    const zones = (done?.domains ?? [])
+      .filter((domain) => !this.#isLoading(domain))
+      .flatMap((domain) => this.#zones.get(domain) ?? []);
+    const parts = zones.map(({ domain }) => this.#toPart(domain, []));
+    this.#options.onDelta({ ...nothing, parts, zones });
+    if (this.#loads.length > 0) this.#loadPage('');
+    else this.#options.onLoaded?.();
+  }
+
+  /** F1, E1. */
+  #toPart(domain: string, keys: readonly ServiceKey[]): ZoneDelta['parts'][number] {
+    const found = keys.map((key) => ({ key, service: this.#resolve(domain, key) }));
+    return {
+      domain,
+      serial: toSerial(this.#revisions.get(domain) ?? this.#termRevision()),
+      services: found.flatMap(({ service }) => service ?? []),
+      removedServices: found.flatMap(({ key, service }) => (service === undefined ? [key] : [])),
+    };
+  }
+
+  #resolve(domain: string, key: ServiceKey): ZoneService | undefined {
+    for (const dnsZone of this.#zones.get(domain)?.dnsZones ?? []) {
+      const stored = this.#options.desired.get(toPublicationKey(key, dnsZone));
+      const publication = readPublication(stored?.object);
+      if (publication?.zone !== domain || publication.recordSets.length === 0) continue;
+      return { key, recordSets: publication.recordSets };
+    }
+    return undefined;
+  }
+
+  #domainOf(publication: Publication): string | undefined {
+    const isOurs = this.#zones.get(publication.zone)?.dnsZones.includes(dnsZoneOf(publication));
+    return isOurs === true ? publication.zone : undefined;
+  }
+
+  #domainOfAny(publication: Publication, dnsZones: ReadonlySet<string>): string | undefined {
+    const isDue = dnsZones.has(dnsZoneOf(publication)) && this.#zones.has(publication.zone);
+    return isDue ? publication.zone : undefined;
+  }
+
+  #raise(domain: string, revision: Revision): void {
+    const known = this.#revisions.get(domain);
+    if (known === undefined || revision > known) this.#revisions.set(domain, revision);
+  }
+
+  /** N2. Without one (nobody leads yet) the newest revision is not below anything shown. */
+  #termRevision(): Revision {
+    const { desired } = this.#options;
+    return desired.get(termKey)?.revision ?? desired.revision();
+  }
 }
 
-function toClusterDelta(events: readonly ViewEvent[]): ZoneDelta {
-  const clusters = events.map(({ kind, current }) =>
-    toClusterItem(current.object, kind !== 'deleted'),
-  );
-  return { ...nothing, serial: serialOf(events), clusters };
+function expectWatch(watch: WatchHandle | 'expired'): WatchHandle {
+  invariant(watch !== 'expired', 'a view can be watched from its newest revision');
+  return watch;
 }
 
-function toClusterItem(object: KubeObject, isThere: boolean): ZoneDelta['clusters'][number] {
-  const topology = isThere ? topologyOf(object as Cluster) : undefined;
+function toCluster(object: KubeObject, isThere: boolean): ZoneCluster {
+  const topology = isThere ? topologyOf(object as Cluster) : undefined; // by its prefix
   return { name: object.metadata.name, topology };
-}
-
-function serialOf(events: readonly ViewEvent[]): number {
-  const newest = events.reduce<StoredObject | undefined>((_, { current }) => current, undefined);
-  if (newest === undefined)
-    throw new MeshError('fatal', 'ZONE_FEED_EMPTY', 'a batch without events');
-  return toSerial(newest.revision);
-}
-
-const counterSize = 2 ** 40;
-
-/**
- * SOA serial of a log revision: its counter, plus a leap per epoch, modulo 2^32 and never 0. It
- * rises in the sense of RFC 1982 with every change and every restore.
- */
-export function toSerial(revision: Revision): number {
-  const epoch = Math.floor(revision / counterSize);
-  const serial = ((revision % counterSize) + epoch * 2 ** 26) % 2 ** 32;
-  return serial === 0 ? 1 : serial;
 }

@@ -1,12 +1,12 @@
-// The embedded zone without thread and sockets: same feed, fold and answers, asked by a call. For
+// The embedded zones without thread and sockets: same feed, fold and answers, asked by a call. For
 // the simulation, and for whoever wants to know what DNS would say.
 
 import { recordTypes, toWireName } from '../../common/pure/dns-wire.ts';
 import type { Desired } from '../desired/store.ts';
 import { ZoneResponder, type ZoneAnswer } from './answer.ts';
-import { toZoneApex, type ZoneSettings } from './apex.ts';
-import { feedZone } from './feed.ts';
-import { NameTable } from './fold.ts';
+import { feedZones } from './feed.ts';
+import type { ZoneSettings } from './plan-zones.ts';
+import { ServedZones } from './served-zones.ts';
 
 export interface ZoneTable {
   /** The reply to a message, as the sockets would send it. */
@@ -17,9 +17,10 @@ export interface ZoneTable {
 }
 
 export function createZoneTable(options: ZoneSettings & { readonly desired: Desired }): ZoneTable {
-  const table = new NameTable(options);
-  const responder = new ZoneResponder(table, toZoneApex(options, []));
-  const feed = feedZone(options.desired, options.domain, (delta) => table.apply(delta));
+  const zones = new ServedZones(options, []);
+  const responder = new ZoneResponder(zones);
+  const { desired } = options;
+  const feed = feedZones({ desired, settings: options, onDelta: (delta) => zones.apply(delta) });
   return {
     answer: (request, transport) => responder.answer(request, transport),
     query: (name, type) => responder.answer(toRequest(name, recordTypes[type]), 'tcp'),

@@ -1,5 +1,8 @@
-// The embedded authoritative zone (RFC 1034) of this replica: a worker thread that answers on UDP
+// The embedded authoritative server (RFC 1034) of this replica: a worker thread that answers on UDP
 // and TCP from publications alone, fed with deltas of the log. Every replica serves the same.
+//
+//   V1. A thread that ends, or that does not answer its owner for 10 s, is started again on the
+//       same port; it is fed from the beginning.
 
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../../common/runtime/log.ts';
@@ -7,17 +10,28 @@ import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { Desired } from '../desired/store.ts';
-import type { ZoneSettings } from './apex.ts';
-import { feedZone } from './feed.ts';
-import type { FromWorker, ToWorker, WorkerSettings, ZoneCounts } from './worker-messages.ts';
+import { feedZones, type Feed } from './feed.ts';
+import type { NotifyOutcome } from './notifier.ts';
+import type { ZoneSettings } from './plan-zones.ts';
+import type {
+  FromWorker,
+  RateLimitSettings,
+  ToWorker,
+  WorkerSettings,
+  ZoneCounts,
+} from './worker-messages.ts';
 
 export interface ZoneOptions extends ZoneSettings {
   readonly desired: Desired;
   /** Port 0 for any; UDP and TCP get the same. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Absent: no limit. */
+  readonly rateLimit?: RateLimitSettings;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** For tests: what runs in the thread. */
+  readonly program?: URL;
 }
 
 export interface Zone {
@@ -27,8 +41,14 @@ export interface Zone {
   close(): Promise<void>;
 }
 
-const startMs = 10_000;
+// A first load of a large federation takes seconds.
+const startMs = 60_000;
 const restartMs = 1_000;
+const pingMs = 2_000;
+// Ten seconds: a thread whose turns stay below 10 ms is never silent for so long. Counted in pings,
+// so that a process that was stopped as a whole does not find its thread dead.
+const missedMax = 5;
+const noLimit: RateLimitSettings = { perSecond: 0, exempt: [] };
 
 /** Resolves when questions are answered. Throws MeshError fatal DNS_LISTEN. */
 export async function createZone(options: ZoneOptions): Promise<Zone> {
@@ -37,11 +57,14 @@ export async function createZone(options: ZoneOptions): Promise<Zone> {
   let current = first;
   let isClosed = false;
   let restart: Timer | undefined;
-  const watchOver = ({ worker }: RunningWorker): void => {
-    worker.on('exit', (exitCode) => {
+  const watchOver = (running: RunningWorker): void => {
+    const heart = watchHeart(options, running.worker);
+    running.worker.on('exit', (exitCode) => {
+      heart.stop();
       if (isClosed) return;
-      current.stopFeed();
+      running.feed.stop();
       options.log.error('DNS zone thread ended; starting it again', { exitCode });
+      options.metrics.count('mesh_zone_restarts_total');
       restart = options.clock.after(restartMs, () => void startAgain());
     });
   };
@@ -70,11 +93,11 @@ export async function createZone(options: ZoneOptions): Promise<Zone> {
 interface RunningWorker {
   readonly worker: Worker;
   readonly port: number;
-  readonly stopFeed: () => void;
+  readonly feed: Feed;
 }
 
-async function endWorker({ worker, stopFeed }: RunningWorker): Promise<void> {
-  stopFeed();
+async function endWorker({ worker, feed }: RunningWorker): Promise<void> {
+  feed.stop();
   await worker.terminate();
 }
 
@@ -83,25 +106,32 @@ async function startWorker(
   totals: Map<string, number>,
   port: number,
 ): Promise<RunningWorker> {
-  const { desired, domain, federation, nameServers, negativeTtlSeconds, listen } = options;
-  const workerData: WorkerSettings = {
+  const { desired, domain, federation, negativeTtlSeconds, listen, clock, program } = options;
+  const settings = {
     domain,
     federation,
-    ...(nameServers === undefined ? {} : { nameServers }),
     ...(negativeTtlSeconds === undefined ? {} : { negativeTtlSeconds }),
-    listen: { host: listen.host, port },
   };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  const send = (message: ToWorker): void => worker.postMessage(message);
+  const workerData: WorkerSettings = {
+    ...settings,
+    listen: { host: listen.host, port },
+    rateLimit: options.rateLimit ?? noLimit,
+  };
+  const worker = new Worker(program ?? new URL('./worker.js', import.meta.url), { workerData });
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'counts') addCounts(options, totals, message.counts);
+    if (message.kind === 'notified') tellNotified(options, message.outcome);
   });
   worker.on('error', (error) => options.log.error('DNS zone thread failed', { error }));
-  const feed = feedZone(desired, domain, send);
-  send({ kind: 'listen' });
+  const feed = feedZones({
+    desired,
+    settings,
+    soon: (run) => void clock.soon(run),
+    onDelta: (delta) => send(worker, delta),
+    onLoaded: once(() => send(worker, { kind: 'listen' })),
+  });
   try {
-    return { worker, port: await listening(options.clock, worker), stopFeed: () => feed.stop() };
+    return { worker, port: await listening(clock, worker), feed };
   } catch (error) {
     feed.stop();
     await worker.terminate();
@@ -109,18 +139,56 @@ async function startWorker(
   }
 }
 
+function send(worker: Worker, message: ToWorker): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  worker.postMessage(message);
+}
+
 function listening(clock: Clock, worker: Worker): Promise<number> {
   return new Promise((resolve, reject) => {
-    const fail = (message: string): void => reject(new MeshError('fatal', 'DNS_LISTEN', message));
+    const fail = (message: string): void => {
+      timer.cancel();
+      reject(new MeshError('fatal', 'DNS_LISTEN', message));
+    };
     const timer = clock.after(startMs, () => fail('the DNS zone thread did not start in time'));
     worker.on('message', (message: FromWorker) => {
-      if (message.kind === 'counts') return;
+      if (message.kind === 'failed') return fail(message.message);
+      if (message.kind !== 'listening') return;
       timer.cancel();
-      if (message.kind === 'listening') resolve(message.port);
-      else fail(message.message);
+      resolve(message.port);
     });
     worker.once('exit', () => fail('the DNS zone thread ended while starting'));
   });
+}
+
+/** V1. */
+function watchHeart({ clock, log }: ZoneOptions, worker: Worker): { stop(): void } {
+  let missed = 0;
+  let timer: Timer | undefined;
+  const beat = (): void => {
+    if (missed >= missedMax) {
+      log.error('DNS zone thread does not answer; ending it', { silentMs: missed * pingMs });
+      return void worker.terminate();
+    }
+    missed += 1;
+    send(worker, { kind: 'ping' });
+    timer = clock.after(pingMs, beat);
+  };
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'pong') missed = 0;
+  });
+  beat();
+  return { stop: () => timer?.cancel() };
+}
+
+function tellNotified({ log, metrics }: ZoneOptions, outcome: NotifyOutcome): void {
+  const { kind, domain, target, serial } = outcome;
+  metrics.count('mesh_zone_notifies_total', { outcome: kind });
+  const facts = { domain, secondary: target, serial };
+  if (kind === 'refused') log.warn('a secondary refused a NOTIFY: let it take them from us', facts);
+  if (kind === 'silent') log.warn('a secondary did not answer NOTIFY; its refresh will do', facts);
+  if (kind === 'unknownHost')
+    log.warn('a secondary has no address that our DNS socket reaches', facts);
 }
 
 function addCounts(
@@ -134,4 +202,12 @@ function addCounts(
     if (head === 'incident') metrics.count('mesh_zone_incidents_total', { incident: tail }, by);
     else metrics.count('mesh_zone_answers_total', { transport: head, code: tail }, by);
   }
+}
+
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) run();
+    isDone = true;
+  };
 }

@@ -59,7 +59,8 @@ const good: readonly (readonly [string, object])[] = [
       domain: 'example.com',
       provider: 'Embedded',
       embedded: {
-        nameServers: ['ns1.example.net', 'ns2.example.net'],
+        nameServers: ['ns1.example.com', 'ns2.example.net'],
+        glue: [{ name: 'ns1.example.com', addresses: ['192.0.2.1', '2001:db8::1'] }],
         notify: ['192.0.2.53:53'],
         allowTransfer: ['192.0.2.0/24', '2001:db8::53/128'],
       },
@@ -172,6 +173,24 @@ const bad: readonly (readonly [object, readonly string[]])[] = [
       'spec.embedded.notify[0]: Invalid value: "192.0.2.53": must be host:port, such as ns1.example.com:53, 192.0.2.53:53 or [2001:db8::53]:53',
       'spec.embedded.allowTransfer[0]: Invalid value: "192.0.2.53": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
       'spec.takeOverFrom[0]: Invalid value: "owner \\"x\\"": must be an owner id as its TXT record shows it, without spaces and quotes',
+    ],
+  ],
+  [
+    {
+      domain: 'example.com',
+      provider: 'Embedded',
+      embedded: {
+        nameServers: ['ns1.example.com', 'ns2.example.com', 'ns3.example.net'],
+        glue: [
+          { name: 'ns2.example.com', addresses: ['ns2'] },
+          { name: 'ns3.example.net', addresses: ['192.0.2.3'] },
+        ],
+      },
+    },
+    [
+      'spec.embedded.nameServers[0]: Invalid value: "ns1.example.com": is within the domain: give its addresses in spec.embedded.glue',
+      'spec.embedded.glue[0].addresses[0]: Invalid value: "ns2": must be an IPv4 or IPv6 address',
+      'spec.embedded.glue[1].name: Invalid value: "ns3.example.net": must be one of spec.embedded.nameServers that is within the domain',
     ],
   ],
 ];

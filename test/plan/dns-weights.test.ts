@@ -4,9 +4,6 @@ import test from 'ava';
 import fc from 'fast-check';
 import { auditPublication } from '../../coordinator/dns/publish/audit.ts';
 import { planPublication } from '../../coordinator/dns/publish/plan.ts';
-import { ZoneResponder } from '../../coordinator/zone/answer.ts';
-import { toZoneApex } from '../../coordinator/zone/apex.ts';
-import { NameTable } from '../../coordinator/zone/fold.ts';
 import { WeightedTails } from '../../coordinator/zone/weighted-tails.ts';
 import {
   decode,
@@ -17,6 +14,7 @@ import {
   question,
   type ShardSketch,
 } from '../support/dns-fixtures.ts';
+import { serveZones } from '../support/served-zone.ts';
 
 interface Weighed extends ShardSketch {
   readonly weight: number;
@@ -76,12 +74,9 @@ test('P5 of load balancers that are names one of the heaviest is told', (t) => {
 });
 
 test('H3 the zone answers with one address, as often as its weight says', (t) => {
-  const table = new NameTable({ domain: 'example.com', federation: 'myfederation' });
+  const { responder, apply } = serveZones('myfederation', [{ domain: 'example.com' }]);
   const { recordSets } = plan([foo, bar]).planned;
-  const services = [{ key: nginx, recordSets }];
-  table.apply({ kind: 'delta', serial: 1, services, removedServices: [], clusters: [] });
-  const apex = toZoneApex({ domain: 'example.com', federation: 'myfederation' }, ['8.8.9.9']);
-  const responder = new ZoneResponder(table, apex);
+  apply({ services: [{ key: nginx, recordSets }] });
   const counts = new Map<string, number>();
   for (let turn = 0; turn < 60; turn += 1) {
     const { answers } = decode(responder.answer(question(nginxGlobal, 'A'), 'udp').reply);

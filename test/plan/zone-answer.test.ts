@@ -2,10 +2,8 @@ import test from 'ava';
 import packet from 'dns-packet';
 import { toRevision, toServiceKey } from '../../common/model/ids.ts';
 import type { RecordSet } from '../../common/model/publication.ts';
-import { ZoneResponder } from '../../coordinator/zone/answer.ts';
-import { toZoneApex } from '../../coordinator/zone/apex.ts';
-import { toSerial } from '../../coordinator/zone/feed.ts';
-import { NameTable, type ZoneDelta } from '../../coordinator/zone/fold.ts';
+import type { TableDelta } from '../../coordinator/zone/fold.ts';
+import { isSerialAbove, toSerial } from '../../coordinator/zone/serial.ts';
 import {
   decode,
   nginx,
@@ -14,16 +12,9 @@ import {
   question,
   topology,
 } from '../support/dns-fixtures.ts';
+import { serveZones } from '../support/served-zone.ts';
 
-const settings = { domain: 'example.com', federation: 'myfederation' };
-const delta = (more: Partial<ZoneDelta>): ZoneDelta => ({
-  kind: 'delta',
-  serial: 7,
-  services: [],
-  removedServices: [],
-  clusters: [],
-  ...more,
-});
+type Delta = Partial<TableDelta>;
 
 function set(name: string, type: RecordSet['type'], values: readonly string[]): RecordSet {
   const level = name === nginxGlobal ? 'global' : 'zone';
@@ -42,21 +33,20 @@ const records = [
   set(nginxAt('elb', 'r1'), 'CNAME', ['lb-1.elb.amazonaws.com']),
 ];
 
-function zone(deltas: readonly ZoneDelta[] = full) {
-  const table = new NameTable(settings);
-  for (const one of deltas) table.apply(one);
-  const responder = new ZoneResponder(table, toZoneApex(settings, ['8.8.9.9']));
-  return { table, responder };
+function zone(deltas: readonly Delta[] = full) {
+  const served = serveZones('myfederation', [{ domain: 'example.com' }], ['8.8.9.9']);
+  for (const one of deltas) served.apply(one);
+  return served;
 }
 
-const full = [
-  delta({
+const full: readonly Delta[] = [
+  {
     services: [{ key: nginx, recordSets: records }],
     clusters: [
       { name: 'a', topology: topology(['a'], 'r1') },
       { name: 'far', topology: topology(['z'], 'r2') },
     ],
-  }),
+  },
 ];
 
 const shared = zone();
@@ -151,15 +141,13 @@ test('each address of a name comes first in turn', (t) => {
 });
 
 test('a change is seen at the next question, and only there', (t) => {
-  const { table, responder } = zone();
+  const { responder, apply } = zone();
   const at = (name: string) => decode(responder.answer(question(name, 'A'), 'udp').reply).answers;
   t.deepEqual(at(zoneA), [`${zoneA} A 8.8.0.1`]);
-  table.apply(
-    delta({
-      serial: 8,
-      services: [{ key: nginx, recordSets: [set(nginxGlobal, 'A', ['8.8.0.9'])] }],
-    }),
-  );
+  apply({
+    serial: 8,
+    services: [{ key: nginx, recordSets: [set(nginxGlobal, 'A', ['8.8.0.9'])] }],
+  });
   t.deepEqual(at(zoneA), [
     `${zoneA} CNAME ${region1}`,
     `${region1} CNAME ${nginxGlobal}`,
@@ -169,8 +157,8 @@ test('a change is seen at the next question, and only there', (t) => {
 });
 
 test('I7 a Service that goes takes every name with it, and its namespace', (t) => {
-  const { table, responder } = zone();
-  table.apply(delta({ removedServices: [nginx] }));
+  const { responder, apply } = zone();
+  apply({ removedServices: [nginx] });
   for (const name of [
     nginxGlobal,
     zoneA,
@@ -180,31 +168,30 @@ test('I7 a Service that goes takes every name with it, and its namespace', (t) =
   ]) {
     t.is(decode(responder.answer(question(name, 'A'), 'udp').reply).code, 'NXDOMAIN', name);
   }
-  t.is(table.serviceCount, 0);
 });
 
 test('Z1 a publication without records makes no names', (t) => {
-  const { responder } = zone([...full, delta({ services: [{ key: nginx, recordSets: [] }] })]);
+  const { responder } = zone([...full, { services: [{ key: nginx, recordSets: [] }] }]);
   t.is(decode(responder.answer(question(nginxGlobal, 'A'), 'udp').reply).code, 'NXDOMAIN');
   t.is(decode(responder.answer(question(far, 'A'), 'udp').reply).code, 'NXDOMAIN');
 });
 
 test('a cluster that leaves takes its levels with it, unless another stands there', (t) => {
-  const { table, responder } = zone();
+  const { responder, apply } = zone();
   const code = () => decode(responder.answer(question(far, 'A'), 'udp').reply).code;
-  table.apply(delta({ clusters: [{ name: 'far2', topology: topology(['z'], 'r2') }] }));
-  table.apply(delta({ clusters: [{ name: 'far', topology: undefined }] }));
+  apply({ clusters: [{ name: 'far2', topology: topology(['z'], 'r2') }] });
+  apply({ clusters: [{ name: 'far', topology: undefined }] });
   t.is(code(), 'NOERROR');
-  table.apply(delta({ clusters: [{ name: 'far2', topology: topology(['y'], 'r2') }] }));
+  apply({ clusters: [{ name: 'far2', topology: topology(['y'], 'r2') }] });
   t.is(code(), 'NXDOMAIN');
 });
 
 test('a region named svc is no puzzle', (t) => {
   const { responder } = zone([
-    delta({
+    {
       services: [{ key: toServiceKey({ namespace: 'web', name: 'nginx' }), recordSets: records }],
       clusters: [{ name: 'a', topology: topology(['svc'], 'svc') }],
-    }),
+    },
   ]);
   const name = nginxAt('svc', 'svc');
   t.is(
@@ -220,4 +207,7 @@ test('the serial rises with revisions and over a restore', (t) => {
   t.true(toSerial(toRevision(101)) > first);
   t.true(toSerial(toRevision(2 ** 40 + 50)) > first);
   t.is(toSerial(toRevision(2 ** 32)), 1);
+  t.true(isSerialAbove(toSerial(toRevision(2 ** 32)), toSerial(toRevision(2 ** 32 - 1))));
+  t.false(isSerialAbove(7, 7));
+  t.false(isSerialAbove(1, 2));
 });

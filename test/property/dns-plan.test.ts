@@ -4,9 +4,6 @@ import type { ShardState } from '../../common/model/health.ts';
 import type { Publication, RecordSet } from '../../common/model/publication.ts';
 import { auditPublication } from '../../coordinator/dns/publish/audit.ts';
 import { planPublication, type PublicationInput } from '../../coordinator/dns/publish/plan.ts';
-import { NameTable } from '../../coordinator/zone/fold.ts';
-import { ZoneResponder } from '../../coordinator/zone/answer.ts';
-import { toZoneApex } from '../../coordinator/zone/apex.ts';
 import {
   decode,
   input,
@@ -15,6 +12,7 @@ import {
   question,
   type ShardSketch,
 } from '../support/dns-fixtures.ts';
+import { serveZones } from '../support/served-zone.ts';
 
 const seed = 20_261_125;
 const runs = 500;
@@ -212,20 +210,12 @@ test('containment: one shard that leaves changes only the names of its own level
 });
 
 test('the zone answers what the publication says, down to the last address', (t) => {
-  const settings = { domain: 'example.com', federation: 'myfederation' };
   fc.assert(
     fc.property(history, (moments) => {
-      const table = new NameTable(settings);
-      const responder = new ZoneResponder(table, toZoneApex(settings, []));
+      const { responder, apply } = serveZones('myfederation', [{ domain: 'example.com' }]);
       return play(moments, planPublication).every(({ planned }, index) => {
         const services = [{ key: nginx, recordSets: planned.recordSets }];
-        table.apply({
-          kind: 'delta',
-          serial: index + 1,
-          services,
-          removedServices: [],
-          clusters: [],
-        });
+        apply({ serial: index + 1, services });
         return planned.recordSets.every(({ name, type }) => {
           if (type === 'CNAME') return true;
           const reply = responder.answer(question(name, type), 'tcp').reply;

@@ -226,9 +226,45 @@ function validateEmbedded(spec: JsonObject): readonly FieldError[] {
       const wrong = checkDomain(value);
       return wrong === undefined ? [] : [invalidValue(field, value, wrong)];
     }),
+    ...validateGlue(spec),
     ...at('notify').flatMap(({ field, value }) => validateServer(field, value)),
     ...at('allowTransfer').flatMap(({ field, value }) => validateCidr(field, value)),
   ];
+}
+
+/** A name server below the domain is found by nobody without its addresses. */
+function validateGlue(spec: JsonObject): readonly FieldError[] {
+  const part = ownRecord(spec, 'embedded');
+  const domain = ownText(spec, 'domain');
+  const isWithin = (name: string): boolean => name === domain || name.endsWith(`.${domain}`);
+  const servers = ownList(part, 'nameServers').map(String);
+  const glue = ownList(part, 'glue').filter(isRecord);
+  const known = new Set(glue.map((each) => ownText(each, 'name')));
+  const missing = servers.flatMap((name, index) => {
+    if (!isWithin(name) || known.has(name)) return [];
+    const detail = 'is within the domain: give its addresses in spec.embedded.glue';
+    return [invalidValue(`spec.embedded.nameServers[${index}]`, name, detail)];
+  });
+  const wrong = glue.flatMap((each, index) => {
+    const field = `spec.embedded.glue[${index}]`;
+    const name = ownText(each, 'name');
+    const of = servers.includes(name) && isWithin(name) ? [] : [notAServer(field, name)];
+    const addresses = ownList(each, 'addresses');
+    if (addresses.length === 0)
+      return [...of, required(`${field}.addresses`, 'must have at least one address')];
+    const bad = addresses.flatMap((address, at) =>
+      parseAddress(String(address)) === undefined
+        ? [invalidValue(`${field}.addresses[${at}]`, address, 'must be an IPv4 or IPv6 address')]
+        : [],
+    );
+    return [...of, ...bad];
+  });
+  return [...missing, ...wrong];
+}
+
+function notAServer(field: string, name: string): FieldError {
+  const detail = 'must be one of spec.embedded.nameServers that is within the domain';
+  return invalidValue(`${field}.name`, name, detail);
 }
 
 /** They stand in TXT records between spaces and quotes. */

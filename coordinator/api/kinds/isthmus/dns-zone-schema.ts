@@ -19,6 +19,7 @@ const nameMax = 253;
 const namespacesMax = 1_000;
 // RFC 1035 4.2.1: as many as a delegation in one small answer can hold.
 const nameServersMax = 13;
+const addressesPerServerMax = 8;
 const secondariesMax = 32;
 const networksMax = 64;
 const formerOwnersMax = 16;
@@ -117,6 +118,24 @@ const embedded = struct('EmbeddedZone', 'How the coordinator itself serves the z
     'DNS names of the servers of the zone: its NS records. Delegate the domain to them. With ' +
       'fewer than two the condition SingleServer is True.',
     boundText('DNS name of one server.', { maxLength: nameMax }),
+    nameServersMax,
+  ),
+  glue: boundList(
+    'Addresses of those name servers that are within the domain. The parent zone needs the same ' +
+      'addresses beside its delegation.',
+    struct(
+      'NameServerAddresses',
+      'One name server and where it is reached.',
+      {
+        name: boundText('DNS name of the server, one of nameServers.', { maxLength: nameMax }),
+        addresses: textSet(
+          'Its addresses, IPv4 or IPv6.',
+          boundText('One address.', { maxLength: 45 }),
+          addressesPerServerMax,
+        ),
+      },
+      { required: ['name', 'addresses'] },
+    ),
     nameServersMax,
   ),
   notify: textSet(

@@ -1,0 +1,181 @@
+// Tells secondaries that a zone has changed (NOTIFY, RFC 1996). Input: which zones have which
+// serial. Output: messages from the port that we answer at, until each is confirmed.
+//
+//   T1. At most one message a second to each secondary of a zone, whatever the rate of changes.
+//   T2. One that does not answer is asked again after 1 s, 2 s, 4 s ... 60 s, then let be until the
+//       next change: it refreshes by its own timer (SOA) anyway.
+
+import { headerBytes, recordTypes } from '../../common/pure/dns-wire.ts';
+import { encodeTail } from '../../common/pure/dns-wire-encode.ts';
+import { parseHostPort } from '../../common/pure/host-port.ts';
+import type { Chance } from '../../common/runtime/chance.ts';
+import type { Clock, Timer } from '../../common/runtime/clock.ts';
+import { soaRecord, type ZoneApex } from './apex.ts';
+import type { ServedZone } from './served-zones.ts';
+
+export interface NotifyOutcome {
+  readonly domain: string;
+  /** host:port as the DNSZone says it. */
+  readonly target: string;
+  readonly serial: number;
+  readonly kind: 'confirmed' | 'refused' | 'silent' | 'unknownHost';
+}
+
+export interface NotifierPorts {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly send: (
+    message: Uint8Array,
+    to: { readonly host: string; readonly port: number },
+  ) => void;
+  /** Address of a host's name, or undefined. */
+  readonly lookup: (host: string) => Promise<string | undefined>;
+  readonly onOutcome: (outcome: NotifyOutcome) => void;
+}
+
+export interface Notifier {
+  /** Looks at what each zone's serial is now; sends where it is news. */
+  tell(zones: readonly ServedZone[]): void;
+  /** A reply that reached our port; any other one is ignored. */
+  onResponse(message: Uint8Array, from: string): void;
+  stop(): void;
+}
+
+const gapMs = 1_000;
+const retriesMs = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000];
+const opcodeNotify = 4;
+
+export function createNotifier(ports: NotifierPorts): Notifier {
+  const secondaries = new Map<string, Secondary>();
+  return {
+    tell: (zones) => {
+      const wanted = new Set<string>();
+      for (const { zone, apex, table } of zones) {
+        for (const target of zone.notify) {
+          const key = `${zone.domain} ${target}`;
+          wanted.add(key);
+          const known = secondaries.get(key) ?? new Secondary(ports, zone.domain, target);
+          secondaries.set(key, known);
+          known.want(apex, table.serial);
+        }
+      }
+      for (const [key, secondary] of secondaries) {
+        if (wanted.has(key)) continue;
+        secondary.stop();
+        secondaries.delete(key);
+      }
+    },
+    onResponse: (message, from) => {
+      for (const secondary of secondaries.values()) if (secondary.take(message, from)) return;
+    },
+    stop: () => {
+      for (const secondary of secondaries.values()) secondary.stop();
+      secondaries.clear();
+    },
+  };
+}
+
+class Secondary {
+  readonly #ports: NotifierPorts;
+  readonly #domain: string;
+  readonly #target: string;
+  #apex: ZoneApex | undefined;
+  #wanted: number | undefined;
+  /** Newest serial that it confirmed, refused, or was given up for. */
+  #settled: number | undefined;
+  #sent: { readonly id: number; readonly serial: number; readonly host: string } | undefined;
+  #attempt = 0;
+  #lastSendMs = -Infinity;
+  #timer: Timer | undefined;
+  #isStopped = false;
+
+  constructor(ports: NotifierPorts, domain: string, target: string) {
+    this.#ports = ports;
+    this.#domain = domain;
+    this.#target = target;
+  }
+
+  want(apex: ZoneApex, serial: number): void {
+    this.#apex = apex;
+    if (serial === this.#wanted) return;
+    this.#wanted = serial;
+    this.#attempt = 0;
+    this.#plan(0);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  take(message: Uint8Array, from: string): boolean {
+    const [high = 0, low = 0, flags = 0, code = 0] = message;
+    const sent = this.#sent;
+    const isOurs = sent !== undefined && sent.id === ((high << 8) | low);
+    if (!isOurs || ((flags >> 3) & 0x0f) !== opcodeNotify || !isSameHost(sent.host, from))
+      return false;
+    this.#sent = undefined;
+    this.#settle(sent.serial, (code & 0x0f) === 0 ? 'confirmed' : 'refused');
+    return true;
+  }
+
+  /** T1. */
+  #plan(waitMs: number): void {
+    this.#timer?.cancel();
+    const sinceMs = this.#ports.clock.monotonicMs() - this.#lastSendMs;
+    const delayMs = Math.max(waitMs, gapMs - sinceMs, 0);
+    this.#timer = this.#ports.clock.after(delayMs, () => void this.#send());
+  }
+
+  async #send(): Promise<void> {
+    const { clock, chance, lookup } = this.#ports;
+    const [serial, apex] = [this.#wanted, this.#apex];
+    const to = parseHostPort(this.#target);
+    if (serial === undefined || apex === undefined || to === undefined) return;
+    this.#lastSendMs = clock.monotonicMs();
+    this.#attempt += 1;
+    // Planned first: a look-up that never ends holds up nothing.
+    const waitMs = retriesMs[this.#attempt - 1];
+    if (waitMs === undefined) return this.#settle(serial, 'silent');
+    this.#plan(waitMs);
+    const host = await lookup(to.host);
+    if (this.#isStopped || serial !== this.#wanted || serial === this.#settled) return;
+    if (host === undefined) return this.#tell(serial, 'unknownHost');
+    const [high = 0, low = 0] = chance.bytes(2);
+    this.#sent = { id: (high << 8) | low, serial, host };
+    this.#ports.send(toNotify(apex, serial, this.#sent.id), { host, port: to.port });
+  }
+
+  #settle(serial: number, kind: NotifyOutcome['kind']): void {
+    this.#settled = serial;
+    if (serial === this.#wanted) this.#timer?.cancel();
+    this.#tell(serial, kind);
+  }
+
+  #tell(serial: number, kind: NotifyOutcome['kind']): void {
+    const [domain, target] = [this.#domain, this.#target];
+    this.#ports.onOutcome({ domain, target, serial, kind });
+  }
+}
+
+/** RFC 1996 3.7: the SOA goes along as a hint. */
+export function toNotify(apex: ZoneApex, serial: number, id: number): Uint8Array {
+  const soa = soaRecord(apex, serial, apex.ttlSeconds);
+  const tail = encodeTail(apex.name, { answers: [soa] });
+  const name = Buffer.from(apex.name, 'latin1');
+  const bytes = Buffer.alloc(headerBytes + name.length + 4 + tail.bytes.length);
+  bytes.writeUInt16BE(id, 0);
+  bytes.writeUInt16BE((opcodeNotify << 11) | 0x0400, 2); // AA
+  bytes.writeUInt16BE(1, 4);
+  bytes.writeUInt16BE(1, 6);
+  name.copy(bytes, headerBytes);
+  bytes.writeUInt16BE(recordTypes.SOA, headerBytes + name.length);
+  bytes.writeUInt16BE(1, headerBytes + name.length + 2);
+  bytes.set(tail.bytes, headerBytes + name.length + 4);
+  return bytes;
+}
+
+function isSameHost(a: string, b: string): boolean {
+  const plain = (host: string): string => host.replace(/^::ffff:/, '');
+  return plain(a) === plain(b);
+}
