@@ -32,6 +32,10 @@ export interface Parts extends Judges {
 // Each is an object of the log, and there is room for 10,000 of all clusters (I10).
 const eventsOfCluster = { max: 120, windowMs: 60_000 };
 
+// For each vantage point: a thousand that come back one after another are news for every cluster a
+// few times, not a thousand times.
+const vantageRestMs = 5;
+
 export function buildParts(options: HealthOptions): Parts {
   const { placement, sessions, bus, config, clock, chance, log, metrics } = options;
   const runtime = { clock, chance, log, metrics };
@@ -42,6 +46,7 @@ export function buildParts(options: HealthOptions): Parts {
   const connected = new Set<ClusterName>();
   const events = new Quota<ClusterName>(clock, eventsOfCluster);
   let isVantageDue = false;
+  let vantagesTakenMs = Number.NEGATIVE_INFINITY;
 
   const notify = (cluster: ClusterName, key: ServiceKey | undefined): void => {
     for (const listener of listeners) listener({ cluster, key });
@@ -126,8 +131,10 @@ export function buildParts(options: HealthOptions): Parts {
   };
 
   const takeVantageChange = (): void => {
-    if (!isVantageDue) return;
+    const nowMs = clock.monotonicMs();
+    if (!isVantageDue || nowMs - vantagesTakenMs < vantageRestMs * connected.size) return;
     isVantageDue = false;
+    vantagesTakenMs = nowMs;
     for (const { name } of table.entries()) baseline.mark(name);
   };
 

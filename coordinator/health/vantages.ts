@@ -16,10 +16,21 @@ const baselineAgentsMax = 3;
 /** In trouble one more, should one of the three be in the same trouble. */
 const suspicionAgentsMax = 4;
 
+/** Who can be asked is looked up for many clusters in a row, after a restart for all of them. */
+const knownMs = 100;
+const madeSpare = 64;
+
 export interface Vantages {
   forBaseline(cluster: ClusterName): readonly Vantage[];
   /** Those that lately reached a target come first: their failures count. */
   forSuspicion(cluster: ClusterName, targets: readonly ProbeTarget[]): readonly Vantage[];
+}
+
+/** A vantage point, and what it was made of. */
+interface Made {
+  readonly remoteAddress: string;
+  readonly topology: Topology;
+  readonly vantage: Vantage;
 }
 
 export function createVantages(options: {
@@ -32,19 +43,37 @@ export function createVantages(options: {
 }): Vantages {
   const { table, sessions, topology, reach, rules, clock } = options;
   const { allowLoopback } = rules;
+  const made = new Map<ClusterName, Made>();
+  let known: { readonly agents: readonly Vantage[]; readonly untilMs: number } | undefined;
 
   const agents = (): readonly Vantage[] => {
+    const nowMs = clock.monotonicMs();
+    if (known === undefined || nowMs >= known.untilMs) {
+      known = { agents: findAgents(), untilMs: nowMs + knownMs };
+    }
+    return known.agents;
+  };
+
+  const findAgents = (): readonly Vantage[] => {
     const able: Vantage[] = [];
     for (const entry of table.entries()) {
       const { life } = entry.verdict;
       if ((life !== 'live' && life !== 'apiStale') || !table.isTelemetryFresh(entry)) continue;
       const session = sessions.session(entry.name);
       if (session === undefined) continue; // its egress is unknown, so it proves nothing
-      const { remoteAddress } = session;
-      const cluster = entry.name;
-      able.push(toVantage({ cluster, remoteAddress, topology: topology(cluster), allowLoopback }));
+      able.push(vantageOf(entry.name, session.remoteAddress));
     }
+    if (made.size > 2 * able.length + madeSpare) made.clear(); // of clusters that are gone
     return able;
+  };
+
+  const vantageOf = (cluster: ClusterName, remoteAddress: string): Vantage => {
+    const its = topology(cluster);
+    const before = made.get(cluster);
+    if (before?.remoteAddress === remoteAddress && before.topology === its) return before.vantage;
+    const vantage = toVantage({ cluster, remoteAddress, topology: its, allowLoopback });
+    made.set(cluster, { remoteAddress, topology: its, vantage });
+    return vantage;
   };
 
   const forSuspicion = (
