@@ -37,6 +37,10 @@ export interface ShardSketch {
   readonly isDrained?: boolean;
   /** No verdict at all. */
   readonly isUnknown?: boolean;
+  readonly weight?: number;
+  readonly isBackup?: boolean;
+  /** Its addresses are those of Nodes, which answer at these ports by name. */
+  readonly nodePorts?: Readonly<Record<string, number>>;
 }
 
 export function topology(zones: readonly string[], region: string | undefined): Topology {
@@ -56,13 +60,20 @@ export function shard(sketch: ShardSketch): ShardInput {
     total: 1,
     addresses: [...ips.map((ip) => ({ ip })), ...hostnames.map((hostname) => ({ hostname }))],
     clusterIps: [],
-    ports: [],
+    ports: Object.entries(sketch.nodePorts ?? {}).map(([name, nodePort]) => ({
+      name,
+      port: 80,
+      nodePort,
+    })),
+    ...(sketch.nodePorts === undefined ? {} : { isAtNodePorts: true }),
   };
   return {
     cluster: toClusterName(cluster),
     topology: topology(zones, region),
     verdict: sketch.isUnknown === true ? undefined : verdict,
     isDrained: sketch.isDrained ?? false,
+    ...(sketch.weight === undefined ? {} : { weight: sketch.weight }),
+    ...(sketch.isBackup === undefined ? {} : { isBackup: sketch.isBackup }),
   };
 }
 

@@ -66,10 +66,9 @@ interface Outcome {
 interface Names {
   readonly recordSets: readonly RecordSet[];
   readonly notes: readonly PublicationNote[];
-  readonly leftOut: number;
 }
 
-const noNames: Names = { recordSets: [], notes: [], leftOut: 0 };
+const noNames: Names = { recordSets: [], notes: [] };
 
 function whyNoNames(
   input: PublicationInput,
@@ -155,7 +154,6 @@ function planNames(
   );
   return {
     recordSets,
-    leftOut: fallbacks.leftOut.length,
     notes: toNotes(input, {
       candidates,
       levelSets,
@@ -276,7 +274,7 @@ function toPublication(
   decided: Outcome & Names & { readonly everHealthy: boolean },
 ): Publication {
   const { key, serviceUid, zone } = input;
-  const { recordSets, everHealthy, reason, message, notes, leftOut } = decided;
+  const { recordSets, everHealthy, reason, message, notes } = decided;
   const published = new Set(recordSets.flatMap(targetsOf));
   return {
     key,
@@ -287,7 +285,6 @@ function toPublication(
     recordSets,
     reason,
     message,
-    ...(leftOut > 0 ? { namesLeftOut: leftOut } : {}),
     ...(notes.length > 0 ? { notes } : {}),
   };
 }
