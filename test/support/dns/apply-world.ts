@@ -150,7 +150,7 @@ export async function createApplyWorld(options: ApplyWorldOptions = {}): Promise
     lines: () =>
       provider
         .standing()
-        .filter(({ name }) => !name.startsWith('_fedfence.'))
+        .filter(({ name }) => !name.startsWith('_fedfence.') && name !== domain)
         .map(({ name, type, values }) => [name, type, ...values].join(' ')),
     addZone: (name, other, spec = {}) => {
       providers.set(name, other);

@@ -4,6 +4,7 @@
 
 import type { Clock } from '../../../common/runtime/clock.ts';
 import { sleep } from '../../../common/runtime/clock.ts';
+import { toWireName } from '../../../common/pure/dns-wire.ts';
 import { MeshError } from '../../../common/pure/errors.ts';
 import type {
   BatchLimits,
@@ -86,28 +87,34 @@ export function createMemoryProvider(
   options: MemoryProviderOptions,
   zone: MemoryZone = createMemoryZone(),
 ): MemoryProvider {
-  const { clock } = options;
+  const { clock, apex } = options;
+  add(zone, { name: apex, type: 'NS', ttlSeconds: 3600, values: ['ns1.example.net'] });
+  add(zone, { name: apex, type: 'SOA', ttlSeconds: 3600, values: ['ns1.example.net'] });
   const capabilities = { ...route53Like, ...options.capabilities };
   const calls = { apply: 0, read: 0, observe: 0, namesRead: 0 };
   const late: (() => string)[] = [];
   const bucket = createBucket(options);
-  let isClosed = false;
+  const closing = new AbortController();
 
   const arrive = async (
     call: 'apply' | 'read',
     timeoutMs: number,
   ): Promise<ProviderFault | undefined> => {
-    await sleep(clock, options.latencyMs ?? 20);
-    if (isClosed) return 'down';
     const fault = options.fault?.(call);
-    if (fault === 'hang') await sleep(clock, timeoutMs);
+    // Everything that is on its way ends when the provider is closed.
+    const waitMs = fault === 'hang' ? timeoutMs : (options.latencyMs ?? 20);
+    const isThere = await sleep(clock, waitMs, closing.signal).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) return 'down';
     return fault ?? (bucket() ? undefined : 'throttle');
   };
   const perform = (batch: RecordBatch): ReadonlyMap<string, GroupOutcome> =>
     applyBatch(zone, batch, { ...options, capabilities, atMs: clock.monotonicMs() });
   const failing = (fault: ProviderFault): MeshError => {
     if (fault === 'denied')
-      return new MeshError('fatal', 'DNS_DENIED', 'the key is not allowed to');
+      return new MeshError('fatal', 'DNS_DENIED', 'this key may not write here: use another one');
     if (fault === 'throttle') return new MeshError('retryable', 'DNS_THROTTLED', 'rate exceeded');
     if (fault === 'hang') return new MeshError('retryable', 'DNS_TIMEOUT', 'no answer in time');
     return new MeshError('retryable', 'DNS_UNAVAILABLE', 'connection refused');
@@ -117,8 +124,9 @@ export function createMemoryProvider(
     zone,
     calls,
     measure,
-    describe: async () => {
-      await sleep(clock, options.latencyMs ?? 20);
+    describe: async ({ timeoutMs }) => {
+      const fault = await arrive('read', timeoutMs);
+      if (fault !== undefined) throw failing(fault);
       return { nameServers: ['ns1.example.net'], recordSets: allOf(zone).length };
     },
     read: async (names, { timeoutMs }) => {
@@ -147,7 +155,7 @@ export function createMemoryProvider(
         case 'down':
           return all({ kind: 'unavailable', message: 'connection refused' });
         case 'denied':
-          return all({ kind: 'denied', message: 'the key is not allowed to' });
+          return all({ kind: 'denied', message: 'this key may not write here: use another one' });
         case 'throttle':
           return all({ kind: 'throttled', message: 'rate exceeded' });
         case 'lostAfter':
@@ -169,11 +177,10 @@ export function createMemoryProvider(
       return age >= (options.propagationMs ?? 30_000) ? 'live' : 'pending';
     },
     close: () => {
-      isClosed = true;
+      closing.abort(new Error('closed'));
       return Promise.resolve();
     },
     put: (set) => {
-      drop(zone, set);
       add(zone, set);
       zone.onChange?.();
     },
@@ -252,7 +259,8 @@ function applyBatch(
       { changes: 0, bytes: 0 },
     );
   if (cost.changes > limits.changes || cost.bytes > limits.bytes) {
-    throw new Error(`a batch of ${cost.changes} changes and ${cost.bytes} bytes was sent`);
+    const message = `${cost.changes} changes and ${cost.bytes} bytes are too many`;
+    return new Map(batch.groups.map(({ id }) => [id, { kind: 'rejected', message }]));
   }
   const undo: (() => void)[] = [];
   const take = (group: RecordGroup): string | undefined => {
@@ -272,7 +280,7 @@ function applyBatch(
     return new Map(batch.groups.map(({ id }) => [id, { kind: 'fenced', message: fenced }]));
   }
   for (const group of batch.groups) {
-    const rejected = options.rejects?.(group);
+    const rejected = options.rejects?.(group) ?? neverAcceptable(options.apex, group);
     const message = rejected ?? take(group);
     if (message === undefined) continue;
     undoAll();
@@ -283,11 +291,20 @@ function applyBatch(
   return new Map(batch.groups.map(({ id }) => [id, { kind: 'applied', change }]));
 }
 
+function neverAcceptable(apex: string, { creates }: RecordGroup): string | undefined {
+  for (const { name } of creates) {
+    if (name !== apex && !name.endsWith(`.${apex}`)) return `${name} is not in ${apex}`;
+    if (toWireName(name) === undefined) return `${name} is no name`;
+  }
+  return undefined;
+}
+
 function allOf(zone: MemoryZone): readonly ZoneRecordSet[] {
   return [...zone.names.values()].flat().sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
 function add(zone: MemoryZone, set: ZoneRecordSet): void {
+  drop(zone, set);
   zone.names.set(set.name, [...(zone.names.get(set.name) ?? []), set]);
 }
 
