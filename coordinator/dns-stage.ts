@@ -3,6 +3,7 @@
 
 import type { AppliedView, DnsZoneView } from '../common/model/views.ts';
 import type { Term } from './desired/term.ts';
+import { createHostnameLookup } from './dns-hostnames.ts';
 import { createDnsApplier } from './dns/apply/loop.ts';
 import { createDns, type DnsOptions } from './dns/publish/loop.ts';
 import { createDelegationChecks, type DnsLookout } from './dns/check/loop.ts';
@@ -40,7 +41,9 @@ export interface DnsStage {
 export function createDnsStage(options: DnsStageOptions): DnsStage {
   const openProvider = options.openDnsProvider ?? refuseToOpen;
   const zones = createDnsZones({ ...options, openProvider });
-  const dns = createDns({ ...options, zones: zones.view });
+  const { dnsLookout: lookout } = options;
+  const lookUp = lookout === undefined ? undefined : createHostnameLookup(lookout);
+  const dns = createDns({ lookUp, ...options, zones: zones.view });
   const applier = createDnsApplier({
     ...options,
     zones: zones.view,
@@ -48,7 +51,6 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
     federation: options.config.federation,
     ownerId: options.config.ownerId ?? options.desired.identity().id,
   });
-  const { dnsLookout: lookout } = options;
   const checks =
     lookout === undefined
       ? undefined

@@ -22,9 +22,10 @@ import { readPublication, toPublicationKey } from '../../../common/pure/publicat
 import { createLoop, type Loop } from '../../../common/runtime/loop.ts';
 import { follow, type StoredObject, type ViewEvent } from '../../desired/store.ts';
 import { createAliasRegistry } from './alias-registry.ts';
+import { createHostnameTable } from './hostname-table.ts';
 import { createLevelRegistry } from './level-registry.ts';
 import type { DnsOptions } from './options.ts';
-import { reconcile, type Memory } from './reconcile.ts';
+import { reconcile, type FederationFacts, type Memory } from './reconcile.ts';
 import { createWalks } from './walk.ts';
 import { createZoneBudgets } from './zone-budgets.ts';
 import { toZoneShape } from './zone-shape.ts';
@@ -76,12 +77,17 @@ function startLoop(options: DnsOptions): Running {
     createAliasRegistry(),
     createZoneBudgets(),
   ];
-  const facts = {
+  const facts: FederationFacts = {
     places: () => levels.places(),
     aliases: (key: ServiceKey) => aliases.of(key),
     levelNamesMax: (zone: DnsZoneState) => budgets.levelNamesMax(zone),
+    hostnames: createHostnameTable({
+      ...options,
+      lookUp: options.lookUp,
+      onChange: (key) => loop.mark(key),
+    }),
   };
-  const loop = createLoop<ServiceKey>({
+  const loop: Loop<ServiceKey> = createLoop<ServiceKey>({
     ...options,
     name: 'dns',
     run: (key) => reconcile({ ...options, facts }, memory, key),
@@ -116,6 +122,7 @@ function startLoop(options: DnsOptions): Running {
       for (const dnsZone of budgets.fold(event)) marks.budget(dnsZone);
     }),
     () => marks.stop(),
+    () => void facts.hostnames.stop(),
   ];
   return { loop, stops, walked: () => marks.walked() };
 }

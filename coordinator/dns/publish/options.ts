@@ -13,6 +13,7 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
 import type { Desired } from '../../desired/store.ts';
+import type { LookUpHostname } from './hostname-table.ts';
 
 export interface DnsOptions {
   readonly desired: Desired;
@@ -21,6 +22,8 @@ export interface DnsOptions {
   readonly zones: DnsZoneView;
   readonly term: TermGuard;
   readonly recorder: EventRecorder;
+  /** Absent (the simulation): load balancers that are names are published as names. */
+  readonly lookUp?: LookUpHostname | undefined;
   readonly config: {
     readonly federation: string;
     /** Of zones that do not say. */

@@ -38,8 +38,10 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Desired, StoredObject } from '../../desired/store.ts';
 import { auditPublication } from './audit.ts';
 import { readServiceDns } from './governing-policy.ts';
+import type { HostnameTable } from './hostname-table.ts';
 import type { AliasesInput, Place } from './input.ts';
 import type { DnsOptions } from './options.ts';
+import { isFlattening } from './plan-candidates.ts';
 import { planPublication, type PublicationInput, type ShardInput } from './plan.ts';
 import { toLevelTtls, toZoneShape } from './zone-shape.ts';
 import { complain, write, type Again, type WriteTarget } from './write.ts';
@@ -59,6 +61,7 @@ export interface FederationFacts {
   readonly aliases: (key: ServiceKey) => AliasesInput;
   /** Of one Service, so that all fit into the zone. */
   readonly levelNamesMax: (zone: DnsZoneState) => number;
+  readonly hostnames: HostnameTable;
 }
 
 // Placement follows the log within an event-loop turn or two; that it shall place this Service
@@ -68,6 +71,8 @@ const placementWaitMs = 250;
 // each gets a turn of its own. A change in between marks the key again, and the write names the
 // revision that was read.
 const shardsPerTurn = 200;
+// The end of a look-up marks the Service; this is only for the case that it does not.
+const lookupWaitMs = 1_000;
 // As long as a load balancer takes to come at least, and below what a person waits for.
 const quietMs = 500;
 
@@ -106,12 +111,13 @@ export async function reconcile(
 
 /** L2. */
 async function drop(
-  options: DnsOptions,
+  options: DnsOptions & { readonly facts: FederationFacts },
   { complaints, quiet }: Memory,
   target: WriteTarget,
 ): Promise<Again> {
   complaints.delete(target.at);
   quiet.delete(target.at);
+  options.facts.hostnames.forget(target.at);
   return target.stored === undefined ? undefined : write(options, target, undefined);
 }
 
@@ -136,7 +142,10 @@ async function publish(
       return { againAfterMs: waits.untilMs - nowMs };
     }
   }
-  const input = toInput(options, target, previous);
+  const planned = toInput(options, target, previous);
+  const resolved = options.facts.hostnames.resolve(at, target.key, hostnamesOf(planned));
+  if (resolved === undefined) return { againAfterMs: lookupWaitMs };
+  const input = { ...planned, resolved };
   const next = withZone(planPublication(input), target.zone);
   if (input.shards.length > shardsPerTurn) await nextTurn(options.clock);
   const findings = auditPublication(input, next);
@@ -223,6 +232,15 @@ function toInput(
     shards,
     previous,
   };
+}
+
+/** Names that have to be looked up, as the plan asks for them. */
+function hostnamesOf(input: PublicationInput): readonly string[] {
+  if (!isFlattening(input)) return [];
+  const names = input.shards.flatMap(({ verdict }) =>
+    (verdict?.addresses ?? []).flatMap(({ hostname }) => hostname ?? []),
+  );
+  return [...new Set(names.map((name) => name.toLowerCase().replace(/\.$/, '')))].sort();
 }
 
 function topologyIn(desired: Desired, cluster: ClusterName): Topology {
