@@ -66,7 +66,7 @@ function declareForms(declare: DeclareCase): void {
     async (t, subject) => {
       const { apex, foreign } = subject;
       const address = recordSet(`m.${apex}`, 'A', ['192.0.2.1']);
-      await foreign.put([address, recordSet(`m.${apex}`, 'MX', [`10 mail.${apex}`])]);
+      await foreign.put([address, recordSet(`m.${apex}`, 'MX', ['10 mail.example.net'])]);
       await subject.settle(undefined);
       const read = await standing(subject, `m.${apex}`);
       t.deepEqual(

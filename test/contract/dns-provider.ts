@@ -6,7 +6,7 @@
 //
 // Next: dns-provider-cases.ts (values and expectations).
 
-import type { TestFn } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { declareChanges } from './dns-provider-changes.ts';
 import { declareFaults } from './dns-provider-faults.ts';
 import { declareReads } from './dns-provider-reads.ts';
@@ -63,9 +63,12 @@ export type DeclareCase = (
   run: (t: Checks, subject: ProviderSubject) => Promise<void>,
 ) => void;
 
+/** Ava's test, or test.serial where a server cannot do two things at once. */
+export type DeclareTest = (title: string, run: (t: ExecutionContext) => Promise<void>) => void;
+
 /** Declares the suite for one provider. `faults`: those that its subjects can make. */
 export function declareProviderContract(
-  test: TestFn,
+  test: DeclareTest,
   driver: string,
   options: {
     readonly openSubject: OpenSubject;

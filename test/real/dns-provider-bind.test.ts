@@ -1,0 +1,5 @@
+import test from 'ava';
+import { bind } from '../support/dns/dns-servers.ts';
+import { declareOnServer } from '../support/dns/rfc2136-subject.ts';
+
+declareOnServer(test, bind);
