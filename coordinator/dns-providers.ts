@@ -3,6 +3,7 @@
 
 import type { Base } from './base.ts';
 import { openCloudDns } from './dns/provider/cloud-dns.ts';
+import { openRfc2136 } from './dns/provider/rfc2136.ts';
 import { openRoute53 } from './dns/provider/route53.ts';
 import type { OpenDnsProvider } from './dns/zones/options.ts';
 
@@ -15,7 +16,7 @@ export function createDnsProviders(ports: Pick<Base, 'clock' | 'chance' | 'log'>
       case 'CloudDNS':
         return Promise.resolve(openCloudDns({ ...opening, clock, log }));
       case 'RFC2136':
-        return Promise.reject(new Error('this coordinator has no provider RFC2136'));
+        return Promise.resolve(openRfc2136({ ...opening, ...ports }));
     }
   };
 }
