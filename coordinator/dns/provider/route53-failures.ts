@@ -129,6 +129,12 @@ function listOf({ messages, message }: SdkError): readonly string[] {
 }
 
 function say(found: SdkError): string {
+  if (/Deserialization error|XML parse error/.test(found.message)) {
+    return (
+      `HTTP ${found.status ?? 'answer'} in a form that is not Route 53's: ` +
+      'check spec.route53.endpoint, and proxies on the way'
+    );
+  }
   const text = found.message.slice(0, messageCharsMax);
   const status = found.status === undefined ? '' : ` ${found.status}`;
   const code = found.name === 'Error' || text.includes(found.name) ? '' : ` ${found.name}:`;
@@ -238,9 +244,12 @@ function blame(batch: RecordBatch, messages: readonly string[]): ReadonlyMap<str
 
 const fenceId = 'fence';
 
-/** Something stands there that the group does not know of. All else cannot be as it was sent. */
+/**
+ * Something stands there that the group does not know of. All else cannot be as it was sent.
+ * The last is how moto, and LocalStack with it, say that a set to be deleted is not as it stands.
+ */
 const conflictText =
-  /already exists|was not found|do not match the current|conflicting RRSet|other RRSets exist|set exists with the same name/;
+  /already exists|was not found|do not match the current|conflicting RRSet|other RRSets exist|set exists with the same name|Action=DELETE/;
 
 /** Groups, as `group ID`, and the fence, of which the text names a record set. */
 function namedIn(message: string, batch: RecordBatch): readonly string[] {
@@ -250,7 +259,7 @@ function namedIn(message: string, batch: RecordBatch): readonly string[] {
     return owner === undefined ? [] : [owner];
   }
   const names = new Set(
-    [...message.matchAll(/'([^']+)'|DNS name (\S+?)\.?(?=[,\s]|$)/g)].map(
+    [...message.matchAll(/'([^']+)'|(?:DNS name |\bName=)([^\s,]+?)\.?(?=[,\s]|$)/g)].map(
       ([, quoted = '', plain]) =>
         // Some texts quote type and name together.
         fromRoute53Name(plain ?? quoted.split(' ').at(-1) ?? ''),

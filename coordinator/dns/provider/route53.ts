@@ -109,7 +109,7 @@ class Route53Provider implements DnsProvider {
     };
   }
 
-  /** undefined where the policy does not allow to ask: nothing but advice depends on it. */
+  /** undefined where it cannot be asked, by the policy or at all: only advice depends on it. */
   async #recordSetsMax(options: CallOptions): Promise<number | undefined> {
     const { hostedZoneId: HostedZoneId } = this.#options;
     try {
@@ -119,7 +119,7 @@ class Route53Provider implements DnsProvider {
       );
       return Limit?.Value === undefined ? undefined : Number(Limit.Value);
     } catch (error) {
-      if (error instanceof MeshError && error.code !== 'DNS_DENIED') throw error;
+      if (error instanceof MeshError && error.code === 'DNS_TIMEOUT') throw error;
       return undefined;
     }
   }

@@ -100,7 +100,8 @@ export function handOn(zone: HostedZone): ForeignHand {
   };
 }
 
-function toStored(set: ZoneRecordSet): ZoneChange['set'] {
+/** As a person would write it: values as they are given. */
+export function toStored(set: ZoneRecordSet): ZoneChange['set'] {
   const { name, type, ttlSeconds, values, member } = set;
   return {
     name: canonicalName(name),
