@@ -47,14 +47,17 @@ export class CredentialKeeper {
     this.#refusal = reason;
   }
 
-  /** For a session. Joins when there is nothing to show yet. Throws as join does. */
-  async get(): Promise<Credentials> {
-    const { certPem, caPem, keyPem } = await this.#identify();
+  /**
+   * For a session. Joins when there is nothing to show yet, with so long for each answer. Throws as
+   * join does.
+   */
+  async get(deadlineMs: number): Promise<Credentials> {
+    const { certPem, caPem, keyPem } = await this.#identify(deadlineMs);
     if (certPem !== undefined && caPem !== undefined) return { certPem, caPem, keyPem };
     throw new MeshError('retryable', 'COORDINATOR_UNREACHABLE', 'joined without a certificate');
   }
 
-  async #identify(): Promise<Identity> {
+  async #identify(deadlineMs: number): Promise<Identity> {
     const { record, pki, clock, log, cluster } = this.#options;
     const known = record.identity();
     const token = this.#options.token();
@@ -68,7 +71,7 @@ export class CredentialKeeper {
       usedTokenHash: certPem === undefined ? undefined : known?.tokenHash,
     });
     if (plan === 'connect' && known !== undefined) return known;
-    const input = { ...this.#options, nowMs: clock.now() };
+    const input = { ...this.#options, deadlineMs, nowMs: clock.now() };
     const ask = (): Promise<Identity> => {
       if (plan === 'return' && known !== undefined) return askToReturn(input, known);
       if (token !== undefined) return join(input, token);

@@ -15,8 +15,6 @@ import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
 import { formatAddress, type Address } from '../../common/runtime/settings.ts';
 import type { JoinResponse } from '../../common/wire/mesh-codec.ts';
 import {
-  keepaliveMs,
-  keepaliveTimeoutMs,
   meshService,
   messageBytesMax,
   refusalReasonKey,
@@ -39,8 +37,8 @@ const channelOptions = {
   'grpc.default_authority': serverName,
   'grpc.max_receive_message_length': messageBytesMax,
   'grpc.max_send_message_length': messageBytesMax,
-  'grpc.keepalive_time_ms': keepaliveMs,
-  'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+  // No keepalive: the session hears pings, and judges their silence with what the socket still holds
+  // (./patience.ts). grpc-js would judge before, and end streams of a process that had stood still.
   // Retries keep buffers for as long as a call lives, and ours live for weeks.
   'grpc.enable_retries': 0,
   // It would take another proxy than the rest of the agent (common/runtime/proxy-tunnel.ts).

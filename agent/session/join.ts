@@ -14,11 +14,11 @@ export interface JoinInput {
   readonly pki: AgentPki;
   readonly cluster: string;
   readonly agentVersion: string;
+  /** For each answer. */
+  readonly deadlineMs: number;
   /** Wall clock. */
   readonly nowMs: number;
 }
-
-const deadlineMs = 10_000;
 
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token).digest('hex');
@@ -29,7 +29,7 @@ export function tokenHash(token: string): string {
  * CA_MISMATCH; retryable JOIN_WAITING (a person has to approve), COORDINATOR_UNREACHABLE.
  */
 export async function join(input: JoinInput, token: string): Promise<Identity> {
-  const { dialer, record, pki, cluster } = input;
+  const { dialer, record, pki, cluster, deadlineMs } = input;
   const pin = /^isthmus\.v1\.[^.]+\.[^.]+\.([0-9a-f]{32})$/.exec(token)?.[1];
   if (pin === undefined) {
     throw new MeshError(
@@ -62,7 +62,7 @@ export async function askToReturn(input: JoinInput, identity: Identity): Promise
 }
 
 async function ask(
-  { dialer, record, cluster, agentVersion, nowMs }: JoinInput,
+  { dialer, record, cluster, agentVersion, deadlineMs, nowMs }: JoinInput,
   of: {
     readonly identity: Identity;
     readonly token: string;

@@ -33,6 +33,7 @@ import { CredentialKeeper } from './credentials.ts';
 import type { AgentStream, Credentials, MeshDialer, StreamEnd } from './mesh-port.ts';
 import { CoordinatorBusy } from './mesh-port.ts';
 import { createNatsLoginKeeper, type NatsLoginKeeper } from './nats-login.ts';
+import { openingMs, Patience } from './patience.ts';
 import type { AgentRecord, Batch, PeerUpdate, Recovered, Welcome } from './record.ts';
 import { ResultBook, type Telling } from './result-book.ts';
 import { planRetry, type RetryInput } from './step.ts';
@@ -79,8 +80,6 @@ export interface AgentSession {
   stop(): Promise<void>;
 }
 
-// The coordinator pings every second; this much silence is a dead path that TCP has not noticed.
-const silenceMs = 8_000;
 const inventoryPage = 1_000;
 const renewalSpreadMs = 10_000;
 
@@ -131,13 +130,16 @@ class Session {
   #failures = 0;
   #session: number;
   #retry: Timer | undefined;
-  #silence: Timer | undefined;
+  readonly #patience: Patience;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: AgentSessionOptions) {
     this.#options = options;
     this.#credentials = new CredentialKeeper({ ...options, pki: options.pki ?? systemPki });
     this.#instance = options.chance.uuid();
+    this.#patience = new Patience(options.clock, (ms) =>
+      this.#end({ reason: 'Silent', message: `nothing heard for ${ms} ms`, retry: true }),
+    );
     this.#natsLogin = options.natsLogin ?? createNatsLoginKeeper(options);
     this.#session = options.record.welcome()?.session ?? 0;
   }
@@ -156,7 +158,8 @@ class Session {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const timer of [this.#retry, this.#silence]) timer?.cancel();
+    this.#retry?.cancel();
+    this.#patience.cancel();
     this.#credentials.cancelRenewal();
     this.#leaveNats?.();
     this.#stream?.end();
@@ -197,7 +200,7 @@ class Session {
     const { record, log } = this.#options;
     if (this.#isStopped) return;
     try {
-      const credentials = await this.#credentials.get();
+      const credentials = await this.#credentials.get(openingMs(this.#failures));
       const natsKey = await this.#natsLogin.key(record);
       if (!this.#isStopped) this.#connect(credentials, natsKey);
     } catch (error) {
@@ -218,7 +221,7 @@ class Session {
     this.#stream = dialer.connect(credentials, {
       onMessage: (message) => {
         if (this.#stream !== stream.current) return;
-        this.#heard();
+        this.#patience.heard();
         this.#work = this.#work
           .then(() => (this.#stream === stream.current ? this.#onMessage(message) : undefined))
           .catch((error: unknown) => {
@@ -233,7 +236,7 @@ class Session {
       },
     });
     stream.current = this.#stream;
-    this.#heard();
+    this.#patience.begin(this.#failures);
     this.#stream.send(this.#hello(natsKey));
   }
 
@@ -259,13 +262,6 @@ class Session {
     };
   }
 
-  #heard(): void {
-    this.#silence?.cancel();
-    this.#silence = this.#options.clock.after(silenceMs, () =>
-      this.#end({ reason: 'Silent', message: `nothing heard for ${silenceMs} ms`, retry: true }),
-    );
-  }
-
   #end({ reason, message, retry, retryAfterMs: afterMs }: StreamEnd): void {
     const { log, metrics } = this.#options;
     const stream = this.#stream;
@@ -274,7 +270,7 @@ class Session {
     this.#isGreeted = false;
     this.#leaveNats?.();
     stream.end();
-    this.#silence?.cancel();
+    this.#patience.cancel();
     this.#credentials.cancelRenewal();
     this.#credentials.noteRefusal(retry ? undefined : reason);
     metrics.count('mesh_session_ends_total', { retry: String(retry) });

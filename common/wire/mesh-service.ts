@@ -50,6 +50,9 @@ export const refusalRetryAfterKey = 'isthmus-retry-after-ms';
 // Inventory pages and batches are at most 256 KiB; one big Service may be 2 MiB alone.
 export const messageBytesMax = 4 * 2 ** 20;
 
-/** Both ends notice a dead peer within 8 s, also when its host vanished without a FIN. */
+/**
+ * The coordinator notices that an agent's host vanished without a FIN within 13 s; who stood still for
+ * a few seconds is not ended. Agents hear pings every second.
+ */
 export const keepaliveMs = 5_000;
-export const keepaliveTimeoutMs = 3_000;
+export const keepaliveTimeoutMs = 8_000;

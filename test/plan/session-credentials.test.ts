@@ -117,7 +117,7 @@ test('T4 what has ended is asked for with the key alone, and the log says who ha
   });
   await clock.advance(91 * dayMs);
   for (let time = 0; time < 3; time += 1) {
-    await t.throwsAsync(keeper.get(), { code: 'JOIN_WAITING' });
+    await t.throwsAsync(keeper.get(8_000), { code: 'JOIN_WAITING' });
     await clock.advance(15_000);
   }
   t.is(lines.length, 1, 'said once in a while, not each time');
@@ -126,10 +126,10 @@ test('T4 what has ended is asked for with the key alone, and the log says who ha
     /waiting for approval .*abab:abab:abab:abab.*kubectl isthmus approve one/,
   );
   await clock.advance(300_000);
-  await t.throwsAsync(keeper.get(), { code: 'JOIN_WAITING' });
+  await t.throwsAsync(keeper.get(8_000), { code: 'JOIN_WAITING' });
   t.is(lines.length, 2);
   isApproved = true;
-  t.like(await keeper.get(), { keyPem: 'key', caPem: 'ca of now' });
+  t.like(await keeper.get(8_000), { keyPem: 'key', caPem: 'ca of now' });
   t.deepEqual(new Set(asked), new Set(['/key']));
   t.is(record.identity()?.tokenHash, 'used');
 });
