@@ -1,0 +1,102 @@
+// BIND and Knot as secondaries of the embedded zone, each on a free port of the loopback.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startServerProcess, type ServerProcess } from '../server-process.ts';
+
+interface Setup {
+  readonly folder: string;
+  readonly port: number;
+  readonly zone: string;
+  readonly primaryPort: number;
+}
+
+export interface SecondaryKind {
+  readonly name: string;
+  readonly path: string;
+  readonly configure: (setup: Setup) => string;
+  readonly flags: (file: string) => readonly string[];
+}
+
+export const secondaryKinds: readonly SecondaryKind[] = [
+  {
+    name: 'BIND',
+    path: '/usr/sbin/named',
+    flags: (file) => ['-g', '-n', '1', '-c', file],
+    configure: ({ folder, port, zone, primaryPort }) => `options { directory "${folder}";
+      pid-file none; session-keyfile none; listen-on port ${port} { 127.0.0.1; };
+      listen-on-v6 { none; }; recursion no; dnssec-validation no; notify no; minimal-responses yes; };
+      controls { };
+      zone "${zone}" { type secondary; file "copy"; primaries port ${primaryPort} { 127.0.0.1; }; };
+      `,
+  },
+  {
+    name: 'Knot',
+    path: '/usr/sbin/knotd',
+    flags: (file) => ['-c', file],
+    configure: ({ folder, port, zone, primaryPort }) => `server:
+    listen: 127.0.0.1@${port}
+    rundir: ${folder}
+    udp-workers: 1
+    tcp-workers: 2
+    background-workers: 1
+database:
+    storage: ${folder}
+    journal-db-max-size: 64M
+    kasp-db-max-size: 10M
+    timer-db-max-size: 10M
+    catalog-db-max-size: 10M
+log:
+  - target: stderr
+    any: info
+remote:
+  - id: primary
+    address: 127.0.0.1@${primaryPort}
+acl:
+  - id: primary-notifies
+    address: 127.0.0.1
+    action: notify
+zone:
+  - domain: ${zone}
+    storage: ${folder}
+    master: primary
+    acl: primary-notifies
+    zonefile-sync: -1
+`,
+  },
+];
+
+export interface Secondary {
+  readonly port: number;
+  logs(): string;
+  stop(): Promise<void>;
+}
+
+export function startSecondary(
+  kind: SecondaryKind,
+  at: { readonly port: number; readonly zone: string; readonly primaryPort: number },
+): Secondary {
+  const folder = mkdtempSync(join(tmpdir(), 'isthmus-secondary-'));
+  const file = join(folder, 'server.conf');
+  writeFileSync(file, kind.configure({ folder, ...at }));
+  const { name, path } = kind;
+  const server: ServerProcess = startServerProcess({ name, path, flags: kind.flags(file) });
+  return {
+    port: at.port,
+    logs: server.logs,
+    stop: async () => {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function findFreePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise<void>((resolve) => probe.close(() => resolve()));
+  return port;
+}
