@@ -304,3 +304,14 @@ test('a DNSZone that is deleted leaves nothing; with Orphan it leaves the record
     t.like(world.applier.view.zone(domain), { isEmpty: true, recordSets: 0, pending: 0 });
   }
 });
+
+test('what is recorded of a DNSZone that went without its finalizer is forgotten, and the records stay', async (t) => {
+  const world = await createApplyWorld();
+  for (const name of ['a', 'b']) await world.publish(serviceKey(name), both);
+  await world.clock.advance(minuteMs);
+  const before = world.lines();
+  world.setZone(undefined);
+  await world.clock.advance(minuteMs);
+  t.deepEqual(world.applier.view.recorded(domain, serviceKey('a')), []);
+  t.deepEqual(world.lines(), before);
+});

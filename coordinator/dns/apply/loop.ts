@@ -2,11 +2,14 @@
 // that a provider serves. Runs while the lease is held.
 //
 //   A1. What is recorded as ours and no longer published is looked at too: it goes (I7).
-//   A2. A zone is its own world: what one provider does delays no other (I10).
+//   A2. What is recorded of a DNSZone that is gone for good is forgotten: nobody can write there any
+//       more, and what is recorded holds shards in their clusters.
+//   A3. A zone is its own world: what one provider does delays no other (I10).
 
 import { isthmusGroup } from '../../../common/model/isthmus-kinds.ts';
-import { toLogPrefix, type ServiceKey } from '../../../common/model/ids.ts';
+import { toLogKey, toLogPrefix, type ServiceKey } from '../../../common/model/ids.ts';
 import type { AppliedView, DnsZoneState } from '../../../common/model/views.ts';
+import { createLoop, type Loop } from '../../../common/runtime/loop.ts';
 import { follow, type ViewEvent } from '../../desired/store.ts';
 import { Budgets } from './calls.ts';
 import { appliedPrefix, Journal, splitZonedKey } from './journal.ts';
@@ -38,6 +41,7 @@ class Applier implements DnsApplier {
   readonly #fences = new Map<string, { sent: FenceValue | undefined }>();
   readonly #zones = new Map<string, Zone>();
   #stops: readonly (() => void)[] | undefined;
+  #forgetting: Loop<string> | undefined;
 
   constructor(options: DnsApplierOptions) {
     this.#options = options;
@@ -56,6 +60,13 @@ class Applier implements DnsApplier {
     const handles = [toLogPrefix(isthmusGroup, 'publications'), appliedPrefix].map((prefix) =>
       follow(desired, prefix, onNames),
     );
+    const forgetting = createLoop<string>({
+      ...this.#options,
+      name: 'dns-forget',
+      run: (name) => this.#forget(name),
+    });
+    this.#forgetting = forgetting;
+    for (const name of this.#recordedZones()) if (this.#isGone(name)) forgetting.mark(name);
     this.#stops = [
       ...handles.map((handle) => () => handle.cancel()),
       zones.subscribe(({ dnsZone, key }) => {
@@ -71,7 +82,7 @@ class Applier implements DnsApplier {
     this.#stops = undefined;
     const zones = [...this.#zones.values()];
     this.#zones.clear();
-    await Promise.all(zones.map((zone) => zone.stop()));
+    await Promise.all([...zones.map((zone) => zone.stop()), this.#forgetting?.stop()]);
   }
 
   async idle(): Promise<void> {
@@ -112,6 +123,7 @@ class Applier implements DnsApplier {
     if (state === undefined) {
       this.#zones.delete(name);
       void known?.stop();
+      this.#forgetting?.mark(name);
       return;
     }
     if (known !== undefined) return known.changed();
@@ -124,6 +136,33 @@ class Applier implements DnsApplier {
         if (at?.dnsZone === name) opened.mark(at.service);
       }
     }
+  }
+
+  #recordedZones(): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const { key } of this.#options.desired.list(appliedPrefix)) {
+      const at = splitZonedKey(key);
+      if (at !== undefined) names.add(at.dnsZone);
+    }
+    return names;
+  }
+
+  /** In the log too: a view that has not seen it yet is no reason to forget anything. */
+  #isGone(name: string): boolean {
+    const { zones, desired } = this.#options;
+    const at = toLogKey({ group: isthmusGroup, resource: 'dnszones', name });
+    return zones.zone(name) === undefined && desired.get(at) === undefined;
+  }
+
+  async #forget(name: string): Promise<undefined> {
+    if (!this.#isGone(name)) return undefined;
+    const keys = [...this.#options.desired.list(appliedPrefix)].map(({ key }) => key);
+    for (const key of keys) {
+      const at = splitZonedKey(key);
+      if (at?.dnsZone === name) await this.#journal.record(at.service, name, []);
+    }
+    await this.#journal.settled(name);
+    return undefined;
   }
 
   #tell(dnsZone: string, key: ServiceKey | undefined): void {

@@ -14,7 +14,7 @@
 //       published stays until a person confirms it.
 
 import type { PublishedShard } from '../../../common/model/publication.ts';
-import type { RecordGroup } from '../provider/provider.ts';
+import type { RecordGroup, ZoneRecordSet } from '../provider/provider.ts';
 import { contentHash } from '../../../common/pure/digest.ts';
 import { isOurType } from './ownership.ts';
 import { targetsOf, textOf } from './zone-records.ts';
@@ -48,10 +48,10 @@ export function suspect(
   const recordSets = new Set(gone.map(({ name, type }) => `${name} ${type}`)).size;
   if (recordSets === 0) return undefined;
   if (cause.shards === undefined) return { recordSets, dead: [], living: [] };
-  const left = new Set(group.creates.flatMap(targetsOf));
-  const lost = new Set(gone.flatMap(targetsOf).filter((target) => !left.has(target)));
+  const left = new Set(group.creates.flatMap(endsOf));
+  const lost = new Set(gone.flatMap(endsOf).filter((target) => !left.has(target)));
   const isLost = ({ addresses, hostnames }: PublishedShard): boolean =>
-    [...addresses, ...hostnames].some((target) => lost.has(target));
+    [...addresses, ...hostnames].some((end) => lost.has(end.replace(/^dualstack\./, '')));
   const blamed = cause.shards.filter(
     (shard) => isSilent(shard) && shard.isDrained !== true && isLost(shard),
   );
@@ -63,6 +63,11 @@ export function suspect(
     dead: isUnknown ? [] : blamed.map(({ cluster }) => cluster),
     living: speaking.map(({ cluster }) => cluster),
   };
+}
+
+/** An alias names a load balancer with a prefix of AWS's that the shard does not know. */
+function endsOf(set: ZoneRecordSet): readonly string[] {
+  return targetsOf(set).map((target) => target.replace(/^dualstack\./, ''));
 }
 
 function isSilent({ state }: PublishedShard): boolean {
