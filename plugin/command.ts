@@ -12,6 +12,8 @@ export type Completes =
   | 'services'
   | 'namespaces'
   | 'tokens'
+  | 'dnszones'
+  | 'dnsNames'
   | 'unclaimed';
 
 export interface Flag {

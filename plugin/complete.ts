@@ -14,6 +14,7 @@ import { findCommand } from './parse.ts';
 import { clustersPath } from './commands/clusters.ts';
 import { unclaimedPath } from './commands/unclaimed.ts';
 import { openFederation } from './open-federation.ts';
+import { textAt } from './output.ts';
 
 export interface Completion {
   /** A word each, with a tab and a description where there is one. */
@@ -146,6 +147,10 @@ async function readNames(
     namespaces: '/api/v1/namespaces',
     tokens: `${isthmus}/jointokens`,
     unclaimed: unclaimedPath,
+    dnszones: `${isthmus}/dnszones`,
+    dnsNames: `${isthmus}/namespaces/${space}/dnsrecordsets`,
   };
-  return (await federation.list(paths[what])).map(({ metadata }) => metadata.name);
+  const found = await federation.list(paths[what]);
+  if (what !== 'dnsNames') return found.map(({ metadata }) => metadata.name);
+  return [...new Set(found.map((record) => textAt(record, 'spec', 'dnsName')))];
 }

@@ -37,6 +37,7 @@ export interface DeleteRequest {
 }
 
 const pageObjects = 500;
+const missing: ReadonlySet<string> = new Set(['KUBE_NOT_FOUND', 'KUBE_NAMESPACE_MISSING']);
 
 export function connectFederation(options: {
   readonly endpoint: KubeEndpoint;
@@ -77,7 +78,7 @@ export function connectFederation(options: {
       try {
         return toObject(await ask('GET', path));
       } catch (error) {
-        if (error instanceof MeshError && error.code === 'KUBE_NOT_FOUND') return undefined;
+        if (error instanceof MeshError && missing.has(error.code)) return undefined;
         throw error;
       }
     },

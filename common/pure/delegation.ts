@@ -47,8 +47,9 @@ function judgeServers(facts: DelegationFacts, apex: string): DelegationVerdict {
   const missing = without(wanted, seen);
   const strange = without(seen, wanted);
   if (missing.length === 0 && strange.length === 0) {
-    const where = parent === undefined ? '' : ` by ${parent}`;
-    const message = `${apex} is delegated${where} to ${wanted.join(', ')}.`;
+    const where = atParent.length === 0 ? '' : ` by ${parent ?? 'the zone above'}`;
+    const doubt = atParent.length === 0 ? ' (by the resolver: the zone above was not asked)' : '';
+    const message = `${apex} is delegated${where} to ${wanted.join(', ')}${doubt}.`;
     return { status: 'True', reason: 'Delegated', message };
   }
   if (missing.length < wanted.length) {

@@ -26,6 +26,8 @@ export interface DnsAsk {
   readonly type: RecordType;
   /** True: the server shall find it. False: what it keeps itself. */
   readonly isRecursive: boolean;
+  /** By TCP alone. */
+  readonly isTcpOnly?: boolean;
 }
 
 export type AskDns = (ask: DnsAsk) => Promise<Asked>;
@@ -49,7 +51,7 @@ export function createDnsClient(options: {
     if (bytes === undefined) return { kind: 'silent', message: `${ask.name} is no name of DNS` };
     const sent: Sent = { question, bytes, server: ask.server, clock, timeoutMs };
     let message = '';
-    for (let nth = 0; nth < udpTries; nth += 1) {
+    for (let nth = 0; nth < (ask.isTcpOnly === true ? 0 : udpTries); nth += 1) {
       const answer = await askByUdp(sent);
       if (typeof answer === 'string') message = answer;
       else if (answer.isTruncated) break;

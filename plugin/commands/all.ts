@@ -5,6 +5,10 @@ import { approve, deny, revoke } from './approve.ts';
 import { completion } from './completion.ts';
 import { cordon, uncordon } from './cordon.ts';
 import { credentialsRemove } from './credentials.ts';
+import { checkDns } from './check-dns.ts';
+import { dnsConfirm, dnsFreeze, dnsUnfreeze } from './dns-hold.ts';
+import { dnsPlan } from './dns-plan.ts';
+import { explainDns } from './explain-dns.ts';
 import { explain } from './explain.ts';
 import { join } from './join.ts';
 import { status } from './status.ts';
@@ -16,6 +20,12 @@ import { version } from './version.ts';
 export const commands: readonly Command[] = [
   status,
   explain,
+  explainDns,
+  checkDns,
+  dnsPlan,
+  dnsConfirm,
+  dnsFreeze,
+  dnsUnfreeze,
   join,
   approve,
   deny,

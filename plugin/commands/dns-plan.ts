@@ -1,0 +1,110 @@
+// dns plan: what would be written next at a DNSZone's provider, and why it is not written yet. Asks
+// only; nothing is changed.
+
+import type { KubeObject } from '../../common/model/kube-object.ts';
+import { parseTimestamp, systemClock as clock } from '../../common/runtime/clock.ts';
+import { exitOk, type Command } from '../command.ts';
+import { isthmus, type Federation } from '../federation.ts';
+import { formatAge, formatValue, listAt, textAt, toTable, valueAt } from '../output.ts';
+import { requireZone, zoneArgument } from './dns-facts.ts';
+
+const reviewsPath = `${isthmus}/dnsplanreviews`;
+// What a person reads; -o json has as many as the coordinator tells.
+const shownServices = 20;
+const toldServices = 10_000;
+
+export const dnsPlan: Command = {
+  words: ['dns', 'plan'],
+  summary: 'Shows what would be written next at the provider of a DNSZone, and why not yet.',
+  details: [
+    'Lines with - go, lines with + come; each Service changes at once or not at all. A change waits ' +
+      'while the zone is frozen, while so many names would change that a person has to confirm it, ' +
+      'while records of others stand in the way, or while the provider cannot be written. Nothing is ' +
+      'changed by looking.',
+  ],
+  args: [zoneArgument],
+  flags: [
+    {
+      name: 'output',
+      short: 'o',
+      value: 'FORMAT',
+      description: 'json or yaml: the whole plan.',
+      choices: ['json', 'yaml'],
+    },
+  ],
+  examples: [
+    { says: 'What waits, and why', line: 'kubectl isthmus dns plan public' },
+    {
+      says: 'Only names that go',
+      line: "kubectl isthmus dns plan public -o json | jq '.status.changes[].deletes[]?'",
+    },
+  ],
+  run: async ({ args: [name = ''], flags, io, federation }) => {
+    const to = federation();
+    await requireZone(to, name);
+    const review = await readPlan(to, name);
+    const format = flags.text('output');
+    if (format === 'json' || format === 'yaml') io.out(formatValue(review, format));
+    else io.out(planText(name, review));
+    return exitOk;
+  },
+};
+
+export function readPlan(to: Federation, dnsZone: string): Promise<KubeObject> {
+  return to.post(reviewsPath, {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'DNSPlanReview',
+    metadata: {},
+    spec: { dnsZone, limit: toldServices },
+  });
+}
+
+export function planText(name: string, review: KubeObject): string {
+  const at = (...path: readonly string[]): string => textAt(review, 'status', ...path);
+  if (at('isWritten') !== 'true') {
+    return (
+      `DNSZone ${name} is written at no provider by this coordinator: the embedded zone answers as ` +
+      'soon as names are decided, and a zone that is refused says why in its conditions ' +
+      `(kubectl describe dnszone ${name}).\n`
+    );
+  }
+  const changes = listAt(review, 'status', 'changes').map(toObject);
+  const head = `DNSZone ${name}: ${at('recordSets')} record sets of ours, ${at('pending')} Services with changes to write.\n`;
+  if (changes.length === 0) return `${head}Nothing is to be written.\n`;
+  const shown = changes.slice(0, shownServices).map(toChange).join('\n');
+  const rest = Number(at('pending')) - Math.min(changes.length, shownServices);
+  const more = rest > 0 ? `\nand ${rest} more Services: -o json\n` : '';
+  return `${head}${toHeld(name, review)}\n${shown}${more}`;
+}
+
+function toHeld(name: string, review: KubeObject): string {
+  const hash = textAt(review, 'status', 'held', 'hash');
+  if (hash === '') return '';
+  const since = parseTimestamp(textAt(review, 'status', 'held', 'since'));
+  const age = since === undefined ? '' : ` for ${formatAge(clock.now() - since)}`;
+  return (
+    `Held${age}: ${textAt(review, 'status', 'held', 'message')}\n` +
+    `Let exactly this plan go ahead: kubectl isthmus dns confirm ${name} ${hash}\n`
+  );
+}
+
+function toChange(change: object): string {
+  const waits = textAt(change, 'message') || textAt(change, 'reason');
+  const title = `${textAt(change, 'namespace')}/${textAt(change, 'service')}`;
+  const rows = [
+    ...listAt(change, 'deletes').map((record) => ['  -', ...toCells(record)]),
+    ...listAt(change, 'creates').map((record) => ['  +', ...toCells(record)]),
+  ];
+  const [, ...lines] = toTable(['', '', '', ''], rows).split('\n');
+  return `${title}${waits === '' ? '' : `   waits: ${waits}`}\n${lines.join('\n')}`;
+}
+
+function toCells(record: unknown): readonly string[] {
+  const at = (field: string): string => textAt(toObject(record), field);
+  const ttl = valueAt(toObject(record), 'ttlSeconds');
+  return [at('name'), at('type'), `${at('data')}${typeof ttl === 'number' ? ` (TTL ${ttl})` : ''}`];
+}
+
+function toObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}
