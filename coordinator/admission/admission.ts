@@ -8,6 +8,8 @@
 //   W4. A Service that some clusters have already is told of with their names, before it is adopted.
 //   W5. A Service is no larger than a member cluster stores: nothing that its etcd would refuse is
 //       sent to an agent.
+//   W6. Names that DNS cannot carry or another Service has, and places that are no labels of it, are
+//       refused with their field (admission-dns.ts, admission-places.ts).
 //   W3. A dry run answers which clusters and names would change, as warnings.
 
 import {
@@ -27,7 +29,9 @@ import type { PlacementView, SessionView } from '../../common/model/views.ts';
 import { isSameJson } from '../../common/pure/canonical-json.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { previewCluster, warnOfAbsence } from './admission-clusters.ts';
+import { admitNames, admitPolicyDns } from './admission-dns.ts';
 import { judgeOverrides } from './admission-overrides.ts';
+import { doubtPlaces, warnOfPlaces } from './admission-places.ts';
 import { listed, previewService, type Wanted } from './admission-preview.ts';
 import type { Admit } from '../api/machinery/api.ts';
 import {
@@ -83,6 +87,7 @@ function admitService(options: AdmissionOptions, change: Change): readonly strin
     next === undefined
       ? []
       : [
+          ...admitNames(options, { next, old }, governingPolicy(next, policies).policy?.spec?.dns),
           ...warnOfOverrides(options, next, old, policies),
           ...warnOfAdoption(options, { service: next, policies }),
         ];
@@ -173,7 +178,7 @@ function admitPolicy(options: AdmissionOptions, change: Change): readonly string
       if (errors.length > 0)
         throw invalid({ group: isthmusGroup, kind: 'ServicePolicy', name, errors });
     }
-    warnings.push(...warnOfRival(next, old, others));
+    warnings.push(...warnOfRival(next, old, others), ...admitPolicyDns(options, next, old));
     if (service !== undefined)
       warnings.push(...warnOfAdoption(options, { service, policies: [...others, next] }));
   }
@@ -211,6 +216,12 @@ async function admitCluster(options: AdmissionOptions, change: Change): Promise<
   const old = change.old as Cluster | undefined;
   const name = (next ?? old)?.metadata.name ?? '';
   const warnings: string[] = [];
+  const others = clustersOf(options).filter(({ metadata }) => metadata.name !== name);
+  if (next !== undefined) {
+    const errors = doubtPlaces({ next, old, others });
+    if (errors.length > 0) throw invalid({ group: isthmusGroup, kind: 'Cluster', name, errors });
+    warnings.push(...warnOfPlaces({ next, old, others }));
+  }
   if (change.operation === 'delete' && old !== undefined) {
     const isHere = sessions.session(toClusterName(old.metadata.name))?.isConnected === true;
     const absence = isHere ? undefined : warnOfAbsence(old);
@@ -221,7 +232,7 @@ async function admitCluster(options: AdmissionOptions, change: Change): Promise<
   const preview = await previewCluster({
     before: old,
     after: change.operation === 'delete' ? undefined : next,
-    others: clustersOf(options).filter(({ metadata }) => metadata.name !== name),
+    others,
     services: servicesOf(desired),
     policiesOf: (namespace) => {
       const known = policies.get(namespace) ?? policiesOf(options, namespace);
