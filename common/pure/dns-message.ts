@@ -182,7 +182,8 @@ function readData(
 ): Uint8Array | undefined {
   const layout = namesIn.get(of.type);
   // An UPDATE deletes by empty data.
-  if (layout === undefined || of.from === of.to) return bytes.slice(of.from, of.to);
+  if (layout === undefined || of.from === of.to)
+    return new Uint8Array(bytes.subarray(of.from, of.to)); // a copy: a view would keep all alive
   const [before, names, behind] = layout;
   const parts: Uint8Array[] = [bytes.subarray(of.from, of.from + before)];
   let at = of.from + before;
@@ -194,8 +195,12 @@ function readData(
   }
   if (at + behind !== of.to) return undefined;
   parts.push(bytes.subarray(at, of.to));
-  return Buffer.concat(parts);
+  return new Uint8Array(Buffer.concat(parts));
 }
+
+// A name has 127 labels at most, each behind a pointer of its own if need be. Without a bound a
+// chain of pointers would be followed again for each record that joins it (W2).
+const pointersMax = 127;
 
 /** A pointer must lead to before where it stands, and so to an end. */
 function readName(
@@ -205,6 +210,7 @@ function readName(
 ): { readonly name: WireName; readonly end: number } | undefined {
   let at = from;
   let limit = to;
+  let pointers = 0;
   let end: number | undefined;
   let wire = '';
   while (at < limit) {
@@ -217,7 +223,8 @@ function readName(
       if (at + 2 > limit) return undefined;
       end ??= at + 2;
       const target = u16(bytes, at) & 0x3fff;
-      if (target >= at) return undefined;
+      pointers += 1;
+      if (target >= at || pointers > pointersMax) return undefined;
       limit = at;
       at = target;
       continue;

@@ -224,7 +224,9 @@ function readTsig(message: ReadMessage): Tsig | 'malformed' | undefined {
   const count = all.filter(({ type }) => type === typeTsig).length;
   if (count === 0) return undefined;
   const record = message.additionals.at(-1);
-  if (count > 1 || record?.type !== typeTsig || record.class !== classAny) return 'malformed';
+  if (count > 1 || record?.type !== typeTsig) return 'malformed';
+  // The MAC covers what these have to be, not what they are.
+  if (record.class !== classAny || record.ttlSeconds !== 0) return 'malformed';
   const data = Buffer.from(record.data.buffer, record.data.byteOffset, record.data.length);
   const algorithmEnd = endOfName(data);
   const at = algorithmEnd + 10;

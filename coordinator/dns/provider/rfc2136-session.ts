@@ -37,8 +37,11 @@ export interface SessionOptions {
 
 export type SignedAnswer =
   | { readonly kind: 'answer'; readonly message: DnsMessage }
-  /** The key, the clock or the server's rules: asking again changes nothing. */
-  | { readonly kind: 'denied'; readonly message: string }
+  /**
+   * The key, the clock or the server's rules: asking again changes nothing. `isOfKey`: Knot says
+   * so (BADKEY) of a good key too, that may not do what this request asks for.
+   */
+  | { readonly kind: 'denied'; readonly message: string; readonly isOfKey?: true }
   /** Nothing that came can be believed. */
   | { readonly kind: 'untrusted'; readonly message: string };
 
@@ -132,7 +135,11 @@ export function judge(options: SessionOptions, verdict: TsigVerdict): SignedAnsw
     case 'badTime':
       return { kind: 'denied', message: badTimeText(server, verdict.aheadSeconds) };
     case 'refused':
-      return { kind: 'denied', message: refusedText(options, verdict.error) };
+      return {
+        kind: 'denied',
+        message: refusedText(options, verdict.error),
+        ...(verdict.error === tsigErrors.badKey ? { isOfKey: true } : {}),
+      };
     case 'unsigned': {
       const code = responseCodeOf(verdict.message);
       const name = responseCodeText(code);

@@ -133,6 +133,7 @@ class Rfc2136Provider implements DnsProvider {
     if (planned.kind === 'impossible') return impossible(batch, planned.reasons);
     const deadline = this.#deadline(timeoutMs);
     const answer = await this.#send(planned.records, deadline);
+    if (answer.kind === 'denied') return this.#denied(batch, answer, deadline);
     if (answer.kind !== 'answer') return all(batch, answer);
     const code = responseCodeOf(answer.message);
     log.debug('zone update answered', {
@@ -258,23 +259,7 @@ class Rfc2136Provider implements DnsProvider {
         `dynamic updates of it; set rfc2136.server and rfc2136.zone to those of the primary`;
       return all(batch, { kind: 'denied', message });
     }
-    if (batch.groups.length > 1) return all(batch, { kind: 'notTried' });
-    const [group] = batch.groups;
-    const sets = group === undefined ? [] : [...group.deletes, ...group.creates];
-    const probeAt = parseNameText((batch.fence?.creates[0] ?? sets[0])?.name ?? '');
-    const probe =
-      probeAt === undefined ? undefined : await this.#send(planLeaveProbe(probeAt), deadline);
-    if (probe?.kind === 'answer' && responseCodeOf(probe.message) === 0) {
-      const types = [...new Set(sets.map(({ type }) => type))].sort().join(', ');
-      const names = listed([...new Set(sets.map(({ name }) => name))]);
-      const message =
-        code === refused
-          ? `${session.server} answers REFUSED, though the key may write TXT records: let it ` +
-            `write ${types} at ${names}`
-          : `${session.server} answers ${text} to the change of ${names}, and takes others: its ` +
-            `log says why`;
-      return all(batch, { kind: 'rejected', message });
-    }
+    if (await this.#mayWrite(batch, deadline)) return theseRefused(batch, session.server, text);
     if (code === refused) {
       const message =
         `${session.server} answers REFUSED: key ${toNameText(session.key.name)} may not update ` +
@@ -282,6 +267,28 @@ class Rfc2136Provider implements DnsProvider {
       return all(batch, { kind: 'denied', message });
     }
     return all(batch, { kind: 'unavailable', message: `${session.server} answers ${text}` });
+  }
+
+  async #denied(
+    batch: RecordBatch,
+    answer: Extract<SignedAnswer, { kind: 'denied' }>,
+    deadline: Deadline,
+  ): Promise<ReadonlyMap<string, GroupOutcome>> {
+    if (answer.isOfKey === true && (await this.#mayWrite(batch, deadline)))
+      return theseRefused(batch, this.#parts.session.server, 'BADKEY');
+    return all(batch, { kind: 'denied', message: answer.message });
+  }
+
+  /** Whether the key may write at all: at the fence, or where the batch begins. */
+  async #mayWrite({ fence, groups }: RecordBatch, deadline: Deadline): Promise<boolean> {
+    const sets = [fence, ...groups].flatMap((group) => [
+      ...(group?.creates ?? []),
+      ...(group?.deletes ?? []),
+    ]);
+    const name = parseNameText(sets[0]?.name ?? '');
+    if (name === undefined) return false;
+    const probe = await this.#send(planLeaveProbe(name), deadline);
+    return probe.kind === 'answer' && responseCodeOf(probe.message) === 0;
   }
 
   async #standing(batch: RecordBatch, deadline: Deadline): Promise<Standing> {
@@ -333,6 +340,25 @@ function impossible(
     const message = reasons.get(id) ?? fence;
     return message === undefined ? { kind: 'notTried' } : { kind: 'rejected', message };
   });
+}
+
+/** The key may write, but not all of this. Of several groups any may be at fault. */
+function theseRefused(
+  batch: RecordBatch,
+  server: string,
+  text: string,
+): ReadonlyMap<string, GroupOutcome> {
+  const [group, ...others] = batch.groups;
+  if (group === undefined || others.length > 0) return all(batch, { kind: 'notTried' });
+  const sets = [...group.deletes, ...group.creates];
+  const types = [...new Set(sets.map(({ type }) => type))].sort().join(', ');
+  const names = listed([...new Set(sets.map(({ name }) => name))]);
+  const message =
+    text === 'REFUSED' || text === 'BADKEY'
+      ? `${server} answers ${text}, though the key may write TXT records: let it write ${types} ` +
+        `at ${names}`
+      : `${server} answers ${text} to the change of ${names}, and takes others: its log says why`;
+  return all(batch, { kind: 'rejected', message });
 }
 
 const namesShown = 5;
