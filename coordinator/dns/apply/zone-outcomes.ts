@@ -172,14 +172,30 @@ export class ZoneOutcomes {
     }
   }
 
-  /** Certain that nothing was changed, or, with `reread`, that reading will tell. */
-  undone(groups: readonly SentGroup[], reread: boolean): void {
+  /** Certain that nothing was changed. */
+  undone(groups: readonly SentGroup[]): void {
     for (const { id } of groups) {
       const group = this.#options.state.groups.get(id as ServiceKey);
       if (group === undefined) continue;
       group.isInFlight = false;
-      if (reread) this.#reread(group);
-      else this.#options.mark(group.key);
+      this.#options.mark(group.key);
+    }
+  }
+
+  /**
+   * Nobody can say whether it was applied: there is no fence. Whatever it creates may be ours from
+   * now on; reading will tell what stands.
+   */
+  async doubted(groups: readonly SentGroup[]): Promise<void> {
+    const { journal, state, clock } = this.#options;
+    for (const sent of groups) {
+      const key = sent.id as ServiceKey; // ids are keys: plan-group.ts
+      const recorded = journal.recorded(key, state.name).sets;
+      const maybe = applyGroup(recorded, { deletes: [], creates: sent.creates });
+      await journal.record(key, state.name, maybe);
+      const group = state.group(key, clock.now());
+      group.isInFlight = false;
+      this.#reread(group);
     }
   }
 

@@ -157,7 +157,9 @@ export class ZoneWriter {
     const { state, fence, outcomes } = this.#options;
     const doubt = this.#doubt;
     if (!provider.capabilities.hasCompareAndSet) {
-      if (doubt !== undefined) await this.#settled(doubt, 'reread');
+      if (doubt === undefined) return 0;
+      await outcomes.doubted(doubt.groups);
+      await this.#forget();
       return 0;
     }
     const settled = await fence.settle(scope, doubt, zone.spec.takeOverFrom ?? []);
@@ -181,10 +183,10 @@ export class ZoneWriter {
     }
   }
 
-  async #settled(batch: SentBatch, wasApplied: boolean | 'reread'): Promise<void> {
+  async #settled(batch: SentBatch, wasApplied: boolean): Promise<void> {
     const { outcomes } = this.#options;
-    if (wasApplied === true) await outcomes.applied(batch, batch.groups, undefined);
-    else outcomes.undone(batch.groups, wasApplied === 'reread');
+    if (wasApplied) await outcomes.applied(batch, batch.groups, undefined);
+    else outcomes.undone(batch.groups);
     await this.#forget();
   }
 
@@ -208,7 +210,7 @@ export class ZoneWriter {
     try {
       await this.#options.journal.send(state.name, sent);
     } catch (error) {
-      outcomes.undone(sent.groups, false); // not sent
+      outcomes.undone(sent.groups); // not sent
       throw error;
     }
     this.#doubt = sent;
@@ -269,7 +271,7 @@ export class ZoneWriter {
       case 'throttled':
       case 'denied':
       case 'unavailable':
-        outcomes.undone(sent.groups, false);
+        outcomes.undone(sent.groups);
         await this.#forget();
         return first.kind === 'throttled' ? 0 : outcomes.troubled(first.kind, first.message);
       case 'applied':
