@@ -199,7 +199,9 @@ async function withoutSynthesised(
 function isAlike(sets: readonly ZoneRecordSet[], wildcard: readonly ZoneRecordSet[]): boolean {
   const show = (set: ZoneRecordSet): string => `${set.type} ${set.values.join('\n')}`;
   const shown = new Set(wildcard.map(show));
-  return wildcard.length > 0 && sets.every((set) => shown.has(show(set)));
+  return (
+    wildcard.length > 0 && sets.every((set) => set.foreign === undefined && shown.has(show(set)))
+  );
 }
 
 async function ask(

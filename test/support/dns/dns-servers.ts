@@ -50,6 +50,8 @@ export const knot: DnsServerKind = {
   },
 };
 
+// Files and journal as Knot's defaults have them. With `zonefile-sync: -1` and `zonefile-load:
+// difference-no-serial` each start takes the zone back to what its file says.
 function knotConfig({ folder, port, zones, ours, other }: ServerSetup): string {
   const keys = [ours, other].map(
     (key) => `  - id: ${key.name}\n    algorithm: hmac-sha256\n    secret: ${secretText(key)}`,
@@ -87,9 +89,6 @@ template:
   - id: default
     storage: ${folder}
     acl: [ours-update, ours-transfer, theirs]
-    zonefile-sync: -1
-    journal-content: all
-    zonefile-load: difference-no-serial
 zone:
 ${blocks.join('\n')}
 `;
