@@ -129,7 +129,7 @@ function listOf({ messages, message }: SdkError): readonly string[] {
 }
 
 function say(found: SdkError): string {
-  if (/Deserialization error|XML parse error/.test(found.message)) {
+  if (/Deserialization error|XML parse error|^UnknownError$/.test(found.message)) {
     return (
       `HTTP ${found.status ?? 'answer'} in a form that is not Route 53's: ` +
       'check spec.route53.endpoint, and proxies on the way'

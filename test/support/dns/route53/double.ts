@@ -111,6 +111,7 @@ export async function openRoute53Double(
       service.addZone(`Z${String(service.zones.size + 1).padStart(12, '0')}`, canonicalName(name)),
     count: (action: Action) => double.seen.filter((each) => each.action === action).length,
     close: async () => {
+      if (!server.listening) return;
       for (const socket of sockets) socket.destroy();
       await Promise.all([new Promise((resolve) => server.close(resolve)), dns.close()]);
     },
@@ -147,6 +148,10 @@ async function serve(
   if (fault?.kind === 'slow') await sleep(clock, fault.ms);
   if (latencyMs > 0) await sleep(clock, latencyMs);
   const decide = (): Answered => {
+    // A web identity's own token stands for a signature.
+    if (route === undefined && /Action=AssumeRoleWithWebIdentity/.test(body)) {
+      return assumeRole(body, double, clock);
+    }
     if (typeof principal === 'string') return refuse(principal);
     if (route === undefined) return assumeRole(body, double, clock);
     if (principal.isDenied === true || !double.allows(route.action, body)) {
@@ -217,7 +222,8 @@ function assumeRole(
 ): Answered {
   const form = new URLSearchParams(body);
   const given = roles.get(form.get('RoleArn') ?? '');
-  if (form.get('Action') !== 'AssumeRole' || given === undefined) {
+  const action = form.get('Action') ?? '';
+  if (!/^AssumeRole(WithWebIdentity)?$/.test(action) || given === undefined) {
     const why = `User: arn:aws:iam::123456789012:user/isthmus is not authorized to perform: sts:AssumeRole on resource: ${form.get('RoleArn') ?? ''}`;
     return toError(403, 'AccessDenied', why);
   }
@@ -225,9 +231,9 @@ function assumeRole(
   const [secretAccessKey, sessionToken] = [`secret of ${accessKeyId}`, `token of ${accessKeyId}`];
   given.push(accessKeyId);
   principals.set(accessKeyId, { secretAccessKey, sessionToken });
-  return toAnswer('AssumeRoleResponse', [
+  return toAnswer(`${action}Response`, [
     [
-      'AssumeRoleResult',
+      `${action}Result`,
       [
         [
           'Credentials',
