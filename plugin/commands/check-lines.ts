@@ -123,8 +123,12 @@ const said = 'Ready, the provider reachable and the zone found.';
 function checkZone(zone: DnsZone): readonly Finding[] {
   const { name } = zone.metadata;
   const check = `zone ${name}`;
+  const others = new Set(
+    conditionsOf(zone).flatMap(({ type, message }) => (type === 'Ready' ? [] : message)),
+  );
   const bad = conditionsOf(zone).flatMap(({ type, status, message }): readonly Finding[] => {
-    if (type === 'Delegated') return [];
+    // Ready says the first of the others again.
+    if (type === 'Delegated' || (type === 'Ready' && others.has(message))) return [];
     const isWantedFalse = wantedFalse.has(type) || type === 'SingleServer';
     if (status === (isWantedFalse ? 'False' : 'True')) return [];
     const level = onlyWarn.has(type) || status === 'Unknown' ? 'warn' : 'fail';

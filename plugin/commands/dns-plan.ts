@@ -69,12 +69,16 @@ export function planText(name: string, review: KubeObject): string {
     );
   }
   const changes = listAt(review, 'status', 'changes').map(toObject);
-  const head = `DNSZone ${name}: ${at('recordSets')} record sets of ours, ${at('pending')} Services with changes to write.\n`;
+  const head = `DNSZone ${name}: ${count(at('recordSets'), 'record set')} of ours, ${count(at('pending'), 'Service')} with changes to write.\n`;
   if (changes.length === 0) return `${head}Nothing is to be written.\n`;
   const shown = changes.slice(0, shownServices).map(toChange).join('\n');
   const rest = Number(at('pending')) - Math.min(changes.length, shownServices);
   const more = rest > 0 ? `\nand ${rest} more Services: -o json\n` : '';
   return `${head}${toHeld(name, review)}\n${shown}${more}`;
+}
+
+function count(number: string, what: string): string {
+  return `${number} ${what}${number === '1' ? '' : 's'}`;
 }
 
 function toHeld(name: string, review: KubeObject): string {

@@ -133,7 +133,9 @@ function toElsewhere(cluster: Cluster | undefined): string {
 function toEvidence(status: ServiceShard['status'], part: 'in' | 'out'): string {
   const said = status.message ?? status.reason;
   const endpoints = `${status.ready} of ${status.total} endpoints ready`;
-  if (part === 'in' || status.health !== 'healthy') return `${said} (${endpoints})`.trim();
+  if (part === 'in' || status.health !== 'healthy') {
+    return /\d of \d+ endpoints/.test(said) ? said : `${said} (${endpoints})`.trim();
+  }
   if (status.ingress.length === 0) {
     return 'It is healthy, but its load balancer has no address yet, or its Service is none.';
   }

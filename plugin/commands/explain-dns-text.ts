@@ -61,6 +61,12 @@ function toRecordLines({ spec, status, metadata }: DNSRecordSet): readonly strin
   return [
     `  ${spec.recordType} ${answer || '<nothing>'}, TTL ${spec.ttlSeconds} s`,
     `  ${status.state}${at}. ${why}`,
+    ...(status.state === 'live'
+      ? []
+      : [
+          '  This is what it shall answer. Until it is live, servers may answer what was written ' +
+            `before: kubectl isthmus dns plan ${spec.dnsZone}`,
+        ]),
   ];
 }
 

@@ -1,7 +1,6 @@
 // kubectl-isthmus about DNS, as an administrator uses it at night: real kubectl, a real coordinator
 // with its embedded zone and a zone at the double of Cloud DNS.
 
-import { setTimeout as wait } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { openDnsView } from '../support/dns/cloud-dns/dns-view.ts';
@@ -78,19 +77,33 @@ async function untilText(run: () => Promise<string>, ...wanted: readonly RegExp[
 
 test('explain, check, freeze, plan and confirm DNS, at the embedded zone and at a provider', async (t) => {
   const world = await openWorld(t);
-  const { mesh, plugin, double, resolver, view } = world;
-  const explain = (name: string): Promise<string> => plugin.ok(['explain', 'dns', name, context]);
+  await checkWell(t, world);
+  await checkFrozen(t, world);
+  await checkThawed(t, world);
+  await checkChangedByHand(t, world);
+});
+
+const check = ['check', 'dns', 'nginx', context, '--zone=cloud'];
+const zoneOfA = `${global}.us-central1-a.us-central1.cloud.test`;
+
+function explainName({ plugin }: World, name: string): Promise<string> {
+  return plugin.ok(['explain', 'dns', name, context]);
+}
+
+function toAsked({ view, resolver }: World): readonly string[] {
+  return [`--server=${view}`, `--resolver=127.0.0.1:${resolver.port}`];
+}
+
+/** Each check says that all is well, and the exit code too. */
+async function checkWell(t: ExecutionContext, world: World): Promise<void> {
+  const { plugin, mesh } = world;
   await untilText(
-    () => explain(`${global}.cloud.test`),
+    () => explainName(world, `${global}.cloud.test`),
     /global, in DNSZone cloud \(CloudDNS\)/,
     /\n {2}A 127\.\d+\.\d+\.\d+, 127\.\d+\.\d+\.\d+, TTL 60 s\n {2}live since \S+Z \(\d+s ago\)/,
     new RegExp(`${a} +yes +healthy +\\d+s ago +127\\.[\\d.]+ +.*1 of 1 endpoints ready`),
   );
-
-  // Everything is well: each check says so, and the exit code too.
-  const check = ['check', 'dns', 'nginx', context, '--zone=cloud'];
-  const asked = [`--server=${view}`, `--resolver=127.0.0.1:${resolver.port}`];
-  const well = await plugin.isthmus([...check, ...asked]);
+  const well = await plugin.isthmus([...check, ...toAsked(world)]);
   t.is(well.code, 0, well.output + well.errors);
   t.regex(
     well.output,
@@ -105,8 +118,11 @@ test('explain, check, freeze, plan and confirm DNS, at the embedded zone and at 
     () => mesh.kubectl('federation-cluster', ['get', 'dnszone', 'cloud', '-o', 'yaml']),
     /reason: Delegated\n +status: "True"\n +type: Delegated/,
   );
+}
 
-  // Frozen: what would be written is shown with its reason, and is not written.
+/** What would be written is shown with its reason, and is not written. */
+async function checkFrozen(t: ExecutionContext, world: World): Promise<void> {
+  const { plugin, mesh, double } = world;
   t.regex(
     await plugin.ok(['dns', 'freeze', 'cloud', context]),
     /dnszone\.isthmus\.dev\/cloud frozen/,
@@ -114,7 +130,6 @@ test('explain, check, freeze, plan and confirm DNS, at the embedded zone and at 
   t.regex(await plugin.ok(['dns', 'freeze', 'cloud', context]), /already frozen/);
   const before = double.zone.changes.length;
   await mesh.kubectl(a, ['annotate', 'pod', 'nginx', 'demo.isthmus.dev/ready=false']);
-  const zoneOfA = `${global}.us-central1-a.us-central1.cloud.test`;
   await untilText(
     () => plugin.ok(['dns', 'plan', 'cloud', context]),
     /default\/nginx +waits: .*[Ff]rozen/,
@@ -122,28 +137,37 @@ test('explain, check, freeze, plan and confirm DNS, at the embedded zone and at 
     new RegExp(`\n {2}\\+ +${zoneOfA} +CNAME +`),
   );
   t.is(double.zone.changes.length, before);
-  const held = await plugin.isthmus([...check, ...asked]);
+  const held = await plugin.isthmus([...check, ...toAsked(world)]);
   t.is(held.code, 1);
   t.regex(held.output, /fail +zone cloud Frozen: .*\n +-> kubectl describe dnszone cloud/);
   const nothing = await plugin.isthmus(['dns', 'confirm', 'cloud', '12345678', context]);
   t.is(nothing.code, 1);
   t.regex(nothing.errors, /holds no plan: nothing was changed/);
+}
 
+async function checkThawed(t: ExecutionContext, world: World): Promise<void> {
+  const { plugin } = world;
   t.regex(await plugin.ok(['dns', 'unfreeze', 'cloud', context]), /unfrozen/);
   await untilText(() => plugin.ok(['dns', 'plan', 'cloud', context]), /Nothing is to be written/);
   await untilText(
-    () => explain(zoneOfA),
+    () => explainName(world, zoneOfA),
     /CNAME nginx\.default\.myfederation\.svc\.us-central1\.cloud\.test/,
     /It leads to nginx\.default\.myfederation\.svc\.us-central1\.cloud\.test, below/,
     new RegExp(`${a} +no +(?!healthy)\\S+ +\\d+s ago +.*0 of 1 endpoints ready`),
     new RegExp(`${f} +- +healthy .*It is elsewhere: us-central1-f, us-central1\\.`),
   );
+}
 
-  // A record that somebody changed by hand is named, with what it should be.
+/** A record that somebody changed is named, with what it should be. */
+async function checkChangedByHand(t: ExecutionContext, world: World): Promise<void> {
+  const { plugin, double } = world;
   const name = `${global}.us-central1.cloud.test.`;
   double.zone.replace([{ name, type: 'A', ttl: 60, rrdatas: ['192.0.2.66'] }]);
-  await wait(150); // until the double's name server serves it
-  const strange = await plugin.isthmus([...check, ...asked, '-o', 'json']);
+  await eventually(5000, () => {
+    const served = double.zone.servedAt(name)?.get('A')?.rrdatas ?? [];
+    return Promise.resolve(served.includes('192.0.2.66') ? [] : ['the former is served']);
+  });
+  const strange = await plugin.isthmus([...check, ...toAsked(world), '-o', 'json']);
   t.is(strange.code, 1);
   const { result, checks } = JSON.parse(strange.output) as {
     result: string;
@@ -154,7 +178,7 @@ test('explain, check, freeze, plan and confirm DNS, at the embedded zone and at 
   t.is(named?.status, 'fail', strange.output);
   t.regex(named?.message ?? '', /us-central1\.cloud\.test A: it answers 192\.0\.2\.66, not 127\./);
   t.regex(named?.wayOut ?? '', /^dig @127\.0\.0\.1 -p \d+ /);
-});
+}
 
 test('each wrong part of a name is told, and each name that is not there', async (t) => {
   const { plugin, mesh } = await openWorld(t);
