@@ -5,6 +5,7 @@ import { keepProcessAlive, systemClock } from '../../common/runtime/clock.ts';
 import { parseAddress } from '../../common/pure/address-rules.ts';
 import type { ZoneRecordSet } from '../../coordinator/dns/provider/provider.ts';
 import { createMemoryProvider, type ProviderFault } from '../support/dns/memory-provider.ts';
+import { declareApplierContract } from './dns-apply.ts';
 import { declareProviderContract, type ProviderSubject } from './dns-provider.ts';
 
 declareProviderContract(test, 'memory', {
@@ -12,6 +13,11 @@ declareProviderContract(test, 'memory', {
   faults: ['throttle', 'hang', 'dropAnswerAfterApply', 'dropBeforeApply', 'denied'],
   weights: 'members',
   hasAlias: true,
+});
+
+declareApplierContract(test, 'applier in memory', {
+  openSubject: () => Promise.resolve(openSubject()),
+  faults: ['throttle', 'dropAnswerAfterApply', 'dropBeforeApply'],
 });
 
 function openSubject(): ProviderSubject {

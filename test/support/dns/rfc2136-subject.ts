@@ -30,7 +30,7 @@ export function declareOnServer(test: TestFn, kind: DnsServerKind): void {
   declareProviderContract(kind.isSerial === true ? test.serial : test, kind.name, {
     openSubject: () => {
       if (world.server === undefined) throw new Error('the server is not there');
-      return openSubject(world.server);
+      return openServerSubject(world.server);
     },
     faults: ['hang', 'dropAnswerAfterApply', 'dropBeforeApply', 'denied'],
     weights: 'none',
@@ -38,7 +38,7 @@ export function declareOnServer(test: TestFn, kind: DnsServerKind): void {
   });
 }
 
-async function openSubject(server: DnsServer): Promise<ProviderSubject> {
+export async function openServerSubject(server: DnsServer): Promise<ProviderSubject> {
   const zone = server.takeZone();
   const proxy = await openDnsProxy(server.port);
   const provider = openAt(proxy, { zone, key: server.ours });
