@@ -101,7 +101,7 @@ async function checkWell(t: ExecutionContext, world: World): Promise<void> {
     () => explainName(world, `${global}.cloud.test`),
     /global, in DNSZone cloud \(CloudDNS\)/,
     /\n {2}A 127\.\d+\.\d+\.\d+, 127\.\d+\.\d+\.\d+, TTL 60 s\n {2}live since \S+Z \(\d+s ago\)/,
-    new RegExp(`${a} +yes +healthy +\\d+s ago +127\\.[\\d.]+ +.*1 of 1 endpoints ready`),
+    new RegExp(`${a} +yes +healthy +\\d+s ago +127\\.[\\d.]+ +.*1 of 1 endpoints are ready`),
   );
   const well = await plugin.isthmus([...check, ...toAsked(world)]);
   t.is(well.code, 0, well.output + well.errors);
@@ -153,7 +153,7 @@ async function checkThawed(t: ExecutionContext, world: World): Promise<void> {
     () => explainName(world, zoneOfA),
     /CNAME nginx\.default\.myfederation\.svc\.us-central1\.cloud\.test/,
     /It leads to nginx\.default\.myfederation\.svc\.us-central1\.cloud\.test, below/,
-    new RegExp(`${a} +no +(?!healthy)\\S+ +\\d+s ago +.*0 of 1 endpoints ready`),
+    new RegExp(`${a} +no +(?!healthy)\\S+ +\\d+s ago +.*0 of 1 endpoints are ready`),
     new RegExp(`${f} +- +healthy .*It is elsewhere: us-central1-f, us-central1\\.`),
   );
 }
