@@ -1,0 +1,115 @@
+import test from 'ava';
+import packet from 'dns-packet';
+import { systemChance } from '../../common/runtime/chance.ts';
+import { createNotifier, type NotifyOutcome } from '../../coordinator/zone/notifier.ts';
+import { createManualClock } from '../support/manual-clock.ts';
+import { serveZones } from '../support/served-zone.ts';
+
+const target = 'ns2.example.net:5353';
+
+function open(addresses: readonly (string | undefined)[] = ['192.0.2.2']) {
+  const clock = createManualClock();
+  const served = serveZones('myfederation', [{ domain: 'example.com', notify: [target] }]);
+  const sent: { readonly atMs: number; readonly message: Buffer; readonly host: string }[] = [];
+  const outcomes: NotifyOutcome[] = [];
+  let lookups = 0;
+  const notifier = createNotifier({
+    clock,
+    chance: systemChance,
+    send: (message, { host }) =>
+      void sent.push({ atMs: clock.monotonicMs(), message: Buffer.from(message), host }),
+    lookup: () => Promise.resolve(addresses[Math.min(lookups++, addresses.length - 1)]),
+    onOutcome: (outcome) => void outcomes.push(outcome),
+  });
+  const tell = (serial?: number): void => {
+    if (serial !== undefined) served.apply({ serial });
+    notifier.tell(served.zones.all());
+  };
+  const reply = (index: number, code = 0, from = '192.0.2.2'): void => {
+    const bytes = Buffer.from(sent[index]?.message ?? Buffer.alloc(12));
+    bytes[2] = (bytes[2] ?? 0) | 0x80;
+    bytes[3] = code;
+    notifier.onResponse(bytes, from);
+  };
+  const kinds = () => outcomes.map(({ kind, serial }) => `${kind} ${serial}`);
+  const serials = () =>
+    sent.map(({ message }) => {
+      const [soa] = packet.decode(message).answers ?? [];
+      return (soa as { readonly data: packet.SoaData }).data.serial;
+    });
+  return { clock, served, notifier, sent, tell, reply, kinds, serials };
+}
+
+test('a NOTIFY has the zone as its question and its new SOA as a hint', async (t) => {
+  const { clock, sent, tell } = open();
+  tell(9);
+  await clock.advance(0);
+  const decoded = packet.decode(sent[0]?.message ?? Buffer.alloc(0));
+  t.like(decoded, { opcode: 'NOTIFY', flag_aa: true, type: 'query' });
+  t.like(decoded.questions?.[0], { name: 'example.com', type: 'SOA' });
+  t.is(sent[0]?.host, '192.0.2.2');
+});
+
+test('T1 changes within a second are one message, and the newest serial is told', async (t) => {
+  const { clock, tell, reply, serials, kinds } = open();
+  tell(9);
+  await clock.advance(0);
+  reply(0);
+  for (let serial = 10; serial < 60; serial += 1) {
+    tell(serial);
+    await clock.advance(10);
+  }
+  await clock.advance(600);
+  t.deepEqual(serials(), [9, 59]);
+  reply(1);
+  await clock.advance(600_000);
+  t.deepEqual(serials(), [9, 59]);
+  t.deepEqual(kinds(), ['confirmed 9', 'confirmed 59']);
+});
+
+test('T2 who does not answer is asked again, less and less often, then let be until a change', async (t) => {
+  const { clock, tell, sent, kinds, reply } = open();
+  tell(9);
+  await clock.advance(1_000_000);
+  t.deepEqual(
+    sent.map(({ atMs }) => atMs / 1_000),
+    [0, 1, 3, 7, 15, 31, 63],
+  );
+  t.deepEqual(kinds(), ['silent 9']);
+  tell(10);
+  await clock.advance(0);
+  t.is(sent.length, 8);
+  reply(7);
+  t.deepEqual(kinds(), ['silent 9', 'confirmed 10']);
+});
+
+test('only the secondary’s own reply counts', async (t) => {
+  const { clock, tell, reply, kinds, sent, notifier } = open();
+  tell(9);
+  await clock.advance(0);
+  reply(0, 0, '203.0.113.1');
+  notifier.onResponse(Buffer.alloc(3), '192.0.2.2');
+  t.deepEqual(kinds(), []);
+  reply(0, 5);
+  t.deepEqual(kinds(), ['refused 9']);
+  await clock.advance(600_000);
+  t.is(sent.length, 1);
+});
+
+test('a secondary whose name has no address yet is told once it has one', async (t) => {
+  const { clock, tell, sent, kinds } = open([undefined, '192.0.2.7']);
+  tell(9);
+  await clock.advance(500);
+  t.deepEqual([sent.length, kinds()], [0, ['unknownHost 9']]);
+  await clock.advance(1_000);
+  t.is(sent[0]?.host, '192.0.2.7');
+});
+
+test('a secondary that is no longer named hears nothing more', async (t) => {
+  const { clock, notifier, sent, tell } = open();
+  tell(9);
+  await clock.advance(0);
+  notifier.tell([]);
+  await clock.advance(600_000);
+  t.is(sent.length, 1);
+});
