@@ -15,7 +15,7 @@ import type { ServiceKey } from '../../../common/model/ids.ts';
 import { toWireName } from '../../../common/pure/dns-wire.ts';
 import { toNamePrefix, type NameScope } from '../../../common/pure/level-names.ts';
 import type { RecordGroup, ZoneRecordSet } from '../provider/provider.ts';
-import { isMark, isOurType, readClaim } from './ownership.ts';
+import { isMark, isOurType, isTakenOver, readClaim } from './ownership.ts';
 import { applyGroup } from './plan-group.ts';
 import { identityOf } from './zone-records.ts';
 
@@ -63,7 +63,9 @@ function isKnown(input: GroupAuditInput, set: ZoneRecordSet): boolean {
 function doubtDelete(input: GroupAuditInput, set: ZoneRecordSet): readonly GroupFinding[] {
   const at = identityOf(set);
   if (input.recorded.some((known) => identityOf(known) === at)) return [];
-  const claim = readClaim(input.observed ?? [], input.mark, input.takeOverFrom);
+  const { observed = [], mark, takeOverFrom } = input;
+  const claim = readClaim(observed, mark, takeOverFrom);
+  if (isTakenOver(set, { claim, mark, observed, takeOverFrom })) return [];
   const isAdopted = claim.kind === 'adopted' && (isOurType(set.type) || isMark(set, input.mark));
   const isOurMark = claim.kind === 'ours' && isMark(set, input.mark);
   if (isAdopted || isOurMark) return [];

@@ -15,6 +15,7 @@ import { Budget, type Urgency } from './budget.ts';
 
 export const writeTimeoutMs = 20_000;
 export const readTimeoutMs = 10_000;
+const readTimeoutPerNameMs = 250;
 // An adapter ends its call by the deadline; one that does not is given up this much later.
 const graceMs = 1000;
 
@@ -97,28 +98,30 @@ export class Calls {
   }
 
   read(names: readonly string[], urgency: Urgency): Promise<Answer<readonly ZoneRecordSet[]>> {
-    return this.#ask('read', urgency, names.length, (provider) =>
-      provider.read(names, { timeoutMs: readTimeoutMs }),
+    // Some providers take a request for each name.
+    const timeoutMs = readTimeoutMs + readTimeoutPerNameMs * names.length;
+    return this.#ask('read', { urgency, cost: names.length, timeoutMs }, (provider) =>
+      provider.read(names, { timeoutMs }),
     );
   }
 
   observe(change: string): Promise<Answer<'pending' | 'live'>> {
-    return this.#ask('observe', 1, 1, (provider) =>
+    const asked = { urgency: 1, cost: 1, timeoutMs: readTimeoutMs } as const;
+    return this.#ask('observe', asked, (provider) =>
       provider.observe(change, { timeoutMs: readTimeoutMs }),
     );
   }
 
   async #ask<T>(
     call: string,
-    urgency: Urgency,
-    cost: number,
+    asked: { readonly urgency: Urgency; readonly cost: number; readonly timeoutMs: number },
     run: (provider: DnsProvider) => Promise<T>,
   ): Promise<Answer<T>> {
-    const provider = await this.#admit(urgency, cost);
+    const provider = await this.#admit(asked.urgency, asked.cost);
     if (provider === undefined) {
       return { kind: 'stopped', message: 'the zone is no longer written here' };
     }
-    const answer = await this.#within(readTimeoutMs, () => run(provider));
+    const answer = await this.#within(asked.timeoutMs, () => run(provider));
     if (answer.kind === 'value') {
       this.#note(call, 'answered', provider);
       return { kind: 'answer', value: answer.value };

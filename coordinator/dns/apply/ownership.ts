@@ -6,8 +6,14 @@
 //   O2. It says nothing that a failover changes, so that it is written on claim, take-over and
 //       hand-back only.
 //   O3. Another's mark is respected until a person names its owner in spec.takeOverFrom.
+//   O4. So are external-dns' marks, and what has no mark at all: Federation v1 had none.
 
 import type { ServiceKey } from '../../../common/model/ids.ts';
+import {
+  federationV1,
+  formerOwnerOf,
+  toExternalDnsMarkNames,
+} from '../../../common/pure/dns-former-owners.ts';
 import { toNamePrefix, type NameScope } from '../../../common/pure/level-names.ts';
 import type { ZoneRecordSet } from '../provider/provider.ts';
 import { textOf } from './zone-records.ts';
@@ -70,6 +76,44 @@ export function readClaim(
   const ours = parseMark(mark.values[0] ?? '');
   const isOurs = ours?.id === owner.id && ours.federation === owner.federation;
   return isOurs ? { kind: 'ours' } : { kind: 'other', owner };
+}
+
+/**
+ * O4: kept by external-dns or Federation v1, and a person said that it becomes ours. Records without
+ * any mark only at names that v1 wrote (never a short name, which is the user's own), and only
+ * before our first claim: later it would be whatever somebody adds by hand.
+ */
+export function isTakenOver(
+  set: ZoneRecordSet,
+  of: {
+    readonly claim: Claim;
+    readonly mark: ZoneRecordSet;
+    readonly observed: readonly ZoneRecordSet[];
+    readonly takeOverFrom: readonly string[];
+  },
+): boolean {
+  const { claim, mark, observed, takeOverFrom } = of;
+  if (set.foreign !== undefined || claim.kind === 'other' || claim.kind === 'foreign') return false;
+  const owner = formerOwnerOf(set, observed);
+  if (owner === undefined || !takeOverFrom.includes(owner)) return false;
+  return owner !== federationV1 || (claim.kind === 'free' && isNameOfMark(set.name, mark));
+}
+
+/** `<service>.<namespace>.<federation>.svc` begins both, behind the mark's own label. */
+function isNameOfMark(name: string, mark: ZoneRecordSet): boolean {
+  const prefix = mark.name.split('.').slice(1, 5).join('.');
+  return name.startsWith(`${prefix}.`);
+}
+
+/** Where marks of external-dns may stand, if its records shall become ours. */
+export function formerMarkNames(
+  names: readonly string[],
+  takeOverFrom: readonly string[],
+): readonly string[] {
+  const isAsked = takeOverFrom.some((owner) => owner.startsWith('external-dns/'));
+  return isAsked || takeOverFrom.includes(federationV1)
+    ? names.flatMap(toExternalDnsMarkNames)
+    : [];
 }
 
 /** Types that we write at names of ours; others are always somebody else's. */

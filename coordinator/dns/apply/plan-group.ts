@@ -6,7 +6,8 @@
 //       wrong, and then the names are read and decided again.
 //   G2. Somebody else's set is never deleted. Ours is what is recorded by name, type and member,
 //       also when its values were edited; what equals a wanted set under our mark; and everything
-//       of our types under a mark that a person told us to take over.
+//       of our types under a mark that a person told us to take over; and what external-dns or
+//       Federation v1 kept there, when a person named them.
 //   G3. Where something foreign stands in the way of a first claim, nothing is written. Later, the
 //       sets that it blocks are left out, and the rest goes on: dead addresses go whatever stands
 //       beside them.
@@ -17,7 +18,15 @@
 import type { ServiceKey } from '../../../common/model/ids.ts';
 import { assertNever } from '../../../common/pure/errors.ts';
 import type { RecordGroup, ZoneRecordSet } from '../provider/provider.ts';
-import { isMark, isOurType, isSameSet, readClaim, type Claim } from './ownership.ts';
+import {
+  formerMarkNames,
+  isMark,
+  isOurType,
+  isSameSet,
+  isTakenOver,
+  readClaim,
+  type Claim,
+} from './ownership.ts';
 import { byIdentity, identityOf, targetsOf, textOf } from './zone-records.ts';
 
 export interface GroupInput {
@@ -87,10 +96,11 @@ export function planGroup(input: GroupInput): GroupPlan {
 
 /** Every name at which the group has, had or wants something: what to read of it. */
 export function namesOf(
-  input: Pick<GroupInput, 'wanted' | 'mark' | 'recorded'>,
+  input: Pick<GroupInput, 'wanted' | 'mark' | 'recorded' | 'takeOverFrom'>,
 ): readonly string[] {
   const names = [...input.wanted, ...input.recorded].map(({ name }) => name);
-  return [...new Set([...names, input.mark.name])].sort();
+  const former = formerMarkNames(names, input.takeOverFrom);
+  return [...new Set([...names, ...former, input.mark.name])].sort();
 }
 
 /** Sets after the change, sorted. */
@@ -147,15 +157,16 @@ function divide(
   claim: Claim,
   wanted: readonly ZoneRecordSet[],
 ): readonly [readonly ZoneRecordSet[], readonly ZoneRecordSet[]] {
+  const { observed = [], mark, takeOverFrom } = input;
   const recorded = new Set(input.recorded.map(identityOf));
   const texts = new Set(claim.kind === 'ours' ? wanted.map(textOf) : []);
   const isOurs = (set: ZoneRecordSet): boolean => {
     if (set.foreign !== undefined) return false;
     if (isMark(set, input.mark)) return claim.kind === 'ours' || claim.kind === 'adopted';
     if (claim.kind === 'adopted' && isOurType(set.type)) return true;
+    if (isTakenOver(set, { claim, mark, observed, takeOverFrom })) return true;
     return recorded.has(identityOf(set)) || texts.has(textOf(set));
   };
-  const observed = input.observed ?? [];
   return [observed.filter(isOurs), observed.filter((set) => !isOurs(set))];
 }
 

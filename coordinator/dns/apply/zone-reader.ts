@@ -15,8 +15,8 @@ export interface ReaderOptions {
   readonly onRead: (key: ServiceKey, observed: readonly ZoneRecordSet[]) => void;
 }
 
-// A burst of most providers, and little beside it.
-const namesPerCall = 40;
+// Some providers take a request for each: a second or two of them.
+const namesPerCall = 20;
 const retryMs = 5000;
 
 export class ZoneReader {
