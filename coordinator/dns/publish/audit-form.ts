@@ -8,7 +8,7 @@ import { toWireName } from '../../../common/pure/dns-wire.ts';
 import { elbHostedZoneId } from '../../../common/pure/elb-zones.ts';
 import { isOwnForm, toGlobalName, toNamePrefix } from '../../../common/pure/level-names.ts';
 import type { PublicationInput } from './input.ts';
-import { embeddedShape } from './zone-shape.ts';
+import { embeddedShape, type ZoneShape } from './zone-shape.ts';
 
 export type Complaint = (message: string) => void;
 
@@ -17,36 +17,67 @@ export function doubtForms(
   planned: Publication,
   complain: Complaint,
 ): void {
+  const { federation, zone: domain, key } = input;
+  const about: About = {
+    input,
+    shape: input.shape ?? embeddedShape,
+    prefix: `${toNamePrefix(key, federation)}.`,
+    globalName: toGlobalName(key, { federation, domain }),
+    short: new Set(input.aliases?.granted.map(({ name }) => name)),
+    takes: new Map(),
+  };
   for (const set of planned.recordSets) {
-    doubtName(input, set, complain);
-    doubtValues(input, set, complain);
-    doubtWeights(input, set, complain);
+    doubtOwner(about, set, complain);
+    doubtValues(about, set, complain);
+    doubtWeights(about, set, complain);
   }
   const byName = groupBy(planned.recordSets, ({ name }) => name);
-  for (const [name, sets] of byName) doubtTogether(name, sets, complain);
+  for (const [name, sets] of byName) {
+    doubtName(about, name, complain);
+    if (sets.length > 1) doubtTogether(name, sets, complain);
+  }
 }
 
-function doubtName(input: PublicationInput, set: RecordSet, complain: Complaint): void {
-  const { name, level } = set;
-  if (!name.endsWith(`.${input.zone}`)) complain(`${name} is outside the zone ${input.zone}`);
+interface About {
+  readonly input: PublicationInput;
+  readonly shape: ZoneShape;
+  /** Begins the names of levels. */
+  readonly prefix: string;
+  readonly globalName: string;
+  readonly short: ReadonlySet<string>;
+  /** Whether a type can say a value: most stand at several names. */
+  readonly takes: Map<string, boolean>;
+}
+
+function doubtName({ input }: About, name: string, complain: Complaint): void {
+  const { zone } = input;
+  if (!name.endsWith(`.${zone}`)) complain(`${name} is outside the zone ${zone}`);
   if (toWireName(name) === undefined) complain(`${name} is no name that DNS can carry`);
-  if (!(set.ttlSeconds >= 1)) complain(`${name} ${set.type} has no TTL`);
-  const scope = { federation: input.federation, domain: input.zone };
-  const prefix = `${toNamePrefix(input.key, input.federation)}.`;
-  const isGranted = input.aliases?.granted.some((alias) => alias.name === name) === true;
-  const isRight =
-    level === 'alias'
-      ? isGranted && !isOwnForm(name, scope)
-      : level === 'shard'
-        ? /^s-[a-z0-9]+$/.test(name.slice(0, -1 - toGlobalName(input.key, scope).length)) &&
-          name.endsWith(`.${toGlobalName(input.key, scope)}`)
-        : name.replace(/^_[^.]+\._(tcp|udp|sctp)\./, '').startsWith(prefix);
-  if (!isRight) complain(`${name} is no ${level} name of this Service`);
 }
 
-function doubtValues(input: PublicationInput, set: RecordSet, complain: Complaint): void {
+function doubtOwner(about: About, set: RecordSet, complain: Complaint): void {
+  const { name } = set;
+  if (!(set.ttlSeconds >= 1)) complain(`${name} ${set.type} has no TTL`);
+  if (!isOwnName(about, set)) complain(`${name} is no ${set.level} name of this Service`);
+}
+
+function isOwnName({ input, prefix, globalName, short }: About, set: RecordSet): boolean {
+  const { name, level } = set;
+  if (level === 'alias') {
+    const scope = { federation: input.federation, domain: input.zone };
+    return short.has(name) && !isOwnForm(name, scope);
+  }
+  if (level === 'shard') {
+    const label = name.slice(0, -1 - globalName.length);
+    return name.endsWith(`.${globalName}`) && /^s-[a-z0-9]+$/.test(label);
+  }
+  const isPort = name.startsWith('_');
+  return (isPort ? name.replace(/^_[^.]+\._(tcp|udp|sctp)\./, '') : name).startsWith(prefix);
+}
+
+function doubtValues(about: About, set: RecordSet, complain: Complaint): void {
   const { name, type, values, alias, items } = set;
-  const { shape = embeddedShape } = input;
+  const { shape } = about;
   const ways = [values.length > 0, alias !== undefined, items !== undefined];
   if (ways.filter(Boolean).length !== 1) complain(`${name} ${type} has not one kind of value`);
   if (alias !== undefined) {
@@ -55,21 +86,30 @@ function doubtValues(input: PublicationInput, set: RecordSet, complain: Complain
     if (!isRight || !isAddress) complain(`${name} ${type} cannot be an alias of ${alias.target}`);
   }
   for (const list of [values, ...(items ?? []).map((item) => item.values)]) {
-    if (new Set(list).size !== list.length) complain(`${name} ${type} repeats a value`);
+    if (list.length > 1 && new Set(list).size !== list.length)
+      complain(`${name} ${type} repeats a value`);
     if (list.length > shape.valuesPerSetMax) complain(`${name} ${type} has too many values`);
     if (type === 'CNAME' && list.length > 1) complain(`${name} has a CNAME with several targets`);
     for (const value of list) {
-      if (!isValueOf(input, type, value)) complain(`${name} ${type} cannot say ${value}`);
+      if (!takes(about, type, value)) complain(`${name} ${type} cannot say ${value}`);
     }
   }
 }
 
-function isValueOf(input: PublicationInput, type: RecordSet['type'], value: string): boolean {
-  const { shape = embeddedShape, addressRules } = input;
+function takes(about: About, type: RecordSet['type'], value: string): boolean {
+  const at = `${type} ${value}`;
+  const known = about.takes.get(at);
+  if (known !== undefined) return known;
+  const is = isValueOf(about, type, value);
+  about.takes.set(at, is);
+  return is;
+}
+
+function isValueOf({ input, shape }: About, type: RecordSet['type'], value: string): boolean {
   switch (type) {
     case 'A':
     case 'AAAA': {
-      const rules = { ...addressRules, allowPrivate: shape.isPrivate };
+      const rules = { ...input.addressRules, allowPrivate: shape.isPrivate };
       return isIP(value) === (type === 'A' ? 4 : 6) && isPublishable(value, rules);
     }
     case 'CNAME':
@@ -81,10 +121,10 @@ function isValueOf(input: PublicationInput, type: RecordSet['type'], value: stri
   }
 }
 
-function doubtWeights(input: PublicationInput, set: RecordSet, complain: Complaint): void {
-  const { shape = embeddedShape } = input;
+function doubtWeights({ shape }: About, set: RecordSet, complain: Complaint): void {
   const { name, type, weights, member, items, values } = set;
-  const used = { values: weights, members: member, items, none: undefined };
+  if (weights === undefined && member === undefined && items === undefined) return;
+  const used = { values: weights, members: member, items };
   for (const [way, what] of Object.entries(used)) {
     if (what !== undefined && way !== shape.weights) complain(`${name} ${type} weighs by ${way}`);
   }

@@ -1,45 +1,60 @@
 // Where a client that asks for a name may be led, through CNAMEs, members, items, aliases and SRV
 // records of one publication. A walk of its own, so that it doubts the plan's. Pure.
+//
+// Each name is walked once, whatever leads to it: names that lead to one place share one answer.
 
 import type { RecordSet } from '../../../common/model/publication.ts';
 
-/** Short name, zone, region, global, shard: a longer chain is a circle. */
-const chainMax = 5;
-
 export interface Leads {
-  /** Addresses, and names of load balancers; each name and address that an answer may end at. */
+  /** Addresses, and names of load balancers: wherever an answer may end. */
   readonly ends: readonly string[];
   /** Why some client would get no answer; undefined: all do. */
   readonly fault: string | undefined;
 }
 
-export function followName(
-  zone: string,
-  name: string,
-  byName: ReadonlyMap<string, readonly RecordSet[]>,
-): Leads {
+export interface Walk {
+  readonly zone: string;
+  readonly byName: ReadonlyMap<string, readonly RecordSet[]>;
+  /** Of names that were walked; 'now': on the way to it, which makes a circle. */
+  readonly known: Map<string, Leads | 'now'>;
+}
+
+export function followName(walk: Walk, name: string): Leads {
+  const known = walk.known.get(name);
+  if (known === 'now') return { ends: [], fault: `circles at ${name}` };
+  if (known !== undefined) return known;
+  walk.known.set(name, 'now');
+  const found = lookAt(walk, name);
+  walk.known.set(name, found);
+  return found;
+}
+
+function lookAt(walk: Walk, name: string): Leads {
+  const sets = walk.byName.get(name);
+  if (sets === undefined) return { ends: [], fault: `leads to ${name}, which is not there` };
+  const [only] = sets;
+  const targets = sets.flatMap(targetsOf);
+  const [target] = targets;
+  if (only?.type === 'CNAME' && targets.length === 1 && target !== undefined) {
+    // The same object for all that lead there.
+    return isOurs(walk, target) ? followName(walk, target) : { ends: [target], fault: undefined };
+  }
   const ends = new Set<string>();
-  let front = [name];
-  for (let step = 0; front.length > 0; step += 1) {
-    if (step > chainMax) return { ends: [...ends], fault: 'circles' };
-    const next: string[] = [];
-    for (const at of front) {
-      const sets = byName.get(at);
-      if (sets === undefined)
-        return { ends: [...ends], fault: `leads to ${at}, which is not there` };
-      for (const to of sets.flatMap(targetsOf)) {
-        if (!isOurs(zone, to)) ends.add(to);
-        else if (sets.some(({ type }) => type === 'SRV') && hasAlias(byName.get(to)))
-          return { ends: [...ends], fault: `a SRV record leads to the CNAME ${to}` };
-        else next.push(to);
-      }
+  for (const to of new Set(targets)) {
+    if (!isOurs(walk, to)) {
+      ends.add(to);
+      continue;
     }
-    front = [...new Set(next)];
+    if (only?.type === 'SRV' && hasAlias(walk.byName.get(to)))
+      return { ends: [], fault: `has a SRV record that leads to the CNAME ${to}` };
+    const beyond = followName(walk, to);
+    if (beyond.fault !== undefined) return beyond;
+    for (const end of beyond.ends) ends.add(end);
   }
   return { ends: [...ends], fault: ends.size === 0 ? 'leads nowhere' : undefined };
 }
 
-function isOurs(zone: string, to: string): boolean {
+function isOurs({ zone }: Walk, to: string): boolean {
   return to.endsWith(`.${zone}`);
 }
 
@@ -50,6 +65,6 @@ function hasAlias(sets: readonly RecordSet[] | undefined): boolean {
 
 function targetsOf({ type, values, items, alias }: RecordSet): readonly string[] {
   if (alias !== undefined) return [alias.target];
-  if (type === 'SRV') return values.map((value) => value.split(' ').at(-1) ?? '');
-  return [...values, ...(items ?? []).flatMap((item) => item.values)];
+  if (type === 'SRV') return values.map((value) => value.slice(value.lastIndexOf(' ') + 1));
+  return items === undefined ? values : items.flatMap((item) => item.values);
 }

@@ -20,7 +20,7 @@ import { isPublishable, parseAddress } from '../../../common/pure/address-rules.
 import { toWireName } from '../../../common/pure/dns-wire.ts';
 import { toGlobalName, toRegionName, toZoneName } from '../../../common/pure/level-names.ts';
 import { doubtForms, groupBy } from './audit-form.ts';
-import { followName } from './audit-leads.ts';
+import { followName, type Leads, type Walk } from './audit-leads.ts';
 import type { PublicationInput } from './input.ts';
 import { embeddedShape } from './zone-shape.ts';
 
@@ -82,17 +82,31 @@ function doubtLeads(
   const good = new Set(healthy.flatMap(({ ingress }) => ingress));
   const isBetter = healthy.some(({ rank }) => rank === 0);
   const best = new Set(healthy.flatMap(({ rank, ingress }) => (rank === 0 ? ingress : [])));
+  const walk: Walk = { zone: input.zone, byName, known: new Map() };
+  const judged = new Map<Leads, Judgement>();
+  const judge = (leads: Leads): Judgement => {
+    const known = judged.get(leads);
+    if (known !== undefined) return known;
+    const bad = good.size === 0 ? [] : leads.ends.filter((end) => !good.has(end));
+    const worse = isBetter ? leads.ends.filter((end) => !best.has(end)) : [];
+    judged.set(leads, { bad, worse });
+    return { bad, worse };
+  };
   return [...byName].flatMap(([name, sets]): readonly Finding[] => {
-    const { ends, fault } = followName(input.zone, name, byName);
-    if (fault !== undefined) return [{ invariant: 'A2', message: `${name} ${fault}` }];
-    const bad = good.size === 0 ? [] : ends.filter((end) => !good.has(end));
+    const leads = followName(walk, name);
+    if (leads.fault !== undefined) return [{ invariant: 'A2', message: `${name} ${leads.fault}` }];
+    const { bad, worse } = judge(leads);
     if (bad.length > 0)
       return [{ invariant: 'A3', message: `${name} leads to ${list(bad)}, which is not healthy` }];
     const isShards = sets.some(({ level }) => level === 'shard');
-    const worse = isBetter && !isShards ? ends.filter((end) => !best.has(end)) : [];
-    if (worse.length === 0) return [];
+    if (worse.length === 0 || isShards) return [];
     return [{ invariant: 'A5', message: `${name} leads to the backup ${list(worse)}` }];
   });
+}
+
+interface Judgement {
+  readonly bad: readonly string[];
+  readonly worse: readonly string[];
 }
 
 function doubtLast(

@@ -16,7 +16,6 @@ import {
   toZoneName,
   type NameScope,
 } from '../../../common/pure/level-names.ts';
-import { toWireName } from '../../../common/pure/dns-wire.ts';
 import type { Place } from './input.ts';
 
 export interface LevelName<S> {
@@ -114,10 +113,22 @@ export function fallbackLevels(
   return { levels, leftOut: missing.slice(levels.length).map(({ name }) => name) };
 }
 
-/** What DNS can carry: 253 characters, 63 in a label (RFC 1035 2.3.4). */
+/**
+ * What DNS can carry: 253 characters, 1 to 63 in a label (RFC 1035 2.3.4). The labels of our names
+ * are those of Kubernetes objects, zones and regions: only their lengths are left to be asked.
+ */
 export function isNameable(name: string): boolean {
-  return toWireName(name) !== undefined;
+  if (name.length > nameMax) return false;
+  let from = 0;
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', from)) {
+    if (dot === from || dot - from > labelMax) return false;
+    from = dot + 1;
+  }
+  return from < name.length && name.length - from <= labelMax;
 }
+
+const nameMax = 253;
+const labelMax = 63;
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;

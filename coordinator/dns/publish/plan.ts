@@ -275,7 +275,8 @@ function toPublication(
 ): Publication {
   const { key, serviceUid, zone } = input;
   const { recordSets, everHealthy, reason, message, notes } = decided;
-  const published = new Set(recordSets.flatMap(targetsOf));
+  const published = new Set<string>();
+  for (const set of recordSets) addTargets(published, set);
   return {
     key,
     serviceUid,
@@ -289,12 +290,10 @@ function toPublication(
   };
 }
 
-function targetsOf({ values, items, alias: target }: RecordSet): readonly string[] {
-  return [
-    ...values,
-    ...(items ?? []).flatMap((item) => item.values),
-    ...(target === undefined ? [] : [target.target]),
-  ];
+function addTargets(all: Set<string>, { values, items = [], alias: at }: RecordSet): void {
+  for (const value of values) all.add(value);
+  for (const item of items) for (const value of item.values) all.add(value);
+  if (at !== undefined) all.add(at.target);
 }
 
 function toPublishedShard(shard: Candidate, published: ReadonlySet<string>): PublishedShard {
