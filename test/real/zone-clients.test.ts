@@ -2,9 +2,8 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import anyTest, { type ExecutionContext } from 'ava';
-import { findPython } from '../support/python-client.ts';
-import { testWith } from '../support/programs.ts';
+import type { ExecutionContext } from 'ava';
+import { testWith, testWithModule } from '../support/programs.ts';
 import { nameOf, openZoneWorld, recordSet, zoneHost } from '../support/dns/zone-world.ts';
 
 const run = promisify(execFile);
@@ -81,11 +80,9 @@ for (const [client, options] of Object.entries(clients)) {
   });
 }
 
-const { python, missing } = findPython('python-dns');
-const withPython =
-  missing === undefined
-    ? anyTest
-    : (title: string, _: unknown) => anyTest.skip(`${title} [${missing}]`, (t) => t.pass());
+// The system's Python, which has the system's dnspython.
+const python = '/usr/bin/python3';
+const withPython = testWithModule('dns');
 
 withPython(
   'X2 dnspython finds every record set of a transfer in the answers, and EDNS as it should be',

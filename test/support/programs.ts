@@ -16,8 +16,20 @@ export function findProgram(name: string): string | undefined {
 /** ava's test when every program is there; else a test that is skipped, or fails in CI. */
 export function testWith(...names: readonly string[]): TestFn {
   const missing = names.filter((name) => findProgram(name) === undefined);
-  if (missing.length === 0) return anyTest;
-  const reason = `missing program: ${missing.join(', ')}`;
+  return missing.length === 0 ? anyTest : testWithout(`missing program: ${missing.join(', ')}`);
+}
+
+/** As testWith, for a module of the system's own Python. */
+export function testWithModule(name: string): TestFn {
+  try {
+    execFileSync('/usr/bin/python3', ['-c', `import ${name}`], { stdio: 'ignore' });
+    return anyTest;
+  } catch {
+    return testWithout(`missing module of /usr/bin/python3: ${name}`);
+  }
+}
+
+function testWithout(reason: string): TestFn {
   const instead =
     process.env['CI'] === 'true'
       ? (title: string) => anyTest(`${title} [${reason}]`, (t) => t.fail(reason))

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 const sets = {
   'python-client': 'test/ecosystem/python/requirements.txt',
   'python-aws': 'test/ecosystem/python/requirements-aws.txt',
-  'python-dns': 'test/ecosystem/python/requirements-dns.txt',
 } as const;
 
 export interface FoundPython {

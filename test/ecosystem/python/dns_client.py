@@ -1,4 +1,4 @@
-"""Reads the embedded zone with dnspython: by transfer, and by asking for each record set of it.
+"""Reads the embedded zone with the system's dnspython: by transfer, and by asking for each record set of it.
 
     dns_client.py HOST PORT ZONE
 
@@ -52,7 +52,7 @@ for name, node in zone.nodes.items():
 missing = ask(dns.name.from_text("nothing", origin), "A")
 if missing.rcode() != dns.rcode.NXDOMAIN or len(missing.authority) != 1:
     faults.append(f"no NXDOMAIN with an SOA: {missing}")
-cookie = dns.edns.CookieOption(b"12345678", b"")
+cookie = dns.edns.GenericOption(dns.edns.OptionType.COOKIE, b"12345678")
 said = ask(origin, "SOA", use_edns=0, options=[cookie], want_dnssec=True)
 if said.rcode() != dns.rcode.NOERROR or said.options or not said.ednsflags & dns.flags.DO:
     faults.append(f"EDNS: {said}")

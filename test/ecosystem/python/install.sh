@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Python's own registry has for the tests, into folders outside the checkout that are
-# named by their pins: Python's Kubernetes client (requirements.txt), moto's server with the aws
-# command line (requirements-aws.txt), and dnspython (requirements-dns.txt). What is there already
-# stays. Ends with 3 and says why where one of them cannot be had: its tests are then skipped with
-# that reason.
+# named by their pins: Python's Kubernetes client (requirements.txt), and moto's server with the aws
+# command line (requirements-aws.txt). What is there already stays. Ends with 3 and says why where
+# one of them cannot be had: its tests are then skipped with that reason.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -36,5 +35,4 @@ install() (
 failed=0
 install "Python's Kubernetes client" python-client requirements.txt || failed=$?
 install "moto and the aws command line" python-aws requirements-aws.txt || failed=$?
-install dnspython python-dns requirements-dns.txt || failed=$?
 exit "$failed"
