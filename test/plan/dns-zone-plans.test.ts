@@ -175,6 +175,14 @@ test('views of one zone at one server are told apart by their key', (t) => {
   t.is(findConflict(again, [inside, again])?.reason, 'Duplicate');
 });
 
+test('the embedded zone serves domains within each other, each of them once', (t) => {
+  const made = zone('example.com', { provider: 'Embedded' });
+  const deeper = zone('corp', { provider: 'Embedded', domain: 'corp.example.com' }, later);
+  t.is(findConflict(deeper, [made, deeper]), undefined);
+  const again = zone('again', { provider: 'Embedded' }, later);
+  t.is(findConflict(again, [made, again])?.reason, 'Duplicate');
+});
+
 test('the zone of --domain is made once, and never over somebody’s', (t) => {
   t.deepEqual(planDefaultZone([], 'example.com'), { make: 'example.com', remove: [] });
   t.deepEqual(planDefaultZone([old], 'example.com'), { remove: [] });

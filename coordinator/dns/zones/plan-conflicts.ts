@@ -3,7 +3,8 @@
 //
 //   C1. Two of one provider zone and one domain would write the same names with the same marks.
 //   C2. Of one provider zone, with a domain within the other's: a region could have the same names
-//       as the deeper domain's global level.
+//       as the deeper domain's global level. Not of the embedded zone, where each domain is a zone
+//       of its own and the deeper one answers.
 //   C3. The older one goes on, so that a new object takes nothing from one that works.
 
 import type { DnsZone, DnsZoneSpec } from '../../../common/model/dns-zone.ts';
@@ -26,7 +27,8 @@ export function findConflict(zone: DnsZone, all: Iterable<DnsZone>): Refusal | u
         `written for this one: delete it, or delete ${name} first.`;
       return { reason: 'Duplicate', message };
     }
-    if (!isWithin(domain, other.spec.domain) && !isWithin(other.spec.domain, domain)) continue;
+    const isNested = isWithin(domain, other.spec.domain) || isWithin(other.spec.domain, domain);
+    if (!isNested || zone.spec.provider === 'Embedded') continue;
     const message =
       `${domain} and ${other.spec.domain} of DNSZone ${name} lie within each other in the same ` +
       'zone of the provider, where a name of one could be a name of the other. Nothing is ' +
