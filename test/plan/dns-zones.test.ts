@@ -213,3 +213,10 @@ test('a frozen zone is not written and says how to go on; the others are', async
   t.is(world.standing('Z1').length, 2);
   t.is(world.condition('public', 'Frozen')?.status, 'False');
 });
+
+test('I7 a DNSZone that was replaced without its finalizer gets it back', async (t) => {
+  const world = await createTwo();
+  await world.putZone('public', {}, { finalizers: [] });
+  await world.clock.advance(10_000);
+  t.deepEqual(world.zone('public')?.metadata.finalizers, ['isthmus.dev/dnszone']);
+});

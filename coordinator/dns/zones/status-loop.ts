@@ -148,7 +148,7 @@ type Next =
 function planNext({ clock }: ZoneStatusOptions, facts: ZoneFacts): Next {
   const finished = withoutFinalizer(facts);
   if (finished !== undefined) return { kind: 'finished', ...finished };
-  const zone = withStatus(facts, toTimestamp(clock.now()));
+  const zone = withFinalizer(withStatus(facts, toTimestamp(clock.now())));
   if (isSameJson(zone, facts.zone)) return { kind: 'same' };
   const isSaid = isSameJson(zone.status?.conditions, facts.zone.status?.conditions);
   return { kind: isSaid ? 'counts' : 'other', zone };
@@ -195,6 +195,14 @@ function withoutFinalizer(facts: ZoneFacts): { readonly zone: DnsZone | undefine
   return {
     zone: left.length === 0 ? undefined : { ...zone, metadata: { ...metadata, finalizers: left } },
   };
+}
+
+/** I7. `kubectl replace` of a manifest takes finalizers away, and means none of that. */
+function withFinalizer(zone: DnsZone): DnsZone {
+  const { metadata } = zone;
+  const { finalizers = [], deletionTimestamp } = metadata;
+  if (deletionTimestamp !== undefined || finalizers.includes(dnsZoneFinalizer)) return zone;
+  return { ...zone, metadata: { ...metadata, finalizers: [...finalizers, dnsZoneFinalizer] } };
 }
 
 function withStatus(facts: ZoneFacts, nowText: string): DnsZone {
