@@ -8,7 +8,7 @@
 import { isthmusGroup, type ApprovalMode } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogKey, toRevision } from '../common/model/ids.ts';
 import type { KubeObject } from '../common/model/kube-object.ts';
-import type { AppliedView, EventRecorder, PeerSource } from '../common/model/views.ts';
+import type { AppliedView, EventRecorder, ImportSource, PeerSource } from '../common/model/views.ts';
 import type { AddressRules } from '../common/pure/address-rules.ts';
 import { invariant } from '../common/pure/errors.ts';
 import type { Chance } from '../common/runtime/chance.ts';
@@ -133,8 +133,8 @@ export async function createCoordinator(
   const { federation, domain, ttlSeconds, addressRules, dnsOwnerId: ownerId } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
   const mesh = rememberMeshPort(options);
-  const appliedDns = (): AppliedView => dns.applied;
-  const { kinds, pools } = await openKinds(ports, { ...options, ...mesh, appliedDns }, term);
+  const dnsViews = { appliedDns: () => dns.applied, dnsImports: () => dns.imports };
+  const { kinds, pools } = await openKinds(ports, { ...options, ...mesh, ...dnsViews }, term);
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
@@ -248,6 +248,7 @@ async function openKinds(
   options: Omit<CoordinatorOptions, 'meshAddress'> & {
     readonly meshAddress: () => string | undefined;
     readonly appliedDns: () => AppliedView;
+    readonly dnsImports: () => ImportSource;
   },
   term: Term,
 ): Promise<{ readonly kinds: readonly KindDefinition[]; readonly pools: ServicePools }> {
@@ -255,8 +256,8 @@ async function openKinds(
   const ranges = rangesOf(options);
   const pools = createServicePools({ ...ports, ranges, term });
   const { caHash, joinApproval, hostedExecCommands = [], meshAddress: coordinator } = options;
-  const { appliedDns } = options;
-  const own = { caHash, joinApproval, hostedExecCommands, coordinator, appliedDns };
+  const { appliedDns, dnsImports } = options;
+  const own = { caHash, joinApproval, hostedExecCommands, coordinator, appliedDns, dnsImports };
   return { kinds: federationKinds({ ...own, pools }), pools };
 }
 

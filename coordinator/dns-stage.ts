@@ -1,11 +1,12 @@
 // The DNS stage, wired of its rooms: which zones there are, what each says of each Service, and
 // what became of it at the providers.
 
-import type { AppliedView, DnsZoneView } from '../common/model/views.ts';
+import type { AppliedView, DnsZoneView, ImportSource } from '../common/model/views.ts';
 import type { Term } from './desired/term.ts';
 import { createHostnameLookup } from './dns-hostnames.ts';
 import { createDnsApplier } from './dns/apply/loop.ts';
 import { createDns, type DnsOptions } from './dns/publish/loop.ts';
+import { createImportSource } from './dns/check/imports.ts';
 import { createDelegationChecks, type DnsLookout } from './dns/check/loop.ts';
 import type { ProviderSource } from './dns/provider/provider-source.ts';
 import { keepDefaultZone } from './dns/zones/default-zone.ts';
@@ -31,6 +32,7 @@ export interface DnsStage {
   readonly zones: DnsZoneView;
   readonly applied: AppliedView;
   readonly providers: ProviderSource;
+  readonly imports: ImportSource;
   /** Before start(), under the term. */
   prepare(): Promise<void>;
   start(): void;
@@ -66,6 +68,11 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
     zones: zones.view,
     applied: applier.view,
     providers: zones.source,
+    imports: createImportSource({
+      zones: zones.view,
+      providers: zones.source,
+      federation: options.config.federation,
+    }),
     prepare: () => keepDefaultZone(options, options.config.domain),
     start: () => rooms.forEach((room) => room.start()),
     idle: async () => {

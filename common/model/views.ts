@@ -265,3 +265,25 @@ export interface PlannedChange {
   /** Why it is not written at once; absent: it is. */
   readonly waits?: { readonly reason: string; readonly message: string };
 }
+
+/** What stands in a zone at its provider, for who wants to take records over. */
+export interface ImportSource {
+  /**
+   * One page, in the provider's order; `after` is a former page's `next`. undefined: no such zone,
+   * or nothing to read. Throws MeshError as DnsProvider's `list`.
+   */
+  page(dnsZone: string, after: string | undefined): Promise<ImportPage | undefined>;
+}
+
+export interface ImportPage {
+  /** Record sets of the zone that were looked at. */
+  readonly read: number;
+  /** Those at names of the federation's form, and marks of external-dns for them. */
+  readonly records: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly ttlSeconds: number;
+    readonly data: readonly string[];
+  }[];
+  readonly next?: string;
+}

@@ -7,7 +7,9 @@ import { cordon, uncordon } from './cordon.ts';
 import { credentialsRemove } from './credentials.ts';
 import { checkDns } from './check-dns.ts';
 import { dnsConfirm, dnsFreeze, dnsUnfreeze } from './dns-hold.ts';
+import { dnsImport } from './dns-import.ts';
 import { dnsPlan } from './dns-plan.ts';
+import { dnsRelease } from './dns-release.ts';
 import { explainDns } from './explain-dns.ts';
 import { explain } from './explain.ts';
 import { join } from './join.ts';
@@ -26,6 +28,8 @@ export const commands: readonly Command[] = [
   dnsConfirm,
   dnsFreeze,
   dnsUnfreeze,
+  dnsImport,
+  dnsRelease,
   join,
   approve,
   deny,

@@ -130,6 +130,8 @@ function toOwnRoles(kinds: readonly KindDefinition[]): readonly DefaultObject[] 
       on(readWrite, 'isthmus.dev', 'clusters', 'jointokens', 'dnszones'),
       on(read, 'isthmus.dev', 'clusters/status', 'jointokens/status', 'dnszones/status'),
       on(['get', 'patch', 'update'], 'isthmus.dev', 'clusters/approval'),
+      // What would be written at a zone's provider, and what others have there.
+      on(['create'], 'isthmus.dev', 'dnsplanreviews', 'dnsimportreviews'),
       // What becomes of a shard that nobody wants.
       on(['delete'], 'isthmus.dev', 'serviceshards'),
     ]),

@@ -23,8 +23,9 @@ import { namespaceKind } from './namespace.ts';
 import { dnsRecordSetKind, serviceShardKind } from './isthmus/projections.ts';
 import { clusterRoleBindingKind, roleBindingKind } from './access/role-binding.ts';
 import { clusterRoleKind, roleKind } from './access/role.ts';
+import { dnsImportReviewKind } from './isthmus/dns-import-review.ts';
 import { dnsPlanReviewKind } from './isthmus/dns-plan-review.ts';
-import type { AppliedView } from '../../../common/model/views.ts';
+import type { AppliedView, ImportSource } from '../../../common/model/views.ts';
 import { servicePolicyKind } from './isthmus/service-policy.ts';
 import { serviceKind } from './service/service.ts';
 
@@ -35,6 +36,8 @@ export interface FederationKindsOptions extends JoinTokenOptions {
   readonly hostedExecCommands?: readonly string[];
   /** What is written at DNS providers, once somebody writes there. */
   readonly appliedDns?: () => Pick<AppliedView, 'planned' | 'zone'> | undefined;
+  /** What stands at DNS providers, to be looked at before it is taken over. */
+  readonly dnsImports?: () => ImportSource | undefined;
 }
 
 export function federationKinds(options: FederationKindsOptions): readonly KindDefinition[] {
@@ -61,6 +64,7 @@ export function federationKinds(options: FederationKindsOptions): readonly KindD
     serviceShardKind,
     dnsRecordSetKind,
     dnsPlanReviewKind(options.appliedDns ?? (() => undefined)),
+    dnsImportReviewKind(options.dnsImports ?? (() => undefined)),
     tokenReviewKind,
     selfSubjectReviewKind,
     subjectAccessReviewKind,
