@@ -65,6 +65,7 @@ test('a Secret that is gone, or lacks a key, stops one zone and is told with the
     world.condition('corp', 'Ready')?.message ?? '',
     /kubectl create secret generic aws --namespace dns .*Published records stay as they are/,
   );
+  t.is(world.condition('corp', 'Authorized'), undefined, 'nobody was asked since');
   t.is(world.condition('public', 'Ready')?.status, 'True');
   t.deepEqual(world.standing('Z2'), [webName]);
   await world.putSecret('aws', { aws_access_key_id: 'AKIA1', password: 'hidden' });

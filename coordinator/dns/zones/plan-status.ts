@@ -33,6 +33,19 @@ export interface PublishedCounts {
   readonly cut: number;
 }
 
+/** Ours: those that are not said (any more) go. */
+export const zoneConditionTypes: ReadonlySet<string> = new Set([
+  'Ready',
+  'Authorized',
+  'Delegated',
+  'SingleServer',
+  'Frozen',
+  'PlanHeld',
+  'Fenced',
+  'NameConflict',
+  'NameBudget',
+]);
+
 export function planZoneConditions(facts: ZoneFacts): readonly Said[] {
   const rest = [
     ...sayAuthorized(facts),

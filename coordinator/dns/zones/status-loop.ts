@@ -25,7 +25,7 @@ import { createLoop } from '../../../common/runtime/loop.ts';
 import { follow, type StoredObject } from '../../desired/store.ts';
 import type { DnsZonesOptions } from './options.ts';
 import { findConflict } from './plan-conflicts.ts';
-import { planZoneConditions, type ZoneFacts } from './plan-status.ts';
+import { planZoneConditions, zoneConditionTypes, type ZoneFacts } from './plan-status.ts';
 import { planZoneEvents } from './plan-events.ts';
 import { createCountsFold } from './published-counts.ts';
 import { zonesPrefix, type DnsZones } from './zones.ts';
@@ -209,8 +209,10 @@ function withStatus(facts: ZoneFacts, nowText: string): DnsZone {
   const { zone, found, applied, published } = facts;
   const { generation } = zone.metadata;
   const said = planZoneConditions(facts);
-  const current = zone.status?.conditions ?? [];
   const ours = new Set(said.map(({ type }) => type));
+  const current = (zone.status?.conditions ?? []).filter(
+    ({ type }) => ours.has(type) || !zoneConditionTypes.has(type),
+  );
   const conditions = planConditions(current, said, nowText).map(
     (condition): Condition =>
       ours.has(condition.type) && generation !== undefined
