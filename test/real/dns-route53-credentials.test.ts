@@ -11,6 +11,7 @@ import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { openRoute53 } from '../../coordinator/dns/provider/route53.ts';
 import { openRoute53Double, testKeys, type Route53Double } from '../support/dns/route53/double.ts';
+import { isAllowed, readDocumentedPolicy } from '../support/dns/route53/policy.ts';
 import { runProgram } from '../support/run-program.ts';
 
 const patience = { timeoutMs: 20_000 };
@@ -164,4 +165,20 @@ test('the SDK is loaded by the first call, and not by opening', async (t) => {
   });
   t.is(ran.output.trim(), '[false,"DNS_UNAVAILABLE",true]', ran.errors);
   t.is(ran.errors, '', 'nothing is printed beside the log');
+});
+
+test('the documented policy keeps to names of the federation, our types, and no UPSERT', (t) => {
+  const policy = readDocumentedPolicy({ federation: 'fed', domain: 'example.com' });
+  const may = (action: string, name: string, type = 'A'): boolean =>
+    isAllowed(policy, {
+      action: 'ChangeResourceRecordSets',
+      body: `<R><ChangeBatch><Changes><Change><Action>${action}</Action><ResourceRecordSet><Name>${name}</Name><Type>${type}</Type></ResourceRecordSet></Change></Changes></ChangeBatch></R>`,
+    });
+  t.true(may('CREATE', 'nginx.default.fed.svc.eu.example.com.'));
+  t.true(may('DELETE', '_fedowner.nginx.default.fed.svc.example.com.', 'TXT'));
+  t.true(may('CREATE', '_fedfence.fed.example.com.', 'TXT'));
+  t.false(may('CREATE', 'www.example.com.'));
+  t.false(may('CREATE', 'nginx.default.other.svc.example.com.'));
+  t.false(may('UPSERT', 'nginx.default.fed.svc.example.com.'));
+  t.false(may('CREATE', 'nginx.default.fed.svc.example.com.', 'MX'));
 });
