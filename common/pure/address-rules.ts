@@ -23,8 +23,17 @@ const privateRanges: ReadonlySet<string> = new Set(['private', 'carrierGradeNat'
 
 /** True when clients out on the internet can be sent to `address`. */
 export function isPublishable(address: string, rules: AddressRules): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  const range = ipaddr.parse(address).range();
+  return toPublishable(address, rules) !== undefined;
+}
+
+/** Canonical text form of an address that clients can be sent to, or undefined. */
+export function toPublishable(text: string, rules: AddressRules): string | undefined {
+  if (!ipaddr.isValid(text)) return undefined;
+  const address = ipaddr.parse(text);
+  return isAllowed(address.range(), rules) ? address.toString() : undefined;
+}
+
+function isAllowed(range: string, rules: AddressRules): boolean {
   if (range === 'unicast') return true;
   if (range === 'loopback') return rules.allowLoopback;
   return rules.allowPrivate === true && privateRanges.has(range);

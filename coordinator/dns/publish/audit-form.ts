@@ -14,7 +14,12 @@ export type Complaint = (message: string) => void;
 
 export function doubtForms(
   input: PublicationInput,
-  planned: Publication,
+  doubted: {
+    readonly planned: Publication;
+    readonly byName: ReadonlyMap<string, readonly RecordSet[]>;
+    /** Addresses of shards that the zone may carry. */
+    readonly allowed: ReadonlySet<string>;
+  },
   complain: Complaint,
 ): void {
   const { federation, zone: domain, key } = input;
@@ -24,15 +29,15 @@ export function doubtForms(
     prefix: `${toNamePrefix(key, federation)}.`,
     globalName: toGlobalName(key, { federation, domain }),
     short: new Set(input.aliases?.granted.map(({ name }) => name)),
+    allowed: doubted.allowed,
     takes: new Map(),
   };
-  for (const set of planned.recordSets) {
+  for (const set of doubted.planned.recordSets) {
     doubtOwner(about, set, complain);
     doubtValues(about, set, complain);
     doubtWeights(about, set, complain);
   }
-  const byName = groupBy(planned.recordSets, ({ name }) => name);
-  for (const [name, sets] of byName) {
+  for (const [name, sets] of doubted.byName) {
     doubtName(about, name, complain);
     if (sets.length > 1) doubtTogether(name, sets, complain);
   }
@@ -46,6 +51,7 @@ interface About {
   readonly globalName: string;
   readonly short: ReadonlySet<string>;
   /** Whether a type can say a value: most stand at several names. */
+  readonly allowed: ReadonlySet<string>;
   readonly takes: Map<string, boolean>;
 }
 
@@ -91,6 +97,8 @@ function doubtValues(about: About, set: RecordSet, complain: Complaint): void {
     if (list.length > shape.valuesPerSetMax) complain(`${name} ${type} has too many values`);
     if (type === 'CNAME' && list.length > 1) complain(`${name} has a CNAME with several targets`);
     for (const value of list) {
+      const isFamily = type === (value.includes(':') ? 'AAAA' : 'A');
+      if (isFamily && about.allowed.has(value)) continue;
       if (!takes(about, type, value)) complain(`${name} ${type} cannot say ${value}`);
     }
   }

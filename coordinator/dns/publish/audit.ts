@@ -16,7 +16,7 @@
 import type { ShardVerdict } from '../../../common/model/health.ts';
 import type { ClusterName } from '../../../common/model/ids.ts';
 import type { Publication, RecordSet } from '../../../common/model/publication.ts';
-import { isPublishable, parseAddress } from '../../../common/pure/address-rules.ts';
+import { toPublishable } from '../../../common/pure/address-rules.ts';
 import { toWireName } from '../../../common/pure/dns-wire.ts';
 import { toGlobalName, toRegionName, toZoneName } from '../../../common/pure/level-names.ts';
 import { doubtForms, groupBy } from './audit-form.ts';
@@ -38,14 +38,16 @@ export function auditPublication(
     (invariant: Finding['invariant']) =>
     (message: string): void =>
       void findings.push({ invariant, message });
-  doubtForms(input, planned, complain('A1'));
   const byName = groupBy(planned.recordSets, ({ name }) => name);
   const evidence = readEvidence(input);
+  const allowed = new Set(evidence.flatMap(({ addresses }) => addresses));
+  doubtForms(input, { planned, byName, allowed }, complain('A1'));
+  const own = ownLevels(input);
   findings.push(
-    ...doubtPresence(input, byName),
+    ...doubtPresence(own, byName),
     ...doubtLeads(input, byName, evidence),
     ...doubtLast(input, planned, evidence),
-    ...doubtBudget(input, byName),
+    ...doubtBudget(input, own, byName),
   );
   return findings;
 }
@@ -53,9 +55,9 @@ export function auditPublication(
 type ByName = ReadonlyMap<string, readonly RecordSet[]>;
 
 /** A2: of those that DNS can carry. */
-function doubtPresence(input: PublicationInput, byName: ByName): readonly Finding[] {
+function doubtPresence(own: readonly string[], byName: ByName): readonly Finding[] {
   if (byName.size === 0) return [];
-  return ownLevels(input)
+  return own
     .filter((name) => !byName.has(name))
     .map((name) => ({ invariant: 'A2', message: `${name} has no record` }));
 }
@@ -63,10 +65,13 @@ function doubtPresence(input: PublicationInput, byName: ByName): readonly Findin
 function ownLevels({ key, zone: domain, federation, shards }: PublicationInput): readonly string[] {
   const scope = { federation, domain };
   const names = new Set([toGlobalName(key, scope)]);
+  const seen = new Set<string>();
   for (const { topology } of shards) {
     const { region, zones } = topology;
-    if (region === undefined || toWireName(toRegionName(key, region, scope)) === undefined)
-      continue;
+    const place = `${region ?? ''}/${zones.join('/')}`;
+    if (region === undefined || seen.has(place)) continue;
+    seen.add(place);
+    if (toWireName(toRegionName(key, region, scope)) === undefined) continue;
     names.add(toRegionName(key, region, scope));
     for (const zone of zones) names.add(toZoneName(key, { zone, region }, scope));
   }
@@ -127,9 +132,12 @@ function doubtLast(
 }
 
 /** A6. */
-function doubtBudget(input: PublicationInput, byName: ByName): readonly Finding[] {
-  const { shape = embeddedShape } = input;
-  const own = new Set(ownLevels(input));
+function doubtBudget(
+  { shape = embeddedShape }: PublicationInput,
+  levels: readonly string[],
+  byName: ByName,
+): readonly Finding[] {
+  const own = new Set(levels);
   const others = [...byName].filter(
     ([name, sets]) =>
       !own.has(name) &&
@@ -150,21 +158,30 @@ interface Evidence {
   /** 0: no backup, and of some weight. */
   readonly rank: number;
   readonly ingress: readonly string[];
+  /** Of those, what the zone may carry. */
+  readonly addresses: readonly string[];
 }
+
+type Ingress = Pick<Evidence, 'ingress' | 'addresses'>;
 
 function readEvidence(input: PublicationInput): readonly Evidence[] {
   const recorded = new Map(recordedBefore(input)?.shards.map((shard) => [shard.cluster, shard]));
-  return input.shards.map(({ cluster, verdict, isDrained = false, isBackup = false, weight }) => {
-    const rank = isBackup || weight === 0 ? 1 : 0;
-    const from = { cluster, isDrained, rank };
-    if (verdict !== undefined && verdict.state !== 'pending') {
-      const isGood = verdict.state === 'healthy' && !isDrained;
-      return { ...from, isGood, ingress: ingressOf(input, verdict) };
-    }
+  return input.shards.map((shard): Evidence => {
+    const { cluster, verdict, isDrained = false, isBackup, weight } = shard;
     const known = recorded.get(cluster);
-    const names = known?.hostnames ?? [];
-    const ingress = [...(known?.addresses ?? []), ...names, ...lookedUp(input, names)];
-    return { ...from, isGood: known?.state === 'healthy' && !isDrained, ingress };
+    const isTold = verdict !== undefined && verdict.state !== 'pending';
+    const { addresses, ingress } = isTold
+      ? ingressOf(input, verdict)
+      : toIngress(input, known?.addresses ?? [], known?.hostnames ?? []);
+    const state = isTold ? verdict.state : known?.state;
+    return {
+      cluster,
+      isDrained,
+      isGood: state === 'healthy' && !isDrained,
+      rank: isBackup === true || weight === 0 ? 1 : 0,
+      ingress,
+      addresses,
+    };
   });
 }
 
@@ -172,30 +189,27 @@ function recordedBefore(input: PublicationInput): Publication | undefined {
   return input.previous?.serviceUid === input.serviceUid ? input.previous : undefined;
 }
 
-function ingressOf(input: PublicationInput, verdict: ShardVerdict): readonly string[] {
-  return verdict.addresses.flatMap(({ ip, hostname }) => {
-    const addresses = ip === undefined ? [] : allowed(input, [ip]);
+function ingressOf(input: PublicationInput, verdict: ShardVerdict): Ingress {
+  const ips = verdict.addresses.flatMap(({ ip }) => ip ?? []);
+  const names = verdict.addresses.flatMap(({ hostname }) => {
     const name = hostname?.toLowerCase().replace(/\.$/, '');
-    const isOurs = name === input.zone || name?.endsWith(`.${input.zone}`) === true;
-    const isName = name !== undefined && name.includes('.') && toWireName(name) !== undefined;
-    const names = isName && !isOurs ? [name] : [];
-    return [...addresses, ...names, ...lookedUp(input, names)];
+    if (name === undefined || !name.includes('.') || toWireName(name) === undefined) return [];
+    return name === input.zone || name.endsWith(`.${input.zone}`) ? [] : [name];
   });
+  return toIngress(input, ips, names);
 }
 
-function lookedUp(input: PublicationInput, hosts: readonly string[]): readonly string[] {
-  return hosts.flatMap((host) => allowed(input, input.resolved?.get(host) ?? []));
-}
-
-function allowed(
-  { addressRules, shape = embeddedShape }: PublicationInput,
-  texts: readonly string[],
-): readonly string[] {
-  const rules = { ...addressRules, allowPrivate: shape.isPrivate };
-  return texts.flatMap((text) => {
-    const address = parseAddress(text);
-    return address !== undefined && isPublishable(address, rules) ? [address] : [];
-  });
+function toIngress(
+  input: PublicationInput,
+  ips: readonly string[],
+  names: readonly string[],
+): Ingress {
+  const { addressRules, shape = embeddedShape, resolved } = input;
+  const rules = shape.isPrivate ? { ...addressRules, allowPrivate: true } : addressRules;
+  const lookedUp = names.flatMap((name) => resolved?.get(name) ?? []);
+  const texts = lookedUp.length === 0 ? ips : [...ips, ...lookedUp];
+  const addresses = texts.flatMap((text) => toPublishable(text, rules) ?? []);
+  return { addresses, ingress: names.length === 0 ? addresses : [...addresses, ...names] };
 }
 
 function list(all: readonly string[]): string {

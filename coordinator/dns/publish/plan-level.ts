@@ -15,7 +15,6 @@
 
 import type { ServiceKey } from '../../../common/model/ids.ts';
 import type { Level, RecordSet } from '../../../common/model/publication.ts';
-import { addressFamily } from '../../../common/pure/address-rules.ts';
 import { elbHostedZoneId } from '../../../common/pure/elb-zones.ts';
 import { chooseStable, rankFirst } from '../../../common/pure/stable-choice.ts';
 import { sortedSet, type Candidate } from './plan-candidates.ts';
@@ -56,8 +55,8 @@ export function planLevel(at: At, shards: readonly Candidate[]): LevelPlan {
   );
   const [first] = reachable;
   if (first === undefined) return nothing;
+  if (reachable.every(({ way }) => way.kind === 'addresses')) return planAddresses(at, reachable); // V1
   const hosts = sortedSet(reachable.flatMap((shard) => hostOf(shard) ?? []));
-  if (hosts.length === 0) return planAddresses(at, reachable); // V1
   const [host = ''] = hosts;
   const isOne = hosts.length === 1 && reachable.every((shard) => hostOf(shard) === host);
   if (isOne) return { ...nothing, sets: toOneHost(at, host) }; // V2
@@ -113,13 +112,11 @@ function weigher(shards: readonly Candidate[]): (shard: Candidate) => number {
   return ({ weight }) => (hasNone ? 1 : weight);
 }
 
-const families = { A: 4, AAAA: 6 } as const;
-type AddressType = keyof typeof families;
+type AddressType = 'A' | 'AAAA';
 const addressTypes: readonly AddressType[] = ['A', 'AAAA'];
 
 function addressesOf({ way }: Candidate, type: AddressType): readonly string[] {
-  if (way.kind !== 'addresses') return [];
-  return way.addresses.filter((address) => addressFamily(address) === families[type]);
+  return way.kind === 'addresses' ? way[type] : [];
 }
 
 function chooseValues(at: At, values: readonly string[]): readonly string[] {

@@ -299,17 +299,14 @@ function addTargets(all: Set<string>, { values, items = [], alias: at }: RecordS
 function toPublishedShard(shard: Candidate, published: ReadonlySet<string>): PublishedShard {
   const { cluster, topology, state, reason, sinceMs, addresses, hostnames } = shard;
   const { isDrained, isBackup, nodePorts, way } = shard;
-  const outside = [...addresses, ...hostnames, ...(way.kind === 'addresses' ? way.addresses : [])];
+  const isPublished = (value: string): boolean => published.has(value);
+  const isThere = addresses.some(isPublished) || hostnames.some(isPublished);
+  const inDns = isThere || (way.kind === 'addresses' && way.addresses.some(isPublished));
+  const { zones, region } = topology;
+  const said = { cluster, zones, region, state, reason, sinceMs, addresses, hostnames, inDns };
+  if (!isDrained && !isBackup && nodePorts === undefined) return said;
   return {
-    cluster,
-    zones: topology.zones,
-    region: topology.region,
-    state,
-    reason,
-    sinceMs,
-    addresses,
-    hostnames,
-    inDns: outside.some((value) => published.has(value)),
+    ...said,
     ...(isDrained ? { isDrained } : {}),
     ...(isBackup ? { isBackup } : {}),
     ...(nodePorts === undefined ? {} : { nodePorts }),
