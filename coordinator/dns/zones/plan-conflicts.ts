@@ -3,9 +3,10 @@
 //
 //   C1. Two of one provider zone and one domain would write the same names with the same marks.
 //   C2. Of one provider zone, with a domain within the other's: a region could have the same names
-//       as the deeper domain's global level. Not of the embedded zone, where each domain is a zone
-//       of its own and the deeper one answers.
+//       as the deeper domain's global level.
 //   C3. The older one goes on, so that a new object takes nothing from one that works.
+//   C4. Our own server is in nobody's way: it answers from all DNSZones of a domain together, and
+//       of domains within each other from the deeper one (coordinator/zone/plan-zones.ts).
 
 import type { DnsZone, DnsZoneSpec } from '../../../common/model/dns-zone.ts';
 
@@ -15,8 +16,9 @@ export interface Refusal {
 }
 
 export function findConflict(zone: DnsZone, all: Iterable<DnsZone>): Refusal | undefined {
+  const { domain, provider } = zone.spec;
+  if (provider === 'Embedded') return undefined; // C4
   const place = placeOf(zone.spec);
-  const { domain } = zone.spec;
   for (const other of all) {
     if (other.metadata.name === zone.metadata.name || !isOlder(other, zone)) continue;
     if (placeOf(other.spec) !== place) continue;
@@ -28,7 +30,7 @@ export function findConflict(zone: DnsZone, all: Iterable<DnsZone>): Refusal | u
       return { reason: 'Duplicate', message };
     }
     const isNested = isWithin(domain, other.spec.domain) || isWithin(other.spec.domain, domain);
-    if (!isNested || zone.spec.provider === 'Embedded') continue;
+    if (!isNested) continue;
     const message =
       `${domain} and ${other.spec.domain} of DNSZone ${name} lie within each other in the same ` +
       'zone of the provider, where a name of one could be a name of the other. Nothing is ' +
@@ -42,7 +44,7 @@ export function findConflict(zone: DnsZone, all: Iterable<DnsZone>): Refusal | u
 function placeOf(spec: DnsZoneSpec): string {
   switch (spec.provider) {
     case 'Embedded':
-      return 'embedded';
+      return `embedded/${spec.domain}`;
     case 'Route53':
       return `route53/${spec.route53?.endpoint ?? ''}/${spec.route53?.hostedZoneId ?? ''}`;
     case 'CloudDNS': {

@@ -22,6 +22,8 @@ export interface ZoneFacts {
   readonly published: PublishedCounts;
   /** Services with somebody else's records in their way, sorted; and names of theirs. */
   readonly foreign: readonly { readonly key: string; readonly names: readonly string[] }[];
+  /** Of an embedded zone: the names of its servers, whichever DNSZone of the domain says them. */
+  readonly nameServers: readonly string[];
   /** What the parent zone says, once somebody looked. */
   readonly delegation: Omit<Said, 'type'> | undefined;
 }
@@ -141,9 +143,8 @@ function sayDelegated({ delegation }: ZoneFacts): readonly Said[] {
   return delegation === undefined ? [] : [{ type: 'Delegated', ...delegation }];
 }
 
-function saySingleServer({ zone }: ZoneFacts): readonly Said[] {
+function saySingleServer({ zone, nameServers: servers }: ZoneFacts): readonly Said[] {
   if (zone.spec.provider !== 'Embedded') return [];
-  const servers = zone.spec.embedded?.nameServers ?? [];
   const type = 'SingleServer';
   if (servers.length >= 2) {
     return [toSaid(type, 'False', 'SeveralServers', `Served by ${servers.join(', ')}.`)];

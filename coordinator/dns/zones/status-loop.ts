@@ -90,6 +90,7 @@ export function createZoneStatus(options: ZoneStatusOptions): ZoneStatus {
       foreign: [...(foreign.get(name) ?? [])]
         .map(([key, names]) => ({ key, names }))
         .sort((a, b) => (a.key < b.key ? -1 : 1)),
+      nameServers: nameServersOf(zone, others),
       delegation: options.delegation?.(name),
     };
   };
@@ -137,6 +138,15 @@ export function createZoneStatus(options: ZoneStatusOptions): ZoneStatus {
 
 function toZoneKey(name: string) {
   return toLogKey({ group: isthmusGroup, resource: 'dnszones', name });
+}
+
+/** As coordinator/zone/plan-zones.ts chooses them among the DNSZones of one domain. */
+function nameServersOf({ spec }: DnsZone, all: readonly DnsZone[]): readonly string[] {
+  const said = all.filter(
+    (other) =>
+      other.spec.domain === spec.domain && (other.spec.embedded?.nameServers ?? []).length > 0,
+  );
+  return said[0]?.spec.embedded?.nameServers ?? [];
 }
 
 type Next =
@@ -206,7 +216,7 @@ function withFinalizer(zone: DnsZone): DnsZone {
 }
 
 function withStatus(facts: ZoneFacts, nowText: string): DnsZone {
-  const { zone, found, applied, published } = facts;
+  const { zone, found, applied, published, nameServers: own } = facts;
   const { generation } = zone.metadata;
   const said = planZoneConditions(facts);
   const ours = new Set(said.map(({ type }) => type));
@@ -221,7 +231,9 @@ function withStatus(facts: ZoneFacts, nowText: string): DnsZone {
   );
   const isEmbedded = zone.spec.provider === 'Embedded';
   const nameServers = isEmbedded
-    ? zone.spec.embedded?.nameServers
+    ? own.length > 0
+      ? own
+      : undefined
     : found?.description?.nameServers;
   const recordSets = isEmbedded ? published.recordSets : applied?.recordSets;
   const pending = isEmbedded ? 0 : applied?.pending;
