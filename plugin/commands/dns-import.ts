@@ -30,7 +30,8 @@ export const dnsImport: Command = {
       'and why. Names that no Service publishes are left: remove them by hand once they are idle.',
     'Stop the former writer first (external-dns: scale it to none, or exclude the domain): two ' +
       'writers of one name undo each other. --from names who kept the records, as the preview shows ' +
-      'it; only those are taken over, each Service in one change.',
+      'it, several between commas; only those are taken over, each Service in one change. Take all ' +
+      'of a zone at once: names without a mark are taken before our first claim of a Service only.',
   ],
   args: [zoneArgument],
   flags: [
@@ -60,18 +61,18 @@ export const dnsImport: Command = {
     const to = federation();
     const zone = await requireZone(to, name);
     refuseEmbedded(zone);
-    const from = flags.text('from');
-    const isDryRun = flags.isOn('dry-run') || from === undefined;
+    const from = (flags.text('from') ?? '').split(',').filter((owner) => owner !== '');
+    const isDryRun = flags.isOn('dry-run') || from.length === 0;
     const lines = await readImport(to, zone);
     const format = flags.text('output');
     if (format === 'json' || format === 'yaml') io.out(formatValue(lines, format));
     else io.out(importText(name, lines, from));
     if (isDryRun) return exitOk;
     requireOwner(name, lines, from);
-    const takeOverFrom = [...new Set([...(zone.spec.takeOverFrom ?? []), from])];
+    const takeOverFrom = [...new Set([...(zone.spec.takeOverFrom ?? []), ...from])];
     await to.mergePatch(dnsZonePath(name), { spec: { takeOverFrom } });
     io.out(
-      `dnszone.isthmus.dev/${name} takes over from ${from}. Follow it with: ` +
+      `dnszone.isthmus.dev/${name} takes over from ${from.join(', ')}. Follow it with: ` +
         `kubectl get dnsrecordsets -A\n`,
     );
     return exitOk;
@@ -128,11 +129,13 @@ function toStanding(value: unknown): StandingRecord {
 export function importText(
   zone: string,
   lines: readonly ImportLine[],
-  from: string | undefined,
+  from: readonly string[],
 ): string {
-  const shown = lines.filter(({ owner }) => from === undefined || owner === from || owner === '');
+  const shown = lines.filter(
+    ({ owner }) => from.length === 0 || from.includes(owner) || owner === '',
+  );
   if (shown.length === 0) {
-    const what = from === undefined ? 'others' : from;
+    const what = from.length === 0 ? 'others' : from.join(', ');
     return `Nothing of ${what} stands in the zone of DNSZone ${zone} at names of the federation's form.\n`;
   }
   const rows = shown.map(({ action, owner, name, type, data, becomes, why }) => [
@@ -151,17 +154,20 @@ export function importText(
     .map((action) => [action, shown.filter((line) => line.action === action).length] as const)
     .filter(([, count]) => count > 0)
     .map(([action, count]) => `${count} to ${action}`);
-  const next = owners.map((owner) => `  kubectl isthmus dns import ${zone} --from ${owner}\n`);
-  const how = from === undefined && next.length > 0 ? `Take over with:\n${next.join('')}` : '';
+  const how =
+    from.length === 0 && owners.length > 0
+      ? `Take over with:\n  kubectl isthmus dns import ${zone} --from ${owners.join(',')}\n`
+      : '';
   return `${table}\n${counts.join(', ')}.\n${how}`;
 }
 
-function requireOwner(zone: string, lines: readonly ImportLine[], from: string): void {
+function requireOwner(zone: string, lines: readonly ImportLine[], from: readonly string[]): void {
   const owners = [...new Set(lines.map(({ owner }) => owner).filter((owner) => owner !== ''))];
-  if (owners.includes(from)) return;
+  const unknown = from.filter((owner) => !owners.includes(owner));
+  if (unknown.length === 0) return;
   const known = owners.length === 0 ? 'nobody' : owners.join(', ');
   const text =
-    `${from} keeps nothing in the zone of DNSZone "${zone}" at names of the federation's form; ` +
+    `${unknown.join(', ')} keeps nothing in the zone of DNSZone "${zone}" at names of the federation's form; ` +
     `there are records of ${known}. ` +
     `external-dns is named external-dns/ID, names without any mark ${federationV1}. Nothing was changed`;
   throw new MeshError('fatal', 'NO_FORMER_OWNER', text);
