@@ -20,6 +20,7 @@ import type { ApiFreshness } from './health/api-freshness.ts';
 import type { PickedSlice } from './health/pick-slice.ts';
 import type { DeclaredTopology, PickedNode } from './health/topology.ts';
 import type { HostLookup } from './resolver/host-lookup.ts';
+import type { AnswerDns } from './session/dns-questions.ts';
 import type { LocalGuard } from './shard/plan-guard.ts';
 
 export type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;
@@ -47,6 +48,8 @@ export interface AgentSession {
   announceTopology(): void;
   /** Services here that are nobody's shards; nothing while it is not open. */
   tellForeign(change: ForeignChange): void;
+  /** Who answers the coordinator's questions about names; without it they are answered empty. */
+  readonly onDnsQuestion?: (answer: AnswerDns) => () => void;
   start(): void;
   stop(): Promise<void>;
 }

@@ -98,6 +98,7 @@ export function createAgent(given: AgentPorts, settings: AgentSettings): Agent {
     caches.services.subscribe({ onChange: () => undefined, onSynced: recognize }),
     session.onWelcome(({ federation }) => join(federation)),
     session.onPeers((update) => resolver.applyPeers({ ...update, isFull: false })),
+    session.onDnsQuestion?.((request) => resolver.answer(request, 'tcp')),
     ports.leadership?.subscribe((isLeading) => part?.setActing(isLeading)),
   ];
 

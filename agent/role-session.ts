@@ -4,6 +4,7 @@
 import type { PeerService } from '../common/model/peer-table.ts';
 import { toRevision, type ServiceKey } from '../common/model/ids.ts';
 import type { AgentSession, PeerUpdate, Welcome } from './agent-ports.ts';
+import type { AnswerDns } from './session/dns-questions.ts';
 import type { Recovered } from './shard/plan-recovery.ts';
 
 export interface StandbyView {
@@ -25,12 +26,14 @@ export function createRoleSession(view: StandbyView): RoleSession {
   return new Roles(view);
 }
 
+const nothing = (): void => undefined;
 const noLife = { session: 0, boot: 0 };
 
 class Roles implements RoleSession {
   readonly #welcomeListeners = new Set<(welcome: Welcome) => void>();
   readonly #peerListeners = new Set<(update: PeerUpdate) => void>();
   readonly #keyListeners = new Set<(key: ServiceKey) => void>();
+  readonly #dnsAnswerers = new Set<AnswerDns>();
   #view: StandbyView;
   #inner: AgentSession | undefined;
   #unsubscribes: (() => void)[] = [];
@@ -54,6 +57,10 @@ class Roles implements RoleSession {
     this.#unsubscribes = [
       inner.onWelcome((welcome) => this.tellWelcome(welcome)),
       inner.onPeers((update) => this.tellPeers(update)),
+      inner.onDnsQuestion?.((request) => {
+        const [answer] = this.#dnsAnswerers;
+        return answer?.(request);
+      }) ?? nothing,
       inner.assignment.subscribe((key) => {
         for (const listener of this.#keyListeners) listener(key);
       }),
@@ -102,6 +109,8 @@ class Roles implements RoleSession {
   report: AgentSession['report'] = (result) => this.#inner?.report(result);
 
   announceTopology = (): void => this.#inner?.announceTopology();
+
+  onDnsQuestion = (answer: AnswerDns): (() => void) => subscribeTo(this.#dnsAnswerers, answer);
 
   tellForeign: AgentSession['tellForeign'] = (change) => this.#inner?.tellForeign(change);
 

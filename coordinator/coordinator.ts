@@ -8,7 +8,12 @@
 import { isthmusGroup, type ApprovalMode } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogKey, toRevision } from '../common/model/ids.ts';
 import type { KubeObject } from '../common/model/kube-object.ts';
-import type { AppliedView, EventRecorder, ImportSource, PeerSource } from '../common/model/views.ts';
+import type {
+  AppliedView,
+  EventRecorder,
+  ImportSource,
+  PeerSource,
+} from '../common/model/views.ts';
 import type { AddressRules } from '../common/pure/address-rules.ts';
 import { invariant } from '../common/pure/errors.ts';
 import type { Chance } from '../common/runtime/chance.ts';
@@ -48,6 +53,7 @@ import type { HealthConfig } from './health/options.ts';
 import { createPlacement } from './placement/loop.ts';
 import type { CertificateAuthority } from './session/certificate-authority.ts';
 import { createSessions } from './session/loop.ts';
+import type { AskAgent } from './session/questions.ts';
 import type { TelemetryUsers } from './session/stage.ts';
 import type { MeshListener } from './session/mesh-port.ts';
 import { createEventRecorder } from './status/events.ts';
@@ -133,8 +139,13 @@ export async function createCoordinator(
   const { federation, domain, ttlSeconds, addressRules, dnsOwnerId: ownerId } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
   const mesh = rememberMeshPort(options);
+  const askAgent: AskAgent = (cluster, message) => sessions.askAgent(cluster, message);
   const dnsViews = { appliedDns: () => dns.applied, dnsImports: () => dns.imports };
-  const { kinds, pools } = await openKinds(ports, { ...options, ...mesh, ...dnsViews }, term);
+  const { kinds, pools } = await openKinds(
+    ports,
+    { ...options, ...mesh, ...dnsViews, askAgent },
+    term,
+  );
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
@@ -247,6 +258,7 @@ async function openKinds(
   ports: CoordinatorPorts,
   options: Omit<CoordinatorOptions, 'meshAddress'> & {
     readonly meshAddress: () => string | undefined;
+    readonly askAgent: AskAgent;
     readonly appliedDns: () => AppliedView;
     readonly dnsImports: () => ImportSource;
   },
@@ -258,7 +270,7 @@ async function openKinds(
   const { caHash, joinApproval, hostedExecCommands = [], meshAddress: coordinator } = options;
   const { appliedDns, dnsImports } = options;
   const own = { caHash, joinApproval, hostedExecCommands, coordinator, appliedDns, dnsImports };
-  return { kinds: federationKinds({ ...own, pools }), pools };
+  return { kinds: federationKinds({ ...own, pools, askAgent: options.askAgent }), pools };
 }
 
 /** Join tokens tell where agents dial, which is known once somebody listens there. */

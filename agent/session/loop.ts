@@ -32,6 +32,7 @@ import { systemPki, type AgentPki } from './agent-pki.ts';
 import { CredentialKeeper } from './credentials.ts';
 import type { AgentStream, Credentials, MeshDialer, StreamEnd } from './mesh-port.ts';
 import { CoordinatorBusy } from './mesh-port.ts';
+import { answerQuestion, type AnswerDns } from './dns-questions.ts';
 import { createNatsLoginKeeper, type NatsLoginKeeper } from './nats-login.ts';
 import { openingMs, Patience } from './patience.ts';
 import type { AgentRecord, Batch, PeerUpdate, Recovered, Welcome } from './record.ts';
@@ -76,6 +77,7 @@ export interface AgentSession {
   report(result: ShardResult): void;
   announceTopology(): void;
   tellForeign(change: ForeignChange): void;
+  onDnsQuestion(answer: AnswerDns): () => void;
   start(): void;
   stop(): Promise<void>;
 }
@@ -103,6 +105,7 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
     report: (result) => session.report(result),
     announceTopology: () => session.announceTopology(),
     tellForeign: (change) => session.tellForeign(change),
+    onDnsQuestion: (answer) => subscribeTo(session.dnsAnswerers, answer),
     start: () => session.start(),
     stop: () => session.stop(),
   };
@@ -117,6 +120,7 @@ class Session {
   readonly welcomeListeners = new Set<(welcome: Welcome) => void>();
   readonly peerListeners = new Set<(update: PeerUpdate) => void>();
   readonly keyListeners = new Set<(key: ServiceKey) => void>();
+  readonly dnsAnswerers = new Set<AnswerDns>();
   readonly #natsLogin: NatsLoginKeeper;
   #leaveNats: (() => void) | undefined;
   readonly #options: AgentSessionOptions;
@@ -182,7 +186,7 @@ class Session {
   }
 
   tellForeign(change: ForeignChange): void {
-    if (this.#isGreeted) this.#send({ kind: 'foreign', ...change });
+    if (this.#isGreeted) this.send({ kind: 'foreign', ...change });
   }
 
   async recover(found: Recovered): Promise<void> {
@@ -193,7 +197,7 @@ class Session {
   announceTopology(): void {
     const { topology, kubernetesVersion } = this.#options;
     const said = { topology: topology(), kubernetesVersion: kubernetesVersion() };
-    if (this.#isGreeted) this.#send({ kind: 'topology', ...said }); // Hello says it, too
+    if (this.#isGreeted) this.send({ kind: 'topology', ...said }); // Hello says it, too
   }
 
   async #dial(): Promise<void> {
@@ -256,6 +260,7 @@ class Session {
       kubernetesVersion: kubernetesVersion(),
       instance: this.#instance,
       clockUnixMs: clock.now(),
+      answersDns: true,
       ...(trustDigest === undefined ? {} : { trustDigest }),
       ...(peersDigest === undefined ? {} : { peersDigest }),
       natsKey,
@@ -300,14 +305,16 @@ class Session {
         return;
       }
       case 'certificate':
-        return this.#credentials.renewed(message.chainPem, this.#send);
+        return this.#credentials.renewed(message.chainPem, this.send);
       case 'trust':
-        this.#send(await this.#credentials.trust(message.caPem));
-        return this.#credentials.renewSoon(this.#send, this.#spreadMs());
+        this.send(await this.#credentials.trust(message.caPem));
+        return this.#credentials.renewSoon(this.send, this.#spreadMs());
       case 'natsLogin':
         return this.#natsLogin.accept(message.login);
+      case 'dnsQuestion': // L4: the next message does not wait for it
+        return void answerQuestion(message, this.dnsAnswerers, this);
       case 'ping':
-        return this.#send({
+        return this.send({
           kind: 'pong',
           nonce: message.nonce,
           clockUnixMs: this.#options.clock.now(),
@@ -333,17 +340,17 @@ class Session {
     tellWelcome(this.#options, welcome);
     log.info('session open', { session: welcome.session, federation: welcome.federation });
     this.#leaveNats = this.#natsLogin.attach((natsKey) =>
-      this.#send({ kind: 'natsRenewal', natsKey }),
+      this.send({ kind: 'natsRenewal', natsKey }),
     );
     this.#natsLogin.accept(natsLogin); // good for minutes: of no use on disk
     if (welcome.wantsInventory) this.#sendInventory();
     for (const listener of this.welcomeListeners) listener(welcome);
     const canSummarize = welcome.takesRestApplied === true;
     this.#ack(this.#results.tellAll(record.inventory(), canSummarize)); // L3
-    this.#credentials.scheduleRenewal(this.#send);
+    this.#credentials.scheduleRenewal(this.send);
   }
 
-  readonly #send = (message: AgentMessage): void => this.#stream?.send(message);
+  readonly send = (message: AgentMessage): void => this.#stream?.send(message);
 
   /** A thousand agents that learn of a new CA at once do not ask for a certificate at once. */
   #spreadMs(): number {
@@ -388,6 +395,6 @@ class Session {
   #ack({ results, isRestApplied }: Telling): void {
     if (results.length === 0 && !isRestApplied) return;
     const revision = toRevision(this.#options.record.viewRevision());
-    this.#send({ kind: 'ack', revision, results, ...(isRestApplied ? { isRestApplied } : {}) });
+    this.send({ kind: 'ack', revision, results, ...(isRestApplied ? { isRestApplied } : {}) });
   }
 }

@@ -49,6 +49,8 @@ export type AgentMessage =
       readonly trustDigest?: string;
       /** The agent's wall clock. */
       readonly clockUnixMs?: number;
+      /** It answers `dnsQuestion`; those before 0.2 do not. */
+      readonly answersDns?: boolean;
     }
   | {
       readonly kind: 'inventory';
@@ -68,6 +70,8 @@ export type AgentMessage =
   | { readonly kind: 'renew'; readonly csrDer: Uint8Array }
   /** Answers `trust`: from now on these CAs are trusted, also after a restart. */
   | { readonly kind: 'trusted'; readonly digest: string }
+  /** What its resolver answers Pods, as a DNS message; empty: none can be given. */
+  | { readonly kind: 'dnsAnswer'; readonly id: number; readonly message: Uint8Array }
   /** Asks for a new NatsLogin. */
   | { readonly kind: 'natsRenewal'; readonly natsKey: NatsKey }
   /** Answers a ping; also proof of life. */
@@ -150,4 +154,6 @@ export type CoordinatorMessage =
   | { readonly kind: 'trust'; readonly caPem: string }
   | { readonly kind: 'natsLogin'; readonly login: NatsLogin }
   | { readonly kind: 'ping'; readonly nonce: number }
+  /** A DNS message with one question; only to agents that answer it. */
+  | { readonly kind: 'dnsQuestion'; readonly id: number; readonly message: Uint8Array }
   | { readonly kind: 'drain'; readonly reconnectAfterMs: number };

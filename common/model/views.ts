@@ -88,6 +88,8 @@ export interface SessionState {
   readonly clockSkewMs?: number | undefined;
   /** Of the CAs that the agent trusts, when it says. */
   readonly trustDigest?: string | undefined;
+  /** It can be asked what it answers its Pods. */
+  readonly answersDns?: boolean | undefined;
   /** Of the agent's login to NATS; absent where nobody says. */
   readonly nats?:
     | {
@@ -98,6 +100,13 @@ export interface SessionState {
       }
     | undefined;
 }
+
+/** What an agent answers its Pods. */
+export type AgentAnswer =
+  /** A DNS message. */
+  | { readonly kind: 'answer'; readonly message: Uint8Array }
+  /** No agent is connected; an agent of before that cannot be asked; too many are asked; no word. */
+  | { readonly kind: 'away' | 'tooOld' | 'busy' | 'silent' | 'unable' };
 
 /** From coordinator/session: who is connected and what each agent did with its shards. */
 export interface SessionView {

@@ -43,6 +43,7 @@ const joinResponseType = messageType('JoinResponse');
 // A Service with its annotations is at most etcd's 1.5 MiB.
 const shardBytesMax = 2 * 2 ** 20;
 const certificateMax = 64 * 1024;
+const dnsMessageMax = 16 * 1024;
 
 export interface JoinRequest {
   readonly cluster: string;
@@ -128,6 +129,8 @@ function toAgentPlain(message: AgentMessage): Plain {
       return { trusted: { digest: message.digest } };
     case 'pong':
       return { pong: message };
+    case 'dnsAnswer':
+      return { dnsAnswer: message };
     default:
       return assertNever(message);
   }
@@ -171,6 +174,8 @@ export function decodeAgentMessage(bytes: Uint8Array): AgentMessage {
       return { kind, digest: readText(body, 'digest', 64) };
     case 'pong':
       return { kind, nonce: readNumber(body, 'nonce'), ...readClock(body) };
+    case 'dnsAnswer':
+      return { kind, ...readDnsMessage(body) };
     default:
       return fail('message', 'a kind that this version knows');
   }
@@ -194,6 +199,7 @@ function readHello(body: Plain): AgentMessage {
     ...readSaid(body, 'trustDigest', 64),
     ...readSaid(body, 'peersDigest', 32),
     ...readClock(body),
+    ...(readFlag(body, 'answersDns') ? { answersDns: true } : {}),
   };
 }
 
@@ -215,6 +221,7 @@ function toCoordinatorPlain(message: CoordinatorMessage): Plain {
     case 'certificate':
     case 'trust':
     case 'ping':
+    case 'dnsQuestion':
     case 'drain':
       return { [kind]: body };
     default:
@@ -256,11 +263,17 @@ export function decodeCoordinatorMessage(bytes: Uint8Array): CoordinatorMessage 
       return { kind, login: readNatsLogin(body) };
     case 'ping':
       return { kind, nonce: readNumber(body, 'nonce') };
+    case 'dnsQuestion':
+      return { kind, ...readDnsMessage(body) };
     case 'drain':
       return { kind, reconnectAfterMs: readNumber(body, 'reconnectAfterMs') };
     default:
       return fail('message', 'a kind that this version knows');
   }
+}
+
+function readDnsMessage(body: Plain): { readonly id: number; readonly message: Uint8Array } {
+  return { id: readNumber(body, 'id'), message: readBytes(body, 'message', dnsMessageMax) };
 }
 
 type Welcome = Extract<CoordinatorMessage, { kind: 'welcome' }>;

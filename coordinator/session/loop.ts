@@ -28,6 +28,7 @@ import { PeerDigest } from './peer-digest.ts';
 import { PeerJournal } from './peer-journal.ts';
 import { startPeerTelling } from './peer-telling.ts';
 import { digestOf } from './plan.ts';
+import { Questions, type AskAgent } from './questions.ts';
 import { checkReceipt } from './receipts.ts';
 import { watchCertificateEnd } from './renewal.ts';
 import { checkRival } from './rival.ts';
@@ -39,6 +40,8 @@ export interface Sessions extends SessionView {
   stop(): Promise<void>;
   /** Removal orders that stand for a result are looked up by the placement stage's wake-ups. */
   connected(): readonly ClusterName[];
+  /** What its resolver answers Pods; resolves within seconds. */
+  readonly askAgent: AskAgent;
 }
 
 // Half of the silence after which a cluster is suspected, with room for a round trip.
@@ -64,13 +67,16 @@ export function createSessions(options: SessionsOptions): Sessions {
   const greetings = new Admission(greetingBounds, options.clock);
   const joins = new Admission(joinBounds, options.clock);
   const admitted = { hellos, greetings, joins };
-  const stage: Stage = { ...options, ...admitted, clusters, tell, shared, journal, peerDigest };
+  const questions = new Questions(options.clock);
+  const told = { tell, shared, journal, peerDigest, questions };
+  const stage: Stage = { ...options, ...admitted, ...told, clusters };
   const stops: (() => void)[] = [];
   return {
     session: (cluster) => clusters.get(cluster)?.state,
     result: (cluster, key) => clusters.get(cluster)?.results.get(key),
     unclaimed: (cluster) => clusters.get(cluster)?.link?.unclaimed() ?? [],
     hasForeignService: (cluster, key) => clusters.get(cluster)?.foreign.has(key) ?? false,
+    askAgent: (cluster, message) => questions.ask(clusters.get(cluster), message),
     connected: () =>
       [...clusters].filter(([, { link }]) => link !== undefined).map(([name]) => name),
     subscribe: (listener) => {
@@ -175,6 +181,7 @@ function countAgents({ clusters, metrics }: Stage): void {
 function closeLink(stage: Stage, cluster: ClusterName, link: AgentLink): void {
   const { clusters, tell, log } = stage;
   link.close();
+  stage.questions.forget(link);
   const record = clusters.get(cluster);
   if (record?.link !== link) return; // superseded already
   record.link = undefined;
@@ -261,6 +268,7 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     remoteAddress: stream.remoteAddress,
     instance: hello.instance,
     trustDigest: hello.trustDigest,
+    answersDns: hello.answersDns,
     clockSkewMs: hello.clockUnixMs === undefined ? undefined : hello.clockUnixMs - clock.now(),
     nats: toNatsState(stage, natsLogin),
   };

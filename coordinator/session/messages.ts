@@ -50,6 +50,8 @@ export function onMessage(
         noteResult(stage, record, link, message.revision, result);
       if (message.isRestApplied === true) noteRest(stage, record, link, message.results);
       return;
+    case 'dnsAnswer':
+      return stage.questions.answer(link, message);
     case 'foreign':
       record.foreign.apply(message);
       return;

@@ -23,6 +23,7 @@ import type { AgentLink } from './link.ts';
 import type { MeshListener, PeerIdentity } from './mesh-port.ts';
 import type { PeerDigest } from './peer-digest.ts';
 import type { PeerJournal } from './peer-journal.ts';
+import type { Questions } from './questions.ts';
 import type { ReceiptKey } from './receipts.ts';
 import type { SharedMessages } from './shared-messages.ts';
 
@@ -84,5 +85,6 @@ export interface Stage extends SessionsOptions {
   readonly shared: SharedMessages;
   readonly journal: PeerJournal;
   readonly peerDigest: PeerDigest;
+  readonly questions: Questions;
   readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
 }

@@ -9,7 +9,8 @@ import { systemClock as clock } from '../../common/runtime/clock.ts';
 import { createDnsClient } from '../../common/runtime/dns-client.ts';
 import { exitFailed, exitOk, UsageError, type Call, type Command } from '../command.ts';
 import { formatValue } from '../output.ts';
-import { checkAgents, checkObjects, zonesOf, type Finding } from './check-lines.ts';
+import { checkAgents } from './check-agents.ts';
+import { checkObjects, zonesOf, type Finding } from './check-lines.ts';
 import { checkDelegation, checkServers, type Asker } from './check-servers.ts';
 import { readDnsFacts, requireZone, type DnsFacts } from './dns-facts.ts';
 import { namespaceFlag } from './unclaimed.ts';
@@ -23,8 +24,8 @@ export const checkDns: Command = {
     'In this order: the federation answers; the Service has a type that gets names; clusters are ' +
       'Ready; shards are applied and healthy; the provider of each DNSZone is reachable, lets us in ' +
       'and has the zone; records are written; the zone above leads to its servers; each of its ' +
-      'servers answers every record as it is wanted, by UDP and TCP; and what the agent of each ' +
-      'cluster answers its Pods with, by what the coordinator has told it.',
+      'servers answers every record as it is wanted, by UDP and TCP; and the agent of each cluster, ' +
+      'asked by the coordinator, answers its Pods with a healthy shard.',
     'Exit code 0: nothing fails. 1: something does, and its line has the way out. Servers are asked ' +
       'from this machine, so that a firewall here counts too.',
   ],
@@ -106,7 +107,7 @@ async function findAll(
     const records = facts.records.filter(({ spec }) => spec.dnsZone === zone.metadata.name);
     if (records.length > 0) findings.push(...(await checkServers(zone, records, asker)));
   }
-  return [...findings, ...checkAgents(facts)];
+  return [...findings, ...(await checkAgents(to, facts))];
 }
 
 function ofZone(facts: DnsFacts, name: string): DnsFacts {

@@ -5,7 +5,6 @@
 import type { DnsZone } from '../../common/model/dns-zone.ts';
 import type { Cluster, DNSRecordSet, ServiceShard } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
-import { topologyOf } from '../../common/pure/cluster-topology.ts';
 import { conditionOf, conditionsOf, textAt } from '../output.ts';
 import type { DnsFacts } from './dns-facts.ts';
 
@@ -181,42 +180,4 @@ function toNotLive(records: readonly DNSRecordSet[]): Finding {
     message: `${state}: ${names.join(', ')}${more}. ${message}`.trim(),
     wayOut: `kubectl isthmus dns plan ${zone}`,
   };
-}
-
-/** What each cluster's agent answers its Pods with, by what the coordinator has told it. */
-export function checkAgents({ clusters, shards, records }: DnsFacts): readonly Finding[] {
-  return clusters.map((cluster): Finding => {
-    const { name } = cluster.metadata;
-    const check = `agent in ${name}`;
-    const shard = shards.find(({ spec }) => spec.cluster === name);
-    const answer = toAnswer(cluster, shard, records);
-    if (conditionOf(cluster, 'Ready')?.status === 'True') {
-      const status = answer === undefined ? 'fail' : 'ok';
-      const message = answer ?? 'It has nothing to answer Pods with: no shard is healthy anywhere.';
-      return { status, check, message: `Told to it: ${message}` };
-    }
-    const last = `It cannot be told anything now, and answers Pods by what it was told last.`;
-    const wayOut = `kubectl describe cluster ${name}`;
-    return { status: 'warn', check, message: last, wayOut };
-  });
-}
-
-function toAnswer(
-  cluster: Cluster,
-  shard: ServiceShard | undefined,
-  records: readonly DNSRecordSet[],
-): string | undefined {
-  if (shard !== undefined && shard.status.ready > 0 && shard.status.applied) {
-    return `Pods get the shard of their own cluster (${shard.status.ready} endpoints ready).`;
-  }
-  const { region, zones } = topologyOf(cluster);
-  const isOwn = ({ spec }: DNSRecordSet): boolean =>
-    zones.some((zone) => spec.dnsName.includes(`.svc.${zone}.${region ?? ''}.`));
-  const record =
-    records.find(isOwn) ??
-    records.find(({ spec }) => region !== undefined && spec.dnsName.includes(`.svc.${region}.`)) ??
-    records.find(({ spec }) => spec.level === 'global');
-  if (record === undefined) return undefined;
-  const { dnsName, targets } = record.spec;
-  return `Pods are led on to ${dnsName}: ${targets.join(', ')}.`;
 }

@@ -4,7 +4,8 @@ import test from 'ava';
 import type { DnsZone } from '../../common/model/dns-zone.ts';
 import type { AnsweredRecord } from '../../common/pure/dns-question.ts';
 import type { Call, Command } from '../../plugin/command.ts';
-import { checkAgents, checkObjects } from '../../plugin/commands/check-lines.ts';
+import { judgeAgent, type AgentAnswered } from '../../plugin/commands/check-agents.ts';
+import { checkObjects } from '../../plugin/commands/check-lines.ts';
 import { checkServers, findFault } from '../../plugin/commands/check-servers.ts';
 import { dnsConfirm, dnsFreeze, dnsUnfreeze } from '../../plugin/commands/dns-hold.ts';
 import { planText } from '../../plugin/commands/dns-plan.ts';
@@ -156,14 +157,41 @@ for (const [what, found, expected] of troubles) {
   });
 }
 
-test('check says what each agent answers its Pods with, and that one away cannot be told', (t) => {
-  const clusters = [cluster('b', 'r2'), cluster('a', 'r1'), cluster('z', 'r9', 'Unknown')];
-  const said = checkAgents({ ...facts, clusters }).map(
-    ({ status, check, message }) => `${status} ${check}: ${message}`,
-  );
-  t.regex(said[0] ?? '', /ok agent in b: .*shard of their own cluster/);
-  t.regex(said[1] ?? '', /ok agent in a: .*led on to web\.shop\.fed\.svc\.r1\.example\.com/);
-  t.regex(said[2] ?? '', /warn agent in z: .*told last/);
+const address = (value: string) => ({ type: 'A', value });
+const agents: readonly (readonly [string, Partial<AgentAnswered>, RegExp])[] = [
+  [
+    'a healthy shard elsewhere',
+    { records: [address('192.0.2.2')] },
+    /^ok .*get 192\.0\.2\.2 \(b\)/,
+  ],
+  [
+    'a dead one',
+    { records: [address('192.0.2.1')] },
+    /^fail .*get 192\.0\.2\.1 \(a\), which is not healthy/,
+  ],
+  ['nothing', { code: 'NXDOMAIN' }, /^fail .*get NXDOMAIN, though shards are healthy/],
+  ['no agent', { outcome: 'Away' }, /^warn .*not connected/],
+  ['an old agent', { outcome: 'TooOld' }, /^warn .*upgrade it/],
+  ['no table yet', { outcome: 'Unable' }, /^fail .*has no answer yet/],
+];
+
+for (const [what, own, expected] of agents) {
+  test(`check judges what Pods of a cluster get: ${what}`, (t) => {
+    const given = {
+      cluster: cluster('a', 'r1'),
+      outcome: 'Answered',
+      code: 'NOERROR',
+      records: [],
+    };
+    const { status, message } = judgeAgent({ ...given, ...own }, 'web.shop.fed', facts);
+    t.regex(`${status} ${message}`, expected);
+  });
+}
+
+test('an address that only the own cluster knows is its own shard', (t) => {
+  const given = { outcome: 'Answered', code: 'NOERROR', records: [address('10.0.0.7')] };
+  const { message } = judgeAgent({ ...given, cluster: cluster('b', 'r2') }, 'web.shop.fed', facts);
+  t.regex(message, /get 10\.0\.0\.7 \(its own shard\)/);
 });
 
 const answered = (...values: readonly string[]): Parameters<typeof findFault>[1] => ({

@@ -88,6 +88,7 @@ const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({ kind: fc.constant('topology' as const), topology, kubernetesVersion: sentence }),
   fc.record({ kind: fc.constant('renew' as const), csrDer: bytes }),
   fc.record({ kind: fc.constant('pong' as const), nonce: big }),
+  fc.record({ kind: fc.constant('dnsAnswer' as const), id: fc.nat(), message: fc.uint8Array() }),
 );
 
 const peerShard = fc.record({
@@ -142,6 +143,7 @@ const coordinatorMessage: fc.Arbitrary<CoordinatorMessage> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('certificate' as const), chainPem: sentence }),
   fc.record({ kind: fc.constant('ping' as const), nonce: big }),
+  fc.record({ kind: fc.constant('dnsQuestion' as const), id: fc.nat(), message: fc.uint8Array() }),
   fc.record({ kind: fc.constant('drain' as const), reconnectAfterMs: count }),
 );
 

@@ -61,6 +61,7 @@ each(
     const kinds = await ok(['api-resources', '--api-group=isthmus.dev', '-o', 'name']);
     t.deepEqual(kinds.trim().split('\n').sort(), [
       'clusters.isthmus.dev',
+      'dnsanswerreviews.isthmus.dev',
       'dnsimportreviews.isthmus.dev',
       'dnsplanreviews.isthmus.dev',
       'dnsrecordsets.isthmus.dev',

@@ -113,7 +113,10 @@ async function checkWell(t: ExecutionContext, world: World): Promise<void> {
     well.output,
     /ok +server 127\.0\.0\.1:\d+: It answers \d+ record sets as they are wanted/,
   );
-  t.regex(well.output, /ok +agent in \S+: Told to it: Pods get the shard of their own cluster/);
+  t.regex(
+    well.output,
+    /ok +agent in \S+: Pods that ask nginx\.default\.myfederation get [\d.]+ \(its own shard\)/,
+  );
   await untilText(
     () => mesh.kubectl('federation-cluster', ['get', 'dnszone', 'cloud', '-o', 'yaml']),
     /reason: Delegated\n +status: "True"\n +type: Delegated/,

@@ -22,8 +22,11 @@ import { leaseKind } from './lease.ts';
 import { namespaceKind } from './namespace.ts';
 import { dnsRecordSetKind, serviceShardKind } from './isthmus/projections.ts';
 import { clusterRoleBindingKind, roleBindingKind } from './access/role-binding.ts';
+import type { ClusterName } from '../../../common/model/ids.ts';
+import type { AgentAnswer } from '../../../common/model/views.ts';
 import { clusterRoleKind, roleKind } from './access/role.ts';
 import { dnsImportReviewKind } from './isthmus/dns-import-review.ts';
+import { dnsAnswerReviewKind } from './isthmus/dns-answer-review.ts';
 import { dnsPlanReviewKind } from './isthmus/dns-plan-review.ts';
 import type { AppliedView, ImportSource } from '../../../common/model/views.ts';
 import { servicePolicyKind } from './isthmus/service-policy.ts';
@@ -34,6 +37,8 @@ export interface FederationKindsOptions extends JoinTokenOptions {
   readonly pools?: ServicePools;
   /** Commands that the coordinator may run for kubeconfigs of hosted clusters. Default: none. */
   readonly hostedExecCommands?: readonly string[];
+  /** What the agent of a cluster answers its Pods. Default: none can be asked. */
+  readonly askAgent?: (cluster: ClusterName, message: Uint8Array) => Promise<AgentAnswer>;
   /** What is written at DNS providers, once somebody writes there. */
   readonly appliedDns?: () => Pick<AppliedView, 'planned' | 'zone'> | undefined;
   /** What stands at DNS providers, to be looked at before it is taken over. */
@@ -63,6 +68,7 @@ export function federationKinds(options: FederationKindsOptions): readonly KindD
     dnsZoneKind,
     serviceShardKind,
     dnsRecordSetKind,
+    dnsAnswerReviewKind(options.askAgent ?? (() => Promise.resolve({ kind: 'away' }))),
     dnsPlanReviewKind(options.appliedDns ?? (() => undefined)),
     dnsImportReviewKind(options.dnsImports ?? (() => undefined)),
     tokenReviewKind,
