@@ -127,8 +127,9 @@ export function nearestShards(
     (shard) => shard.isHealthy && hasOutside(shard) && shard.cluster !== known.cluster,
   );
   const trusted = healthy.filter((shard) => !isSuspect(shard, known));
+  const here = placeOf(shards, known);
   const ranked = (trusted.length > 0 ? trusted : healthy).map((shard) => {
-    return { shard, tier: tierOf(shard, known.topology), roundTrip: roundTripClass(shard, known) };
+    return { shard, tier: tierOf(shard, here), roundTrip: roundTripClass(shard, known) };
   });
   // Half-measured tiers go by name: a probe that failed once must not move anybody by itself.
   const unmeasured = new Set(
@@ -157,6 +158,19 @@ function hasOutside(shard: PeerShard): boolean {
 
 function isSuspect(shard: PeerShard, known: Pick<Knowledge, 'isSuspect'>): boolean {
   return shard.addresses.length > 0 && shard.addresses.every((address) => known.isSuspect(address));
+}
+
+/**
+ * Where we are as the coordinator calls it, where it says: a Cluster may declare its region, or
+ * have it qualified by its provider, and others' places are told in these words.
+ */
+export function placeOf(
+  shards: readonly PeerShard[],
+  { cluster, topology }: Pick<Knowledge, 'cluster' | 'topology'>,
+): Topology {
+  const own = shards.find((shard) => shard.cluster === cluster);
+  if (own?.region === undefined) return topology;
+  return { ...topology, zones: own.zones, region: own.region };
 }
 
 /** 0 same zone, 1 same region, 2 elsewhere. */

@@ -26,7 +26,14 @@ import type { Prober } from '../../common/runtime/prober.ts';
 import { HostCache, type HostLookup } from './host-lookup.ts';
 import { toServedZones, whatIsAsked, type ServedZones } from './names.ts';
 import { PeerBook, type PeerDelta } from './peer-book.ts';
-import { nearestShards, planAnswer, tierOf, type Knowledge, type LocalShard } from './plan.ts';
+import {
+  nearestShards,
+  placeOf,
+  planAnswer,
+  tierOf,
+  type Knowledge,
+  type LocalShard,
+} from './plan.ts';
 import { Reachability } from './reachability.ts';
 import { toApex, toNegative, toTails, type Found } from './reply.ts';
 
@@ -297,11 +304,11 @@ class RunningResolver {
   /** Round trips matter where the next shard is as near as the first. */
   #measureNearest(key: ServiceKey): void {
     const known = this.#knowledge();
-    const ranked = nearestShards(this.book.get(key)?.shards ?? [], known);
+    const shards = this.book.get(key)?.shards ?? [];
+    const ranked = nearestShards(shards, known);
+    const here = placeOf(shards, known);
     const nearest = ranked.filter(
-      (shard) =>
-        ranked[0] !== undefined &&
-        tierOf(shard, known.topology) === tierOf(ranked[0], known.topology),
+      (shard) => ranked[0] !== undefined && tierOf(shard, here) === tierOf(ranked[0], here),
     );
     if (nearest.length > 1)
       this.reachability.measure(nearest.slice(0, measuredMax).flatMap(toTargets));

@@ -119,6 +119,19 @@ const rows: readonly (readonly [title: string, name: string, world: World, expec
     'peer 8.8.0.99',
   ],
   [
+    'as near as the coordinator calls our own place',
+    short,
+    {
+      local: unready,
+      peers: [
+        sameZone,
+        peer('me', { zones: ['here'], region: 'aws-r1', isHealthy: false }),
+        peer('w', { zones: ['here'], region: 'aws-r1' }),
+      ],
+    },
+    'peer 8.8.0.119',
+  ],
+  [
     'the same zone name in another region is far',
     short,
     { peers: [peer('a', { zones: ['here'], region: 'r7' }), sameRegion] },
