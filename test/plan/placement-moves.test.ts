@@ -289,3 +289,18 @@ test('what is announced names each cluster once', async (t) => {
   const names: readonly ClusterName[] = world.placement().clustersOf(nginx);
   t.deepEqual(names.map(String), ['a', 'b']);
 });
+
+test('clusters that a fail-over does not call primary are backups, and who becomes one is announced', async (t) => {
+  const failover = (cluster: string) => ({
+    dns: { failover: { primary: { clusters: [cluster] } } },
+  });
+  const world = await begin(['a', 'b'], policy(failover('a')));
+  const traffic = (cluster: string) => world.placement().traffic(toClusterName(cluster), nginx);
+  t.deepEqual(traffic('a'), { isDrained: false, weight: 100 });
+  t.deepEqual(traffic('b'), { isDrained: false, weight: 100, isBackup: true });
+  world.announced.length = 0;
+  await world.put(policyAt('nginx'), policy(failover('b')));
+  await world.settle();
+  t.deepEqual([...world.announced].sort(), ['a web/nginx', 'b web/nginx']);
+  t.is(traffic('b').isBackup, undefined);
+});
