@@ -79,6 +79,9 @@ acl:
     key: ${ours.name}
     action: update
     update-type: [${ourTypes.join(', ')}]
+    update-owner: name
+    update-owner-match: sub-or-equal
+    update-owner-name: [${zones.map((zone) => `${zone}.`).join(', ')}]
   - id: ours-transfer
     key: ${ours.name}
     action: transfer
