@@ -20,11 +20,14 @@ export interface RateLimitOptions {
 
 const bucketBits = 16;
 const slip = 2;
+const knownMax = 1_024;
 
 export class RateLimiter {
   readonly #options: RateLimitOptions;
   readonly #credits: Float32Array;
   readonly #seenMs: Float64Array;
+  /** Of addresses that were looked at last: a forwarder that is exempt asks all the time. */
+  readonly #known = new Map<string, boolean>();
   #withheld = 0;
 
   constructor(options: RateLimitOptions) {
@@ -43,10 +46,19 @@ export class RateLimiter {
     this.#seenMs[at] = nowMs;
     const isLeft = credit >= 1;
     this.#credits[at] = isLeft ? credit - 1 : credit;
-    // Looked at only by who ran out: most never do.
-    if (isLeft || exempt.has(address)) return 'answer';
+    // Looked at only of who ran out: most never do.
+    if (isLeft || this.#isExempt(address, exempt)) return 'answer';
     this.#withheld += 1;
     return this.#withheld % slip === 0 ? 'truncate' : 'drop';
+  }
+
+  #isExempt(address: string, exempt: Networks): boolean {
+    const known = this.#known.get(address);
+    if (known !== undefined) return known;
+    const isExempt = exempt.has(address);
+    if (this.#known.size >= knownMax) this.#known.clear();
+    this.#known.set(address, isExempt);
+    return isExempt;
   }
 }
 

@@ -75,6 +75,30 @@ for (const [args, measure, count] of [
   });
 }
 
+testWith(
+  'nats-server',
+  'dnsperf',
+  'dig',
+  'named',
+  'knotd',
+)('the bench dns-queries asks the embedded zone, BIND and Knot the same', async (t) => {
+  const small = ['--services', '5', '--seconds', '1', '--rounds', '1', '--json'];
+  const { code, output, errors, left } = await runBench(t, ['dns-queries', ...small]);
+  t.is(code, 0, errors);
+  t.deepEqual(left, []);
+  const { grid } = JSON.parse(output) as {
+    readonly grid: { readonly rows: readonly (readonly [string, number, number, number])[] };
+  };
+  t.deepEqual(
+    grid.rows.map(([name]) => name),
+    ['embedded zone', 'BIND', 'Knot'],
+  );
+  for (const [, micros, perSecond, lost] of grid.rows) {
+    t.true(micros > 0 && perSecond > 0);
+    t.is(lost, 0);
+  }
+});
+
 withNats('an interrupted bench ends what it started, and says 130', async (t) => {
   let isInterrupted = false;
   const { code, left } = await runBench(t, small, (errors, interrupt) => {

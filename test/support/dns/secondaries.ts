@@ -70,6 +70,7 @@ zone:
 
 export interface Secondary {
   readonly port: number;
+  readonly pid: number;
   logs(): string;
   stop(): Promise<void>;
 }
@@ -85,6 +86,7 @@ export function startSecondary(
   const server: ServerProcess = startServerProcess({ name, path, flags: kind.flags(file) });
   return {
     port: at.port,
+    pid: server.pid ?? 0,
     logs: server.logs,
     stop: async () => {
       await server.stop();
