@@ -192,3 +192,13 @@ test('who no longer waits takes no token', async (t) => {
   await clock.advance(1001);
   t.true(await other);
 });
+
+test('a reading that costs more than there is room for leaves no debt to who is urgent', async (t) => {
+  const clock = createVirtualClock();
+  const budget = new Budget({ perSecond: 1, burst: 2, clock });
+  const never = new AbortController().signal;
+  t.true(await budget.acquire(2, 50, never));
+  const urgent = budget.acquire(0, 1, never);
+  await clock.advance(1001);
+  t.true(await urgent);
+});

@@ -124,7 +124,8 @@ export class Budget {
           this.#timer = this.#clock.after(waitMs, () => this.#serve());
           return;
         }
-        this.#tokens -= queue[0].cost;
+        // No debts: whoever is urgent would have to wait for them.
+        this.#tokens -= Math.min(queue[0].cost, this.#room());
         queue.shift()?.wake();
       }
     }
