@@ -38,6 +38,8 @@ export interface DnsZoneSpec {
   readonly ttlSeconds?: number;
   readonly levelTtlSeconds?: LevelTtls;
   readonly hostnameMode?: HostnameMode;
+  /** Whether ServicePolicies may have short names of their own here. Default: Allow. */
+  readonly aliases?: 'Allow' | 'Deny';
   /** What the global name says when no shard is healthy. Default: FailOpen. */
   readonly allUnhealthy?: 'FailOpen' | 'Remove';
   /** Most names that we keep here. Default: from the provider's quota. */

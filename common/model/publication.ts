@@ -62,7 +62,7 @@ export interface PublicationNote {
    * AddressFamilyGap: clients of one address family get no answer at a level. WeightsIgnored: the
    * provider cannot weigh. HostnamesLeftOut: load balancers that are names stand aside for
    * addresses. Flattened: their addresses are looked up. AliasConflict: another Service has the
-   * short name. AliasLevelUnknown: a short name's level has no cluster. UnnamedPorts: ports without
+   * short name. AliasDenied: the DNSZone takes none. AliasLevelUnknown: a short name's level has no cluster. UnnamedPorts: ports without
    * names have no SRV records.
    */
   readonly reason:
@@ -73,6 +73,7 @@ export interface PublicationNote {
     | 'HostnamesLeftOut'
     | 'Flattened'
     | 'AliasConflict'
+    | 'AliasDenied'
     | 'AliasLevelUnknown'
     | 'UnnamedPorts';
   readonly message: string;

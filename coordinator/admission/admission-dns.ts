@@ -184,7 +184,7 @@ function warnOfAliases(
 ): readonly string[] {
   const { aliases = [] } = dns;
   if (aliases.length === 0) return [];
-  const domains = domainsOf(options, namespace, dns);
+  const domains = domainsOf(options, namespace, dns, ({ spec }) => spec.aliases !== 'Deny');
   const outside = aliases.filter(({ name }) => !domains.some((one) => name.endsWith(`.${one}`)));
   const levels = new Set(
     clustersOf(options).flatMap((cluster) => {
@@ -199,7 +199,7 @@ function warnOfAliases(
     ...(outside.length === 0
       ? []
       : [
-          'spec.dns.aliases: within no DNSZone that publishes the Service ' +
+          'spec.dns.aliases: within no DNSZone that publishes the Service and takes short names ' +
             `(${listed(domains, listedMax, 'domains')}): ` +
             listed(
               outside.map(({ name }) => name),
@@ -228,11 +228,13 @@ function domainsOf(
   { desired, scope }: DnsAdmissionOptions,
   namespace: string,
   dns: ServiceDns | undefined,
+  isWanted: (zone: DnsZone) => boolean = () => true,
 ): readonly string[] {
   const all = zonesOf(desired);
   const service = selected(desired, namespace, dns);
-  const publishing = all.filter(({ metadata, spec }) =>
-    isPublishedIn({ name: metadata.name, spec }, service),
+  const publishing = all.filter(
+    (zone) =>
+      isWanted(zone) && isPublishedIn({ name: zone.metadata.name, spec: zone.spec }, service),
   );
   const domains = all.length === 0 ? [scope.domain] : publishing.map(({ spec }) => spec.domain);
   return [...new Set(domains)].sort();

@@ -226,7 +226,7 @@ test('D3 what another object may still bring is warned of', async (t) => {
   t.deepEqual(warnings(answer), [
     'spec.dns.zones: there is no DNSZone nowhere (yet)',
     'spec.dns.zones: DNSZone shops is not for the namespace default',
-    'spec.dns.aliases: within no DNSZone that publishes the Service (example.com): nginx.example.org',
+    'spec.dns.aliases: within no DNSZone that publishes the Service and takes short names (example.com): nginx.example.org',
     'spec.dns.aliases: no registered cluster is there, so these lead one level up: us',
     'spec.dns.failover.primary: it chooses no registered cluster, so all are backups',
   ]);

@@ -98,6 +98,13 @@ testRows(test, rfc2136, [
     notes: ['AliasConflict'],
   },
   {
+    title: 'a zone that denies short names has none, and that is told',
+    shards: [a],
+    more: { shape: { ...rfc2136, takesAliases: false }, ...granted({ name: 'x.example.com' }) },
+    records: ofA,
+    notes: ['AliasDenied'],
+  },
+  {
     title: 'without names there are no short names',
     shards: [{ ...a, state: 'notReady' }],
     more: granted({ name: 'nginx.example.com' }),

@@ -67,11 +67,11 @@ function doubtOwner(about: About, set: RecordSet, complain: Complaint): void {
   if (!isOwnName(about, set)) complain(`${name} is no ${set.level} name of this Service`);
 }
 
-function isOwnName({ input, prefix, globalName, short }: About, set: RecordSet): boolean {
+function isOwnName({ input, shape, prefix, globalName, short }: About, set: RecordSet): boolean {
   const { name, level } = set;
   if (level === 'alias') {
     const scope = { federation: input.federation, domain: input.zone };
-    return short.has(name) && !isOwnForm(name, scope);
+    return short.has(name) && !isOwnForm(name, scope) && shape.takesAliases;
   }
   if (level === 'shard') {
     const label = name.slice(0, -1 - globalName.length);

@@ -3,6 +3,7 @@
 //
 //   X1. Only within the zone's domain, and never of the form of the federation's own names: one of
 //       those could be another Service's, or a level's that comes later.
+//   X3. None where the DNSZone denies them: whoever may write policies could have any free name.
 //   X2. It leads to the nearest name above its level that stands, as that level itself would.
 
 import type { DnsAlias } from '../../../common/model/isthmus-kinds.ts';
@@ -23,7 +24,10 @@ export interface AliasPlan {
   readonly unknown: readonly string[];
   /** Of the form of the federation's names. */
   readonly refused: readonly string[];
+  readonly denied: readonly string[];
 }
+
+export const noAliases: AliasPlan = { sets: [], unknown: [], refused: [], denied: [] };
 
 export function planAliases(
   input: PublicationInput,
@@ -33,6 +37,9 @@ export function planAliases(
   const wanted = (input.aliases?.granted ?? []).filter(({ name }) =>
     name.endsWith(`.${input.zone}`),
   );
+  if (input.shape?.takesAliases === false) {
+    return { ...noAliases, denied: wanted.map(({ name }) => name) }; // X3
+  }
   const own = wanted.filter(({ name }) => !isOwnForm(name, scope) && isNameable(name));
   const places = new Map(input.places?.map(({ region, zones }) => [region, zones]));
   const sets = own.flatMap((one) => {
@@ -46,6 +53,7 @@ export function planAliases(
     input.places === undefined ||
     (places.has(region) && (zone === undefined || places.get(region)?.includes(zone) === true));
   return {
+    ...noAliases,
     sets,
     unknown: own.filter((one) => !isKnown(one)).map(({ name }) => name),
     refused: wanted.filter((one) => !own.includes(one)).map(({ name }) => name),

@@ -40,6 +40,7 @@ export function toNotes(input: PublicationInput, decided: Decided): readonly Pub
     ...refused.map(({ name, by }) =>
       note('AliasConflict', [name], `The short name is the Service ${by}’s, whose policy is older`),
     ),
+    note('AliasDenied', aliases.denied, 'The DNSZone takes no short names (spec.aliases is Deny)'),
     note(
       'AliasLevelUnknown',
       aliases.unknown,

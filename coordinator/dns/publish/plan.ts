@@ -24,7 +24,7 @@ import type {
 } from '../../../common/model/publication.ts';
 import type { PublicationInput } from './input.ts';
 import { fallbackLevels, levelsOf, type LevelName, type ServiceLevels } from './levels.ts';
-import { planAliases } from './plan-aliases.ts';
+import { noAliases, planAliases } from './plan-aliases.ts';
 import {
   activeOf,
   failOpenSet,
@@ -179,7 +179,7 @@ function noteLengths(
     tooLong: names,
     leftOut: [],
     hasUnnamedPorts: false,
-    aliases: { sets: [], unknown: [], refused: [] },
+    aliases: noAliases,
   });
 }
 

@@ -16,6 +16,8 @@ export interface ZoneShape {
   readonly ttlSecondsMin: number;
   readonly hostnameMode: HostnameMode;
   readonly allUnhealthy: 'FailOpen' | 'Remove';
+  /** Short names of the user's own may stand here. */
+  readonly takesAliases: boolean;
   /** Private addresses may stand here. */
   readonly isPrivate: boolean;
   /**
@@ -49,6 +51,7 @@ export const embeddedShape: ZoneShape = {
   valuesPerSetMax,
   hostnameMode: 'Prefer',
   allUnhealthy: 'FailOpen',
+  takesAliases: true,
   isPrivate: false,
   levelNamesMax: 0,
   hasFallbacks: false,
@@ -66,6 +69,7 @@ export function toZoneShape(
     valuesPerSetMax,
     hostnameMode: policy?.hostnameMode ?? spec.hostnameMode ?? 'Prefer',
     allUnhealthy: policy?.allUnhealthy ?? spec.allUnhealthy ?? 'FailOpen',
+    takesAliases: spec.aliases !== 'Deny',
     isPrivate: spec.visibility === 'Private',
     levelNamesMax: hasFallbacks ? levelNamesMax : 0,
     hasFallbacks,

@@ -36,6 +36,7 @@ export function createAliasChecker(
     isDue = false;
     for (const object of options.disk.objects('publications')) {
       for (const { name } of readPublication(object)?.recordSets ?? []) {
+        if (name.startsWith('_')) continue; // ports, which have no addresses
         const { reply } = serving.zone.query(name, 'A');
         const answers = reply === undefined ? [] : (decode(Buffer.from(reply)).answers ?? []);
         if (answers.some(({ type }) => type === 'A')) continue;

@@ -203,6 +203,12 @@ export const dnsZoneSpecSchema = struct(
         'Remove: nothing. Default: FailOpen.',
       ['FailOpen', 'Remove'],
     ),
+    aliases: text(
+      'Whether ServicePolicies may have short names of their own here (spec.dns.aliases): any name ' +
+        'below the domain that is free. Deny where namespaces are not trusted with those. ' +
+        'Default: Allow.',
+      ['Allow', 'Deny'],
+    ),
     nameBudget: kept(
       int32(
         'Most names that are kept here. Beyond it, names of zones and regions without a shard go ' +
