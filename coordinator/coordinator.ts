@@ -8,12 +8,7 @@
 import { isthmusGroup, type ApprovalMode } from '../common/model/isthmus-kinds.ts';
 import { toClusterName, toLogKey, toRevision } from '../common/model/ids.ts';
 import type { KubeObject } from '../common/model/kube-object.ts';
-import type {
-  AppliedView,
-  EventRecorder,
-  ImportSource,
-  PeerSource,
-} from '../common/model/views.ts';
+import type { EventRecorder, PeerSource } from '../common/model/views.ts';
 import type { AddressRules } from '../common/pure/address-rules.ts';
 import { invariant } from '../common/pure/errors.ts';
 import type { Chance } from '../common/runtime/chance.ts';
@@ -34,7 +29,7 @@ import {
   type ApiAddress,
   type KubernetesService,
 } from './api/kubernetes-service.ts';
-import { federationKinds } from './api/kinds/all.ts';
+import { federationKinds, type FederationKindsOptions } from './api/kinds/all.ts';
 import type { Admit, Api, DeleteProjected } from './api/machinery/api.ts';
 import { startAccess } from './api/access/stage.ts';
 import type { Access } from './api/machinery/access/access.ts';
@@ -45,15 +40,14 @@ import { createApi } from './api/machinery/server.ts';
 import { createProjection, type Projection } from './desired/projection.ts';
 import type { Desired } from './desired/store.ts';
 import { acquireTerm, type Term } from './desired/term.ts';
-import { createDnsStage } from './dns-stage.ts';
+import { createDnsStage, type DnsStage } from './dns-stage.ts';
 import type { DnsLookout } from './dns/check/loop.ts';
 import type { OpenDnsProvider } from './dns/zones/options.ts';
 import { createHealth } from './health/loop.ts';
 import type { HealthConfig } from './health/options.ts';
 import { createPlacement } from './placement/loop.ts';
 import type { CertificateAuthority } from './session/certificate-authority.ts';
-import { createSessions } from './session/loop.ts';
-import type { AskAgent } from './session/questions.ts';
+import { createSessions, type Sessions } from './session/loop.ts';
 import type { TelemetryUsers } from './session/stage.ts';
 import type { MeshListener } from './session/mesh-port.ts';
 import { createEventRecorder } from './status/events.ts';
@@ -139,13 +133,8 @@ export async function createCoordinator(
   const { federation, domain, ttlSeconds, addressRules, dnsOwnerId: ownerId } = options;
   const term = await acquireTerm({ desired, holder: options.holder });
   const mesh = rememberMeshPort(options);
-  const askAgent: AskAgent = (cluster, message) => sessions.askAgent(cluster, message);
-  const dnsViews = { appliedDns: () => dns.applied, dnsImports: () => dns.imports };
-  const { kinds, pools } = await openKinds(
-    ports,
-    { ...options, ...mesh, ...dnsViews, askAgent },
-    term,
-  );
+  const asked = questionsTo({ dns: () => dns, sessions: () => sessions });
+  const { kinds, pools } = await openKinds(ports, { ...options, ...mesh, ...asked }, term);
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
@@ -253,24 +242,33 @@ function inWalkOrder(
   };
 }
 
+type Questions = Pick<FederationKindsOptions, 'appliedDns' | 'dnsImports' | 'askAgent'>;
+
+/** Who answers the kinds that are questions: stages that are made after the kinds. */
+function questionsTo(of: {
+  readonly dns: () => DnsStage;
+  readonly sessions: () => Sessions;
+}): Questions {
+  return {
+    appliedDns: () => of.dns().applied,
+    dnsImports: () => of.dns().imports,
+    askAgent: (cluster, message) => of.sessions().askAgent(cluster, message),
+  };
+}
+
 /** The kinds, and the pools that their Services take from: folded from the log. */
 async function openKinds(
   ports: CoordinatorPorts,
-  options: Omit<CoordinatorOptions, 'meshAddress'> & {
-    readonly meshAddress: () => string | undefined;
-    readonly askAgent: AskAgent;
-    readonly appliedDns: () => AppliedView;
-    readonly dnsImports: () => ImportSource;
-  },
+  options: Omit<CoordinatorOptions, 'meshAddress'> &
+    Questions & { readonly meshAddress: () => string | undefined },
   term: Term,
 ): Promise<{ readonly kinds: readonly KindDefinition[]; readonly pools: ServicePools }> {
   await ensureNamespaces(ports);
   const ranges = rangesOf(options);
   const pools = createServicePools({ ...ports, ranges, term });
   const { caHash, joinApproval, hostedExecCommands = [], meshAddress: coordinator } = options;
-  const { appliedDns, dnsImports } = options;
-  const own = { caHash, joinApproval, hostedExecCommands, coordinator, appliedDns, dnsImports };
-  return { kinds: federationKinds({ ...own, pools, askAgent: options.askAgent }), pools };
+  const own = { ...options, caHash, joinApproval, hostedExecCommands, coordinator };
+  return { kinds: federationKinds({ ...own, pools }), pools };
 }
 
 /** Join tokens tell where agents dial, which is known once somebody listens there. */

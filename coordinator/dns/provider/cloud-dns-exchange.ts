@@ -114,7 +114,7 @@ async function logIn(auth: CloudDnsAuth, url: URL, call: Call): Promise<Login | 
   } catch (error) {
     if (call.signal.aborted) return { kind: 'unsent', ...sayAborted(call) };
     auth.forget();
-    const cause = describeError(error);
+    const cause = describeError(error).replace(/\.+$/, '');
     const isDenied = isRefusal(error);
     const message = isDenied
       ? `Google gives us no access token: ${cause}. Check the service account and its key, or, without a Secret, what the coordinator's host is logged in as (GOOGLE_APPLICATION_CREDENTIALS, workload identity).`
