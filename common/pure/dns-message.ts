@@ -96,7 +96,8 @@ function writeRecord(bytes: Buffer, from: number, record: WireRecord): number {
 /** Reads a whole message; undefined when any counted record is not there as it should be. */
 export function decodeMessage(bytes: Uint8Array): ReadMessage | undefined {
   if (bytes.length < headerBytes) return undefined;
-  const reader = { bytes, at: headerBytes, lastRecordAt: bytes.length };
+  const suffixes = new Map<number, string>();
+  const reader = { bytes, at: headerBytes, lastRecordAt: bytes.length, suffixes };
   const questions: WireQuestion[] = [];
   for (let left = u16(bytes, 4); left > 0; left -= 1) {
     const question = readQuestion(reader);
@@ -126,11 +127,13 @@ interface Reader {
   readonly bytes: Uint8Array;
   at: number;
   lastRecordAt: number;
+  /** Names that pointers led to, by their offset: a message has few, and points to them often. */
+  readonly suffixes: Map<number, string>;
 }
 
 function readQuestion(reader: Reader): WireQuestion | undefined {
   const { bytes } = reader;
-  const name = readName(bytes, reader.at, bytes.length);
+  const name = readName(reader, reader.at, bytes.length);
   if (name === undefined || name.end + 4 > bytes.length) return undefined;
   reader.at = name.end + 4;
   return { name: name.name, type: u16(bytes, name.end), class: u16(bytes, name.end + 2) };
@@ -149,14 +152,14 @@ function readSection(reader: Reader, count: number): WireRecord[] | undefined {
 
 function readRecord(reader: Reader): WireRecord | undefined {
   const { bytes } = reader;
-  const owner = readName(bytes, reader.at, bytes.length);
+  const owner = readName(reader, reader.at, bytes.length);
   if (owner === undefined) return undefined;
   const at = owner.end;
   if (at + 10 > bytes.length) return undefined;
   const end = at + 10 + u16(bytes, at + 8);
   if (end > bytes.length) return undefined;
   const type = u16(bytes, at);
-  const data = readData(bytes, { type, from: at + 10, to: end });
+  const data = readData(reader, { type, from: at + 10, to: end });
   if (data === undefined) return undefined;
   reader.at = end;
   const ttlSeconds = u16(bytes, at + 4) * 0x10000 + u16(bytes, at + 6);
@@ -177,9 +180,10 @@ const namesIn: ReadonlyMap<number, readonly [before: number, names: number, behi
   ]);
 
 function readData(
-  bytes: Uint8Array,
+  reader: Reader,
   of: { readonly type: number; readonly from: number; readonly to: number },
 ): Uint8Array | undefined {
+  const { bytes } = reader;
   const layout = namesIn.get(of.type);
   // An UPDATE deletes by empty data.
   if (layout === undefined || of.from === of.to)
@@ -188,7 +192,7 @@ function readData(
   const parts: Uint8Array[] = [bytes.subarray(of.from, of.from + before)];
   let at = of.from + before;
   for (let left = names; left > 0; left -= 1) {
-    const name = readName(bytes, at, of.to);
+    const name = readName(reader, at, of.to);
     if (name === undefined) return undefined;
     parts.push(Buffer.from(name.name, 'latin1'));
     at = name.end;
@@ -198,33 +202,40 @@ function readData(
   return new Uint8Array(Buffer.concat(parts));
 }
 
-// A name has 127 labels at most, each behind a pointer of its own if need be. Without a bound a
-// chain of pointers would be followed again for each record that joins it (W2).
+// A name has 127 labels at most, each behind a pointer of its own if need be. What a name's first
+// pointer led to is remembered, so that a chain is not followed again by each that joins it (W2).
 const pointersMax = 127;
 
 /** A pointer must lead to before where it stands, and so to an end. */
 function readName(
-  bytes: Uint8Array,
+  { bytes, suffixes }: Reader,
   from: number,
   to: number,
 ): { readonly name: WireName; readonly end: number } | undefined {
   let at = from;
   let limit = to;
   let pointers = 0;
-  let end: number | undefined;
+  let first: { readonly target: number; readonly end: number; readonly length: number } | undefined;
   let wire = '';
   while (at < limit) {
     const length = bytes[at] ?? 0;
     if (length === 0) {
-      const name = `${wire}\0` as WireName; // built from labels of checked lengths
-      return { name, end: end ?? at + 1 };
+      wire += '\0';
+      if (first !== undefined) suffixes.set(first.target, wire.slice(first.length));
+      return { name: wire as WireName, end: first?.end ?? at + 1 }; // of labels of checked lengths
     }
     if (length >= 0xc0) {
       if (at + 2 > limit) return undefined;
-      end ??= at + 2;
       const target = u16(bytes, at) & 0x3fff;
       pointers += 1;
       if (target >= at || pointers > pointersMax) return undefined;
+      first ??= { target, end: at + 2, length: wire.length };
+      const known = suffixes.get(target);
+      if (known !== undefined) {
+        const name = wire + known;
+        suffixes.set(first.target, name.slice(first.length));
+        return name.length > nameBytesMax ? undefined : { name: name as WireName, end: first.end };
+      }
       limit = at;
       at = target;
       continue;

@@ -7,7 +7,7 @@
 
 import ipaddr from 'ipaddr.js';
 import { assertNever } from './errors.ts';
-import { labelBytesMax, nameBytesMax, type WireName } from './dns-wire.ts';
+import { labelBytesMax, nameBytesMax, toWireName, type WireName } from './dns-wire.ts';
 
 export type DataForm = 'a' | 'aaaa' | 'name' | 'mx' | 'srv' | 'soa' | 'txt' | 'opaque';
 
@@ -78,12 +78,14 @@ export function toNameText(name: WireName): string {
 }
 
 function escape(latin1: string, what: RegExp): string {
+  if (latin1.search(what) < 0) return latin1;
   return latin1.replace(what, (c) => `\\${String(c.charCodeAt(0)).padStart(3, '0')}`);
 }
 
 /** Escapes and a trailing dot are allowed; undefined for what is no name. */
 export function parseNameText(text: string): WireName | undefined {
   if (text === '' || text === '.') return '\0' as WireName;
+  if (/^[\w.*-]+$/.test(text)) return toWireName(text); // nearly every name
   let wire = '';
   let label = '';
   for (const [, decimal, escaped, plain] of text.toLowerCase().matchAll(/\\(\d{3})|\\(.)|(.)/gsu)) {
@@ -114,7 +116,7 @@ export function toDataText(code: number, data: Uint8Array): string {
 function readForm(form: DataForm, bytes: Buffer): string | undefined {
   switch (form) {
     case 'a':
-      return bytes.length === 4 ? bytes.join('.') : undefined;
+      return bytes.length === 4 ? `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` : undefined;
     case 'aaaa':
       return bytes.length === 16 ? new ipaddr.IPv6([...bytes]).toRFC5952String() : undefined;
     case 'name':
