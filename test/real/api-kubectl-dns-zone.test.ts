@@ -46,7 +46,7 @@ async function serveZones({ desired }: FederationApi): Promise<void> {
       return Promise.resolve(
         createMemoryProvider({
           clock: systemClock,
-          apex: 'example.com',
+          apex: 'example.org',
           propagationMs: 50,
           fault: () => faults.get(id),
         }),
