@@ -3,7 +3,7 @@
 import test from 'ava';
 import { toShardName } from '../../coordinator/dns/publish/plan-shard-names.ts';
 import { nginxGlobal } from '../support/dns-fixtures.ts';
-import { elb, planRow, rfc2136, testRows } from '../support/dns/level-rows.ts';
+import { describeSets, elb, planRow, rfc2136, testRows } from '../support/dns/level-rows.ts';
 
 const longOf = (cluster: string): string => toShardName(nginxGlobal, cluster) ?? '';
 const nameOf = (cluster: string): string => longOf(cluster).replace(nginxGlobal, 'GLOBAL');
@@ -68,6 +68,18 @@ testRows(test, rfc2136, [
     records: ['GLOBAL A 8.8.0.9'],
   },
 ]);
+
+test('levels without a shard lead up for ports too, and count for the name budget', (t) => {
+  const places = ['r1', 'r2', 'r3'].map((region) => ({ region, zones: [] }));
+  const more = { type, ports: [http], places };
+  const namesOf = (levelNamesMax: number): readonly string[] =>
+    describeSets(
+      planRow({ shards: [a], more: { ...more, shape: { ...rfc2136, levelNamesMax } } }).planned,
+    );
+  t.true(namesOf(8).includes('_http._tcp.r3 CNAME _http._tcp.GLOBAL'));
+  t.true(namesOf(6).includes('r2 CNAME GLOBAL'));
+  t.false(namesOf(6).includes('r3 CNAME GLOBAL'));
+});
 
 test('I3 a shard of which nothing is known keeps the ports that were recorded of it', (t) => {
   const more = { type, ports: [http], shape: rfc2136 };

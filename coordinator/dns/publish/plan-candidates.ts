@@ -89,6 +89,11 @@ export function failOpenSet(candidates: readonly Candidate[]): readonly Candidat
   return alive.length > 0 ? alive : reachable;
 }
 
+/** The load balancer's name that clients are led to, or that addresses were looked up of. */
+export function balancerOf({ way }: Candidate): string | undefined {
+  return way.kind === 'host' ? way.host : way.kind === 'addresses' ? way.of : undefined;
+}
+
 /** The addresses of load balancers that are names are looked up, and answered in their place. */
 export function isFlattening({ shape = embeddedShape }: PublicationInput): boolean {
   const canDoWithout = shape.weights === 'members' || shape.weights === 'items';

@@ -17,7 +17,7 @@ import type { ServiceKey } from '../../../common/model/ids.ts';
 import type { Level, RecordSet } from '../../../common/model/publication.ts';
 import { elbHostedZoneId } from '../../../common/pure/elb-zones.ts';
 import { chooseStable, rankFirst } from '../../../common/pure/stable-choice.ts';
-import { sortedSet, type Candidate } from './plan-candidates.ts';
+import { balancerOf, sortedSet, type Candidate } from './plan-candidates.ts';
 import type { ZoneShape } from './zone-shape.ts';
 
 export interface LevelPlan {
@@ -55,11 +55,12 @@ export function planLevel(at: At, shards: readonly Candidate[]): LevelPlan {
   );
   const [first] = reachable;
   if (first === undefined) return nothing;
+  // Its own CNAME follows the load balancer better than addresses that were looked up.
+  const only = balancerOf(first);
+  const isOne = only !== undefined && reachable.every((shard) => balancerOf(shard) === only);
+  if (isOne) return { ...nothing, sets: toOneHost(at, only) }; // V2
   if (reachable.every(({ way }) => way.kind === 'addresses')) return planAddresses(at, reachable); // V1
   const hosts = sortedSet(reachable.flatMap((shard) => hostOf(shard) ?? []));
-  const [host = ''] = hosts;
-  const isOne = hosts.length === 1 && reachable.every((shard) => hostOf(shard) === host);
-  if (isOne) return { ...nothing, sets: toOneHost(at, host) }; // V2
   const canName = at.shardName(first) !== undefined;
   switch (at.shape.weights) {
     case 'members':

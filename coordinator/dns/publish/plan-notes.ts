@@ -27,8 +27,12 @@ export function toNotes(input: PublicationInput, decided: Decided): readonly Pub
     name.endsWith(`.${input.zone}`),
   );
   const named = plans.flatMap(({ leftOut }) => leftOut.map(({ cluster }) => cluster));
+  const published = new Set(decided.levelSets.flatMap(({ values }) => values));
   const flattened = candidates.filter(
-    ({ way }) => way.kind === 'addresses' && way.of !== undefined,
+    ({ way }) =>
+      way.kind === 'addresses' &&
+      way.of !== undefined &&
+      way.addresses.some((address) => published.has(address)),
   );
   return [
     note(

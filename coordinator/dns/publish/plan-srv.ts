@@ -11,7 +11,7 @@ import type { ServicePort } from '../../../common/model/kube-object.ts';
 import type { RecordSet } from '../../../common/model/publication.ts';
 import { chooseStable } from '../../../common/pure/stable-choice.ts';
 import { isNameable, type LevelName } from './levels.ts';
-import type { Candidate } from './plan-candidates.ts';
+import { balancerOf, type Candidate } from './plan-candidates.ts';
 import { alias, type At } from './plan-level.ts';
 
 export interface AnsweringLevel {
@@ -39,7 +39,7 @@ export function planSrv(
 ): SrvPlan {
   const [global] = levels;
   if (global?.shards.some(({ nodePorts }) => nodePorts !== undefined) !== true) return nothing; // W1
-  const named = global.shards.filter(({ way }) => way.kind === 'addresses');
+  const named = global.shards.filter((shard) => balancerOf(shard) === undefined);
   if (named.some((shard) => at.shardName(shard) === undefined)) {
     return { ...nothing, tooLong: [`s-xxxxxxxx.${global.level.name}`] };
   }
@@ -89,9 +89,9 @@ function toValue(
   { name, protocol = 'TCP', port }: ServicePort,
   shard: Candidate,
 ): readonly string[] {
-  const { way, nodePorts, weight } = shard;
+  const { nodePorts, weight } = shard;
   const found = nodePorts?.find((one) => one.name === name && one.protocol === protocol)?.nodePort;
   const number = nodePorts === undefined ? port : found;
-  const target = way.kind === 'host' ? way.host : at.shardName(shard);
+  const target = balancerOf(shard) ?? at.shardName(shard);
   return number === undefined || target === undefined ? [] : [`0 ${weight} ${number} ${target}`];
 }

@@ -138,7 +138,9 @@ function planNames(
   const levelSets = plans.flatMap(({ here, parent, plan }) =>
     plan.sets.length > 0 || parent === undefined ? plan.sets : [alias(here, parent)],
   );
-  const fallbacks = planFallbacks(input, levels);
+  const hasPorts = atGlobal.some(({ nodePorts }) => nodePorts !== undefined);
+  const perLevel = 1 + (hasPorts ? (input.ports?.length ?? 0) : 0);
+  const fallbacks = planFallbacks(input, levels, perLevel);
   const upward = fallbacks.levels.map(({ level, ttlSeconds }) =>
     alias({ name: level.name, level: level.level, ttlSeconds }, level.parent ?? ''),
   );
@@ -213,6 +215,7 @@ function answeringLevels(
 function planFallbacks(
   input: PublicationInput,
   { global, below }: NamedLevels,
+  perLevel: number,
 ): { readonly levels: readonly AnsweringLevel[]; readonly leftOut: readonly string[] } {
   const { key, shape = embeddedShape, places = [] } = input;
   if (!shape.hasFallbacks) return { levels: [], leftOut: [] };
@@ -220,7 +223,7 @@ function planFallbacks(
   const { levels, leftOut } = fallbackLevels(key, scope, {
     places,
     taken: new Set([global, ...below].map(({ name }) => name)),
-    countMax: Math.max(0, shape.levelNamesMax - below.length),
+    countMax: Math.max(0, Math.floor(shape.levelNamesMax / perLevel) - below.length),
   });
   return {
     levels: levels.map((level) => ({ level, ttlSeconds: ttlOf(input, level.level), shards: [] })),

@@ -33,8 +33,8 @@ export interface ZoneShape {
 // Of all providers the smallest: Cloud DNS takes 100 in one set; some 70 fit into one UDP answer.
 export const valuesPerSetMax = 100;
 
-// As many as one Service's names may be for one change of 1,000 elements (Route 53) to hold them.
-const levelNamesMaxDefault = 400;
+// One request has to hold all names of a Service: at Route 53 those are 32,000 characters of values.
+const levelNamesMaxDefault = 200;
 
 const byProvider: Readonly<
   Record<DnsZoneSpec['provider'], Pick<ZoneShape, 'weights' | 'hasAlias' | 'ttlSecondsMin'>>
