@@ -13,6 +13,8 @@ interface Canary {
   readonly invariant: string;
   /** Where the bug shows most. */
   readonly only: readonly FaultName[];
+  /** Default: 1. Where the seeds before take long with this bug and show nothing. */
+  readonly from?: number;
 }
 
 const canaries: readonly Canary[] = [
@@ -23,6 +25,8 @@ const canaries: readonly Canary[] = [
   { bug: 'removals-unbounded', invariant: 'I13', only: ['agent moved to another node'] },
   { bug: 'unjoin-hasty', invariant: 'I7', only: ['agent crash'] },
   { bug: 'replicas-unfenced', invariant: 'I12', only: ['agent stopped'] },
+  { bug: 'revocations-unseen', invariant: 'I8', only: ['agent crash'] },
+  { bug: 'moves-hasty', invariant: 'I5', only: ['agent crash'], from: 2 },
   {
     bug: 'fights-unbounded',
     invariant: 'I11',
@@ -30,10 +34,10 @@ const canaries: readonly Canary[] = [
   },
 ];
 
-for (const { bug, invariant, only } of canaries) {
+for (const { bug, invariant, only, from = 1 } of canaries) {
   test.serial(`${invariant}: the planted bug ${bug} is caught`, async (t) => {
     const findings: string[] = [];
-    for (let seed = 1; seed <= canarySeeds; seed += 1) {
+    for (let seed = from; seed < from + canarySeeds; seed += 1) {
       const { failure = 'all well' } = await runSeed({ seed, bug, only });
       findings.push(`seed ${seed}: ${failure}`);
       if (failure.startsWith(`${invariant}:`)) break;

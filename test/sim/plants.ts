@@ -1,6 +1,11 @@
-// Bugs that canary runs plant into agents, between session and applier or as a guard.
+// Bugs that canary runs plant: into agents, between session and applier or as a guard, and into the
+// coordinator, between its view of the log and all that reads it.
 
 import { toRevision, type ClusterName } from '../../common/model/ids.ts';
+import type { Cluster } from '../../common/model/isthmus-kinds.ts';
+import type { KubeObject } from '../../common/model/kube-object.ts';
+import { readPublication } from '../../common/pure/publication-object.ts';
+import type { Desired, StoredObject } from '../../coordinator/desired/store.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { AgentSession } from '../../agent/agent-ports.ts';
 import { simGuard } from './sim-agent.ts';
@@ -27,4 +32,38 @@ export function plantAbsenceDeletes(session: AgentSession): AgentSession {
 /** A minute is over in a second or two: no fight lasts long enough to be one. */
 export function plantHaste(clock: Clock): Clock {
   return { ...clock, monotonicMs: () => clock.monotonicMs() * 50 };
+}
+
+/** Whoever looks a Cluster up finds nobody revoked. */
+export function plantUnseenRevocations(desired: Desired): Desired {
+  const seen = (stored: StoredObject | undefined): StoredObject | undefined =>
+    stored?.key.startsWith('isthmus.dev/clusters/') === true
+      ? { ...stored, object: withoutRevocation(stored.object) }
+      : stored;
+  return { ...desired, get: (key) => seen(desired.get(key)) };
+}
+
+function withoutRevocation(object: KubeObject): KubeObject {
+  const { status, ...cluster } = object as Cluster; // by its key
+  if (status?.approval?.decision !== 'Denied') return object;
+  const { revokedPublicKeyHash: _revoked, approval, ...others } = status;
+  return { ...cluster, status: { ...others, approval: { ...approval, decision: 'Approved' } } };
+}
+
+/** Placement, which asks for one Service's publications, finds that DNS has left everywhere. */
+export function plantHastyMoves(desired: Desired): Desired {
+  return {
+    ...desired,
+    list: (prefix, after) => {
+      const found = desired.list(prefix, after);
+      return /^isthmus\.dev\/publications\/.+\.$/.test(prefix) ? [...found].map(outOfDns) : found;
+    },
+  };
+}
+
+function outOfDns(stored: StoredObject): StoredObject {
+  const publication = readPublication(stored.object);
+  if (publication === undefined) return stored;
+  const shards = publication.shards.map((shard) => ({ ...shard, inDns: false }));
+  return { ...stored, object: { ...stored.object, spec: { ...publication, shards } } };
 }

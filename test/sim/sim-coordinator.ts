@@ -33,6 +33,8 @@ export interface SimCoordinatorOptions {
   readonly chance: SeededChance;
   readonly trace: Trace;
   readonly log: Log;
+  /** A bug that a canary run plants between the store and all else. */
+  readonly plant?: (desired: Desired) => Desired;
 }
 
 /** One life that serves. */
@@ -154,7 +156,7 @@ export class SimCoordinator {
   }
 
   async #run(process: SimProcess): Promise<void> {
-    const { disk, mesh, bus, prober, cas, chance, log } = this.#options;
+    const { disk, mesh, bus, prober, cas, chance, log, plant = (same) => same } = this.#options;
     const { clock } = process;
     const common = {
       clock,
@@ -162,7 +164,7 @@ export class SimCoordinator {
       log: log.with({ process: process.name }),
       metrics: silentMetrics,
     };
-    const desired = await createDesired({ ...common, store: disk.open(process) });
+    const desired = plant(await createDesired({ ...common, store: disk.open(process) }));
     const coordinator = await createCoordinator(
       {
         ...common,

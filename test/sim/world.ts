@@ -22,6 +22,7 @@ import { createTermsChecker } from './checkers/i12-terms.ts';
 import { createGuardChecker } from './checkers/i13-guard.ts';
 import type { PeerIdentity } from '../../coordinator/session/mesh-port.ts';
 import { Network, sites } from './network.ts';
+import { plantHastyMoves, plantUnseenRevocations } from './plants.ts';
 import { Registrar } from './registrar.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
 import { addCluster } from './joined.ts';
@@ -49,7 +50,9 @@ export type Bug =
   | 'removals-unbounded'
   | 'fights-unbounded'
   | 'unjoin-hasty'
-  | 'replicas-unfenced';
+  | 'replicas-unfenced'
+  | 'revocations-unseen'
+  | 'moves-hasty';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -188,7 +191,13 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
     ...(bug === 'silence-withdraws' ? { lies: isSilent } : {}),
   };
   const common = { clock, trace, mesh, bus, prober, cas, log };
-  const coordinator = new SimCoordinator({ ...common, disk, chance: chance.fork('coordinator') });
+  const coordinator = new SimCoordinator({
+    ...common,
+    disk,
+    chance: chance.fork('coordinator'),
+    ...(bug === 'revocations-unseen' ? { plant: plantUnseenRevocations } : {}),
+    ...(bug === 'moves-hasty' ? { plant: plantHastyMoves } : {}),
+  });
   const ground = { ...common, chance, network, disk, balancers, coordinator, clusters, agents };
   const watching = watch(ground);
   speakers.tell = (peer, kind) => watching.tell((checker) => checker.onSpokenTo?.(peer, kind));
