@@ -49,6 +49,8 @@ export interface ApplyWorldOptions {
   readonly ownerId?: string;
   readonly seed?: string;
   readonly isStarted?: boolean;
+  /** In place of the one in memory, which is then of no use. */
+  readonly at?: DnsProvider;
 }
 
 export interface ApplyWorld {
@@ -95,7 +97,7 @@ export async function createApplyWorld(options: ApplyWorldOptions = {}): Promise
     options.zone ?? createMemoryZone(),
   );
   const zones = createZones(options.spec ?? {});
-  const providers = new Map<string, DnsProvider>([[domain, provider]]);
+  const providers = new Map<string, DnsProvider>([[domain, options.at ?? provider]]);
   const term = await acquireTerm({ desired: log.desired, holder: 'test' });
   const events: string[] = [];
   const counts = new Map<string, number>();
