@@ -15,6 +15,7 @@ import { lag } from './api/lag.ts';
 import { watchers } from './api/watchers.ts';
 import { agentFootprint } from './agent-footprint.ts';
 import { createToApplied } from './create-to-applied.ts';
+import { dnsQueries } from './dns-queries.ts';
 import { failover } from './failover.ts';
 import { joinAtOnce } from './join.ts';
 import { reconnectStorm } from './reconnect-storm.ts';
@@ -34,6 +35,7 @@ const benches = [
   reconnectStorm,
   resync,
   agentFootprint,
+  dnsQueries,
 ];
 
 type Run = Extract<BenchCommand, { readonly kind: 'run' }>;
