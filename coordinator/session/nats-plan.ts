@@ -5,6 +5,8 @@
 //   N4. A cluster has one user key; a new one revokes the one before it.
 //   N5. A revocation is kept until no JWT that it is against can be good any more.
 //   N6. A cluster's revocations have a bound; beyond it no new key is let in.
+//   N7. A revocation also voids what was issued by a clock that was ahead by a few minutes and has
+//       been set back since: a JWT bears the second of its issue, and nothing else is compared.
 
 import type { Revocations } from './nats-jwt.ts';
 
@@ -29,6 +31,8 @@ export const userLifeSeconds = 900;
 export const revocationSeconds = 4 * userLifeSeconds;
 // Agents make their key once. Each revocation makes every server's account longer by 70 bytes.
 export const revokedKeysMax = 8;
+// A key that comes back is issued a JWT of the second after: that must be before the JWT ends.
+export const clockBackSeconds = 600;
 
 export type UserPlan =
   | { readonly kind: 'keep'; readonly issuedAtSeconds: number }
@@ -110,7 +114,7 @@ function revoke(
 ): readonly RevokedKey[] {
   // A JWT of a key that came back may bear a second that is yet to come.
   const earlier = revoked.find((one) => one.userKey === userKey)?.atSeconds ?? 0;
-  const atSeconds = Math.max(nowSeconds, earlier + 1);
+  const atSeconds = Math.max(nowSeconds + clockBackSeconds, earlier + 1); // N7
   return [...revoked.filter((one) => one.userKey !== userKey), { userKey, atSeconds }];
 }
 

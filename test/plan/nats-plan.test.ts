@@ -2,6 +2,8 @@
 
 import test from 'ava';
 import {
+  clockBackSeconds,
+  userLifeSeconds,
   collectRevocations,
   planRecord,
   planUser,
@@ -11,6 +13,8 @@ import {
 } from '../../coordinator/session/nats-plan.ts';
 
 const now = 1_000_000;
+/** Up to which a revocation of now voids. */
+const revokedAt = now + clockBackSeconds;
 const asked = { clusterUid: 'uid-1', publicKeyHash: 'hash-1', userKey: 'U1' };
 const record: NatsUserRecord = { ...asked, revoked: [] };
 
@@ -26,7 +30,7 @@ test('N4 another key revokes the one before it', (t) => {
   const plan = planUser(record, { ...asked, userKey: 'U2' }, now);
   t.deepEqual(plan, {
     kind: 'write',
-    record: { ...asked, userKey: 'U2', revoked: [{ userKey: 'U1', atSeconds: now }] },
+    record: { ...asked, userKey: 'U2', revoked: [{ userKey: 'U1', atSeconds: revokedAt }] },
     issuedAtSeconds: now,
   });
 });
@@ -45,7 +49,7 @@ test('a key that comes back gets a login that is younger than its revocation', (
   // And when it goes again in the same second, that login is void too.
   const back = plan.kind === 'write' ? plan.record : record;
   const again = planRecord(back, false, now);
-  t.like(again, { kind: 'write', record: { revoked: [{ userKey: 'U1', atSeconds: now + 1 }] } });
+  t.like(again, { kind: 'write', record: { revoked: [{ userKey: 'U1', atSeconds: revokedAt }] } });
 });
 
 test('N6 a cluster that announces key after key is let in no more', (t) => {
@@ -75,14 +79,14 @@ test('N6 a cluster that announces key after key is let in no more', (t) => {
 test('a record follows its cluster', (t) => {
   t.deepEqual(planRecord(record, true, now), { kind: 'keep', againAfterSeconds: undefined });
   const gone = planRecord(record, false, now);
-  const revoked = [{ userKey: 'U1', atSeconds: now }];
+  const revoked = [{ userKey: 'U1', atSeconds: revokedAt }];
   t.deepEqual(gone, { kind: 'write', record: { ...record, userKey: undefined, revoked } });
   const left = { ...record, userKey: undefined, revoked };
   t.deepEqual(planRecord(left, false, now + 10), {
     kind: 'keep',
-    againAfterSeconds: revocationSeconds - 10,
+    againAfterSeconds: clockBackSeconds + revocationSeconds - 10,
   });
-  t.deepEqual(planRecord(left, false, now + revocationSeconds), { kind: 'remove' });
+  t.deepEqual(planRecord(left, false, revokedAt + revocationSeconds), { kind: 'remove' });
 });
 
 test('N5 a revocation is forgotten when no login that it is against can be good', (t) => {
@@ -96,4 +100,18 @@ test('N5 a revocation is forgotten when no login that it is against can be good'
 test('of two clusters that revoke one key the later word counts', (t) => {
   const at = (atSeconds: number) => ({ ...record, revoked: [{ userKey: 'U0', atSeconds }] });
   t.deepEqual([...collectRevocations([at(now), at(now + 5), at(now + 2)], now)], [['U0', now + 5]]);
+});
+
+test('N7 a login of a clock that was ahead and has been set back is revoked as well', (t) => {
+  const issued = planUser(undefined, asked, now + 500);
+  if (issued.kind !== 'write') return t.fail();
+  const gone = planRecord(issued.record, false, now); // 500 s earlier, by the clock
+  if (gone.kind !== 'write') return t.fail();
+  const [voidUpTo = 0] = collectRevocations([gone.record], now).values();
+  t.true(voidUpTo >= issued.issuedAtSeconds);
+  // The same key is let in again: its login is good, and ends after it begins.
+  const back = planUser(gone.record, asked, now);
+  if (back.kind !== 'write') return t.fail();
+  t.true(back.issuedAtSeconds > voidUpTo);
+  t.true(back.issuedAtSeconds < now + userLifeSeconds);
 });
