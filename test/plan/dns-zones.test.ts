@@ -221,3 +221,39 @@ test('I7 a DNSZone that was replaced without its finalizer gets it back', async 
   await world.clock.advance(10_000);
   t.deepEqual(world.zone('public')?.metadata.finalizers, ['isthmus.dev/dnszone']);
 });
+
+test('a zone of the provider that is not the domain’s is told, and nothing is written there', async (t) => {
+  const world = await createTwo();
+  await world.putZone('odd', { domain: 'example.org', route53: { hostedZoneId: 'Z9' } });
+  await world.clock.advance(5_000);
+  t.like(world.condition('odd', 'Ready'), { status: 'False', reason: 'DomainMismatch' });
+  t.regex(
+    world.condition('odd', 'Ready')?.message ?? '',
+    /provider is example\.com, and spec\.domain example\.org is not within it/,
+  );
+  const openings = world.opened.length;
+  await world.clock.advance(600_000);
+  t.is(world.opened.length, openings, 'nobody asks again before something changes');
+  t.deepEqual(world.standing('Z9'), []);
+  await world.deleteZone('odd');
+  await world.clock.advance(120_000);
+  t.is(world.zone('odd'), undefined);
+});
+
+test('a DNSZone that was never let in can be deleted', async (t) => {
+  const world = await createZonesWorld();
+  world.faults.set('Z1', 'denied');
+  await world.putZone('public', { route53: { hostedZoneId: 'Z1' } });
+  await world.putService(web);
+  await world.clock.advance(5_000);
+  t.is(world.condition('public', 'Ready')?.reason, 'Denied');
+  await world.deleteZone('public');
+  await world.clock.advance(30_000);
+  t.not(world.zone('public'), undefined, 'it may be a passing trouble');
+  t.regex(
+    world.condition('public', 'Ready')?.message ?? '',
+    /cannot be done: .*kubectl patch dnszone/,
+  );
+  await world.clock.advance(60_000);
+  t.is(world.zone('public'), undefined);
+});

@@ -112,12 +112,14 @@ class CloudDns implements DnsProvider {
         this.#exchange.send({ method: 'GET', path: '' }, call),
         this.#readNegativeTtl(memberOf(zone, 'dnsName'), call),
       ]);
+      const dnsName = memberOf(zone, 'dnsName');
       this.#learnQuota(project);
       const listed = memberOf(zone, 'nameServers');
       const nameServers = (Array.isArray(listed) ? (listed as readonly unknown[]) : [])
         .map((name) => String(name).toLowerCase().replace(/\.$/, ''))
         .sort();
       return {
+        ...(typeof dnsName === 'string' ? { apex: dnsName.toLowerCase().replace(/\.$/, '') } : {}),
         nameServers,
         recordSetsMax: this.#quota.recordSetsMax,
         ...(negativeTtlSeconds === undefined ? {} : { negativeTtlSeconds }),

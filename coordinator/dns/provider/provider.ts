@@ -93,6 +93,8 @@ export interface RecordPage {
 }
 
 export interface ZoneDescription {
+  /** Lower-case, without the trailing dot; where the provider knows it better than the settings. */
+  readonly apex?: string;
   /** As the provider or the zone's NS records name them; sorted. */
   readonly nameServers: readonly string[];
   /** Record sets that the zone may hold, and holds, where the provider tells. */

@@ -102,6 +102,7 @@ class Route53Provider implements DnsProvider {
     const sets = found.HostedZone?.ResourceRecordSetCount;
     const negative = negativeTtlOf(soa.sets, fromRoute53Name(name));
     return {
+      ...(name === '' ? {} : { apex: fromRoute53Name(name) }),
       nameServers: (found.DelegationSet?.NameServers ?? []).map(fromRoute53Name).sort(),
       ...(limit === undefined ? {} : { recordSetsMax: limit }),
       ...(sets === undefined ? {} : { recordSets: Number(sets) }),

@@ -40,6 +40,18 @@ export function findConflict(zone: DnsZone, all: Iterable<DnsZone>): Refusal | u
   return undefined;
 }
 
+/** A zone of the provider that cannot hold names of the domain. */
+export function findMismatch(
+  { domain }: DnsZoneSpec,
+  { apex }: { readonly apex?: string },
+): Refusal | undefined {
+  if (apex === undefined || domain === apex || isWithin(domain, apex)) return undefined;
+  const message =
+    `The zone at the provider is ${apex}, and spec.domain ${domain} is not within it. Make a ` +
+    `DNSZone with the ID of the zone of ${domain}, and delete this one.`;
+  return { reason: 'DomainMismatch', message };
+}
+
 /** Where the records of a zone are kept, whatever the way there. */
 function placeOf(spec: DnsZoneSpec): string {
   switch (spec.provider) {

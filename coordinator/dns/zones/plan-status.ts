@@ -111,15 +111,23 @@ function sayDeleting({ zone, applied, published, found }: ZoneFacts): string {
   if (published.services > 0) {
     return `The names of ${count(published.services, 'Service')} are withdrawn first.`;
   }
-  const fault = found === undefined ? undefined : faultOf(found);
-  const refused = found?.opening.kind === 'refused' ? found.opening : fault;
+  const fault = whyStuck({ found, applied });
   const left = `${count(applied?.recordSets ?? 0, 'record set')} of ours are to be removed first.`;
   const stuck =
-    refused === undefined
+    fault === undefined
       ? ''
-      : ` That cannot be done: ${refused.message} To leave them behind: kubectl patch dnszone ` +
+      : ` That cannot be done: ${fault.message} To leave them behind: kubectl patch dnszone ` +
         `${name} --type=merge -p '{"metadata":{"finalizers":null}}'`;
   return `${left}${stuck}`;
+}
+
+/** Why nothing can be removed at the provider now. */
+export function whyStuck({
+  found,
+  applied,
+}: Pick<ZoneFacts, 'found' | 'applied'>): { readonly message: string } | undefined {
+  if (found?.opening.kind === 'refused') return found.opening;
+  return (found === undefined ? undefined : faultOf(found)) ?? applied?.lastError;
 }
 
 function sayAuthorized({ zone, found }: ZoneFacts): readonly Said[] {

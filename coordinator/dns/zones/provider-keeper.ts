@@ -13,7 +13,7 @@ import { createLoop } from '../../../common/runtime/loop.ts';
 import type { DnsProvider, ZoneDescription } from '../provider/provider.ts';
 import { countCalls, type CallOutcome, type CountedProvider } from './counted-provider.ts';
 import type { DnsZonesOptions } from './options.ts';
-import type { Refusal } from './plan-conflicts.ts';
+import { findMismatch, type Refusal } from './plan-conflicts.ts';
 import { planOpening, type Opening, type ProviderOpening } from './plan-opening.ts';
 
 export interface Answer {
@@ -54,6 +54,8 @@ interface Entry {
   description: ZoneDescription | undefined;
   describeAtMs: number;
   failures: number;
+  /** Id of an opening whose zone cannot hold our names. */
+  useless: string | undefined;
 }
 
 /** A zone's quota and servers change seldom; that we may write there shows at each write. */
@@ -88,11 +90,12 @@ export function createProviderKeeper(
       settle(name, entry, opening);
       return undefined;
     }
+    if (entry.useless === opening.id) return undefined; // until its settings or Secret change
     if (entry.open?.id !== opening.id && !(await open(name, entry, opening))) {
       return { againAfterMs: againMs(entry) };
     }
     const waitMs = entry.describeAtMs - clock.monotonicMs();
-    return { againAfterMs: waitMs > 0 ? waitMs : await describe(name, entry) };
+    return { againAfterMs: waitMs > 0 ? waitMs : await describe(zone, entry) };
   };
 
   const openingOf = ({ spec }: DnsZone): Opening => {
@@ -149,7 +152,8 @@ export function createProviderKeeper(
   };
 
   /** Milliseconds until it is asked again. */
-  const describe = async (name: string, entry: Entry): Promise<number> => {
+  const describe = async (zone: DnsZone, entry: Entry): Promise<number> => {
+    const { name } = zone.metadata;
     const asked = entry.open;
     if (asked === undefined) return againMs(entry);
     try {
@@ -157,6 +161,13 @@ export function createProviderKeeper(
       if (entry.open !== asked) return 0; // replaced meanwhile
       entry.failures = 0;
       entry.description = description;
+      const mismatch = findMismatch(zone.spec, description);
+      if (mismatch !== undefined) {
+        entry.useless = asked.id;
+        close(name, entry);
+        settle(name, entry, { kind: 'refused', ...mismatch });
+        return describeEveryMs;
+      }
       onFound(name);
       // Not all zones at one time.
       const nextMs = describeEveryMs * (0.75 + chance.fraction() / 2);
@@ -222,6 +233,7 @@ function newEntry(): Entry {
     description: undefined,
     describeAtMs: 0,
     failures: 0,
+    useless: undefined,
   };
 }
 

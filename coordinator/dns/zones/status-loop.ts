@@ -20,12 +20,12 @@ import type { AppliedView } from '../../../common/model/views.ts';
 import { isSameJson } from '../../../common/pure/canonical-json.ts';
 import { planConditions, type Said } from '../../../common/pure/conditions.ts';
 import { MeshError } from '../../../common/pure/errors.ts';
-import { toTimestamp } from '../../../common/runtime/clock.ts';
+import { parseTimestamp, toTimestamp } from '../../../common/runtime/clock.ts';
 import { createLoop } from '../../../common/runtime/loop.ts';
 import { follow, type StoredObject } from '../../desired/store.ts';
 import type { DnsZonesOptions } from './options.ts';
 import { findConflict } from './plan-conflicts.ts';
-import { planZoneConditions, zoneConditionTypes, type ZoneFacts } from './plan-status.ts';
+import { planZoneConditions, whyStuck, zoneConditionTypes, type ZoneFacts } from './plan-status.ts';
 import { planZoneEvents } from './plan-events.ts';
 import { createCountsFold } from './published-counts.ts';
 import { zonesPrefix, type DnsZones } from './zones.ts';
@@ -48,6 +48,8 @@ export interface ZoneStatus {
 const writeEveryMs = 1_000;
 const countEveryMs = 5_000;
 const conflictRetryMs = 20;
+/** What a deletion waits for may also be time. */
+const goingEveryMs = 10_000;
 const secretMark = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
 export function createZoneStatus(options: ZoneStatusOptions): ZoneStatus {
@@ -68,14 +70,15 @@ export function createZoneStatus(options: ZoneStatusOptions): ZoneStatus {
     const facts = gather(stored.object as DnsZone); // by its key
     const next = planNext(options, facts);
     showGauges(options, facts, next);
-    if (next.kind === 'same') return undefined;
+    const isGoing = facts.zone.metadata.deletionTimestamp !== undefined;
+    if (next.kind === 'same') return isGoing ? { againAfterMs: goingEveryMs } : undefined;
     const everyMs = next.kind === 'counts' ? countEveryMs : writeEveryMs;
     const waitMs = (changedMs.get(name) ?? -Infinity) + everyMs - clock.monotonicMs();
     if (waitMs > 0) return { againAfterMs: Math.ceil(waitMs) }; // U1
     const outcome = await settle(options, stored, next);
     if (outcome === 'again') return { againAfterMs: conflictRetryMs };
     if (outcome === 'written') changedMs.set(name, clock.monotonicMs());
-    return undefined;
+    return isGoing ? { againAfterMs: goingEveryMs } : undefined;
   };
 
   const gather = (zone: DnsZone): ZoneFacts => {
@@ -156,7 +159,7 @@ type Next =
   | { readonly kind: 'finished'; readonly zone: DnsZone | undefined };
 
 function planNext({ clock }: ZoneStatusOptions, facts: ZoneFacts): Next {
-  const finished = withoutFinalizer(facts);
+  const finished = withoutFinalizer(facts, clock.now());
   if (finished !== undefined) return { kind: 'finished', ...finished };
   const zone = withFinalizer(withStatus(facts, toTimestamp(clock.now())));
   if (isSameJson(zone, facts.zone)) return { kind: 'same' };
@@ -191,20 +194,36 @@ async function settle(
 }
 
 /** The zone without our finalizer, once nothing of ours is left; `zone` undefined: it goes. */
-function withoutFinalizer(facts: ZoneFacts): { readonly zone: DnsZone | undefined } | undefined {
-  const { zone, conflict, applied, published } = facts;
-  const { metadata, spec } = zone;
+function withoutFinalizer(
+  facts: ZoneFacts,
+  nowMs: number,
+): { readonly zone: DnsZone | undefined } | undefined {
+  const { zone, published } = facts;
+  const { metadata } = zone;
   const finalizers = metadata.finalizers ?? [];
   if (metadata.deletionTimestamp === undefined || !finalizers.includes(dnsZoneFinalizer))
     return undefined;
-  // Of one that stood in the way of another nothing was ever written.
-  const isEmpty =
-    spec.provider === 'Embedded' || conflict !== undefined || applied?.isEmpty === true;
-  if (published.services > 0 || !isEmpty) return undefined;
+  if (published.services > 0 || !isEmpty(facts, nowMs)) return undefined;
   const left = finalizers.filter((name) => name !== dnsZoneFinalizer);
   return {
     zone: left.length === 0 ? undefined : { ...zone, metadata: { ...metadata, finalizers: left } },
   };
+}
+
+/** Long enough for a provider that is only slow. */
+const emptyWaitMs = 60_000;
+
+/**
+ * Of a zone that stood in the way of another nothing was ever written. Where no name of ours is
+ * recorded and the provider will not have us, all that can be left is the zone's fence record,
+ * which says nothing to resolvers: it is not waited for for ever.
+ */
+function isEmpty({ zone, conflict, applied, found }: ZoneFacts, nowMs: number): boolean {
+  if (zone.spec.provider === 'Embedded' || conflict !== undefined) return true;
+  if (applied?.isEmpty === true) return true;
+  const isStuck = applied?.recordSets === 0 && whyStuck({ found, applied }) !== undefined;
+  const sinceMs = parseTimestamp(zone.metadata.deletionTimestamp) ?? nowMs;
+  return isStuck && nowMs - sinceMs >= emptyWaitMs;
 }
 
 /** I7. `kubectl replace` of a manifest takes finalizers away, and means none of that. */

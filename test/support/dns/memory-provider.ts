@@ -127,7 +127,11 @@ export function createMemoryProvider(
     describe: async ({ timeoutMs }) => {
       const fault = await arrive('read', timeoutMs);
       if (fault !== undefined) throw failing(fault);
-      return { nameServers: ['ns1.example.net'], recordSets: allOf(zone).length };
+      return {
+        apex: options.apex,
+        nameServers: ['ns1.example.net'],
+        recordSets: allOf(zone).length,
+      };
     },
     read: async (names, { timeoutMs }) => {
       calls.read += 1;
