@@ -191,7 +191,8 @@ function toObstacle(foreign: readonly ZoneRecordSet[]): Obstacle {
     names,
     message:
       `Records that are not ours stand in the way and are left alone: ${shown.join('; ')}` +
-      `${more > 0 ? ` and ${more} more` : ''}. Remove them, or name the Service differently.`,
+      `${more > 0 ? ` and ${more} more` : ''}. Remove them, take them over ` +
+      '(kubectl isthmus dns import), or name the Service differently.',
   };
 }
 

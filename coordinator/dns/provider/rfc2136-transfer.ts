@@ -30,6 +30,8 @@ import {
 } from './rfc2136-session.ts';
 
 const pageSets = 500;
+// What is in memory while no page is full: servers keep sets far smaller.
+const pageRecordsMax = 100_000;
 // Between two pages; servers give up on a client that does not read after 30 s and more.
 const heldMs = 20_000;
 // Each is a connection, and up to 100 messages that wait for a signature.
@@ -131,6 +133,8 @@ class Transfer {
         this.#records = this.#records.slice(cut);
         return foldRecordSets(page);
       }
+      if (this.#records.length > pageRecordsMax)
+        throw unavailable(`${this.#session.server} has sets of too many records in this zone`);
       await this.#more(deadline);
     }
   }

@@ -232,8 +232,11 @@ export const dnsZoneSpecSchema = struct(
       { maxLength: 128 },
     ),
     takeOverFrom: textSet(
-      'Owner ids of former writers whose records become ours, of Isthmus or of external-dns.',
-      boundText('One owner id.', { maxLength: nameMax }),
+      'Former writers whose records become ours: `kubectl isthmus dns import` shows who they are.',
+      boundText(
+        'An owner id of Isthmus, `external-dns/` and its --txt-owner-id, or `federation-v1`.',
+        { maxLength: nameMax },
+      ),
       formerOwnersMax,
     ),
     secretRef,
