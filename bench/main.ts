@@ -15,6 +15,7 @@ import { lag } from './api/lag.ts';
 import { watchers } from './api/watchers.ts';
 import { agentFootprint } from './agent-footprint.ts';
 import { createToApplied } from './create-to-applied.ts';
+import { dnsFailover } from './dns-failover.ts';
 import { dnsQueries } from './dns-queries.ts';
 import { failover } from './failover.ts';
 import { joinAtOnce } from './join.ts';
@@ -31,6 +32,7 @@ const benches = [
   watchers,
   createToApplied,
   failover,
+  dnsFailover,
   joinAtOnce,
   reconnectStorm,
   resync,
