@@ -136,7 +136,8 @@ class Secondary {
     this.#attempt += 1;
     // Planned first: a look-up that never ends holds up nothing.
     const waitMs = retriesMs[this.#attempt - 1];
-    if (waitMs === undefined) return this.#settle(serial, 'silent');
+    if (waitMs === undefined)
+      return this.#settle(serial, this.#sent === undefined ? 'unknownHost' : 'silent');
     this.#plan(waitMs);
     const host = await lookup(to.host);
     if (this.#isStopped || serial !== this.#wanted || serial === this.#settled) return;

@@ -117,10 +117,11 @@ async function startWorker(
     listen: { host: listen.host, port },
     rateLimit: options.rateLimit ?? noLimit,
   };
+  const troubles = new Map<string, NotifyOutcome['kind']>();
   const worker = new Worker(program ?? new URL('./worker.js', import.meta.url), { workerData });
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'counts') addCounts(options, totals, message.counts);
-    if (message.kind === 'notified') tellNotified(options, message.outcome);
+    if (message.kind === 'notified') tellNotified(options, message.outcome, troubles);
   });
   worker.on('error', (error) => options.log.error('DNS zone thread failed', { error }));
   const feed = feedZones({
@@ -181,9 +182,18 @@ function watchHeart({ clock, log }: ZoneOptions, worker: Worker): { stop(): void
   return { stop: () => timer?.cancel() };
 }
 
-function tellNotified({ log, metrics }: ZoneOptions, outcome: NotifyOutcome): void {
-  const { kind, domain, target, serial } = outcome;
+/** Says a trouble once, and again only after the secondary was well. */
+function tellNotified(
+  { log, metrics }: ZoneOptions,
+  { kind, domain, target, serial }: NotifyOutcome,
+  last: Map<string, NotifyOutcome['kind']>,
+): void {
   metrics.count('mesh_zone_notifies_total', { outcome: kind });
+  const secondary = `${domain} ${target}`;
+  const isKnown = last.get(secondary) === kind;
+  if (kind === 'confirmed') last.delete(secondary);
+  else last.set(secondary, kind);
+  if (isKnown) return;
   const facts = { domain, secondary: target, serial };
   if (kind === 'refused') log.warn('a secondary refused a NOTIFY: let it take them from us', facts);
   if (kind === 'silent') log.warn('a secondary did not answer NOTIFY; its refresh will do', facts);

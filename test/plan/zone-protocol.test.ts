@@ -1,5 +1,5 @@
 // The protocol's rules for an authoritative server, one message at a time, through all that a
-// message meets but the sockets. The numbers are those of the checklist in docs/dns.md.
+// message meets but the sockets. The numbers are those of the list in docs/dns-protocol.md.
 
 import test from 'ava';
 import packet from 'dns-packet';
