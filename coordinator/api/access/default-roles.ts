@@ -125,13 +125,18 @@ function toOwnRoles(kinds: readonly KindDefinition[]): readonly DefaultObject[] 
   );
   return [
     role('isthmus:aggregate-to-edit', byGroup(writable, write, false), aggregateTo('edit')),
-    role('isthmus:aggregate-to-view', byGroup(readable, read, true), aggregateTo('view')),
+    role(
+      'isthmus:aggregate-to-view',
+      // What Pods are answered is no more than what any of them learns.
+      [...byGroup(readable, read, true), on(['create'], 'isthmus.dev', 'dnsanswerreviews')],
+      aggregateTo('view'),
+    ),
     role('isthmus:federation-operator', [
       on(readWrite, 'isthmus.dev', 'clusters', 'jointokens', 'dnszones'),
       on(read, 'isthmus.dev', 'clusters/status', 'jointokens/status', 'dnszones/status'),
       on(['get', 'patch', 'update'], 'isthmus.dev', 'clusters/approval'),
       // What would be written at a zone's provider, and what others have there.
-      on(['create'], 'isthmus.dev', 'dnsplanreviews', 'dnsimportreviews'),
+      on(['create'], 'isthmus.dev', 'dnsplanreviews', 'dnsimportreviews', 'dnsanswerreviews'),
       // What becomes of a shard that nobody wants.
       on(['delete'], 'isthmus.dev', 'serviceshards'),
     ]),
