@@ -1,6 +1,7 @@
 import test from 'ava';
 import { planPublication, type PublicationInput } from '../../coordinator/dns/publish/plan.ts';
 import { auditPublication } from '../../coordinator/dns/publish/audit.ts';
+import { embeddedShape } from '../../coordinator/dns/publish/zone-shape.ts';
 import { transitionsBetween } from '../../coordinator/dns/publish/transitions.ts';
 import { input, lines, nginxAt, nginxGlobal, type ShardSketch } from '../support/dns-fixtures.ts';
 
@@ -312,6 +313,20 @@ test('which shard is in DNS is said with the publication', (t) => {
       ['bar', false, 'notReady'],
       ['foo', true, 'healthy'],
     ],
+  );
+});
+
+test('names of ports, of single shards and short names move with the levels, and are not told of', (t) => {
+  const shape = { ...embeddedShape, hostnameMode: 'PerShard' as const };
+  const aliases = { granted: [{ name: 'eu.example.com', region: 'fr' }], refused: [] };
+  const more = { shape, aliases, ports: [{ name: 'http', port: 80 }] };
+  const at = { ...bar, nodePorts: { http: 30_080 } };
+  const up = plan([foo, at], more).planned;
+  const down = plan([{ ...foo, state: 'dead' }, at], { ...more, previous: up }).planned;
+  t.true(down.recordSets.some(({ name, type }) => name.startsWith('_') && type === 'CNAME'));
+  t.deepEqual(
+    transitionsBetween(up, down).map(({ message }) => message),
+    [`no healthy shard at ${fooRegion} (now ${nginxGlobal}), ${fooZone} (now ${fooRegion})`],
   );
 });
 
