@@ -75,6 +75,16 @@ for (const [args, measure, count] of [
   });
 }
 
+withNats('the bench dns-failover counts requests at a provider', async (t) => {
+  const few = ['--names', '20', '--edits', '30', '--records', '600', '--rounds', '2', '--json'];
+  const { code, output, errors, left } = await runBench(t, ['dns-failover', ...few]);
+  t.is(code, 0, errors);
+  t.deepEqual(left, []);
+  const { facts } = JSON.parse(output) as { readonly facts: Readonly<Record<string, number>> };
+  const requests = facts['requests that changed all names (goal: 4 for 1,000)'] ?? 0;
+  t.true(requests >= 1 && requests <= 4, `${requests}`);
+});
+
 testWith(
   'nats-server',
   'dnsperf',
