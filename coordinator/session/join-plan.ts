@@ -10,6 +10,8 @@
 //       its end the key alone makes it known, and a person has to vouch for it once more.
 //   J6. What a person said of this very key, approved or denied, counts more than any token. That the
 //       key which is in was revoked also counts while another one asks (cluster-approval.ts).
+//   J7. A Cluster that is on its way out has orders for its agent: the key that is in may come back, as
+//       J5 says, to obey them. Nobody else may, and no token.
 
 import { isDnsLabel } from '../../common/model/ids.ts';
 import type { ApprovalMode, Cluster, JoinToken } from '../../common/model/isthmus-kinds.ts';
@@ -96,8 +98,9 @@ export function planJoin(input: JoinInput): JoinPlan {
   return byToken;
 }
 
-function findLiving({ cluster }: JoinInput): Cluster | undefined {
-  return cluster?.metadata.deletionTimestamp === undefined ? cluster : undefined;
+function findLiving({ cluster, hasToken, publicKeyHash }: JoinInput): Cluster | undefined {
+  if (cluster?.metadata.deletionTimestamp === undefined) return cluster;
+  return !hasToken && cluster.status?.publicKeyHash === publicKeyHash ? cluster : undefined; // J7
 }
 
 /** J5, J6. */

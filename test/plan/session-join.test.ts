@@ -298,3 +298,16 @@ test('a token is read only in its one form', (t) => {
     t.is(parseToken(bad), undefined, bad);
   }
 });
+
+test('J7 the agent of a Cluster that is on its way out comes back to obey, with a word of a person', (t) => {
+  const asked = { ...base, ...none, cluster: cluster(ended, true) };
+  t.like(planJoin(asked), { kind: 'wait', reason: 'CertificateExpired' });
+  const vouched = { ...ended, approval: approval('Approved', 'mine', { decidedAt: after }) };
+  t.like(planJoin({ ...asked, cluster: cluster(vouched, true) }), { kind: 'grant' });
+  t.like(planJoin({ ...asked, publicKeyHash: 'other' }), { kind: 'refuse' });
+  const revoked = { ...ended, approval: approval('Denied') };
+  t.like(planJoin({ ...asked, cluster: cluster(revoked, true) }), { reason: 'Revoked' });
+  // A token would begin a new membership, and that of this Cluster is over.
+  const byToken = { ...base, token: boundToOne, cluster: cluster(ended, true) };
+  t.like(planJoin(byToken), { kind: 'refuse', reason: 'ClusterRemoved' });
+});
