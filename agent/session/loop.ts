@@ -210,12 +210,15 @@ class Session {
     } catch (error) {
       const known = error instanceof MeshError ? error : undefined;
       if (known?.code === 'JOIN_WAITING') return this.#again({ retry: 'waiting' });
+      if (known instanceof CoordinatorBusy) {
+        log.info('the coordinator is busy: this agent joins later', { detail: known.message });
+        return this.#again({ retry: true, afterMs: known.retryAfterMs });
+      }
       const isFatal = known?.class === 'fatal';
       const fields = { error: describeError(error), hasIdentity: record.identity() !== undefined };
       if (isFatal) log.error('cannot join the federation', fields);
       else log.warn('cannot reach the coordinator', fields);
-      const afterMs = error instanceof CoordinatorBusy ? error.retryAfterMs : undefined;
-      this.#again({ retry: !isFatal, afterMs });
+      this.#again({ retry: !isFatal });
     }
   }
 
