@@ -18,6 +18,7 @@ import { placeAnnotation } from './placer.ts';
 import { findMisplaced, recordOf } from './placed.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { domain, federation, type Serving } from './sim-coordinator.ts';
+import { findInProvider } from './sim-provider.ts';
 import { namespace } from './user.ts';
 import type { World } from './world.ts';
 
@@ -58,7 +59,7 @@ export function findDifference(world: World): string | undefined {
   for (const object of world.disk.objects('publications')) {
     if (readPublication(object)?.key === apiServiceKey) return `${apiServiceKey} has names`;
   }
-  return findInMembers(world);
+  return findInProvider(world.disk, world.provider) ?? findInMembers(world);
 }
 
 /** Without the API's own Service, which has neither shards nor names. */

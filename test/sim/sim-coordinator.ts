@@ -16,6 +16,7 @@ import type { SimMesh } from './sim-mesh.ts';
 import type { SimCas } from './sim-pki.ts';
 import { createSimProber, type ProberOptions } from './sim-prober.ts';
 import { SimProcess } from './sim-process.ts';
+import type { SimProvider } from './sim-provider.ts';
 import type { SimDisk } from './sim-store.ts';
 import type { Trace } from './trace.ts';
 
@@ -29,6 +30,7 @@ export interface SimCoordinatorOptions {
   readonly bus: SimBus;
   readonly prober: ProberOptions;
   readonly cas: SimCas;
+  readonly provider: SimProvider;
   readonly clock: Clock;
   readonly chance: SeededChance;
   readonly trace: Trace;
@@ -156,7 +158,8 @@ export class SimCoordinator {
   }
 
   async #run(process: SimProcess): Promise<void> {
-    const { disk, mesh, bus, prober, cas, chance, log, plant = (same) => same } = this.#options;
+    const { disk, mesh, bus, prober, cas, provider, chance, log } = this.#options;
+    const { plant = (same) => same } = this.#options;
     const { clock } = process;
     const common = {
       clock,
@@ -173,6 +176,7 @@ export class SimCoordinator {
         prober: createSimProber(prober, process, sites.coordinator),
         listener: mesh.listener(process),
         authority: cas.authority(process),
+        openDnsProvider: () => Promise.resolve(provider.open(process)),
         telemetryUsers: {
           login: () => Promise.resolve({ kind: 'granted', userJwt: 'simulated', lifeSeconds: 900 }),
           urls: () => ['tls://bus:4222'],

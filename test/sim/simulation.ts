@@ -55,6 +55,7 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
     world.operator.settle();
     world.placer.settle();
     world.registrar.settle();
+    world.provider.settle();
     faults.stop();
     const isConverged = await stepUntil(
       world,

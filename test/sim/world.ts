@@ -12,6 +12,7 @@ import { createOrdersChecker } from './checkers/i2-orders.ts';
 import { createSilenceChecker } from './checkers/i3-silence.ts';
 import { createForeignChecker } from './checkers/i4-foreign.ts';
 import { createAliasChecker } from './checkers/i5-aliases.ts';
+import { createProviderChecker } from './checkers/i5-provider.ts';
 import { createMovesChecker } from './checkers/i5-moves.ts';
 import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
 import { createUnjoinChecker } from './checkers/i7-unjoin.ts';
@@ -31,6 +32,7 @@ import { Placer } from './placer.ts';
 import { makeAgent } from './agents.ts';
 import type { AgentHost } from './sim-agent.ts';
 import { SimBus } from './sim-bus.ts';
+import { addPublicZone, SimProvider } from './sim-provider.ts';
 import { createSimCluster, type SimCluster, type SimClusterPlace } from './sim-cluster.ts';
 import { SimCoordinator } from './sim-coordinator.ts';
 import { SimMesh } from './sim-mesh.ts';
@@ -75,6 +77,7 @@ export interface World {
   readonly user: User;
   readonly operator: Operator;
   readonly cas: SimCas;
+  readonly provider: SimProvider;
   readonly placer: Placer;
   readonly registrar: Registrar;
   readonly checkers: readonly Checker[];
@@ -122,6 +125,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     onHandDelete: watching.noteHandDelete,
   });
   await makeNow(clock, user.prepare());
+  await makeNow(clock, addPublicZone(disk, clock, ground.provider));
+  ground.provider.start();
   coordinator.start();
   for (const agent of agents.values()) agent.start();
   const operator = new Operator({
@@ -190,7 +195,8 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
     trace,
     ...(bug === 'silence-withdraws' ? { lies: isSilent } : {}),
   };
-  const common = { clock, trace, mesh, bus, prober, cas, log };
+  const provider = new SimProvider({ clock, trace, chance: chance.fork('provider') });
+  const common = { clock, trace, mesh, bus, prober, cas, provider, log };
   const coordinator = new SimCoordinator({
     ...common,
     disk,
@@ -219,6 +225,7 @@ function raiseCluster(ground: Ground, place: (typeof places)[number]): Promise<S
 }
 
 type Watched = Parameters<typeof createSilenceChecker>[0] &
+  Parameters<typeof createProviderChecker>[0] &
   SpeakersOptions & { readonly trace: Trace };
 
 function watch(options: Watched) {
@@ -238,6 +245,7 @@ function watch(options: Watched) {
     createSilenceChecker(options, blameFor('I3/I6')),
     createForeignChecker(blameFor('I4')),
     createAliasChecker(options, blameFor('I5')),
+    createProviderChecker(options, blameFor('I4/I5/I12')),
     createMovesChecker(options, blameFor('I5')),
     createLeftoverChecker(options, blameFor('I7')),
     createUnjoinChecker(options, blameFor('I7')),

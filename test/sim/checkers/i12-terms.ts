@@ -4,7 +4,13 @@
 import type { Written } from '../sim-store.ts';
 import type { Blame, Checker } from './checker.ts';
 
-const holdersOnly = new Set(['publications', 'placements', 'removalorders']);
+const holdersOnly = new Set([
+  'publications',
+  'dnsapplied',
+  'dnsbatches',
+  'placements',
+  'removalorders',
+]);
 
 export function createTermsChecker(blame: Blame): Checker {
   let holder = '';
