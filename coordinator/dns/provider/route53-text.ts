@@ -14,7 +14,7 @@ export function toRoute53Name(name: string): string {
 /** `A.example.com.` as `a.example.com`; bytes that are not printable as \DDD (RFC 1035 5.1). */
 export function fromRoute53Name(name: string): string {
   return labelsOf(name.endsWith('.') ? name.slice(0, -1) : name, 8)
-    .map((label) => label.toLowerCase().replace(/[^!-~]|[.\\]/g, toDecimal))
+    .map((label) => label.replace(/[A-Z]+/g, toLower).replace(/[^!-~]|[.\\]/g, toDecimal))
     .join('.');
 }
 
@@ -51,6 +51,11 @@ function toOctal(label: string): string {
 
 function octal(byte: string): string {
   return `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`;
+}
+
+/** ASCII letters only: other bytes have no case (RFC 4343). */
+function toLower(letters: string): string {
+  return letters.toLowerCase();
 }
 
 function toDecimal(byte: string): string {

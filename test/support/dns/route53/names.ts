@@ -17,15 +17,19 @@ export function toLabels(written: string): readonly string[] {
     const c = bytes.charAt(at);
     const escaped = /^\\([0-7]{3})/.exec(bytes.slice(at, at + 4))?.[1];
     if (escaped !== undefined) {
-      label += String.fromCharCode(Number.parseInt(escaped, 8) & 0xff).toLowerCase();
+      label += lower(String.fromCharCode(Number.parseInt(escaped, 8) & 0xff));
       at += 3;
     } else if (c === '.') {
       labels.push(label);
       label = '';
-    } else label += c.toLowerCase();
+    } else label += lower(c);
   }
   labels.push(label);
   return labels;
+}
+
+function lower(c: string): string {
+  return c >= 'A' && c <= 'Z' ? c.toLowerCase() : c;
 }
 
 /** Labels from the right, each with its dot: the order of ListResourceRecordSets. */
