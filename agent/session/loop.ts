@@ -37,7 +37,7 @@ import { createNatsLoginKeeper, type NatsLoginKeeper } from './nats-login.ts';
 import { openingMs, Patience } from './patience.ts';
 import type { AgentRecord, Batch, PeerUpdate, Recovered, Welcome } from './record.ts';
 import { ResultBook, type Telling } from './result-book.ts';
-import { planRetry, type RetryInput } from './step.ts';
+import { planRetry, toInventory, type RetryInput } from './step.ts';
 import { tellWelcome } from './welcome-warnings.ts';
 
 export interface AgentSessionOptions {
@@ -82,7 +82,6 @@ export interface AgentSession {
   stop(): Promise<void>;
 }
 
-const inventoryPage = 1_000;
 const renewalSpreadMs = 10_000;
 
 export function createAgentSession(options: AgentSessionOptions): AgentSession {
@@ -346,7 +345,7 @@ class Session {
       this.send({ kind: 'natsRenewal', natsKey }),
     );
     this.#natsLogin.accept(natsLogin); // good for minutes: of no use on disk
-    if (welcome.wantsInventory) this.#sendInventory();
+    if (welcome.wantsInventory) for (const page of toInventory(record.inventory())) this.send(page);
     for (const listener of this.welcomeListeners) listener(welcome);
     const canSummarize = welcome.takesRestApplied === true;
     this.#ack(this.#results.tellAll(record.inventory(), canSummarize)); // L3
@@ -358,18 +357,6 @@ class Session {
   /** A thousand agents that learn of a new CA at once do not ask for a certificate at once. */
   #spreadMs(): number {
     return renewalSpreadMs * this.#options.chance.fraction();
-  }
-
-  #sendInventory(): void {
-    const entries = [...this.#options.record.inventory()].map(({ key, hash }) => ({ key, hash }));
-    for (let start = 0; start === 0 || start < entries.length; start += inventoryPage) {
-      const page = entries.slice(start, start + inventoryPage);
-      this.#stream?.send({
-        kind: 'inventory',
-        entries: page,
-        isLast: start + inventoryPage >= entries.length,
-      });
-    }
   }
 
   async #onBatch(batch: Batch): Promise<void> {

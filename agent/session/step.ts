@@ -14,6 +14,9 @@
 //       comes earlier; a quarter of the wait at most is added, so that a wrong guess of the
 //       coordinator spreads them, too.
 
+import type { ContentHash, ServiceKey } from '../../common/model/ids.ts';
+import type { AgentMessage } from '../../common/model/session.ts';
+
 export interface RetryInput {
   /** Failures in a row, this one included. */
   readonly failures: number;
@@ -87,4 +90,19 @@ const askAgainMaxMs = 3_600_000;
 /** When a renewal that was not answered is asked for again: ten times before the end. */
 export function askAgainMs(notAfterMs: number, nowMs: number): number {
   return Math.min(askAgainMaxMs, Math.max(askAgainMinMs, (notAfterMs - nowMs) / 10));
+}
+
+const inventoryPage = 1_000;
+
+/** What is held, in messages of a bounded length; one at least, which says that it was all. */
+export function toInventory(
+  held: Iterable<{ readonly key: ServiceKey; readonly hash: ContentHash }>,
+): readonly AgentMessage[] {
+  const entries = [...held].map(({ key, hash }) => ({ key, hash }));
+  const pages = Math.max(1, Math.ceil(entries.length / inventoryPage));
+  return Array.from({ length: pages }, (_, at) => ({
+    kind: 'inventory',
+    entries: entries.slice(at * inventoryPage, (at + 1) * inventoryPage),
+    isLast: at === pages - 1,
+  }));
 }
