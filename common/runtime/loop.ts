@@ -5,6 +5,7 @@
 //   L1. One key never runs twice at once.
 //   L2. A mark made during or before a run is never lost.
 //   L3. A failing key delays no other key.
+//   L4. What is urgent waits for what runs, never for what is due.
 
 import type { Clock, Timer } from './clock.ts';
 import type { Chance } from './chance.ts';
@@ -27,6 +28,8 @@ export interface LoopOptions<Key extends string> {
 
 export interface Loop<Key extends string> {
   mark(key: Key): void;
+  /** Marks ahead of all that is due and was not marked so (L4). */
+  markFirst(key: Key): void;
   /** Marks after `delayMs`; an earlier due time wins. */
   markAfter(key: Key, delayMs: number): void;
   /** Keys waiting or running. */
@@ -42,6 +45,7 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
   const backoffMinMs = options.backoffMinMs ?? 200;
   const backoffMaxMs = options.backoffMaxMs ?? 30_000;
   const due = new Set<Key>();
+  const urgent = new Set<Key>();
   const running = new Set<Key>();
   const delayed = new Map<Key, { readonly at: number; readonly timer: Timer }>();
   const failures = new Map<Key, number>();
@@ -59,14 +63,20 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
   };
 
   const startDue = (): void => {
-    for (const key of due) {
+    startFrom(urgent);
+    startFrom(due);
+    settle();
+  };
+
+  const startFrom = (keys: Set<Key>): void => {
+    for (const key of keys) {
       if (running.size >= concurrency) break;
       if (running.has(key)) continue; // L1; runOne looks again when it ends (L2)
+      urgent.delete(key);
       due.delete(key);
       running.add(key);
       void runOne(key);
     }
-    settle();
   };
 
   const runOne = async (key: Key): Promise<void> => {
@@ -106,6 +116,12 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
     schedule();
   };
 
+  const markFirst = (key: Key): void => {
+    if (isStopped) return;
+    urgent.add(key);
+    mark(key);
+  };
+
   const markAfter = (key: Key, delayMs: number): void => {
     if (isStopped || due.has(key)) return;
     const at = clock.monotonicMs() + delayMs;
@@ -126,12 +142,14 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
 
   return {
     mark,
+    markFirst,
     markAfter,
     depth: () => due.size + running.size + delayed.size,
     idle,
     stop: async () => {
       isStopped = true;
       due.clear();
+      urgent.clear();
       for (const { timer } of delayed.values()) timer.cancel();
       delayed.clear();
       await idle();

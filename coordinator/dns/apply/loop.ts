@@ -5,17 +5,21 @@
 //   A2. What is recorded of a DNSZone that is gone for good is forgotten: nobody can write there any
 //       more, and what is recorded holds shards in their clusters.
 //   A3. A zone is its own world: what one provider does delays no other (I10).
+//   A4. A publication that takes something out of an answer is looked at before all others.
 
 import { isthmusGroup } from '../../../common/model/isthmus-kinds.ts';
 import { toLogKey, toLogPrefix, type ServiceKey } from '../../../common/model/ids.ts';
+import type { KubeObject } from '../../../common/model/kube-object.ts';
+import type { RecordSet } from '../../../common/model/publication.ts';
 import type { AppliedView, DnsZoneState } from '../../../common/model/views.ts';
+import { readPublication } from '../../../common/pure/publication-object.ts';
 import { createLoop, type Loop } from '../../../common/runtime/loop.ts';
 import { follow, type ViewEvent } from '../../desired/store.ts';
 import { Budgets } from './calls.ts';
 import { appliedPrefix, Journal, splitZonedKey } from './journal.ts';
 import type { DnsApplierOptions } from './options.ts';
 import type { FenceValue } from './step-fence.ts';
-import { toAppliedRecord } from './zone-records.ts';
+import { targetsOf, toAppliedRecord } from './zone-records.ts';
 import { Zone } from './zone.ts';
 
 export interface DnsApplier {
@@ -53,9 +57,11 @@ class Applier implements DnsApplier {
     if (this.#stops !== undefined) return;
     const { desired, zones, providers } = this.#options;
     for (const zone of zones.zones()) this.#open(zone);
-    const onNames = ({ current }: ViewEvent): void => {
+    const onNames = ({ current, previous }: ViewEvent): void => {
       const at = splitZonedKey(current.key);
-      if (at !== undefined) this.#zones.get(at.dnsZone)?.mark(at.service);
+      if (at === undefined) return;
+      const isUrgent = isWithdrawal(previous?.object, current.object);
+      this.#zones.get(at.dnsZone)?.mark(at.service, isUrgent);
     };
     const handles = [toLogPrefix(isthmusGroup, 'publications'), appliedPrefix].map((prefix) =>
       follow(desired, prefix, onNames),
@@ -168,4 +174,16 @@ class Applier implements DnsApplier {
   #tell(dnsZone: string, key: ServiceKey | undefined): void {
     for (const listener of this.#listeners) listener({ dnsZone, key });
   }
+}
+
+/** A4. Also of a name that has the target no more while another one keeps it. */
+function isWithdrawal(before: KubeObject | undefined, after: KubeObject): boolean {
+  const former = readPublication(before);
+  if (former === undefined) return false;
+  const still = new Set((readPublication(after)?.recordSets ?? []).flatMap(leadsOf));
+  return former.recordSets.some((set) => leadsOf(set).some((lead) => !still.has(lead)));
+}
+
+function leadsOf(set: RecordSet): readonly string[] {
+  return targetsOf(set).map((target) => `${set.name} ${target}`);
 }

@@ -136,8 +136,9 @@ export class Zone {
     await Promise.all([this.#writer.stop(), this.#loop.stop()]);
   }
 
-  mark(key: ServiceKey): void {
-    this.#loop.mark(key);
+  mark(key: ServiceKey, isUrgent = false): void {
+    if (isUrgent) this.#loop.markFirst(key);
+    else this.#loop.mark(key);
   }
 
   idle(): Promise<void> {

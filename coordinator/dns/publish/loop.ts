@@ -6,6 +6,7 @@
 //       at a time (walk.ts).
 //   M2. A level that comes or goes with a cluster is published for Services without a shard there
 //       only at providers, and in no hurry: no client asks for it yet.
+//   M3. What health says goes before what people edit: a dead address waits for no queue.
 
 import { isthmusGroup, type Cluster } from '../../../common/model/isthmus-kinds.ts';
 import {
@@ -99,9 +100,11 @@ function startLoop(options: DnsOptions): Running {
   };
   const stops = [
     placement.subscribe(({ key }) => loop.mark(key)),
-    health.subscribe(({ cluster, key }) =>
-      key === undefined ? marks.cluster(cluster) : loop.mark(key),
-    ),
+    // M3.
+    health.subscribe(({ cluster, key }) => {
+      if (key !== undefined) return loop.markFirst(key);
+      for (const shard of placement.shardsOf(cluster)) loop.markFirst(shard.key);
+    }),
     zones.subscribe(({ dnsZone, key }) =>
       key === undefined ? marks.zone(dnsZone) : loop.mark(key),
     ),
