@@ -11,6 +11,7 @@ import { toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import type { ShardIngress, ShardReadiness } from '../../common/model/telemetry.ts';
 import { federationOf } from '../../common/pure/shard-marks.ts';
+import { countUsable } from '../../common/pure/usable-endpoints.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import type { Informer, InformerChange } from '../../common/runtime/informer.ts';
 import { foldReadiness, usableNodes } from './fold.ts';
@@ -124,9 +125,8 @@ class Observations implements ShardObservations {
   }
 
   /** Brings `shown` up to date, or waits with it (O3). */
-  #look(key: ServiceKey, observed: Observed, { spec }: Service): void {
-    const names = (spec.ports ?? []).map(({ name }) => name ?? '');
-    const folded = foldReadiness(key, observed.slices.values(), names);
+  #look(key: ServiceKey, observed: Observed, service: Service): void {
+    const folded = fold(key, observed, service);
     const step = stepZero({ ...observed, folded, nowMs: this.#ports.clock.monotonicMs() });
     observed.timer?.cancel();
     observed.timer = undefined;
@@ -187,7 +187,13 @@ class Observations implements ShardObservations {
   #changed(key: ServiceKey, observed: Observed): void {
     observed.isStale = true;
     observed.changedMs = this.#ports.clock.monotonicMs();
-    if (this.#shardOf(key) !== undefined) this.#tell(key);
+    const service = this.#shardOf(key);
+    if (service === undefined) return;
+    // Nobody may look before the next fall: two short zeros are not one long one.
+    if (observed.zeroSinceMs !== undefined && countUsable(fold(key, observed, service)) > 0) {
+      observed.zeroSinceMs = undefined;
+    }
+    this.#tell(key);
   }
 
   #onNodes(): void {
@@ -213,4 +219,9 @@ class Observations implements ShardObservations {
   #isOurs(service: Service): boolean {
     return federationOf(service) === this.#ports.federation;
   }
+}
+
+function fold(key: ServiceKey, { slices }: Observed, { spec }: Service): ShardReadiness {
+  const names = (spec.ports ?? []).map(({ name }) => name ?? '');
+  return foldReadiness(key, slices.values(), names);
 }
