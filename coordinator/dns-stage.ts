@@ -22,7 +22,7 @@ export interface DnsStageOptions extends Omit<DnsOptions, 'zones' | 'config' | '
     /** Of our marks and fences at providers. Default: the store's identity. */
     readonly ownerId?: string | undefined;
   };
-  /** Absent (the simulation): the embedded zone alone. */
+  /** Absent: the embedded zone alone. */
   readonly openDnsProvider?: OpenDnsProvider;
   /** Absent (the simulation): nobody looks at delegations. */
   readonly dnsLookout?: DnsLookout;

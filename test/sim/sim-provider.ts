@@ -3,7 +3,8 @@
 // sent arrives also when that life has ended; only nobody hears of it any more.
 
 import { isthmusApiVersion, isthmusGroup } from '../../common/model/isthmus-kinds.ts';
-import { toLogKey, toRevision } from '../../common/model/ids.ts';
+import { toLogKey, toRevision, toServiceKey } from '../../common/model/ids.ts';
+import { toGlobalName } from '../../common/pure/level-names.ts';
 import { readPublication } from '../../common/pure/publication-object.ts';
 import { toTimestamp } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
@@ -18,57 +19,132 @@ import {
   type ProviderFault,
 } from '../support/dns/memory-provider.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
+import { isProviderBug, plantInProvider, type ProviderBug } from './provider-plants.ts';
 import type { SeededChance } from './seeded-chance.ts';
+import { federation } from './sim-coordinator.ts';
 import { SimProcess } from './sim-process.ts';
 import type { SimDisk } from './sim-store.ts';
 import type { Trace } from './trace.ts';
+import { namespace } from './user.ts';
 
 export const publicZone = 'public';
 export const publicDomain = 'example.net';
 
-const faults = ['down', 'denied', 'throttle', 'hang', 'lostAfter', 'lostBefore', 'late'] as const;
+const faults = [
+  'down',
+  'denied',
+  'throttle',
+  'hang',
+  'lostAfter',
+  'lostBefore',
+  'late',
+  'slow',
+] as const;
 const latencyMs = 80;
+/** Of a slow one. */
+const slowMs = 6_000;
 const propagationMs = 5_000;
 
 export interface SimProviderOptions {
   readonly clock: VirtualClock;
   readonly chance: SeededChance;
   readonly trace: Trace;
+  readonly bug?: string | undefined;
 }
+
+type Listener = (by: string) => void;
 
 export class SimProvider {
   readonly zone: MemoryZone = createMemoryZone();
   /** Half of the runs have it. */
   readonly isThere: boolean;
+  /** Sets of other people: none of them may ever change. */
+  readonly strangers: readonly ZoneRecordSet[];
   readonly #options: SimProviderOptions;
-  #fault: ProviderFault | undefined;
+  readonly #bug: ProviderBug | undefined;
+  readonly #listeners: Listener[] = [];
+  #fault: ProviderFault | 'slow' | undefined;
+  #lastTroubleMs = 0;
   #share = 0;
   #isOver = false;
 
   constructor(options: SimProviderOptions) {
     this.#options = options;
-    this.isThere = options.chance.isTrue(0.5);
+    this.#bug = isProviderBug(options.bug) ? options.bug : undefined;
+    this.isThere = options.chance.isTrue(0.5) || this.#bug !== undefined;
+    const isSquatted = options.chance.isTrue(0.25) || this.#bug === 'provider-overwrites';
+    this.strangers = isSquatted ? [...neighbours, squatter] : neighbours;
+  }
+
+  /** Called after each change with the life of the coordinator whose request made it. */
+  onChange(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Monotonic: now while something is wrong with it, else when that ended. */
+  lastTroubleMs(): number {
+    return this.#fault === undefined ? this.#lastTroubleMs : this.#options.clock.monotonicMs();
   }
 
   /** As one life of the coordinator has it. */
   open(process: SimProcess): DnsProvider {
-    const { clock, chance } = this.#options;
+    const { clock } = this.#options;
+    const onChange = (): void => this.#listeners.forEach((listener) => listener(process.name));
+    const zone = { ...this.zone, onChange };
+    const latency = (): number => (this.#fault === 'slow' ? slowMs : latencyMs);
     const provider = createMemoryProvider(
       {
         clock,
         apex: publicDomain,
-        latencyMs,
-        propagationMs,
-        fault: () => {
-          if (this.#fault === undefined || !chance.isTrue(this.#share)) return undefined;
-          if (this.#fault === 'late') {
-            clock.after(chance.between(500, 30_000), () => void provider.release());
-          }
-          return this.#fault;
+        get latencyMs() {
+          return latency();
         },
+        propagationMs,
+        fault: () => this.#strike(() => void provider.release()),
       },
-      this.zone,
+      zone,
     );
+    return this.#guarded(plantInProvider(provider, zone, this.#bug), process);
+  }
+
+  /** From time to time something is wrong with it. */
+  start(): void {
+    if (!this.isThere) return;
+    const { clock, chance, trace } = this.#options;
+    clock.after(chance.between(2_000, 40_000), () => {
+      if (this.#isOver) return;
+      this.#fault = this.#bug === 'provider-unfenced' ? 'late' : chance.pick(faults);
+      this.#share = chance.pick([0.2, 0.5, 1]);
+      trace.note(`fault provider ${this.#fault} ${this.#share}`);
+      clock.after(chance.between(500, 30_000), () => {
+        this.#heal();
+        trace.note('fault provider over');
+        this.start();
+      });
+    });
+  }
+
+  /** Nothing is wrong any more. */
+  settle(): void {
+    this.#isOver = true;
+    this.#heal();
+  }
+
+  #heal(): void {
+    if (this.#fault !== undefined) this.#lastTroubleMs = this.#options.clock.monotonicMs();
+    this.#fault = undefined;
+  }
+
+  /** What becomes of the next request. */
+  #strike(release: () => void): ProviderFault | undefined {
+    const { clock, chance } = this.#options;
+    const fault = this.#fault;
+    if (fault === undefined || fault === 'slow' || !chance.isTrue(this.#share)) return undefined;
+    if (fault === 'late') clock.after(chance.between(500, 30_000), release);
+    return fault;
+  }
+
+  #guarded(provider: DnsProvider, process: SimProcess): DnsProvider {
     return {
       ...provider,
       describe: (options) => process.guard(provider.describe(options)),
@@ -79,29 +155,6 @@ export class SimProvider {
       close: () => Promise.resolve(),
     };
   }
-
-  /** From time to time something is wrong with it. */
-  start(): void {
-    if (!this.isThere) return;
-    const { clock, chance, trace } = this.#options;
-    clock.after(chance.between(2_000, 40_000), () => {
-      if (this.#isOver) return;
-      this.#fault = chance.pick(faults);
-      this.#share = chance.pick([0.2, 0.5, 1]);
-      trace.note(`fault provider ${this.#fault} ${this.#share}`);
-      clock.after(chance.between(500, 30_000), () => {
-        this.#fault = undefined;
-        trace.note('fault provider over');
-        this.start();
-      });
-    });
-  }
-
-  /** Nothing is wrong any more. */
-  settle(): void {
-    this.#isOver = true;
-    this.#fault = undefined;
-  }
 }
 
 /** The DNSZone, as a person has made it, and what was in the provider's zone before. */
@@ -111,7 +164,7 @@ export async function addPublicZone(
   provider: SimProvider,
 ): Promise<void> {
   if (!provider.isThere) return;
-  for (const set of strangers) provider.zone.names.set(set.name, [set]);
+  for (const set of provider.strangers) provider.zone.names.set(set.name, [set]);
   const setup = new SimProcess('setup', clock);
   const desired = await createDesired({
     store: disk.open(setup),
@@ -141,38 +194,65 @@ export async function addPublicZone(
   await desired.close();
 }
 
-/** Of other people: none of them may ever change. */
-export const strangers: readonly ZoneRecordSet[] = [
+const neighbours: readonly ZoneRecordSet[] = [
   { name: `www.${publicDomain}`, type: 'A', ttlSeconds: 300, values: ['192.0.2.80'] },
   { name: `mail.${publicDomain}`, type: 'MX', ttlSeconds: 300, values: ['10 mx.example.org'] },
 ];
 
-/** What is not as the publications say; undefined when all is. */
-export function findInProvider(disk: SimDisk, { zone, isThere }: SimProvider): string | undefined {
-  if (!isThere) return undefined;
+const squattedKey = toServiceKey({ namespace, name: 'mail' });
+
+/** Where a Service of ours would have its name: it gets none in this zone. */
+const squatter: ZoneRecordSet = {
+  name: toGlobalName(squattedKey, { federation, domain: publicDomain }),
+  type: 'A',
+  ttlSeconds: 300,
+  values: ['192.0.2.81'],
+};
+
+export interface ProviderDifference {
+  readonly missing: readonly string[];
+  readonly surplus: readonly string[];
+  /** Services that have names there. */
+  readonly claimed: number;
+}
+
+/** What the zone lacks of what is published, and has beyond it. */
+export function compareProvider(disk: SimDisk, provider: SimProvider): ProviderDifference {
+  const { zone, strangers } = provider;
+  const isSquatted = strangers.includes(squatter);
   const published = disk.objects('publications').flatMap((object) => {
     const publication = readPublication(object);
-    return publication?.dnsZone === publicZone ? [publication] : [];
+    const isBlocked = isSquatted && publication?.key === squattedKey;
+    return publication?.dnsZone === publicZone && !isBlocked ? [publication] : [];
   });
-  const wanted = published.flatMap(toZoneRecordSets).map(lineOf).sort();
-  const names = [...zone.names.values()].flat().filter(isName).map(lineOf).sort();
-  if (wanted.join() !== names.join()) {
-    const missing = wanted.find((line) => !names.includes(line));
-    const surplus = names.find((line) => !wanted.includes(line));
-    return `the provider ${missing === undefined ? `still has ${surplus}` : `lacks ${missing}`}`;
-  }
-  const marked = [...zone.names.keys()].filter((name) => name.startsWith('_fedowner.')).length;
-  const claimed = published.filter(({ recordSets }) => recordSets.length > 0).length;
+  const wanted = new Set(published.flatMap(toZoneRecordSets).map(lineOf));
+  const sets = [...zone.names.values()].flat().filter((set) => !strangers.includes(set));
+  const standing = new Set(sets.filter(isName).map(lineOf));
+  return {
+    missing: [...wanted].filter((line) => !standing.has(line)).sort(),
+    surplus: [...standing].filter((line) => !wanted.has(line)).sort(),
+    claimed: published.filter(({ recordSets }) => recordSets.length > 0).length,
+  };
+}
+
+/** What is not as the publications say; undefined when all is. */
+export function findInProvider(disk: SimDisk, provider: SimProvider): string | undefined {
+  if (!provider.isThere) return undefined;
+  const { missing, surplus, claimed } = compareProvider(disk, provider);
+  if (missing.length > 0) return `the provider lacks ${missing[0]}`;
+  if (surplus.length > 0) return `the provider still has ${surplus[0]}`;
+  const marks = [...provider.zone.names.keys()].filter((name) => name.startsWith('_fedowner.'));
   const recorded = disk.objects('dnsapplied').length;
-  return marked === claimed && recorded === claimed
+  return marks.length === claimed && recorded === claimed
     ? undefined
-    : `the provider has ${marked} marks and the log ${recorded} records of ${claimed} Services`;
+    : `the provider has ${marks.length} marks and the log ${recorded} records of ${claimed} Services`;
 }
 
 function isName({ name, type }: ZoneRecordSet): boolean {
   return type !== 'TXT' && name.includes('.svc.');
 }
 
-function lineOf({ name, type, ttlSeconds, values }: ZoneRecordSet): string {
-  return [name, type, ttlSeconds, ...values].join(' ');
+function lineOf({ name, type, ttlSeconds, values, member }: ZoneRecordSet): string {
+  const weighed = member === undefined ? [] : [member.id, member.weight];
+  return [name, type, ...weighed, ttlSeconds, ...values].join(' ');
 }

@@ -12,7 +12,10 @@ import { createOrdersChecker } from './checkers/i2-orders.ts';
 import { createSilenceChecker } from './checkers/i3-silence.ts';
 import { createForeignChecker } from './checkers/i4-foreign.ts';
 import { createAliasChecker } from './checkers/i5-aliases.ts';
+import { createStrangersChecker } from './checkers/i4-provider.ts';
 import { createProviderChecker } from './checkers/i5-provider.ts';
+import { createLagChecker, type LagOptions } from './checkers/i7-provider.ts';
+import { createFenceChecker } from './checkers/i12-provider.ts';
 import { createMovesChecker } from './checkers/i5-moves.ts';
 import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
 import { createUnjoinChecker } from './checkers/i7-unjoin.ts';
@@ -24,6 +27,7 @@ import { createGuardChecker } from './checkers/i13-guard.ts';
 import type { PeerIdentity } from '../../coordinator/session/mesh-port.ts';
 import { Network, sites } from './network.ts';
 import { plantHastyMoves, plantUnseenRevocations } from './plants.ts';
+import type { ProviderBug } from './provider-plants.ts';
 import { Registrar } from './registrar.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
 import { addCluster } from './joined.ts';
@@ -54,7 +58,8 @@ export type Bug =
   | 'unjoin-hasty'
   | 'replicas-unfenced'
   | 'revocations-unseen'
-  | 'moves-hasty';
+  | 'moves-hasty'
+  | ProviderBug;
 
 export interface WorldOptions {
   readonly seed: number;
@@ -195,7 +200,7 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
     trace,
     ...(bug === 'silence-withdraws' ? { lies: isSilent } : {}),
   };
-  const provider = new SimProvider({ clock, trace, chance: chance.fork('provider') });
+  const provider = new SimProvider({ clock, trace, bug, chance: chance.fork('provider') });
   const common = { clock, trace, mesh, bus, prober, cas, provider, log };
   const coordinator = new SimCoordinator({
     ...common,
@@ -225,7 +230,7 @@ function raiseCluster(ground: Ground, place: (typeof places)[number]): Promise<S
 }
 
 type Watched = Parameters<typeof createSilenceChecker>[0] &
-  Parameters<typeof createProviderChecker>[0] &
+  LagOptions &
   SpeakersOptions & { readonly trace: Trace };
 
 function watch(options: Watched) {
@@ -245,7 +250,10 @@ function watch(options: Watched) {
     createSilenceChecker(options, blameFor('I3/I6')),
     createForeignChecker(blameFor('I4')),
     createAliasChecker(options, blameFor('I5')),
-    createProviderChecker(options, blameFor('I4/I5/I12')),
+    createStrangersChecker(options, blameFor('I4')),
+    createProviderChecker(options, blameFor('I5')),
+    createLagChecker(options, { lacks: blameFor('I5'), keeps: blameFor('I7') }),
+    createFenceChecker(options, blameFor('I12')),
     createMovesChecker(options, blameFor('I5')),
     createLeftoverChecker(options, blameFor('I7')),
     createUnjoinChecker(options, blameFor('I7')),
