@@ -19,6 +19,8 @@ export class Announcer {
   readonly #log: Log;
   /** Last refusal told per Service. */
   readonly #refusals = new Map<ServiceKey, string>();
+  /** DNSZones of which it was told that they still have names of a Service that goes. */
+  readonly #namesLeft = new Map<ServiceKey, string>();
   /** Moves of which it was told that they stall. */
   readonly #stalls = new Map<ServiceKey, string>();
 
@@ -68,6 +70,22 @@ export class Announcer {
       `${listNames(stalled)} keeps its shard: ${whom} has not become healthy. ` +
       'To go on without: set spec.move.strategy of the ServicePolicy to AtOnce';
     this.#record(key, service, { type: 'Warning', reason: 'MoveStalled', message });
+  }
+
+  /** A Service goes though providers still have names of it. */
+  namesLeft(key: ServiceKey, service: Service | undefined, zones: readonly string[]): void {
+    const text = zones.join(', ');
+    if (text === '') {
+      this.#namesLeft.delete(key);
+      return;
+    }
+    if (this.#namesLeft.get(key) === text) return;
+    this.#namesLeft.set(key, text);
+    const what = zones.length === 1 ? 'DNSZone' : 'DNSZones';
+    const message =
+      `Its shards go, though its names still stand in ${what} ${text}: they are removed as soon ` +
+      `as that can be written, and lead to nobody until then. See kubectl describe dnszone ${zones[0]}`;
+    this.#record(key, service, { type: 'Warning', reason: 'NamesRemain', message });
   }
 
   #record(

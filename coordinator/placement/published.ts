@@ -30,25 +30,37 @@ interface RecordedSet {
   readonly items?: readonly { readonly values: readonly string[] }[];
 }
 
-/** Values of its records at providers. Of a DNSZone that is gone nobody takes anything out. */
+/** DNSZones whose providers have records of it. */
+export function zonesStanding(desired: Desired, key: ServiceKey): readonly string[] {
+  const recorded = [...recordedOf(desired, key)];
+  return recorded.filter(({ recordSets }) => recordSets.length > 0).map(({ zone }) => zone);
+}
+
+/** Values of its records at providers. */
 function standingOf(desired: Desired, key: ServiceKey): ReadonlySet<string> {
+  const values = new Set<string>();
+  for (const { recordSets } of recordedOf(desired, key))
+    for (const set of recordSets) for (const value of valuesOf(set)) values.add(value);
+  return values;
+}
+
+/** Its records at providers. Of a DNSZone that is gone nobody takes anything out. */
+function* recordedOf(
+  desired: Desired,
+  key: ServiceKey,
+): Iterable<{ readonly zone: string; readonly recordSets: readonly RecordedSet[] }> {
   const { namespace, name } = splitServiceKey(key);
   const prefix = `${toLogPrefix(isthmusGroup, 'dnsapplied', namespace)}${name}.`;
-  const values = new Set<string>();
   for (const { key: at, object } of desired.list(prefix)) {
-    const zone = toLogKey({
-      group: isthmusGroup,
-      resource: 'dnszones',
-      name: at.slice(prefix.length),
-    });
-    if (desired.get(zone) === undefined) continue;
+    const zone = at.slice(prefix.length);
+    const zoneKey = toLogKey({ group: isthmusGroup, resource: 'dnszones', name: zone });
+    if (desired.get(zoneKey) === undefined) continue;
     // Written by dns/apply/journal.ts only.
     const { recordSets = [] } = (object.spec ?? {}) as {
       readonly recordSets?: readonly RecordedSet[];
     };
-    for (const set of recordSets) for (const value of valuesOf(set)) values.add(value);
+    yield { zone, recordSets };
   }
-  return values;
 }
 
 function valuesOf({ values = [], alias, items = [] }: RecordedSet): readonly string[] {

@@ -31,7 +31,7 @@ import { isLeaving, planPlacement, type PlacementPlan } from './plan.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { planContent, type Content } from './plan-content.ts';
 import type { Published } from './merge-published.ts';
-import { newestPublication, readPublished } from './published.ts';
+import { newestPublication, readPublished, zonesStanding } from './published.ts';
 import { moveTimeoutDefaultMs, planMoves, type MovesPlan } from './plan-moves.ts';
 import { toNotes } from './plan-notes.ts';
 import {
@@ -51,7 +51,8 @@ import {
   toRemovalOrder,
   type PlacementRecord,
 } from './records.ts';
-import { finalize, writeGuarded } from './removal.ts';
+import { planNames, type NamesDecision } from './finalize.ts';
+import { finalize, sinceDeletion, writeGuarded } from './removal.ts';
 
 export interface Stage {
   readonly desired: Desired;
@@ -77,6 +78,7 @@ interface Decision {
   readonly plan: PlacementPlan | undefined;
   readonly content: Content | undefined;
   readonly moves: MovesPlan;
+  readonly names: NamesDecision;
   readonly input: RecordsInput;
   readonly steps: readonly RecordStep[];
   readonly finding: string | undefined;
@@ -94,6 +96,7 @@ export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResul
   const { input, steps, finding } = decision;
   announcer.refusal(key, service, toRefusal(decision));
   announcer.moving(key, service, decision.moves);
+  announcer.namesLeft(key, service, decision.names.kind === 'go' ? decision.names.left : []);
   // L1 holds for these already; when the store takes no writes, they must not vanish (I3).
   if (service !== undefined) show(stage, key, decision, input.recorded);
   for (const step of finding === undefined ? steps : []) {
@@ -104,6 +107,8 @@ export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResul
   if (!isUnchanged) show(stage, key, decision, shown);
   announcer.moves(key, service, { before: input.recorded.clusters, after: shown.clusters });
   const isEnding = stored !== undefined && service !== undefined && isGoing(service);
+  if (isEnding && decision.names.kind === 'wait')
+    return { kind: 'settled', againAfterMs: decision.names.againAfterMs };
   return isEnding && finding === undefined
     ? end(stage, key, stored)
     : { kind: 'settled', againAfterMs: decision.moves.againAfterMs };
@@ -121,7 +126,8 @@ function decide(stage: Stage, key: ServiceKey, service: Service | undefined): De
       ? undefined
       : planContent({ key, plan, recorded, shown: (name) => table.shard(name, key) });
   const going = known.leaving.size === 0 ? nobody : toGoing(known.all);
-  const wish = toWish({ service, plan, content, recorded, going, published });
+  const names = namesOf(stage, key, service, published);
+  const wish = toWish({ service, plan, content, recorded, going, names });
   const moves = movesFor(stage, { wish, plan, recorded, service, going, publication });
   const input: RecordsInput = {
     wish,
@@ -134,7 +140,21 @@ function decide(stage: Stage, key: ServiceKey, service: Service | undefined): De
   };
   const steps = planRecords(input);
   const finding = auditRecords({ ...input, publication }, steps);
-  return { service, plan, content, moves, input, steps, finding, published };
+  return { service, plan, content, moves, names, input, steps, finding, published };
+}
+
+function namesOf(
+  { desired, clock }: Stage,
+  key: ServiceKey,
+  service: Service | undefined,
+  published: StoredObject | undefined,
+): NamesDecision {
+  if (service === undefined || !isGoing(service)) return { kind: 'go', left: [] };
+  return planNames({
+    isPublished: published !== undefined,
+    standing: zonesStanding(desired, key),
+    elapsedMs: sinceDeletion(service, clock),
+  });
 }
 
 function movesFor(
@@ -210,15 +230,15 @@ function toWish(facts: {
   readonly content: Content | undefined;
   readonly recorded: PlacementRecord;
   readonly going: ReadonlyMap<ClusterName, unknown>;
-  readonly published: StoredObject | undefined;
+  readonly names: NamesDecision;
 }): Wish {
-  const { service, plan, content, recorded, going, published } = facts;
+  const { service, plan, content, recorded, going, names } = facts;
   const staying = recorded.clusters.filter((name) => !recorded.leaving.has(name));
   if (plan === undefined || content === undefined || service === undefined) {
     return { kind: 'remove', mode: 'delete' };
   }
   if (isGoing(service)) {
-    if (published !== undefined) return { kind: 'keep', clusters: staying }; // L4
+    if (names.kind === 'wait') return { kind: 'keep', clusters: staying }; // L4
     const isReleased = service.metadata.finalizers?.includes('orphan') === true;
     return { kind: 'remove', mode: isReleased ? 'release' : 'delete' };
   }

@@ -55,12 +55,11 @@ export async function finalize(
   const service = stored.object as Service; // by its log key
   const { namespace, name } = splitServiceKey(key);
   const published = desired.list(`${toLogPrefix(isthmusGroup, 'publications', namespace)}${name}.`);
-  const since = parseTimestamp(service.metadata.deletionTimestamp) ?? clock.now();
   const decision = planFinalize({
     orders: [...desired.list(removalOrdersOf(key))].map(toRemovalOrder),
     isPublished: [...published].length > 0,
     isReachable,
-    elapsedMs: clock.now() - since,
+    elapsedMs: sinceDeletion(service, clock),
   });
   if (decision.kind === 'wait') return decision;
   const finalizers = withoutOurFinalizers(service.metadata.finalizers);
@@ -72,6 +71,10 @@ export async function finalize(
       : { ...service, metadata: { ...service.metadata, finalizers } };
   const outcome = await writeGuarded(ports, { key: stored.key, object, expected: stored.revision });
   return outcome.kind === 'conflict' ? { kind: 'conflict' } : decision;
+}
+
+export function sinceDeletion({ metadata }: Service, clock: Clock): number {
+  return clock.now() - (parseTimestamp(metadata.deletionTimestamp) ?? clock.now());
 }
 
 /** Writes the order over whatever stands; false when another write was faster. */

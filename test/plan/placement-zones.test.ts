@@ -7,11 +7,13 @@ import type { KubeObject } from '../../common/model/kube-object.ts';
 import { mergePublished } from '../../coordinator/placement/merge-published.ts';
 import {
   createPlacementWorld,
+  heldBy,
   nginx,
   ordersOf,
   policyAt,
   service,
   serviceAt,
+  type PlacementWorld,
 } from './placement-world.ts';
 import { publish } from './placement-dns.ts';
 
@@ -78,6 +80,63 @@ test('I5 a shard is in DNS while its address stands at a provider, unless it is 
   t.false(both?.shards[0]?.inDns);
 });
 
+const own = (resource: string, name: string, namespace?: string): LogKey =>
+  toLogKey({ group: 'isthmus.dev', resource, name, namespace });
+const applied = (...values: readonly string[]): KubeObject => ({
+  apiVersion: 'isthmus.dev/v1alpha1',
+  kind: 'DNSApplied',
+  metadata: { name: 'nginx.public', namespace: 'web' },
+  spec: { recordSets: [{ name: 'x', type: 'A', ttlSeconds: 60, values }] },
+});
+const publicZone: KubeObject = {
+  apiVersion: 'isthmus.dev/v1alpha1',
+  kind: 'DNSZone',
+  metadata: { name: 'public' },
+};
+const appliedAt = own('dnsapplied', 'nginx.public', 'web');
+
+async function createGoing(): Promise<PlacementWorld> {
+  const world = await createPlacementWorld(['a']);
+  await world.put(serviceAt('nginx'), service('nginx'));
+  await world.put(own('dnszones', 'public'), publicZone);
+  await world.put(appliedAt, applied('192.0.2.97'));
+  await world.obey();
+  await world.deleteService('nginx');
+  await world.obey();
+  return world;
+}
+
+test('a Service that goes keeps its shards until providers have taken its names out', async (t) => {
+  const world = await createGoing();
+  await world.clock.advance(19_000);
+  await world.obey();
+  t.deepEqual(heldBy(world), ['a: web/nginx']);
+  t.truthy(world.desired().get(serviceAt('nginx')));
+  await world.put(appliedAt, undefined);
+  await world.obey();
+  t.deepEqual(heldBy(world), []);
+  t.is(world.desired().get(serviceAt('nginx')), undefined);
+  t.false(world.events.some((text) => text.includes('NamesRemain')));
+});
+
+test('a Service goes after 20 s though a provider is down, and says which has names of it', async (t) => {
+  const world = await createGoing();
+  await world.clock.advance(20_001);
+  await world.obey();
+  t.deepEqual(heldBy(world), []);
+  t.is(world.desired().get(serviceAt('nginx')), undefined);
+  const told = world.events.filter((text) => text.includes('NamesRemain'));
+  t.is(told.length, 1);
+  t.regex(told[0] ?? '', /DNSZone public: they are removed as soon as that can be written/u);
+});
+
+test('names in a DNSZone that is gone keep no Service', async (t) => {
+  const world = await createGoing();
+  await world.put(own('dnszones', 'public'), undefined);
+  await world.obey();
+  t.is(world.desired().get(serviceAt('nginx')), undefined);
+});
+
 test('I5 a shard that leaves stays until the provider has taken its address out', async (t) => {
   const policy = (...clusters: readonly string[]): KubeObject => ({
     apiVersion: 'isthmus.dev/v1alpha1',
@@ -85,24 +144,11 @@ test('I5 a shard that leaves stays until the provider has taken its address out'
     metadata: { name: 'nginx', namespace: 'web' },
     spec: { serviceName: 'nginx', placement: { clusters } },
   });
-  const own = (resource: string, name: string, namespace?: string): LogKey =>
-    toLogKey({ group: 'isthmus.dev', resource, name, namespace });
-  const applied = (...values: readonly string[]): KubeObject => ({
-    apiVersion: 'isthmus.dev/v1alpha1',
-    kind: 'DNSApplied',
-    metadata: { name: 'nginx.public', namespace: 'web' },
-    spec: { recordSets: [{ name: 'x', type: 'A', ttlSeconds: 60, values }] },
-  });
   const world = await createPlacementWorld(['a', 'b']);
   await world.put(policyAt('nginx'), policy('a'));
   await world.put(serviceAt('nginx'), service('nginx'));
-  const zone = own('dnszones', 'public');
-  await world.put(zone, {
-    apiVersion: 'isthmus.dev/v1alpha1',
-    kind: 'DNSZone',
-    metadata: { name: 'public' },
-  });
-  const at = own('dnsapplied', 'nginx.public', 'web');
+  await world.put(own('dnszones', 'public'), publicZone);
+  const at = appliedAt;
   await world.put(at, applied('192.0.2.97'));
   await world.obey();
   await publish(world, ['a']);
