@@ -70,6 +70,8 @@ export function planText(name: string, review: KubeObject): string {
   }
   const changes = listAt(review, 'status', 'changes').map(toObject);
   const head = `DNSZone ${name}: ${count(at('recordSets'), 'record set')} of ours, ${count(at('pending'), 'Service')} with changes to write.\n`;
+  if (changes.length === 0 && Number(at('pending')) > 0)
+    return `${head}They wait, so nothing is written now; for what says kubectl describe dnszone ${name}\n`;
   if (changes.length === 0) return `${head}Nothing is to be written.\n`;
   const shown = changes.slice(0, shownServices).map(toChange).join('\n');
   const rest = Number(at('pending')) - Math.min(changes.length, shownServices);

@@ -63,6 +63,12 @@ for (const [title, shards, isWished, expected] of [
     { recordSets: 1, dead: ['west'], living: ['east'] },
   ],
   [
+    'a cluster judged dead after another, whose names went before',
+    [shard(east), shard({ ...west, state: 'dead' }), shard({ ...north, state: 'dead' })],
+    false,
+    { recordSets: 1, dead: ['west', 'north'], living: ['east'] },
+  ],
+  [
     'a shard of which nothing is known',
     [shard(east), shard({ ...west, state: 'pending' })],
     false,

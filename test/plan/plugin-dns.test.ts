@@ -348,4 +348,11 @@ test('a plan shows what goes and comes of each Service, why it waits, and how to
     }),
     /1 record set of ours.*\nNothing is to be written/,
   );
+  t.regex(
+    planText('public', {
+      ...review,
+      status: { isWritten: true, pending: 1, recordSets: 1 } as never,
+    }),
+    /1 Service with changes to write\.\nThey wait.*kubectl describe dnszone public\n$/,
+  );
 });

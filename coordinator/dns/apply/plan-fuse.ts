@@ -22,7 +22,7 @@ import { targetsOf, textOf } from './zone-records.ts';
 export interface Suspicion {
   /** Record sets that go or change their type. */
   readonly recordSets: number;
-  /** Clusters whose death is the only reason; empty: there is none (U3, and no U4). */
+  /** Clusters judged dead, when deaths are the only reason; empty: there is none (U3, and no U4). */
   readonly dead: readonly string[];
   /** Clusters of the same Service that speak for themselves. */
   readonly living: readonly string[];
@@ -58,9 +58,11 @@ export function suspect(
   if (blamed.length === 0) return undefined; // U1, U2
   const isUnknown = blamed.some(({ state }) => state === 'pending');
   const speaking = cause.shards.filter((shard) => !isSilent(shard));
+  // Also those that went before: deaths a few seconds apart are one cut.
+  const dead = cause.shards.filter((shard) => shard.state === 'dead' && shard.isDrained !== true);
   return {
     recordSets,
-    dead: isUnknown ? [] : blamed.map(({ cluster }) => cluster),
+    dead: isUnknown ? [] : dead.map(({ cluster }) => cluster),
     living: speaking.map(({ cluster }) => cluster),
   };
 }
