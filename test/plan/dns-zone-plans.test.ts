@@ -229,7 +229,27 @@ const held = {
 };
 
 test('Ready says the one thing that a person has to do first', (t) => {
-  t.is(said({}, 'Ready'), 'True Writable: Names are written at Route53.');
+  const ready = (more: Partial<DnsZoneSpec>) => said({ zone: zone('old', more) }, 'Ready');
+  t.is(
+    ready({ route53: one }),
+    `True Writable: Names are written at ${one.hostedZoneId} (Route53).`,
+  );
+  t.is(
+    ready({ provider: 'RFC2136', rfc2136: { server: '127.0.0.1:53', tsigKeyName: 'k' } }),
+    'True Writable: Names are written at 127.0.0.1:53 (RFC2136).',
+  );
+  const cloudDNS = { project: 'p', managedZone: 'z' };
+  t.is(
+    ready({ provider: 'CloudDNS', cloudDNS }),
+    'True Writable: Names are written at p/z (CloudDNS).',
+  );
+  t.is(
+    ready({
+      provider: 'CloudDNS',
+      cloudDNS: { ...cloudDNS, endpoint: 'http://127.0.0.1:8080' },
+    }),
+    'True Writable: Names are written at p/z at http://127.0.0.1:8080 (CloudDNS).',
+  );
   const frozen = zone('old', { route53: one, frozen: true });
   t.regex(said({ zone: frozen }, 'Ready'), /^False Frozen: .*kubectl isthmus dns unfreeze old$/);
   const withPlan = applied === undefined ? undefined : { ...applied, heldPlan: held };

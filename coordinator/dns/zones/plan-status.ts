@@ -83,8 +83,18 @@ function sayReady(facts: ZoneFacts): Said {
   if (found.answer === undefined) {
     return toSaid('Ready', 'Unknown', 'Asking', 'The provider is asked for the zone.');
   }
-  const message = `Names are written at ${zone.spec.provider}.`;
+  const message = `Names are written at ${placeOf(zone)} (${zone.spec.provider}).`;
   return toSaid('Ready', 'True', 'Writable', message);
+}
+
+/** As a person would look for it at the provider. */
+function placeOf({ spec }: DnsZone): string {
+  const { domain, route53, cloudDNS, rfc2136 } = spec;
+  const ids = [cloudDNS?.project, cloudDNS?.managedZone].filter((id) => id !== undefined);
+  const id = route53?.hostedZoneId ?? (ids.length === 0 ? undefined : ids.join('/'));
+  const at = route53?.endpoint ?? cloudDNS?.endpoint;
+  const where = id === undefined || at === undefined ? id : `${id} at ${at}`;
+  return where ?? rfc2136?.server ?? domain;
 }
 
 function staying(message: string): string {
