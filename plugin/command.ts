@@ -29,6 +29,8 @@ export interface Flag {
 
 export interface Argument {
   readonly name: string;
+  /** May be left out; none behind it may then be given. */
+  readonly isOptional?: true;
   readonly choices?: readonly string[];
   readonly completes?: Completes;
 }
@@ -57,7 +59,7 @@ export interface FlagValues {
 }
 
 export interface Call {
-  /** As many as the command has. */
+  /** As many as the command has; those that may be left out may be missing at the end. */
   readonly args: readonly string[];
   readonly flags: FlagValues;
   readonly io: Io;

@@ -41,7 +41,8 @@ function toOverview(commands: readonly Command[], words: readonly string[]): str
 }
 
 function usageOf({ words, args }: Command): string {
-  return [...words, ...args.map(({ name }) => name)].join(' ');
+  const shown = args.map(({ name, isOptional }) => (isOptional === true ? `[${name}]` : name));
+  return [...words, ...shown].join(' ');
 }
 
 function toCommandHelp(command: Command): string {

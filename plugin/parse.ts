@@ -168,12 +168,12 @@ function unknownFlag(flags: readonly Flag[], text: string): string {
 
 function checkArgs(command: Command, args: readonly string[]): string | undefined {
   const wanted = command.args.map(({ name }) => name);
-  const missing = wanted[args.length];
-  if (missing !== undefined) return `${missing} is missing`;
+  const missing = command.args[args.length];
+  if (missing !== undefined && missing.isOptional !== true) return `${missing.name} is missing`;
   if (args.length > wanted.length) return `unexpected argument "${args[wanted.length] ?? ''}"`;
   for (const [index, { name, choices }] of command.args.entries()) {
-    const text = args[index] ?? '';
-    if (choices !== undefined && !choices.includes(text)) {
+    const text = args[index];
+    if (text !== undefined && choices !== undefined && !choices.includes(text)) {
       return `${name}: "${text}" is none of ${choices.join(', ')}`;
     }
   }

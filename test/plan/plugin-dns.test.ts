@@ -8,7 +8,7 @@ import { judgeAgent, type AgentAnswered } from '../../plugin/commands/check-agen
 import { checkObjects } from '../../plugin/commands/check-lines.ts';
 import { checkServers, findFault } from '../../plugin/commands/check-servers.ts';
 import { dnsConfirm, dnsFreeze, dnsUnfreeze } from '../../plugin/commands/dns-hold.ts';
-import { planText } from '../../plugin/commands/dns-plan.ts';
+import { dnsPlan, planText } from '../../plugin/commands/dns-plan.ts';
 import type { DnsFacts } from '../../plugin/commands/dns-facts.ts';
 import { planChains } from '../../plugin/commands/explain-dns-plan.ts';
 import { chainText } from '../../plugin/commands/explain-dns-text.ts';
@@ -354,5 +354,35 @@ test('a plan shows what goes and comes of each Service, why it waits, and how to
       status: { isWritten: true, pending: 1, recordSets: 1 } as never,
     }),
     /1 Service with changes to write\.\nThey wait.*kubectl describe dnszone public\n$/,
+  );
+});
+
+test('without a DNSZone the plans of all that have a provider are shown', async (t) => {
+  const zones = [zone(), zone({ provider: 'Embedded' })].map((one, at) => ({
+    ...one,
+    metadata: { name: ['public', 'inside'][at] ?? '' },
+  }));
+  const ask = async (list: readonly DnsZone[], output?: string): Promise<string> => {
+    let said = '';
+    const status = { isWritten: true, pending: 0, recordSets: 3 };
+    const federation = {
+      list: () => Promise.resolve(list),
+      post: (_path: string, review: object) => Promise.resolve({ ...review, status }),
+    };
+    const io = { out: (text: string) => (said += text) };
+    const call = { args: [], flags: { text: () => output }, io, federation: () => federation };
+    await dnsPlan.run(call as unknown as Call); // what the command needs of it
+    return said;
+  };
+  const [first] = zones;
+  const second = { ...zone(), metadata: { name: 'other' } };
+  t.regex(
+    await ask([...zones, second]),
+    /^DNSZone other: 3 record sets.*\nNothing is to be written\.\n\nDNSZone public: 3 record sets/,
+  );
+  t.regex(await ask(zones.slice(1)), /no DNSZone at a provider/);
+  t.regex(
+    await ask(first === undefined ? [] : [first], 'json'),
+    /"kind": "List"[^]*"dnsZone": "public"/,
   );
 });

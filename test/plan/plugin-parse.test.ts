@@ -26,6 +26,8 @@ const meant: readonly (readonly [readonly string[], object])[] = [
   [['join', '--wait=false', 'one'], { words: ['join'], args: ['one'], wait: 'false' }],
   [['unjoin', 'one', '--timeout=5m'], { words: ['unjoin'], args: ['one'], timeout: '5m' }],
   [['explain', 'service', '--', 'x'], { words: ['explain'], args: ['service', 'x'] }],
+  [['dns', 'plan'], { words: ['dns', 'plan'], args: [] }],
+  [['dns', 'plan', 'public'], { words: ['dns', 'plan'], args: ['public'] }],
 ];
 
 for (const [argv, wanted] of meant) {
@@ -42,6 +44,7 @@ const wrong: readonly (readonly [readonly string[], RegExp])[] = [
   [['joni', 'one'], /unknown command "joni"; did you mean join\?/],
   [['tokens'], /tokens needs one of: list, revoke/],
   [['tokens', 'lst'], /tokens needs one of: list, revoke/],
+  [['dns', 'plan', 'a', 'b'], /unexpected argument "b"/],
   [['join'], /CLUSTER is missing\nSee 'kubectl isthmus join --help'/],
   [['join', 'one', 'two'], /unexpected argument "two"/],
   [['join', 'one', '--expire', '1h'], /unknown flag --expire; did you mean --expires\?/],
