@@ -45,6 +45,23 @@ const good: readonly (readonly [string, object])[] = [
     },
   ],
   [
+    'Cloud DNS at an endpoint of Google’s, by the coordinator’s own account',
+    {
+      domain: 'example.com',
+      provider: 'CloudDNS',
+      cloudDNS: { project: 'p', managedZone: 'z', endpoint: 'https://dns-x.p.googleapis.com' },
+    },
+  ],
+  [
+    'Cloud DNS at an endpoint of somebody, by a key of theirs',
+    {
+      domain: 'example.com',
+      provider: 'CloudDNS',
+      cloudDNS: { project: 'p', managedZone: 'z', endpoint: 'https://dns.example.net' },
+      secretRef,
+    },
+  ],
+  [
     'a server on IPv6 whose apex is above the domain',
     {
       domain: 'fed.example.com',
@@ -102,6 +119,22 @@ const bad: readonly (readonly [object, readonly string[]])[] = [
     [
       'spec.domain: Invalid value: "com": is a top-level domain, which no provider keeps for you; ' +
         'give a domain of yours such as example.com, or set spec.visibility: Private',
+    ],
+  ],
+  [
+    {
+      domain: 'example.com',
+      provider: 'CloudDNS',
+      cloudDNS: {
+        project: 'dns-1',
+        managedZone: 'z',
+        endpoint: 'https://googleapis.com.evil.test',
+      },
+    },
+    [
+      'spec.cloudDNS.endpoint: Invalid value: "https://googleapis.com.evil.test": needs ' +
+        'spec.secretRef, since each request carries a token: the coordinator’s own goes to ' +
+        'googleapis.com and to this host alone',
     ],
   ],
   [

@@ -2,6 +2,7 @@
 // addresses of servers, what cannot be changed. Each message names the way out.
 //
 //   Z1. What says where our records stand cannot be changed: they would be left behind (I7).
+//   Z2. The right to write DNSZones is no way to the coordinator's own account either.
 
 import type { JsonObject } from '../../../../common/model/kube-object.ts';
 import { parseAddress } from '../../../../common/pure/address-rules.ts';
@@ -162,14 +163,36 @@ function validateCloudDns(spec: JsonObject): readonly FieldError[] {
       'list` shows it, not its DNS name';
     errors.push(invalidValue('spec.cloudDNS.managedZone', zone, detail));
   }
-  return [...errors, ...validateEndpoint('spec.cloudDNS.endpoint', ownText(part, 'endpoint'))];
+  const field = 'spec.cloudDNS.endpoint';
+  const endpoint = ownText(part, 'endpoint');
+  const wrong = validateEndpoint(field, endpoint);
+  if (endpoint === '' || wrong.length > 0 || own(spec, 'secretRef') !== undefined)
+    return [...errors, ...wrong];
+  return [...errors, ...refuseOwnToken(field, endpoint)];
+}
+
+/**
+ * Z2. Without a Secret each request carries a token of the coordinator's own account, which whoever
+ * answers at the endpoint could use elsewhere.
+ */
+function refuseOwnToken(field: string, endpoint: string): readonly FieldError[] {
+  const { hostname } = new URL(endpoint);
+  if (isLoopback(hostname) || /(^|\.)googleapis\.com$/.test(hostname)) return [];
+  const detail =
+    'needs spec.secretRef, since each request carries a token: the coordinator’s own goes to ' +
+    'googleapis.com and to this host alone';
+  return [invalidValue(field, endpoint, detail)];
+}
+
+function isLoopback(hostname: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }
 
 /** Credentials go there: in the clear they go no farther than this host. */
 function validateEndpoint(field: string, endpoint: string): readonly FieldError[] {
   if (endpoint === '') return [];
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url?.hostname ?? '');
+  const isLocal = isLoopback(url?.hostname ?? '');
   if (url?.username || url?.password || url?.search || url?.hash) {
     return [invalidValue(field, '', 'must be a URL without user, password, query and fragment')];
   }

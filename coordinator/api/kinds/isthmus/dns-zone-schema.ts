@@ -81,9 +81,11 @@ const cloudDNS = struct(
     managedZone: boundText('Name of the managed zone, not its DNS name. Cannot be changed.', {
       maxLength: 63,
     }),
-    endpoint: boundText('URL in place of the service’s own, e.g. of a double for tests.', {
-      maxLength: 2_048,
-    }),
+    endpoint: boundText(
+      'URL in place of the service’s own: of Private Service Connect, or of a double for tests. ' +
+        'Outside googleapis.com it needs secretRef.',
+      { maxLength: 2_048 },
+    ),
   },
   { required: ['project', 'managedZone'] },
 );
