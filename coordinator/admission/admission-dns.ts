@@ -5,8 +5,10 @@
 //
 //   D1. A Service whose global name no DNSZone can carry is refused: its name cannot be changed
 //       later. Where only some zones, or some levels, cannot, it is told.
-//   D2. A short name is refused where it is another Service's already: it would be taken from it,
-//       or never come. What was in the policy before is not judged again.
+//   D2. A short name is refused where a policy of another Service wants it already: it would be
+//       taken from that one, or never come. Also where another policy overrules that one now: when
+//       it no longer does, the older wish would take the name from whoever has it by then. What was
+//       in the policy before is not judged again.
 //   D3. What another object may still bring (a DNSZone, a cluster) is warned of, not refused:
 //       objects are applied in any order.
 
@@ -29,7 +31,6 @@ import { invalidValue } from '../api/machinery/rules/field-errors.ts';
 import type { Desired } from '../desired/store.ts';
 import { isNameable, levelsOf } from '../dns/publish/levels.ts';
 import { isPublishedIn } from '../dns/zones/selection.ts';
-import { governingPolicy } from '../placement/plan.ts';
 import { isChosen } from '../placement/plan-choice.ts';
 import { listed } from './admission-preview.ts';
 
@@ -130,34 +131,26 @@ function doubtAlias(
   if (owner === undefined) return [];
   const { name = '', namespace = '' } = owner.metadata;
   const detail =
-    `is the name of the Service ${namespace}/${owner.spec?.serviceName ?? ''} already ` +
+    `is wanted by the Service ${namespace}/${owner.spec?.serviceName ?? ''} already ` +
     `(ServicePolicy ${name}): choose another, or remove it there first`;
   return [invalidValue(field, alias.name, detail)];
 }
 
-/** The policy of another Service that counts for it and wants the name; the oldest one. */
+/** The first policy of another Service that wants the name. */
 function ownerOf(
   desired: Desired,
   policy: ServicePolicy,
   alias: string,
 ): ServicePolicy | undefined {
-  const all = [...desired.list(toLogPrefix(isthmusGroup, 'servicepolicies'))].map(
-    ({ object }) => object as ServicePolicy, // by its prefix
-  );
   const isSame = (other: ServicePolicy): boolean =>
     other.metadata.namespace === policy.metadata.namespace &&
     other.spec?.serviceName === policy.spec?.serviceName;
-  const wanting = all.filter(
-    (other) =>
-      !isSame(other) && other.spec?.dns?.aliases?.some(({ name }) => name === alias) === true,
-  );
-  return wanting.find((other) => {
-    const { namespace } = other.metadata;
-    const named = { name: other.spec?.serviceName ?? '' };
-    const service = { apiVersion: 'v1', kind: 'Service', metadata: named, spec: {} };
-    const beside = all.filter(({ metadata }) => metadata.namespace === namespace);
-    return governingPolicy(service, beside).policy === other;
-  });
+  for (const { object } of desired.list(toLogPrefix(isthmusGroup, 'servicepolicies'))) {
+    const other = object as ServicePolicy; // by its prefix
+    const isWanted = other.spec?.dns?.aliases?.some(({ name }) => name === alias) === true;
+    if (isWanted && !isSame(other)) return other;
+  }
+  return undefined;
 }
 
 /** D3. */

@@ -185,13 +185,24 @@ test('D2 a short name that another Service has is refused, and names who has it'
   t.is(taken.status, 422);
   t.regex(
     message(taken),
-    /spec\.dns\.aliases\[0\]\.name: .*is the name of the Service default\/nginx already \(ServicePolicy nginx\)/,
+    /spec\.dns\.aliases\[0\]\.name: .*is wanted by the Service default\/nginx already \(ServicePolicy nginx\)/,
   );
   // The same Service keeps it through edits of its policy.
   const edit = { spec: { dns: { ttlSeconds: 30 } } };
   t.is((await api.call('PATCH', `${policiesIn('default')}/nginx`, edit, merge)).status, 200);
   await api.call('DELETE', `${policiesIn('default')}/nginx`);
   t.is((await api.call('POST', policiesIn('shop'), policy('cart', dns))).status, 201);
+});
+
+test('D2 a short name that an overruled policy wants is refused: its age would win it one day', async (t) => {
+  const api = await serve();
+  await addZone(api, 'short', { domain: 'example.com' });
+  await api.call('POST', policiesIn('default'), policy('a', { ttlSeconds: 30 }, 'nginx'));
+  const dns = { aliases: [{ name: 'pay.example.com' }] };
+  t.is((await api.call('POST', policiesIn('default'), policy('b', dns, 'nginx'))).status, 201);
+  const taken = await api.call('POST', policiesIn('shop'), policy('pay', dns));
+  t.is(taken.status, 422);
+  t.regex(message(taken), /is wanted by the Service default\/nginx already \(ServicePolicy b\)/);
 });
 
 test('D2 short names of the federation’s own form, and the domain itself, are refused', async (t) => {
