@@ -1,5 +1,5 @@
 // Reads the names of Services whose change met something else than it said, a few Services in one
-// call, beside the writing: who is read holds nobody up.
+// call, beside the writing: who is read holds nobody up, and who cannot be read neither.
 
 import type { ServiceKey } from '../../../common/model/ids.ts';
 import { sleep, type Clock } from '../../../common/runtime/clock.ts';
@@ -23,6 +23,8 @@ export class ZoneReader {
   readonly #options: ReaderOptions;
   readonly #wanted = new Set<ServiceKey>();
   #isRunning = false;
+  /** Most names of the next call: one Service's after a failure, which may be for its names' sake. */
+  #together = namesPerCall;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -48,7 +50,7 @@ export class ZoneReader {
     let count = 0;
     for (const key of this.#wanted) {
       const own = this.#options.namesOf(key);
-      if (count > 0 && count + own.length > namesPerCall) break;
+      if (count > 0 && count + own.length > this.#together) break;
       names.set(key, own);
       count += own.length;
     }
@@ -57,7 +59,12 @@ export class ZoneReader {
       all.length === 0
         ? ({ kind: 'answer', value: [] } as const)
         : await this.#options.calls.read(all, 1);
-    if (answer.kind !== 'answer') return answer.kind === 'throttled';
+    if (answer.kind === 'throttled') return true;
+    if (answer.kind !== 'answer') {
+      this.#behind(names.keys());
+      return false;
+    }
+    this.#together = namesPerCall;
     for (const [key, own] of names) {
       this.#wanted.delete(key);
       const isOwn = new Set(own);
@@ -67,5 +74,14 @@ export class ZoneReader {
       );
     }
     return true;
+  }
+
+  /** The next call is another Service's alone. */
+  #behind(keys: Iterable<ServiceKey>): void {
+    this.#together = 0;
+    for (const key of keys) {
+      this.#wanted.delete(key);
+      this.#wanted.add(key);
+    }
   }
 }
