@@ -228,6 +228,24 @@ const held = {
   message: '40 record sets would go.',
 };
 
+test('a DNSZone that cannot go says why, and the way out', (t) => {
+  const going = (spec: Partial<DnsZoneSpec>) => {
+    const made = zone('old', { route53: one, ...spec });
+    const metadata = { ...made.metadata, deletionTimestamp: '2026-01-02T00:00:00Z' };
+    return { zone: { ...made, metadata }, published: { services: 0, recordSets: 0, cut: 0 } };
+  };
+  t.regex(
+    said(going({ frozen: true }), 'Ready'),
+    /^False Deleting: 4 record sets of ours are to be removed first\. .*dns unfreeze old\. To leave them behind: kubectl patch/,
+  );
+  const fence = { reason: 'OtherOwner', message: 'Another one writes.', sinceMs: 0 } as const;
+  const fenced = applied === undefined ? undefined : { ...applied, fence };
+  t.regex(
+    said({ ...going({}), applied: fenced }, 'Ready'),
+    /That cannot be done: Another one writes\. To leave them behind: kubectl patch/,
+  );
+});
+
 test('Ready says the one thing that a person has to do first', (t) => {
   const ready = (more: Partial<DnsZoneSpec>) => said({ zone: zone('old', more) }, 'Ready');
   t.is(

@@ -97,9 +97,12 @@ function placeOf({ spec }: DnsZone): string {
   return where ?? rfc2136?.server ?? domain;
 }
 
+function ended(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}
+
 function staying(message: string): string {
-  const end = /[.!?]$/.test(message) ? '' : '.';
-  return `${message}${end} Published records stay as they are.`;
+  return `${ended(message)} Published records stay as they are.`;
 }
 
 function faultOf(found: ZoneFound): Refusal | undefined {
@@ -121,14 +124,24 @@ function sayDeleting({ zone, applied, published, found }: ZoneFacts): string {
   if (published.services > 0) {
     return `The names of ${count(published.services, 'Service')} are withdrawn first.`;
   }
-  const fault = whyStuck({ found, applied });
+  const fault = whatHolds({ zone, found, applied });
   const left = `${count(applied?.recordSets ?? 0, 'record set')} of ours are to be removed first.`;
   const stuck =
     fault === undefined
       ? ''
-      : ` That cannot be done: ${fault.message} To leave them behind: kubectl patch dnszone ` +
+      : ` That cannot be done: ${ended(fault.message)} To leave them behind: kubectl patch dnszone ` +
         `${name} --type=merge -p '{"metadata":{"finalizers":null}}'`;
   return `${left}${stuck}`;
+}
+
+/** Also what a person decides. */
+function whatHolds({
+  zone,
+  found,
+  applied,
+}: Pick<ZoneFacts, 'zone' | 'found' | 'applied'>): { readonly message: string } | undefined {
+  if (zone.spec.frozen === true) return { message: frozenMessage(zone) };
+  return applied?.fence ?? whyStuck({ found, applied });
 }
 
 /** Why nothing can be removed at the provider now. */
