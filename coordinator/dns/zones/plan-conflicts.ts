@@ -15,6 +15,7 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** `all`: at least those of its place. */
 export function findConflict(zone: DnsZone, all: Iterable<DnsZone>): Refusal | undefined {
   const { domain, provider } = zone.spec;
   if (provider === 'Embedded') return undefined; // C4
@@ -52,8 +53,8 @@ export function findMismatch(
   return { reason: 'DomainMismatch', message };
 }
 
-/** Where the records of a zone are kept, whatever the way there. */
-function placeOf(spec: DnsZoneSpec): string {
+/** Where the records of a zone are kept, whatever the way there: only zones of one can conflict. */
+export function placeOf(spec: DnsZoneSpec): string {
   switch (spec.provider) {
     case 'Embedded':
       return `embedded/${spec.domain}`;

@@ -22,7 +22,7 @@ import type { ProviderSource } from '../provider/provider-source.ts';
 import { readServiceDns } from '../publish/governing-policy.ts';
 import { createWalks } from '../publish/walk.ts';
 import type { DnsZonesOptions } from './options.ts';
-import { findConflict, type Refusal } from './plan-conflicts.ts';
+import { findConflict, placeOf, type Refusal } from './plan-conflicts.ts';
 import { createProviderKeeper, type ZoneFound } from './provider-keeper.ts';
 import { isPublishedIn } from './selection.ts';
 
@@ -53,6 +53,8 @@ class Zones implements DnsZones {
   readonly #zones = new Map<string, DnsZone>();
   readonly #states = new Map<string, DnsZoneState>();
   readonly #bySecret = new Map<LogKey, Set<string>>();
+  /** Only zones of one place can be in each other's way. */
+  readonly #byPlace = new Map<string, Set<string>>();
   readonly #listeners = new Set<ZoneListener>();
   readonly #providerListeners = new Set<(dnsZone: string) => void>();
   readonly #foundListeners = new Set<(dnsZone: string) => void>();
@@ -116,33 +118,31 @@ class Zones implements DnsZones {
     this.#zones.clear();
     this.#states.clear();
     this.#bySecret.clear();
+    this.#byPlace.clear();
   }
 
   #onZone({ kind, current, previous }: ViewEvent): void {
     const { name } = current.object.metadata;
     const after = kind === 'deleted' ? undefined : (current.object as DnsZone); // by its prefix
     const before = previous?.object as DnsZone | undefined;
-    this.#noteSecret(name, before, after);
+    moveIn(this.#bySecret, name, secretKey(before), secretKey(after));
+    const [formerPlace, place] = [before, after].map((one) => one && placeOf(one.spec));
+    moveIn(this.#byPlace, name, formerPlace, place);
     if (after === undefined) this.#zones.delete(name);
     else this.#zones.set(name, after);
     this.#refresh(name);
     if (!isOneChange(before, after)) return;
     this.#running?.keeper.mark(name);
-    // Whether another one is in its way may be otherwise for each of them; they are few.
+    // Whether another one is in its way may be otherwise for each of its place; they are few.
     if (isSameJson(before?.spec, after?.spec)) return;
-    for (const other of this.#zones.keys()) {
+    for (const other of this.#neighbours(formerPlace, place)) {
       this.#refresh(other);
       this.#running?.keeper.mark(other);
     }
   }
 
-  #noteSecret(name: string, before: DnsZone | undefined, after: DnsZone | undefined): void {
-    const [former, next] = [secretKey(before), secretKey(after)];
-    if (former !== undefined) this.#bySecret.get(former)?.delete(name);
-    if (former !== undefined && this.#bySecret.get(former)?.size === 0)
-      this.#bySecret.delete(former);
-    if (next === undefined) return;
-    this.#bySecret.set(next, (this.#bySecret.get(next) ?? new Set<string>()).add(name));
+  #neighbours(...places: readonly (string | undefined)[]): ReadonlySet<string> {
+    return new Set(places.flatMap((at = '') => [...(this.#byPlace.get(at) ?? [])]));
   }
 
   /** Only zones that choose by labels can choose otherwise. */
@@ -159,7 +159,12 @@ class Zones implements DnsZones {
 
   #conflictOf(name: string): Refusal | undefined {
     const zone = this.#zones.get(name);
-    return zone === undefined ? undefined : findConflict(zone, this.#zones.values());
+    if (zone === undefined || zone.spec.provider === 'Embedded') return undefined;
+    const beside = [...this.#neighbours(placeOf(zone.spec))];
+    return findConflict(
+      zone,
+      beside.flatMap((other) => this.#zones.get(other) ?? []),
+    );
   }
 
   /** Folds what is known of one zone, and tells if it is different. */
@@ -249,6 +254,21 @@ function refusalOf(found: ZoneFound | undefined): Refusal | undefined {
 function secretKey(zone: DnsZone | undefined): LogKey | undefined {
   const ref = zone?.spec.secretRef;
   return ref === undefined ? undefined : toLogKey({ group: '', resource: 'secrets', ...ref });
+}
+
+/** Takes a name from where it stood to where it stands; what is empty goes. */
+function moveIn<K>(
+  index: Map<K, Set<string>>,
+  name: string,
+  former: K | undefined,
+  next: K | undefined,
+): void {
+  if (former !== undefined) {
+    const names = index.get(former);
+    names?.delete(name);
+    if (names?.size === 0) index.delete(former);
+  }
+  if (next !== undefined) index.set(next, (index.get(next) ?? new Set<string>()).add(name));
 }
 
 function subscribeTo<L>(listeners: Set<L>, listener: L): () => void {
