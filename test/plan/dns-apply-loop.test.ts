@@ -1,4 +1,6 @@
 import test from 'ava';
+import { sleep } from '../../common/runtime/clock.ts';
+import { follow, type Desired } from '../../coordinator/desired/store.ts';
 import {
   createApplyWorld,
   domain,
@@ -6,11 +8,14 @@ import {
   regionName,
   serviceKey,
 } from '../support/dns/apply-world.ts';
+import { openLog, type LogFixture } from '../support/dns-fixtures.ts';
+import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 const shop = serviceKey('shop');
 const east = { cluster: 'east', ip: '203.0.113.1' };
 const west = { cluster: 'west', ip: '203.0.113.2' };
 const both = [east, west];
+const applied = 'isthmus.dev/dnsapplied/';
 
 test('a publication is written with its mark, and is live once it is served', async (t) => {
   const world = await createApplyWorld();
@@ -47,4 +52,38 @@ test('I7: a Service that is gone leaves nothing but the fence', async (t) => {
   t.deepEqual(world.lines(), []);
   t.is(world.state(shop), undefined);
   t.like(world.applier.view.zone(domain), { recordSets: 0, pending: 0 });
+});
+
+/** A log in which what is recorded as ours takes 100 ms each time. */
+async function openSlowLog(clock: VirtualClock): Promise<LogFixture> {
+  const log = await openLog();
+  const write: Desired['write'] = async (request) => {
+    if (request.key.startsWith(applied)) await sleep(clock, 100);
+    return log.desired.write(request);
+  };
+  const desired = new Proxy(log.desired, {
+    get: (target, name) => {
+      if (name === 'write') return write;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  return { ...log, desired };
+}
+
+test('nothing stays recorded of a zone that goes while its last batch is being recorded', async (t) => {
+  const clock = createVirtualClock();
+  const world = await createApplyWorld({ clock, log: await openSlowLog(clock) });
+  for (let at = 0; at < 100; at += 1) await world.publish(serviceKey(`s${at}`), both);
+  const { desired } = world.log;
+  let events = 0;
+  const recorded = follow(desired, applied, () => {
+    if (events === 0) world.setZone(undefined);
+    events += 1;
+  });
+  await clock.advance(60_000);
+  recorded.cancel();
+  t.true(events > 0);
+  t.is(world.applier.view.zone(domain), undefined);
+  t.deepEqual([...desired.list(applied)], []);
 });

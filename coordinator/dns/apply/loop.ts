@@ -44,6 +44,8 @@ class Applier implements DnsApplier {
   /** Newest fence that was sent, by zone: a term may go on after a stop. */
   readonly #fences = new Map<string, { sent: FenceValue | undefined }>();
   readonly #zones = new Map<string, Zone>();
+  /** Of DNSZones that are gone: until then their writers may still record something. */
+  readonly #ends = new Map<string, Promise<void>>();
   #stops: readonly (() => void)[] | undefined;
   #forgetting: Loop<string> | undefined;
 
@@ -128,7 +130,7 @@ class Applier implements DnsApplier {
     const known = this.#zones.get(name);
     if (state === undefined) {
       this.#zones.delete(name);
-      void known?.stop();
+      if (known !== undefined) this.#ends.set(name, known.stop());
       this.#forgetting?.mark(name);
       return;
     }
@@ -161,6 +163,8 @@ class Applier implements DnsApplier {
   }
 
   async #forget(name: string): Promise<undefined> {
+    await this.#ends.get(name);
+    this.#ends.delete(name);
     if (!this.#isGone(name)) return undefined;
     const keys = [...this.#options.desired.list(appliedPrefix)].map(({ key }) => key);
     for (const key of keys) {
