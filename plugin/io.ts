@@ -1,6 +1,7 @@
 // What the plugin reads and writes beside the API: the terminal, the environment, files.
 
 import { readFileSync } from 'node:fs';
+import { toPrintable } from './output.ts';
 
 export interface Io {
   /** What the user asked for: pipes take it. */
@@ -27,13 +28,14 @@ export function systemIo(options: { readonly home: string }): Io {
   return {
     out: (text) => {
       wipe();
-      process.stdout.write(text);
+      process.stdout.write(toPrintable(text));
     },
     say: (text) => {
       wipe();
-      process.stderr.write(`${text}\n`);
+      process.stderr.write(`${toPrintable(text)}\n`);
     },
-    progress: (text) => {
+    progress: (said) => {
+      const text = toPrintable(said);
       if (text === shown) return;
       wipe();
       shown = text;

@@ -3,9 +3,24 @@
 import { stringify } from 'yaml';
 import type { JsonObject, KubeObject } from '../common/model/kube-object.ts';
 
-/** Columns divided by three spaces, as wide as what is in them. */
+// C0 and C1 but for tab and line feed, and what turns the direction of text or ends a line.
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
+const unprintable = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/**
+ * Servers, providers and clusters say much of what is shown: none of it may steer the terminal. As
+ * \uXXXX, so that JSON stays what it was.
+ */
+export function toPrintable(text: string): string {
+  return text.replace(
+    unprintable,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Columns divided by three spaces, as wide as what is in them; a cell is one line. */
 export function toTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows];
+  const all = [header, ...rows].map((row) => row.map((cell) => cell.replace(/\s*\n\s*/g, ' ')));
   const widths = header.map((_name, column) =>
     Math.max(...all.map((row) => (row[column] ?? '').length)),
   );

@@ -13,7 +13,7 @@ import type { Federation } from '../../plugin/federation.ts';
 import { toHelp } from '../../plugin/help.ts';
 import type { Io } from '../../plugin/io.ts';
 import { chooseFrom, readKubeconfig } from '../../plugin/kubeconfig-files.ts';
-import { formatAge, parseDuration, toTable } from '../../plugin/output.ts';
+import { formatAge, parseDuration, toPrintable, toTable } from '../../plugin/output.ts';
 import { parseArguments } from '../../plugin/parse.ts';
 
 const meant: readonly (readonly [readonly string[], object])[] = [
@@ -204,6 +204,18 @@ test('durations, ages, tables and fingerprints', (t) => {
   t.is(toFingerprint('ab12cd34ef567890ffff'), 'ab12:cd34:ef56:7890');
   t.is(parseFingerprint('AB12:cd34:ef56:7890'), 'ab12cd34ef567890');
   t.is(parseFingerprint('ab12'), undefined);
+});
+
+test('what others say cannot steer the terminal, nor begin a line of a table', (t) => {
+  t.is(
+    toPrintable('a\u001b[2J\r\u009bK\u202eb\u0000\u007f'),
+    'a\\u001b[2J\\u000d\\u009bK\\u202eb\\u0000\\u007f',
+  );
+  t.is(toPrintable('Köln\tüber\n- ✓\n'), 'Köln\tüber\n- ✓\n');
+  t.deepEqual(JSON.parse(toPrintable(JSON.stringify({ a: '\u009b\u202e' }))), {
+    a: '\u009b\u202e',
+  });
+  t.is(toTable(['A', 'B'], [['x\nready', 'y']]), 'A         B\nx ready   y\n');
 });
 
 test('skew is told by the first part that differs', (t) => {
