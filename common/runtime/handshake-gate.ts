@@ -89,6 +89,8 @@ function awaitFirstByte(socket: Socket, ports: HandshakePorts, onByte: () => voi
     socket.destroy();
   });
   socket.once('close', () => timer.cancel());
+  // Until TLS has the socket nobody else listens, and an error that nobody hears ends the process.
+  socket.on('error', () => undefined);
   socket.once('readable', () => {
     timer.cancel();
     if (socket.readableLength > 0) onByte();
