@@ -111,7 +111,8 @@ export const powerDns: DnsServerKind = {
     const database = join(folder, 'zones.db');
     const schema = schemas.find((path) => existsSync(path)) ?? '';
     execFileSync('/usr/bin/sqlite3', [database], {
-      input: `${readFileSync(schema, 'utf8')}\n${powerDnsRows(setup)}`,
+      // Its other threads read meanwhile; without this a write finds the database locked at times.
+      input: `PRAGMA journal_mode=WAL;\n${readFileSync(schema, 'utf8')}\n${powerDnsRows(setup)}`,
     });
     const settings = [
       'launch=gsqlite3',
