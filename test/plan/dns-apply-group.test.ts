@@ -336,3 +336,32 @@ test('applying a change to what stood gives what is recorded afterwards', (t) =>
   if (planned.kind !== 'change') return;
   t.deepEqual(applyGroup([mark, eastA, topA], planned.group), planned.after);
 });
+
+test('I5 a name above which a stranger stands leads past it', (t) => {
+  const zone = 'shop.web.fed.svc.a.east.example.com';
+  const standing = [topA, eastA, set(zone, 'A', ['203.0.113.1']), mark];
+  const theirs = set(east, 'TXT', ['theirs']);
+  const moved = set(top, 'A', ['203.0.113.2']);
+  const observed = [...standing, theirs];
+  const wanted = [moved, eastCname, set(zone, 'CNAME', [east])];
+  const planned = planGroup(input({ wanted, recorded: standing, observed }));
+  if (planned.kind !== 'change') return t.fail(planned.kind);
+  const after = applyGroup(observed, planned.group).filter(({ name }) => name !== mark.name);
+  t.deepEqual(
+    after.map(({ name, type, values }) => `${name} ${type} ${values.join(' ')}`).sort(),
+    [`${east} TXT theirs`, `${top} A 203.0.113.2`, `${zone} CNAME ${top}`].sort(),
+  );
+  t.is(planned.obstacle?.reason, 'NameConflict');
+  const doubts = auditGroup({
+    key,
+    scope,
+    mark,
+    group: planned.group,
+    recorded: standing,
+    observed,
+    takeOverFrom: [],
+    shortNames: new Set(),
+    isHandedBack: false,
+  });
+  t.deepEqual(doubts, []);
+});

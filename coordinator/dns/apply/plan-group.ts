@@ -10,7 +10,7 @@
 //       Federation v1 kept there, when a person named them.
 //   G3. Where something foreign stands in the way of a first claim, nothing is written. Later, the
 //       sets that it blocks are left out, and the rest goes on: dead addresses go whatever stands
-//       beside them.
+//       beside them. What led to one that is left out leads to where that one would have led.
 //   G4. All deletes and creates of a name are in one change, so that a type swap is one.
 //
 // Next: audit.ts doubts the result.
@@ -86,12 +86,7 @@ export function planGroup(input: GroupInput): GroupPlan {
   if (blocked.length === 0) return toPlan(input, ours, wanted, undefined);
   const obstacle = toObstacle(foreign.filter((other) => wanted.some((s) => isInTheWay(other, s))));
   if (ours.length === 0) return { kind: 'settled', after: [], obstacle };
-  return toPlan(
-    input,
-    ours,
-    wanted.filter((set) => !blocked.includes(set)),
-    obstacle,
-  );
+  return toPlan(input, ours, leadPast(blocked, wanted), obstacle);
 }
 
 /** Every name at which the group has, had or wants something: what to read of it. */
@@ -176,6 +171,30 @@ function isInTheWay(other: ZoneRecordSet, set: ZoneRecordSet): boolean {
   if (other.type !== set.type) return other.type === 'CNAME' || set.type === 'CNAME';
   if (other.member === undefined || set.member === undefined) return true;
   return other.member.id === set.member.id || other.foreign !== undefined;
+}
+
+/** What is wanted without what is blocked; no CNAME leads to a name that is left out (I5). */
+function leadPast(
+  blocked: readonly ZoneRecordSet[],
+  wanted: readonly ZoneRecordSet[],
+): readonly ZoneRecordSet[] {
+  const kept = wanted.filter((set) => !blocked.includes(set));
+  const names = new Set(kept.map(({ name }) => name));
+  const past = new Map(blocked.flatMap((set) => (isLink(set) ? [[set.name, set.values]] : [])));
+  return kept.map((set) => {
+    let { values } = set;
+    for (let step = 0; isLink(set) && step < past.size; step += 1) {
+      const [target = ''] = values;
+      const next = names.has(target) ? undefined : past.get(target);
+      if (next === undefined) break;
+      values = next;
+    }
+    return values === set.values ? set : { ...set, values };
+  });
+}
+
+function isLink({ type, values, member }: ZoneRecordSet): boolean {
+  return type === 'CNAME' && values.length === 1 && member === undefined;
 }
 
 const namesShown = 4;
