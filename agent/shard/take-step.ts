@@ -60,6 +60,11 @@ export class StepTaker {
     if ('cause' in action && isFirst && this.#isDrift(action, situation)) {
       return this.#lookAfresh(action, situation, step);
     }
+    if (action.kind === 'apply' && action.cause === 'created' && isFirst) {
+      // An apply takes over what it finds, and the watch may be behind: whose it is comes first.
+      const live = await acts.read(key);
+      if (live !== undefined) return { ...step, observed: live };
+    }
     metrics.count('mesh_shard_actions_total', { action: action.kind });
     const next = { ...step, isNamespaceMissing: false };
     try {

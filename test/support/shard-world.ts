@@ -4,7 +4,7 @@
 import type { ServiceKey } from '../../common/model/ids.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
 import type { ShardResult } from '../../common/model/shard.ts';
-import { createInformer } from '../../common/runtime/informer.ts';
+import { createInformer, type Informer } from '../../common/runtime/informer.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { memberKinds } from '../../coordinator/api/kinds/member/member.ts';
@@ -19,6 +19,8 @@ import { createSimKube } from './sim-kube.ts';
 export async function startShardWorld(
   seed: number,
   guard: LocalGuard = { allowedNamespaces: [], removalsPerMinute: 1_000 },
+  /** Keys of Services that the watch has not told of yet. */
+  unseen: ReadonlySet<string> = new Set(),
 ) {
   const clock = createManualClock();
   let turn = seed;
@@ -47,12 +49,16 @@ export async function startShardWorld(
   await clock.advance(1_000);
   await asked;
   const assignment = createTestAssignment();
-  const services = createInformer({
+  const watched = createInformer({
     kube,
     log: silentLog,
     path: { apiVersion: 'v1', plural: 'services' },
     pick: (object: KubeObject) => object as Service,
   });
+  const services: Informer<Service> = {
+    ...watched,
+    get: (key) => (unseen.has(key) ? undefined : watched.get(key)),
+  };
   const results = new Map<ServiceKey, ShardResult>();
   const told: ShardResult[] = [];
   const events: Parameters<RecordEvent>[0][] = [];
