@@ -1,13 +1,7 @@
-// Selectors over the labels of Clusters: Kubernetes' own, and those of Federation v1's annotation
-// (a JSON list of {key, operator, values}, all of which must hold).
+// Reads the selector of Federation v1's annotation: a JSON list of {key, operator, values}, all of
+// which must hold for a Cluster's labels.
 
-export type Operator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
-
-export interface Requirement {
-  readonly key: string;
-  readonly operator: Operator;
-  readonly values: readonly string[];
-}
+import { isWhole, type Operator, type Requirement } from '../../common/pure/label-selector.ts';
 
 // v1 took these spellings (kubernetes/federation, clusterselector).
 const spellings: ReadonlyMap<string, Operator> = new Map([
@@ -73,36 +67,4 @@ function parseRequirement(item: unknown): Requirement | string {
     return `values: ${known} needs one whole number`;
   }
   return { key, operator: known, values };
-}
-
-export function matchesSelector(
-  labels: Readonly<Record<string, string>>,
-  requirements: readonly Requirement[],
-): boolean {
-  // Own members only: a key such as `constructor` is a label like any other.
-  return requirements.every((requirement) => {
-    const { key } = requirement;
-    return matchesOne(Object.hasOwn(labels, key) ? labels[key] : undefined, requirement);
-  });
-}
-
-function matchesOne(value: string | undefined, { operator, values }: Requirement): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return isWhole(value) && Number(value) > Number(values[0]);
-    case 'Lt':
-      return isWhole(value) && Number(value) < Number(values[0]);
-  }
-}
-
-function isWhole(text: string | undefined): boolean {
-  return text !== undefined && /^-?\d{1,15}$/.test(text);
 }

@@ -10,7 +10,7 @@ import type {
   ClusterTaint,
   Toleration,
 } from '../../common/model/isthmus-kinds.ts';
-import { matchesSelector, type Requirement } from './cluster-selector.ts';
+import { matchesSelector, type Requirement } from '../../common/pure/label-selector.ts';
 
 export function isChosen(cluster: Cluster, choice: ClusterChoice | undefined): boolean {
   if (choice?.clusters !== undefined && !choice.clusters.includes(cluster.metadata.name))

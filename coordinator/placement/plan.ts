@@ -20,7 +20,8 @@ import { toClusterName, type ClusterName } from '../../common/model/ids.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import type { ShardManifest } from '../../common/model/shard.ts';
 import { isStranger } from '../../common/pure/cluster-approval.ts';
-import { matchesSelector, parseV1Selector, type Requirement } from './cluster-selector.ts';
+import { matchesSelector, type Requirement } from '../../common/pure/label-selector.ts';
+import { parseV1Selector } from './cluster-selector.ts';
 import { findTaint, isChosen } from './plan-choice.ts';
 import { toManifest, v1SelectorAnnotation } from './plan-manifest.ts';
 import {

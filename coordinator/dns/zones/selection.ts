@@ -4,6 +4,7 @@
 //       zones are for those who run the federation, policies for those who run a namespace.
 
 import type { DnsZoneSpec } from '../../../common/model/dns-zone.ts';
+import { matchesSelector, type Operator } from '../../../common/pure/label-selector.ts';
 
 export interface SelectedService {
   readonly namespace: string;
@@ -23,27 +24,18 @@ export function isPublishedIn(
   return spec.services !== 'ByPolicy';
 }
 
-type Selector = DnsZoneSpec['namespaceSelector'];
-
 /** As Kubernetes' label selectors. */
-function matches(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
-  const valueOf = (key: string): string | undefined =>
-    Object.hasOwn(labels, key) ? labels[key] : undefined;
+function matches(
+  selector: DnsZoneSpec['namespaceSelector'],
+  labels: Readonly<Record<string, string>>,
+): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
-  return (
-    Object.entries(matchLabels).every(([key, value]) => valueOf(key) === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = valueOf(key);
-      switch (operator) {
-        case 'In':
-          return value !== undefined && values.includes(value);
-        case 'NotIn':
-          return value === undefined || !values.includes(value);
-        case 'Exists':
-          return value !== undefined;
-        case 'DoesNotExist':
-          return value === undefined;
-      }
-    })
-  );
+  return matchesSelector(labels, [
+    ...Object.entries(matchLabels).map(([key, value]) => toRequirement(key, 'In', [value])),
+    ...matchExpressions.map(({ key, operator, values }) => toRequirement(key, operator, values)),
+  ]);
+}
+
+function toRequirement(key: string, operator: Operator, values: readonly string[] = []) {
+  return { key, operator, values };
 }
