@@ -74,6 +74,22 @@ export function isthmusKind(own: Omit<OwnPart, 'version' | 'validateChange'>): K
   });
 }
 
+/** A question of ours: its answer comes with the creation, and nothing is stored. */
+export function reviewKind(
+  own: Pick<OwnPart, 'kind' | 'plural' | 'description' | 'schema'> &
+    Required<Pick<KindDefinition, 'answerCreate'>>,
+): KindDefinition {
+  return isthmusKind({
+    isNamespaced: false,
+    categories: [], // nothing to list
+    storage: 'virtual',
+    verbs: ['create'],
+    tracksGeneration: false,
+    columns: [],
+    ...own,
+  });
+}
+
 /** Metadata has rules of its own, the same for every kind. */
 function withoutMetadata(schema: Schema): Schema {
   if (schema.type !== 'object') return schema;

@@ -17,7 +17,7 @@ import type { FieldError, KindDefinition } from '../../machinery/kind.ts';
 import { invalid, notFound } from '../../machinery/answer/status-error.ts';
 import { ownRecord, ownText, toJsonObject } from '../../machinery/schema/json-value.ts';
 import { objectSchema } from '../common-schema.ts';
-import { isthmusKind } from '../definition.ts';
+import { reviewKind } from '../definition.ts';
 import { int32, kept, list, struct, text } from '../schema-parts.ts';
 
 const description = 'Asks what the agent of a cluster answers its Pods for a name.';
@@ -52,15 +52,9 @@ const schema = objectSchema('DNSAnswerReview', description, {
 export function dnsAnswerReviewKind(
   ask: (cluster: ClusterName, message: Uint8Array) => Promise<AgentAnswer>,
 ): KindDefinition {
-  return isthmusKind({
+  return reviewKind({
     kind: 'DNSAnswerReview',
     plural: 'dnsanswerreviews',
-    isNamespaced: false,
-    categories: [], // nothing to list
-    storage: 'virtual',
-    verbs: ['create'],
-    tracksGeneration: false,
-    columns: [],
     description,
     schema,
     answerCreate: async (review, { read }) => {

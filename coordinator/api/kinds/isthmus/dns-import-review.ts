@@ -12,7 +12,7 @@ import { notFound, serviceUnavailable, toApiError } from '../../machinery/answer
 import type { KindDefinition } from '../../machinery/kind.ts';
 import { ownRecord, ownText, toJsonObject } from '../../machinery/schema/json-value.ts';
 import { objectSchema } from '../common-schema.ts';
-import { isthmusKind } from '../definition.ts';
+import { reviewKind } from '../definition.ts';
 import { int32, kept, list, struct, text, texts } from '../schema-parts.ts';
 
 const description =
@@ -38,15 +38,9 @@ const schema = objectSchema('DNSImportReview', description, {
 });
 
 export function dnsImportReviewKind(source: () => ImportSource | undefined): KindDefinition {
-  return isthmusKind({
+  return reviewKind({
     kind: 'DNSImportReview',
     plural: 'dnsimportreviews',
-    isNamespaced: false,
-    categories: [], // nothing to list
-    storage: 'virtual',
-    verbs: ['create'],
-    tracksGeneration: false,
-    columns: [],
     description,
     schema,
     answerCreate: async (review, { read }) => {

@@ -11,7 +11,7 @@ import type { KindDefinition } from '../../machinery/kind.ts';
 import { invalid, notFound } from '../../machinery/answer/status-error.ts';
 import { own, ownRecord, ownText, toJsonObject } from '../../machinery/schema/json-value.ts';
 import { objectSchema } from '../common-schema.ts';
-import { isthmusKind } from '../definition.ts';
+import { reviewKind } from '../definition.ts';
 import { flag, int32, kept, list, struct, text, time } from '../schema-parts.ts';
 
 const description =
@@ -65,15 +65,9 @@ const schema = objectSchema('DNSPlanReview', description, {
 export function dnsPlanReviewKind(
   applied: () => Pick<AppliedView, 'planned' | 'zone'> | undefined,
 ): KindDefinition {
-  return isthmusKind({
+  return reviewKind({
     kind: 'DNSPlanReview',
     plural: 'dnsplanreviews',
-    isNamespaced: false,
-    categories: [], // nothing to list
-    storage: 'virtual',
-    verbs: ['create'],
-    tracksGeneration: false,
-    columns: [],
     description,
     schema,
     answerCreate: (review, { read }) => {
