@@ -47,7 +47,15 @@ async function clusterOf(): Promise<Cluster> {
   ) as Cluster;
 }
 
+/** Of the Cluster as it was read; whoever wrote its status meanwhile has it decided again. */
 async function decide(decision: 'Approved' | 'Denied'): Promise<void> {
+  await eventually(10_000, async () => {
+    await decideOnce(decision);
+    return [];
+  });
+}
+
+async function decideOnce(decision: 'Approved' | 'Denied'): Promise<void> {
   const cluster = await clusterOf();
   const approval = { ...cluster.status?.approval, decision };
   const file = join(mesh.layout.dir, 'decision.json');

@@ -9,5 +9,5 @@ export function testWithPeers(...names: readonly string[]): TestFn {
   if (missing.length === 0) return anyTest;
   const skip = (title: string) =>
     anyTest.skip(`${title} [missing peer ${missing.join('; ')}]`, (t) => t.pass());
-  return Object.assign(skip, { serial: skip }) as unknown as TestFn;
+  return Object.assign(skip, { serial: skip, skip }) as unknown as TestFn;
 }

@@ -34,7 +34,7 @@ function testWithout(reason: string): TestFn {
     process.env['CI'] === 'true'
       ? (title: string) => anyTest(`${title} [${reason}]`, (t) => t.fail(reason))
       : (title: string) => anyTest.skip(`${title} [${reason}]`, (t) => t.pass());
-  return Object.assign(instead, { serial: instead }) as unknown as TestFn;
+  return Object.assign(instead, { serial: instead, skip: anyTest.skip }) as unknown as TestFn;
 }
 
 export interface Kubectl {
