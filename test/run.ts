@@ -21,6 +21,10 @@ const layerOptions: Readonly<Record<string, readonly string[]>> = {
 };
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, said again at the end: nobody finds it in twenty thousand lines of a long run. */
+const failures: string[] = [];
+/** Lines of each failure that the end repeats. */
+const failureLines = 40;
 const [mode = 'verify', ...rest] = process.argv.slice(2);
 
 if (mode === 'verify' || mode === 'all') {
@@ -38,6 +42,7 @@ if (mode === 'verify' || mode === 'all') {
 } else {
   await runAva('files', [mode, ...rest], []);
 }
+if (failures.length > 0) print(`what failed, again:\n${failures.join('\n')}`);
 if (total.skipped > 0) print(`${total.skipped} skipped, named above`);
 print(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;
@@ -48,7 +53,10 @@ async function runStep(name: string, command: string, args: readonly string[]): 
   if (code === 0) total.passed += 1;
   else total.failed += 1;
   print(`${code === 0 ? 'ok' : 'FAILED'}: ${name}`);
-  if (code !== 0) print(output);
+  if (code !== 0) {
+    print(output);
+    failures.push(`not ok ${name}`);
+  }
 }
 
 async function runLayer(layer: string): Promise<void> {
@@ -78,8 +86,12 @@ async function runAva(
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;
+  failures.push(...readFailures(output));
   // A crash or an empty run must not look like success.
-  if (code !== 0 && counts.failed === 0) total.failed += 1;
+  if (code !== 0 && counts.failed === 0) {
+    total.failed += 1;
+    failures.push(`not ok ${name}: ava ended with ${code}, and no test says why`);
+  }
   for (const line of output.split('\n')) if (/# SKIP/.test(line)) print(line.trim());
   if (code !== 0)
     print(
@@ -101,6 +113,19 @@ function readTap(output: string): Counts {
     else if (line.startsWith('not ok ')) counts.failed += 1;
   }
   return counts;
+}
+
+/** Each failed test of a TAP report with the first lines of its block. */
+function readFailures(output: string): readonly string[] {
+  const lines = output.split('\n');
+  const found: string[] = [];
+  for (const [start, line] of lines.entries()) {
+    if (!line.startsWith('not ok ')) continue;
+    const rest = lines.slice(start + 1, start + failureLines);
+    const end = rest.findIndex((next) => /^(ok |not ok |# |\d+\.\.)/.test(next));
+    found.push([line, ...(end === -1 ? rest : rest.slice(0, end))].join('\n'));
+  }
+  return found;
 }
 
 function print(text: string): void {

@@ -243,6 +243,21 @@ test('[k8s 100] an update takes what it changes, loses what it removes, and keep
   t.false(JSON.stringify(fieldsOf(updated, 'one')).includes('f:a'));
 });
 
+test('[k8s 100] owners are told with those who applied first, then by their second, then by name', (t) => {
+  const label = (name: string) => ({ metadata: { labels: { [name]: '1' } } });
+  const withLabel = (live: KubeObject, name: string, manager: string, time: string) => {
+    const labels = { ...live.metadata.labels, [name]: '1' };
+    const next = { ...live, metadata: { ...live.metadata, labels } };
+    return update(live, next, manager, { time });
+  };
+  const created = update(undefined, service({ ports: [{ port: 80 }] }), 'm', { time: late });
+  const byOther = withLabel(created, 'z', 'z', early);
+  const byThird = withLabel(byOther, 'b', 'b', late);
+  const applied = apply(byThird, 'y', label('y'), { time: early });
+  const twice = apply(applied, 'x', label('x'), { time: late });
+  t.deepEqual(managersOf(twice), ['y Apply', 'x Apply', 'z Update', 'b Update', 'm Update']);
+});
+
 test('[k8s 101] the status endpoint owns status and metadata only, and each endpoint ignores the other', (t) => {
   const created = update(
     undefined,

@@ -34,6 +34,7 @@ const map = (data: Fields, metadata: Fields = {}): readonly [string, unknown] =>
   'configmaps/m',
   { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'm', ...metadata }, data },
 ];
+const letter = (index: number): string => String.fromCharCode(97 + index);
 const at80 = [{ port: 80, name: 'a' }];
 
 export const apply: Area = {
@@ -258,10 +259,12 @@ export const managedFields: Area = {
       ['services/c', service('c', {}, { labels: { now: '1' } })],
       force,
     ),
+    // The oldest go by their second and then by name: with names that rise in the order of writing
+    // it is one order, however many seconds the twelve take at either server.
     ...Array.from({ length: 12 }, (_, index) =>
       setup(
-        patch('merge', `manager ${index}`, `configmaps/m?fieldManager=u${index}`, {
-          data: { [`k${index}`]: 'v' },
+        patch('merge', `manager ${index}`, `configmaps/m?fieldManager=u${letter(index)}`, {
+          data: { [`k${letter(index)}`]: 'v' },
         }),
       ),
     ),
