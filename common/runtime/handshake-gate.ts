@@ -7,7 +7,10 @@
 //   D2. Few handshakes begin in one turn, and few run at once: clients that all answer in the same
 //       moment are few.
 //   D3. Addresses take turns: one that opens a thousand connections delays the others by one each.
-//   D4. Who is slow while others wait is closed: silence holds a place only so long.
+//   D4. Who is slow while others wait is closed: silence holds a place only so long. Longer when
+//       only connections of the same address wait: a busy client that opens two hundred at once is
+//       in nobody's way but its own. What has come meanwhile is read first: a server that was late
+//       itself blames nobody.
 
 import type { Http2SecureServer } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -22,8 +25,16 @@ export interface HandshakeBounds {
   readonly perTurn: number;
   /** Answers of so many at once are the longest turn; their round trips bound how many a second. */
   readonly atOnce: number;
-  /** A handshake is one or two round trips. */
+  /** While another address waits. A handshake is one or two round trips. */
   readonly patienceMs: number;
+  /** While only its own address waits. */
+  readonly ownPatienceMs: number;
+}
+
+/** A handshake that runs. */
+interface Run {
+  readonly address: string;
+  readonly startMs: number;
 }
 
 interface HandshakePorts {
@@ -111,10 +122,10 @@ export class HandshakeGate<T> {
   readonly #work: HandshakeWork<T>;
   /** By address, in the order of their turns; no list is empty. */
   readonly #waiting = new Map<string, T[]>();
-  /** Since when each runs; the oldest first. */
-  readonly #running = new Map<T, number>();
+  /** The oldest first. */
+  readonly #running = new Map<T, Run>();
   #isPumping = false;
-  #patience: Timer | undefined;
+  #patience: { readonly timer: Timer; readonly atMs: number } | undefined;
 
   constructor(bounds: HandshakeBounds, clock: Clock, work: HandshakeWork<T>) {
     this.#bounds = bounds;
@@ -147,46 +158,57 @@ export class HandshakeGate<T> {
   #pump(): void {
     const { perTurn, atOnce } = this.#bounds;
     for (let begun = 0; begun < perTurn && this.#running.size < atOnce; ) {
-      const one = this.#next();
-      if (one === undefined) return;
-      this.#running.set(one, this.#clock.monotonicMs());
+      const next = this.#next();
+      if (next === undefined) return;
+      const { address, one } = next;
+      this.#running.set(one, { address, startMs: this.#clock.monotonicMs() });
       if (this.#work.begin(one)) begun += 1;
       else this.#running.delete(one);
     }
     if (this.#running.size < atOnce) this.#pumpSoon();
-    else if (this.#waiting.size > 0) this.#awaitSlowest();
+    else this.#awaitSlowest();
   }
 
   /** D3: of the address whose turn it is, which is then behind the others. */
-  #next(): T | undefined {
+  #next(): { readonly address: string; readonly one: T } | undefined {
     for (const [address, waiting] of this.#waiting) {
       const one = waiting.shift();
       this.#waiting.delete(address);
       if (waiting.length > 0) this.#waiting.set(address, waiting);
-      return one;
+      return one === undefined ? undefined : { address, one };
     }
     return undefined;
   }
 
+  /** D4. Until when this one may run, as things are. */
+  #deadlineMs({ address, startMs }: Run): number {
+    const { patienceMs, ownPatienceMs } = this.#bounds;
+    const waitsAlone = this.#waiting.size === 1 && this.#waiting.has(address);
+    return startMs + (waitsAlone ? ownPatienceMs : patienceMs);
+  }
+
   /** D4. */
   #awaitSlowest(): void {
-    if (this.#patience !== undefined) return;
-    const [oldest] = this.#running.values();
-    if (oldest === undefined) return;
-    const { patienceMs } = this.#bounds;
-    const leftMs = oldest + patienceMs - this.#clock.monotonicMs();
-    this.#patience = this.#clock.after(Math.max(0, leftMs), () => {
+    if (this.#waiting.size === 0) return;
+    const atMs = Math.min(...[...this.#running.values()].map((run) => this.#deadlineMs(run)));
+    if (this.#patience !== undefined && this.#patience.atMs <= atMs) return;
+    this.#patience?.timer.cancel();
+    const leftMs = Math.max(0, atMs - this.#clock.monotonicMs());
+    const timer = this.#clock.after(leftMs, () => {
       this.#patience = undefined;
-      this.#closeSlow();
-      this.#pumpSoon();
+      this.#clock.soon(() => {
+        this.#closeSlow();
+        this.#pumpSoon();
+      });
     });
+    this.#patience = { timer, atMs };
   }
 
   #closeSlow(): void {
     if (this.#waiting.size === 0 || this.#running.size < this.#bounds.atOnce) return;
-    const lateMs = this.#clock.monotonicMs() - this.#bounds.patienceMs;
-    for (const [one, startMs] of this.#running) {
-      if (startMs > lateMs) return;
+    const nowMs = this.#clock.monotonicMs();
+    for (const [one, run] of this.#running) {
+      if (this.#deadlineMs(run) > nowMs) continue;
       this.#running.delete(one);
       this.#work.close(one);
     }

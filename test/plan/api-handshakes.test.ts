@@ -33,7 +33,9 @@ function createTurnClock() {
   };
 }
 
-function createWorld(bounds = { perTurn: 2, atOnce: 4, patienceMs: 1_000 }) {
+const patience = { patienceMs: 1_000, ownPatienceMs: 5_000 };
+
+function createWorld(bounds = { perTurn: 2, atOnce: 4, ...patience }) {
   const clock = createTurnClock();
   const begun: string[] = [];
   const closed: string[] = [];
@@ -91,6 +93,7 @@ test('D4 who is slow is closed when others wait, and only then', (t) => {
   add('b', 3);
   clock.turn();
   clock.advance(0);
+  clock.turn();
   t.deepEqual(closed, ['slow0', 'slow1', 'slow2', 'slow3']);
   clock.turn();
   clock.turn();
@@ -98,18 +101,56 @@ test('D4 who is slow is closed when others wait, and only then', (t) => {
 });
 
 test('D4 nobody is closed before his time, and those in it go on', (t) => {
-  const { clock, begun, closed, add } = createWorld({ perTurn: 2, atOnce: 2, patienceMs: 1_000 });
-  add('a', 3);
+  const { clock, begun, closed, add } = createWorld({ perTurn: 2, atOnce: 2, ...patience });
+  add('a', 2);
   clock.turn();
+  add('b', 1);
   clock.turn();
   clock.advance(999);
+  clock.turn();
   t.deepEqual(closed, []);
   clock.advance(1);
+  clock.turn();
   t.deepEqual(closed, ['a0', 'a1']);
   clock.turn();
-  t.deepEqual(begun, ['a0', 'a1', 'a2']);
+  t.deepEqual(begun, ['a0', 'a1', 'b0']);
   clock.advance(10_000);
+  clock.turn();
   t.deepEqual(closed, ['a0', 'a1']);
+});
+
+test('D4 who keeps only connections of his own address waiting has longer, until another comes', (t) => {
+  const { clock, begun, closed, add } = createWorld({ perTurn: 2, atOnce: 2, ...patience });
+  add('busy', 6);
+  clock.turn();
+  clock.turn();
+  clock.advance(4_999);
+  clock.turn();
+  t.deepEqual(closed, []);
+  clock.advance(1);
+  clock.turn();
+  t.deepEqual(closed, ['busy0', 'busy1']);
+  clock.turn();
+  clock.turn();
+  t.deepEqual(begun.slice(2), ['busy2', 'busy3']);
+  clock.advance(2_000);
+  add('b', 1);
+  clock.turn();
+  clock.advance(0);
+  clock.turn();
+  t.deepEqual(closed.slice(2), ['busy2', 'busy3']);
+});
+
+test('D4 who answered while the server was late is not closed', (t) => {
+  const { clock, gate, closed, add } = createWorld({ perTurn: 2, atOnce: 2, ...patience });
+  add('a', 2);
+  add('b', 1);
+  clock.turn();
+  clock.turn();
+  clock.advance(1_500);
+  gate.end('a0'); // read in the turn in which the timer was late
+  clock.turn();
+  t.deepEqual(closed, []);
 });
 
 test('who left while he waited takes no place', (t) => {

@@ -66,7 +66,15 @@ test.serial(
   async (t) => {
     const deaf = await Promise.all(Array.from({ length: 10 }, () => openDeafWatcher()));
     const watcher = await openWatcher();
-    const writes = startWrites(mesh.kube(), 'deaf', 4, 60_000);
+    const writes = startWrites(mesh.kube(), 'deaf', 4, {
+      fillingBytes: 60_000,
+      // 1 MiB behind at the most: a watcher that reads stays far from the limit of 4 MiB.
+      pace: (acknowledged) =>
+        eventually(20_000, () => {
+          const behind = acknowledged - watcher.heard.length;
+          return Promise.resolve(behind < 16 ? [] : [`the watcher is ${behind} writes behind`]);
+        }),
+    });
     const cutOff = (): Promise<number> => mesh.metric('admin', 'mesh_api_watches_cut_off_total');
     const before = await cutOff();
     await eventually(30_000, async () => {
@@ -150,7 +158,10 @@ function readAll(session: ClientHttp2Session, from: string): Promise<Listed> {
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => (body += chunk));
     stream.on('error', reject);
-    stream.on('end', () => resolve(JSON.parse(body) as Listed));
+    stream.on('close', () => {
+      if (body === '') reject(new Error(`${from}: the connection was closed without an answer`));
+      else resolve(JSON.parse(body) as Listed);
+    });
   });
 }
 

@@ -24,14 +24,21 @@ export interface WriteStream {
   stop(): Promise<void>;
 }
 
+export interface WriteOptions {
+  /** Filling of each object, in bytes. */
+  readonly fillingBytes?: number;
+  /** Resolves when the next write may go out: keeps a reader in step, however slow the machine. */
+  readonly pace?: (acknowledged: number) => Promise<void>;
+}
+
 const pauseMs = 50;
 
-/** `writers` clients create ConfigMaps `<prefix>-N` one after the other, with some filling. */
+/** `writers` clients create ConfigMaps `<prefix>-N` one after the other. */
 export function startWrites(
   kube: KubeClient,
   prefix: string,
   writers: number,
-  fillingBytes = 0,
+  { fillingBytes = 0, pace }: WriteOptions = {},
 ): WriteStream {
   const acknowledged = new Map<string, string>();
   const life = { isStopped: false };
@@ -39,6 +46,7 @@ export function startWrites(
   let count = 0;
   const write = async (): Promise<void> => {
     while (!life.isStopped) {
+      await pace?.(acknowledged.size);
       count += 1;
       const name = `${prefix}-${count}`;
       const object: ConfigMap = {

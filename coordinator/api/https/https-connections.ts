@@ -22,7 +22,12 @@ export interface ConnectionLimits {
 }
 
 /** People and their tools wait behind each other here: who is slow for a second is let go. */
-export const handshakeBounds: HandshakeBounds = { perTurn: 2, atOnce: 16, patienceMs: 1_000 };
+export const handshakeBounds: HandshakeBounds = {
+  perTurn: 2,
+  atOnce: 16,
+  patienceMs: 1_000,
+  ownPatienceMs: 5_000,
+};
 
 export interface Connections {
   /** HTTP/2 sessions and connections that are open. */
