@@ -4,10 +4,12 @@
 // Output: the leavers that stay for now, each with how far it is, and when to look again.
 //
 //   M1. Make before break: what is in DNS stays there until each cluster that came in its place
-//       is healthy and serves (awaits), or at least one that is wanted does.
+//       is healthy and serves (awaits), or at least one that is wanted does. One that stands aside
+//       for others, a backup or of weight 0, serves once they are gone: it needs not be in DNS.
 //   M2. Then it leaves DNS (isDrained), and only one TTL after that it may be ordered away, so
-//       that nobody is sent to a shard that is gone.
-//   M3. What is not in DNS may go at once. A cluster that is being removed, and a Service that
+//       that nobody is sent to a shard that is gone. Who is healthy and not in DNS may have been
+//       there until just now, as a weight has changed: it waits for the TTL too.
+//   M3. What else is not in DNS may go at once. A cluster that is being removed, and a Service that
 //       shall be nowhere, wait for nobody: that is the user's wish.
 //   M4. A replacement that never becomes healthy leaves the old one where it is; past its time
 //       that is told, and only the policy `AfterTimeout` goes on.
@@ -16,6 +18,7 @@
 
 import type { ClusterName } from '../../common/model/ids.ts';
 import type { ServicePolicy } from '../../common/model/isthmus-kinds.ts';
+import type { PublishedShard } from '../../common/model/publication.ts';
 import type { Published } from './merge-published.ts';
 
 /** How far a cluster is that shall give up its shard. In the placement record. */
@@ -84,8 +87,8 @@ export function planMoves(input: MovesInput): MovesPlan {
 
 interface Facts {
   readonly newcomers: readonly ClusterName[];
-  readonly published: ReadonlyMap<string, Published['shards'][number]>;
-  /** Wanted, healthy, and what DNS leads to once the leavers are out of it. */
+  readonly published: ReadonlyMap<string, PublishedShard>;
+  /** Wanted, healthy, and such as DNS can lead to once the leavers are out of it. */
   readonly serving: ReadonlySet<ClusterName>;
   readonly ttlMs: number;
 }
@@ -102,10 +105,14 @@ function readFacts({ wanted, recorded, publication }: MovesInput): Facts {
   };
 }
 
-/** Of several load balancers that are names DNS tells one: the others are ready to be told. */
-function isServing(shard: Published['shards'][number] | undefined): boolean {
-  if (shard?.state !== 'healthy') return false;
-  return shard.inDns || (shard.addresses.length === 0 && shard.hostnames.length > 0);
+/** In DNS, or ready for it: of several load balancers that are names, too, DNS tells one. */
+function isServing(shard: PublishedShard | undefined): boolean {
+  return shard?.state === 'healthy' && (shard.inDns || standsAside(shard));
+}
+
+function standsAside({ state, inDns, isDrained, addresses, hostnames }: PublishedShard): boolean {
+  const isReady = state === 'healthy' && addresses.length + hostnames.length > 0;
+  return isReady && !inDns && isDrained !== true;
 }
 
 type Step =
@@ -117,7 +124,8 @@ function stepOf(input: MovesInput, facts: Facts, cluster: ClusterName): Step {
   const shard = facts.published.get(cluster);
   const isInDns = shard?.inDns === true && shard.isDrained !== true;
   const before = input.leaving.get(cluster);
-  if (before === undefined && !isInDns) return 'gone'; // M3
+  const mayBeKnown = isInDns || (shard !== undefined && standsAside(shard));
+  if (before === undefined && !mayBeKnown) return 'gone'; // M3
   const begun = before ?? begin(facts, nowMs);
   // A wall clock that was set back must not make anything longer.
   let leaving: Leaving = { ...begun, sinceMs: Math.min(begun.sinceMs, nowMs) };

@@ -41,7 +41,8 @@ export function findMisplaced(disk: SimDisk, service: Service): string | undefin
     .find((one) => one?.key === `${service.metadata.namespace ?? ''}/${name}`);
   const isServing = (cluster: ClusterName): boolean =>
     published?.shards.some(
-      (one) => one.cluster === cluster && one.inDns && one.state === 'healthy',
+      ({ cluster: name, state, addresses, isDrained }) =>
+        name === cluster && state === 'healthy' && addresses.length > 0 && isDrained !== true,
     ) === true;
   const strategy = plan.policy?.spec?.move?.strategy ?? 'WhenHealthy';
   // Clocks differ in here: that a move has stalled is what the Service says.
