@@ -81,12 +81,14 @@ export class ZoneResponder {
       return this.#answerServer(zone, name, server, type);
     const found = zone.table.find(name);
     switch (found.kind) {
-      case 'absent':
+      case 'absent': {
+        const isAbove = server === 'above' || this.#zones.hasBelow(name);
         return this.#negative(
           zone,
           name,
-          server === 'above' ? responseCodes.noError : responseCodes.nameError,
+          isAbove ? responseCodes.noError : responseCodes.nameError,
         );
+      }
       case 'empty':
         return this.#negative(zone, name, responseCodes.noError);
       case 'records':

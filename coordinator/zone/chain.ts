@@ -159,7 +159,7 @@ function standingAt(zones: ServedZones, name: WireName): Reached {
     case 'fallback':
       return { kind: 'standing', name, records: fallbackRecords(found), owner: found.owner, zone };
     default:
-      return { kind: 'none', zone, isAbsent: found.kind === 'absent' };
+      return { kind: 'none', zone, isAbsent: found.kind === 'absent' && !zones.hasBelow(name) };
   }
 }
 

@@ -5,6 +5,7 @@
 //       may come in any order.
 //   F2. A load goes by pages, so that no turn of either thread grows long.
 //   F3. What changes no answer changes no serial: secondaries transfer a zone for each.
+//   F4. A zone's delegation stands in the zone above it: that one's serial rises with it.
 
 import type { DnsZone } from '../../common/model/dns-zone.ts';
 import { toLogKey, toLogPrefix, type Revision, type ServiceKey } from '../../common/model/ids.ts';
@@ -97,7 +98,9 @@ class ZoneFeed implements Feed {
       const domain = publication && this.#domainOf(publication);
       if (publication === undefined || domain === undefined) continue;
       const before = kind === 'modified' ? readPublication(previous?.object) : undefined;
-      if (isSameJson(before?.recordSets, publication.recordSets)) continue; // F3
+      const after = kind === 'deleted' ? [] : publication.recordSets;
+      const former = kind === 'deleted' ? publication.recordSets : (before?.recordSets ?? []);
+      if (isSameJson(former, after)) continue; // F3
       this.#raise(domain, current.revision);
       due.set(domain, (due.get(domain) ?? new Set()).add(publication.key));
     }
@@ -120,7 +123,9 @@ class ZoneFeed implements Feed {
     this.#options.onDelta({ ...nothing, parts, clusters });
   }
 
-  #onZone({ current }: ViewEvent): void {
+  #onZone({ current, previous, kind }: ViewEvent): void {
+    // Its status is written again and again.
+    if (kind === 'modified' && isSameJson(current.object.spec, previous?.object.spec)) return;
     const before = this.#zones;
     this.#zones = this.#plan();
     const removedZones = [...before.keys()].filter((domain) => !this.#zones.has(domain));
@@ -133,7 +138,11 @@ class ZoneFeed implements Feed {
     const isLoaded = (zone: EmbeddedZone): boolean =>
       isSameJson(zone.dnsZones, before.get(zone.domain)?.dnsZones) && !this.#isLoading(zone.domain);
     const zones = changed.filter(isLoaded);
-    const parts = zones.map(({ domain }) => this.#toPart(domain, []));
+    const domains = [...zones.map(({ domain }) => domain), ...removedZones];
+    const above = this.#raiseAbove(domains, current.revision);
+    const parts = [...zones.map(({ domain }) => domain), ...above].map((domain) =>
+      this.#toPart(domain, []),
+    );
     this.#options.onDelta({ ...nothing, parts, zones, removedZones });
     const toLoad = changed.filter((zone) => !zones.includes(zone)).map(({ domain }) => domain);
     // What a DNSZone said that is gone, another one may say now.
@@ -182,7 +191,10 @@ class ZoneFeed implements Feed {
     const zones = (done?.domains ?? [])
       .filter((domain) => !this.#isLoading(domain))
       .flatMap((domain) => this.#zones.get(domain) ?? []);
-    const parts = zones.map(({ domain }) => this.#toPart(domain, []));
+    const domains = zones.map(({ domain }) => domain);
+    // Not the revision of the DNSZone: the zone above may have been transferred since that.
+    const above = this.#raiseAbove(domains, this.#options.desired.revision());
+    const parts = [...new Set([...domains, ...above])].map((domain) => this.#toPart(domain, []));
     this.#options.onDelta({ ...nothing, parts, zones });
     if (this.#loads.length > 0) this.#loadPage('');
     else this.#options.onLoaded?.();
@@ -217,6 +229,22 @@ class ZoneFeed implements Feed {
   #domainOfAny(publication: Publication, dnsZones: ReadonlySet<string>): string | undefined {
     const isDue = dnsZones.has(dnsZoneOf(publication)) && this.#zones.has(publication.zone);
     return isDue ? publication.zone : undefined;
+  }
+
+  /** F4. Answers the zones right above these, but those among them. */
+  #raiseAbove(domains: readonly string[], revision: Revision): readonly string[] {
+    const above = new Set(domains.flatMap((domain) => this.#zoneAbove(domain) ?? []));
+    for (const domain of domains) above.delete(domain);
+    for (const domain of above) this.#raise(domain, revision);
+    return [...above];
+  }
+
+  #zoneAbove(domain: string): string | undefined {
+    for (let dot = domain.indexOf('.'); dot !== -1; dot = domain.indexOf('.', dot + 1)) {
+      const above = domain.slice(dot + 1);
+      if (this.#zones.has(above)) return above;
+    }
+    return undefined;
   }
 
   #raise(domain: string, revision: Revision): void {

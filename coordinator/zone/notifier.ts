@@ -34,8 +34,11 @@ export interface NotifierPorts {
 }
 
 export interface Notifier {
-  /** Looks at what each zone's serial is now; sends where it is news. */
-  tell(zones: readonly ServedZone[]): void;
+  /**
+   * Looks at what the serial of each of these zones is now; sends where it is news. `gone`: domains
+   * that are no longer served. Other zones are as they were.
+   */
+  tell(zones: readonly ServedZone[], gone?: readonly string[]): void;
   /** A reply that reached our port; any other one is ignored. */
   onResponse(message: Uint8Array, from: string): void;
   stop(): void;
@@ -46,31 +49,33 @@ const retriesMs = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000];
 const opcodeNotify = 4;
 
 export function createNotifier(ports: NotifierPorts): Notifier {
-  const secondaries = new Map<string, Secondary>();
+  /** By domain, then as the DNSZone names them. */
+  const secondaries = new Map<string, ReadonlyMap<string, Secondary>>();
+  const set = (domain: string, next: ReadonlyMap<string, Secondary>): void => {
+    for (const [target, secondary] of secondaries.get(domain) ?? [])
+      if (!next.has(target)) secondary.stop();
+    if (next.size === 0) secondaries.delete(domain);
+    else secondaries.set(domain, next);
+  };
   return {
-    tell: (zones) => {
-      const wanted = new Set<string>();
+    tell: (zones, gone = []) => {
+      for (const domain of gone) set(domain, new Map());
       for (const { zone, apex, table } of zones) {
-        for (const target of zone.notify) {
-          const key = `${zone.domain} ${target}`;
-          wanted.add(key);
-          const known = secondaries.get(key) ?? new Secondary(ports, zone.domain, target);
-          secondaries.set(key, known);
-          known.want(apex, table.serial);
-        }
-      }
-      for (const [key, secondary] of secondaries) {
-        if (wanted.has(key)) continue;
-        secondary.stop();
-        secondaries.delete(key);
+        const { domain, notify } = zone;
+        const known = secondaries.get(domain);
+        const next = notify.map(
+          (target) => [target, known?.get(target) ?? new Secondary(ports, domain, target)] as const,
+        );
+        set(domain, new Map(next));
+        for (const [, secondary] of next) secondary.want(apex, table.serial);
       }
     },
     onResponse: (message, from) => {
-      for (const secondary of secondaries.values()) if (secondary.take(message, from)) return;
+      for (const of of secondaries.values())
+        for (const secondary of of.values()) if (secondary.take(message, from)) return;
     },
     stop: () => {
-      for (const secondary of secondaries.values()) secondary.stop();
-      secondaries.clear();
+      for (const domain of [...secondaries.keys()]) set(domain, new Map());
     },
   };
 }

@@ -2,7 +2,9 @@
 // which is the deepest one that holds it (RFC 1034 4.3.2).
 //
 //   S1. A zone is answered for once all that the log said of it has arrived.
-//   S2. What stands at or below the apex of a deeper zone is that zone's, also in transfers.
+//   S2. What stands at or below the apex of a deeper zone is that zone's, also in transfers; a name
+//       above one is there, with nothing at it (RFC 8020).
+//   S3. A delta costs what it changes, however many zones there are.
 
 import type { ServiceKey } from '../../common/model/ids.ts';
 import { isWithin, toWireName, wireParent, type WireName } from '../../common/pure/dns-wire.ts';
@@ -39,6 +41,8 @@ export class ServedZones {
   readonly #tables = new Map<string, NameTable>();
   readonly #clusters = new Map<string, ZoneCluster>();
   readonly #served = new Map<WireName, ServedZone>();
+  /** Names above apexes, with how many there are below each. */
+  readonly #above = new Map<WireName, number>();
   /** The only one, while there is one. */
   #single: ServedZone | undefined;
 
@@ -47,20 +51,24 @@ export class ServedZones {
     this.#selfAddresses = selfAddresses;
   }
 
-  apply(delta: ZoneDelta): void {
+  /** Answers which of the zones that are served have changed. */
+  apply(delta: ZoneDelta): readonly ServedZone[] {
     for (const cluster of delta.clusters) {
       if (cluster.topology === undefined) this.#clusters.delete(cluster.name);
       else this.#clusters.set(cluster.name, cluster);
     }
-    for (const [domain, table] of this.#tables) {
-      const { serial } = delta.parts.find((part) => part.domain === domain) ?? table;
-      table.apply({ serial, services: [], removedServices: [], clusters: delta.clusters });
+    if (delta.clusters.length > 0) {
+      const { clusters } = delta;
+      for (const table of this.#tables.values())
+        table.apply({ serial: table.serial, services: [], removedServices: [], clusters });
     }
     for (const part of delta.parts) this.#table(part.domain).apply({ ...part, clusters: [] });
     for (const domain of delta.removedZones) this.#remove(domain);
     for (const zone of delta.zones) this.#serve(zone);
     const [first, second] = this.#served.values();
     this.#single = second === undefined ? first : undefined;
+    const changed = new Set([...delta.parts, ...delta.zones].map(({ domain }) => domain));
+    return [...changed].flatMap((domain) => this.#at(domain) ?? []);
   }
 
   /** Sorted by domain. */
@@ -83,6 +91,11 @@ export class ServedZones {
     }
   }
 
+  /** Whether a zone's apex stands below `name`. */
+  hasBelow(name: WireName): boolean {
+    return this.#above.has(name);
+  }
+
   /** The zone in which the delegation of `zone` would stand. */
   parentOf(zone: ServedZone): ServedZone | undefined {
     return zone.apex.name.length <= 1 ? undefined : this.find(wireParent(zone.apex.name));
@@ -103,14 +116,29 @@ export class ServedZones {
     return table;
   }
 
+  #at(domain: string): ServedZone | undefined {
+    const name = toWireName(domain);
+    return name === undefined ? undefined : this.#served.get(name);
+  }
+
   #serve(zone: EmbeddedZone): void {
     const apex = toZoneApex(zone, this.#settings, this.#selfAddresses);
+    if (!this.#served.has(apex.name)) this.#countAbove(apex.name, 1);
     this.#served.set(apex.name, { zone, apex, table: this.#table(zone.domain) });
   }
 
   #remove(domain: string): void {
     this.#tables.delete(domain);
     const name = toWireName(domain);
-    if (name !== undefined) this.#served.delete(name);
+    if (name !== undefined && this.#served.delete(name)) this.#countAbove(name, -1);
+  }
+
+  #countAbove(apex: WireName, by: 1 | -1): void {
+    for (let at = apex; at.length > 1; ) {
+      at = wireParent(at);
+      const count = (this.#above.get(at) ?? 0) + by;
+      if (count === 0) this.#above.delete(at);
+      else this.#above.set(at, count);
+    }
   }
 }

@@ -52,8 +52,8 @@ function run(settings: WorkerSettings): void {
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'listen') return void listen();
     if (message.kind === 'ping') return tell({ kind: 'pong' });
-    zones.apply(message);
-    if (opened.sockets !== undefined) notifier.tell(zones.all());
+    const changed = zones.apply(message);
+    if (opened.sockets !== undefined) notifier.tell(changed, message.removedZones);
   });
 }
 

@@ -208,6 +208,10 @@ test('the serial rises with revisions and over a restore', (t) => {
   t.true(toSerial(toRevision(2 ** 40 + 50)) > first);
   t.is(toSerial(toRevision(2 ** 32)), 1);
   t.true(isSerialAbove(toSerial(toRevision(2 ** 32)), toSerial(toRevision(2 ** 32 - 1))));
+  const round = [-1, 0, 1, 2].map((by) => toSerial(toRevision(2 ** 32 + by)));
+  for (const [index, serial] of round.entries()) {
+    t.true(serial !== 0 && (index === 0 || isSerialAbove(serial, round[index - 1] ?? 0)));
+  }
   t.false(isSerialAbove(7, 7));
   t.false(isSerialAbove(1, 2));
 });

@@ -6,7 +6,7 @@ import { toLogKey } from '../../common/model/ids.ts';
 import type { RecordSet } from '../../common/model/publication.ts';
 import { feedZones } from '../../coordinator/zone/feed.ts';
 import { toSerial } from '../../coordinator/zone/serial.ts';
-import { ServedZones } from '../../coordinator/zone/served-zones.ts';
+import { ServedZones, type ZoneDelta } from '../../coordinator/zone/served-zones.ts';
 import { ZoneResponder } from '../../coordinator/zone/answer.ts';
 import { openZoneWorld, addressSet, nameOf } from '../support/dns/zone-world.ts';
 import { decode, question } from '../support/dns-fixtures.ts';
@@ -111,6 +111,81 @@ test('[dns 37] F3 the serial of a zone rises with each change of an answer of it
   const spec = { domain: 'example.net', embedded: { nameServers: ['ns.example.org'] } };
   const said = await world.putZone('second', spec);
   t.is(served.serial('example.net'), toSerial(said.revision));
+});
+
+test('F3 a Service without names, that comes or goes, is no news to secondaries', async (t) => {
+  const world = await openZoneWorld(t);
+  const served = follow(world);
+  const before = served.serial();
+  await world.publish('new', []);
+  t.is(served.serial(), before);
+  await world.publish('new', undefined);
+  t.is(served.serial(), before);
+});
+
+test('F4 the zone above tells its secondaries of a delegation that comes, changes and goes', async (t) => {
+  const world = await openZoneWorld(t);
+  await world.publish('s', sets('s', '8.8.0.1'));
+  const served = follow(world);
+  const serials = [served.serial()];
+  const glue = [{ name: 'ns.eu.example.com', addresses: ['192.0.2.1'] }];
+  for (const embedded of [{}, { nameServers: ['ns.eu.example.com'], glue }]) {
+    await world.putZone('eu', { domain: 'eu.example.com', embedded });
+    serials.push(served.serial());
+  }
+  await world.putZone('eu', { domain: 'eu.example.com', embedded: { nameServers: [] } });
+  serials.push(served.serial());
+  await world.removeZone('eu');
+  serials.push(served.serial());
+  t.is(new Set(serials).size, serials.length, serials.join());
+  t.deepEqual(serials, [...serials].sort());
+});
+
+test('a name above a deeper zone is there: nobody may take what is below it for nothing', async (t) => {
+  const world = await openZoneWorld(t);
+  await world.publish('s', sets('s', '8.8.0.1'));
+  const served = follow(world);
+  t.is(served.ask('b.example.com'), 'NXDOMAIN');
+  await world.putZone('deep', { domain: 'a.b.example.com' });
+  t.is(served.ask('b.example.com'), 'NOERROR');
+  t.is(served.ask('c.example.com'), 'NXDOMAIN');
+  await world.removeZone('deep');
+  t.is(served.ask('b.example.com'), 'NXDOMAIN');
+});
+
+test('S3 a change of one zone looks at no other, and a status at none', async (t) => {
+  const world = await openZoneWorld(t);
+  for (let at = 0; at < 20; at += 1) await world.putZone(`z${at}`, { domain: `d${at}.example` });
+  const deltas: ZoneDelta[] = [];
+  const zones = new ServedZones(settings, []);
+  const changed: string[][] = [];
+  const feed = feedZones({
+    desired: world.desired,
+    settings,
+    onDelta: (delta) => {
+      deltas.push(delta);
+      changed.push(zones.apply(delta).map(({ zone }) => zone.domain));
+    },
+  });
+  deltas.length = changed.length = 0;
+  await world.publish('s', sets('s', '8.8.0.1', 'd7.example'), {
+    dnsZone: 'z7',
+    zone: 'd7.example',
+  });
+  t.deepEqual(changed, [['d7.example']]);
+  t.deepEqual(
+    deltas[0]?.parts.map(({ domain }) => domain),
+    ['d7.example'],
+  );
+  await world.put(toLogKey({ group: 'isthmus.dev', resource: 'dnszones', name: 'z7' }), {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'DNSZone',
+    metadata: { name: 'z7' },
+    spec: { domain: 'd7.example', provider: 'Embedded' },
+    status: { recordSets: 7 },
+  });
+  t.is(deltas.length, 1);
+  feed.stop();
 });
 
 test('N2 who takes over never shows a lower serial than the one before, also after a delete', async (t) => {

@@ -106,10 +106,22 @@ test('a secondary whose name has no address yet is told once it has one', async 
 });
 
 test('a secondary that is no longer named hears nothing more', async (t) => {
+  const { clock, served, notifier, sent, tell } = open();
+  tell(9);
+  await clock.advance(0);
+  notifier.tell(served.zones.all().map((one) => ({ ...one, zone: { ...one.zone, notify: [] } })));
+  await clock.advance(600_000);
+  t.is(sent.length, 1);
+});
+
+test('secondaries of a zone that is gone hear nothing more, and those of others go on', async (t) => {
   const { clock, notifier, sent, tell } = open();
   tell(9);
   await clock.advance(0);
-  notifier.tell([]);
+  notifier.tell([], ['example.net']);
+  await clock.advance(1_500);
+  t.is(sent.length, 2); // asked again
+  notifier.tell([], ['example.com']);
   await clock.advance(600_000);
-  t.is(sent.length, 1);
+  t.is(sent.length, 2);
 });
