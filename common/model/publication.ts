@@ -92,6 +92,11 @@ export interface Publication {
   /** Sorted by name, then type. Empty before a shard was ever healthy. */
   readonly recordSets: readonly RecordSet[];
   readonly shards: readonly PublishedShard[];
+  /**
+   * Of the names of zones and regions without a shard, which the embedded zone makes up. Absent:
+   * the global name's.
+   */
+  readonly fallbackTtlSeconds?: { readonly zone: number; readonly region: number };
   /** A Service that was never healthy has no names yet. */
   readonly everHealthy: boolean;
   /** Published, NeverHealthy, NotALoadBalancer, FailOpen, Withdrawn... */

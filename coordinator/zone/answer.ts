@@ -35,6 +35,7 @@ import {
   type Shown,
   type Standing,
 } from './chain.ts';
+import type { Fallback } from './fold.ts';
 import type { NameEntry, PublishedService } from './published-service.ts';
 import type { ServedZone, ServedZones } from './served-zones.ts';
 import { WeightedTails } from './weighted-tails.ts';
@@ -112,7 +113,7 @@ export class ZoneResponder {
   #answerFallback(
     zone: ServedZone,
     name: WireName,
-    found: { readonly owner: PublishedService; readonly parent: WireName },
+    found: Fallback & { readonly owner: PublishedService },
     type: number,
   ): Answer {
     const shown = type === recordTypes.ANY ? 'CNAME' : shownType(type);

@@ -13,6 +13,7 @@ import {
 } from '../../common/pure/dns-wire.ts';
 import { encodeTail, type ResourceRecord, type Tail } from '../../common/pure/dns-wire-encode.ts';
 import { addressRecord, negativeTtl, soaRecord } from './apex.ts';
+import type { Fallback } from './fold.ts';
 import type { NameRecords, PublishedService, ServiceTarget } from './published-service.ts';
 import type { ServedZone, ServedZones } from './served-zones.ts';
 import { WeightedTails } from './weighted-tails.ts';
@@ -163,12 +164,8 @@ function standingAt(zones: ServedZones, name: WireName): Reached {
   }
 }
 
-export function fallbackRecords(found: {
-  readonly owner: PublishedService;
-  readonly parent: WireName;
-}): NameRecords {
-  const { owner, parent } = found;
-  return { ttlSeconds: owner.ttlSeconds, a: [], aaaa: [], srv: [], cname: parent };
+export function fallbackRecords({ parent, ttlSeconds }: Fallback): NameRecords {
+  return { ttlSeconds, a: [], aaaa: [], srv: [], cname: parent };
 }
 
 /** H3. */

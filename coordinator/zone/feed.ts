@@ -98,9 +98,8 @@ class ZoneFeed implements Feed {
       const domain = publication && this.#domainOf(publication);
       if (publication === undefined || domain === undefined) continue;
       const before = kind === 'modified' ? readPublication(previous?.object) : undefined;
-      const after = kind === 'deleted' ? [] : publication.recordSets;
-      const former = kind === 'deleted' ? publication.recordSets : (before?.recordSets ?? []);
-      if (isSameJson(former, after)) continue; // F3
+      const [former, now] = kind === 'deleted' ? [publication, undefined] : [before, publication];
+      if (isSameJson(toAnswers(former), toAnswers(now))) continue; // F3
       this.#raise(domain, current.revision);
       due.set(domain, (due.get(domain) ?? new Set()).add(publication.key));
     }
@@ -216,7 +215,8 @@ class ZoneFeed implements Feed {
       const stored = this.#options.desired.get(toPublicationKey(key, dnsZone));
       const publication = readPublication(stored?.object);
       if (publication?.zone !== domain || publication.recordSets.length === 0) continue;
-      return { key, recordSets: publication.recordSets };
+      const { recordSets, fallbackTtlSeconds } = publication;
+      return { key, recordSets, ...(fallbackTtlSeconds && { fallbackTtlSeconds }) };
     }
     return undefined;
   }
@@ -257,6 +257,12 @@ class ZoneFeed implements Feed {
     const { desired } = this.#options;
     return desired.get(termKey)?.revision ?? desired.revision();
   }
+}
+
+/** What of a publication is answered. */
+function toAnswers(publication: Publication | undefined): object {
+  const { recordSets = [], fallbackTtlSeconds } = publication ?? {};
+  return { recordSets, fallbackTtlSeconds };
 }
 
 function expectWatch(watch: WatchHandle | 'expired'): WatchHandle {

@@ -13,7 +13,7 @@
 // Next: served-zones.ts (all zones), answer.ts.
 
 import { splitServiceKey, type ServiceKey } from '../../common/model/ids.ts';
-import type { RecordSet } from '../../common/model/publication.ts';
+import type { Publication, RecordSet } from '../../common/model/publication.ts';
 import type { Topology } from '../../common/model/topology.ts';
 import { isWithin, toWireName, wireParent, type WireName } from '../../common/pure/dns-wire.ts';
 import { invariant } from '../../common/pure/errors.ts';
@@ -31,6 +31,8 @@ import {
 export interface ZoneService {
   readonly key: ServiceKey;
   readonly recordSets: readonly RecordSet[];
+  /** Of its fall-back names; absent: the global name's. */
+  readonly fallbackTtlSeconds?: Publication['fallbackTtlSeconds'];
 }
 
 export interface ZoneCluster {
@@ -51,9 +53,15 @@ export interface TableDelta {
 export type Found =
   | { readonly kind: 'records'; readonly entry: NameEntry }
   /** A fall-back name: a CNAME to `parent`. */
-  | { readonly kind: 'fallback'; readonly owner: PublishedService; readonly parent: WireName }
+  | ({ readonly kind: 'fallback'; readonly owner: PublishedService } & Fallback)
   | { readonly kind: 'empty' }
   | { readonly kind: 'absent' };
+
+/** Where a fall-back name leads, and for how long that may be kept. */
+export interface Fallback {
+  readonly parent: WireName;
+  readonly ttlSeconds: number;
+}
 
 const empty: Found = { kind: 'empty' };
 const absent: Found = { kind: 'absent' };
@@ -135,11 +143,7 @@ export class NameTable {
     const owner = this.#byPrefix.get(name.slice(head, at));
     if (owner === undefined || (head > 0 && !owner.heads.has(name.slice(0, head))))
       return undefined;
-    return {
-      kind: 'fallback',
-      owner,
-      parent: (name.slice(0, at) + wireParent(suffix)) as WireName,
-    };
+    return { kind: 'fallback', owner, ...fallbackAt(owner, name.slice(0, at), suffix, this.apex) };
   }
 
   /** True for a name between a level and the names of Services there, or above a level. */
@@ -225,16 +229,29 @@ export class NameTable {
 export function* fallbacksOf(
   service: PublishedService,
   levels: readonly WireName[],
-): Generator<{ readonly name: WireName; readonly parent: WireName }> {
+  apex: WireName,
+): Generator<Fallback & { readonly name: WireName }> {
   const own = new Set<string>(service.names.map(({ name }) => name));
   for (const suffix of levels) {
     for (const head of ['', ...service.heads]) {
       const front = head + service.prefix;
       const name = (front + suffix) as WireName;
       if (own.has(name) || name.length > 255) continue;
-      yield { name, parent: (front + wireParent(suffix)) as WireName };
+      yield { name, ...fallbackAt(service, front, suffix, apex) };
     }
   }
+}
+
+/** Right below the apex are regions, and zones below those. */
+function fallbackAt(
+  { fallbackTtlSeconds }: PublishedService,
+  front: string,
+  suffix: WireName,
+  apex: WireName,
+): Fallback {
+  const above = wireParent(suffix);
+  const { region, zone } = fallbackTtlSeconds;
+  return { parent: (front + above) as WireName, ttlSeconds: above === apex ? region : zone };
 }
 
 function* namesAbove(name: WireName, apex: WireName): Generator<WireName> {

@@ -75,7 +75,7 @@ export function createNotifier(ports: NotifierPorts): Notifier {
         for (const secondary of of.values()) if (secondary.take(message, from)) return;
     },
     stop: () => {
-      for (const domain of [...secondaries.keys()]) set(domain, new Map());
+      for (const domain of secondaries.keys()) set(domain, new Map());
     },
   };
 }

@@ -47,7 +47,7 @@ export interface PublishedService {
   readonly inner: ReadonlySet<string>;
   /** Levels below the apex at which it has names of its own; one may be there several times. */
   readonly suffixes: readonly WireName[];
-  readonly ttlSeconds: number;
+  readonly fallbackTtlSeconds: { readonly zone: number; readonly region: number };
   /** Answers for its fall-back names, by name and type. */
   readonly fallbackAnswers: Map<string, unknown>;
 }
@@ -58,7 +58,7 @@ const underscore = 0x5f;
 
 /** undefined: no names, or none at the global level, to which every other leads (Z1, Z3). */
 export function foldService(
-  { key, recordSets }: ZoneService,
+  { key, recordSets, fallbackTtlSeconds }: ZoneService,
   zone: { readonly apex: WireName; readonly federation: string },
 ): PublishedService | undefined {
   const prefix = toServicePrefix(key, zone.federation);
@@ -79,7 +79,7 @@ export function foldService(
     heads,
     inner,
     suffixes,
-    ttlSeconds: top.ttlSeconds,
+    fallbackTtlSeconds: fallbackTtlSeconds ?? { zone: top.ttlSeconds, region: top.ttlSeconds },
     fallbackAnswers: new Map(),
   };
   for (const [name, each] of records) {

@@ -128,9 +128,8 @@ export function recordsOf(zones: ServedZones, zone: ServedZone): Iterable<Resour
     for (const child of children) yield* [...serverRecords(child), ...glueRecords(child)];
     for (const service of services) {
       for (const entry of service.names) if (!isHidden(entry.name)) yield* recordsAt(entry);
-      for (const { name, parent } of fallbacksOf(service, levels)) {
+      for (const { name, parent, ttlSeconds } of fallbacksOf(service, levels, apex.name)) {
         if (isHidden(name)) continue;
-        const { ttlSeconds } = service;
         yield { name, ttlSeconds, data: { type: 'CNAME', target: parent } };
       }
     }

@@ -4,10 +4,13 @@
 import test from 'ava';
 import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
+import type { LevelTtls } from '../../common/model/dns-zone.ts';
 import {
+  embeddedShape,
   toLevelNamesMax,
   toLevelTtls,
   toZoneShape,
+  type ZoneShape,
 } from '../../coordinator/dns/publish/zone-shape.ts';
 import { planRow, rfc2136, testRows } from '../support/dns/level-rows.ts';
 
@@ -118,6 +121,13 @@ test('a level has its own TTL, the policy’s counts more than the zone’s, the
     }).planned.recordSets.map(({ ttlSeconds }) => ttlSeconds);
   t.deepEqual([...new Set(ttls(1))].sort(), [300, 5, 60]);
   t.deepEqual([...new Set(ttls(30))].sort(), [30, 300, 60]);
+  // Names that the embedded zone makes up have the same.
+  const madeUp = (levelTtlSeconds: LevelTtls, shape: ZoneShape = embeddedShape) =>
+    planRow({ shards: [a], more: { shape, ttlSeconds: 60, levelTtlSeconds } }).planned
+      .fallbackTtlSeconds;
+  t.deepEqual(madeUp({ zone: 5, global: 300 }), { zone: 5, region: 60 });
+  t.is(madeUp({}), undefined);
+  t.is(madeUp({ zone: 5 }, rfc2136), undefined);
 });
 
 test('what a policy says of a zone’s ways counts more than what the zone says', (t) => {

@@ -202,6 +202,25 @@ test('a region named svc is no puzzle', (t) => {
   );
 });
 
+test('a level without a shard is kept as long as its level’s names shall be', (t) => {
+  const ttlOf = (name: string, fallbackTtlSeconds?: { zone: number; region: number }) => {
+    const recordSets = [set(nginxGlobal, 'A', ['8.8.0.1'])];
+    const { responder } = zone([
+      {
+        services: [{ key: nginx, recordSets, ...(fallbackTtlSeconds && { fallbackTtlSeconds }) }],
+        clusters: [{ name: 'a', topology: topology(['a'], 'r1') }],
+      },
+    ]);
+    const reply = responder.answer(question(name, 'A'), 'tcp').reply ?? new Uint8Array(0);
+    return packet
+      .decode(Buffer.from(reply))
+      .answers?.map((answer) => ('ttl' in answer ? answer.ttl : undefined));
+  };
+  t.deepEqual(ttlOf(zoneA), [60, 60, 60]);
+  t.deepEqual(ttlOf(zoneA, { zone: 10, region: 20 }), [10, 20, 60]);
+  t.deepEqual(ttlOf(region1, { zone: 10, region: 20 }), [20, 60]);
+});
+
 test('the serial rises with revisions and over a restore', (t) => {
   const first = toSerial(toRevision(100));
   t.true(toSerial(toRevision(101)) > first);

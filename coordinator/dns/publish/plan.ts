@@ -236,6 +236,14 @@ function ttlOf(input: PublicationInput, level: 'zone' | 'region' | 'global'): nu
   return Math.max(shape.ttlSecondsMin, levelTtlSeconds?.[level] ?? ttlSeconds);
 }
 
+/** Of names that the zone makes up. undefined: it does not, or they are as the global one's. */
+function madeUpTtls(input: PublicationInput): Publication['fallbackTtlSeconds'] {
+  if (input.shape?.hasFallbacks === true) return undefined;
+  const [zone, region] = [ttlOf(input, 'zone'), ttlOf(input, 'region')];
+  const global = ttlOf(input, 'global');
+  return zone === global && region === global ? undefined : { zone, region };
+}
+
 function describe(
   { shape = embeddedShape }: PublicationInput,
   candidates: readonly Candidate[],
@@ -278,6 +286,7 @@ function toPublication(
 ): Publication {
   const { key, serviceUid, zone } = input;
   const { recordSets, everHealthy, reason, message, notes } = decided;
+  const madeUp = recordSets.length === 0 ? undefined : madeUpTtls(input);
   const published = new Set<string>();
   for (const set of recordSets) addTargets(published, set);
   return {
@@ -287,6 +296,7 @@ function toPublication(
     shards: candidates.map((shard) => toPublishedShard(shard, published)),
     everHealthy,
     recordSets,
+    ...(madeUp === undefined ? {} : { fallbackTtlSeconds: madeUp }),
     reason,
     message,
     ...(notes.length > 0 ? { notes } : {}),
