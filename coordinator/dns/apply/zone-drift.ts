@@ -20,24 +20,39 @@ export interface DriftOptions {
   readonly onRead: (group: Group, observed: readonly ZoneRecordSet[]) => void;
 }
 
-// Once in so long is each Service looked at, where the rate allows it.
-const roundMs = 600_000;
+/**
+ * Once in so long is each Service compared that is at rest, where the rate allows it, from the start
+ * on: what a hand changed is found within it.
+ */
+export const driftRoundMs = 600_000;
 /** Of the account's rate, for readings that nobody waits for. */
 const share = 0.2;
 const tickMinMs = 50;
+/** Services come while we wait, and come to rest: the pace is counted anew so often. */
+const lookMs = 10_000;
+/** A reading comes earlier by this much at most, so that those of several zones spread. */
+const spread = 0.2;
+/** Most may be in motion: so many are looked at for one that is not. */
+const triesMax = 50;
 
 export class ZoneDrift {
   readonly #options: DriftOptions;
   readonly #abort = new AbortController();
+  /** Were in motion when their turn came, and have it as soon as they are at rest. */
+  readonly #passed = new Set<ServiceKey>();
   #walk: Iterator<Group> | undefined;
+  #isBegun = false;
   #timer: Timer | undefined;
+  /** The last reading, or the start (monotonic), and what of the pace is waited for after it. */
+  #last = { atMs: 0, names: 1, part: 1 };
 
   constructor(options: DriftOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#later(1);
+    this.#note(1);
+    this.#wait();
   }
 
   stop(): void {
@@ -45,39 +60,74 @@ export class ZoneDrift {
     this.#timer?.cancel();
   }
 
+  #note(names: number): void {
+    const { clock, chance } = this.#options;
+    const part = 1 - spread * chance.fraction();
+    this.#last = { atMs: clock.monotonicMs(), names, part };
+  }
+
   /** A round takes ten minutes, or as long as its readings take of their share. */
-  #later(names: number): void {
+  #wait(): void {
     if (this.#abort.signal.aborted) return;
-    const { clock, chance, groups, perSecond } = this.#options;
-    const evenMs = roundMs / Math.max(1, groups.size);
+    const { clock, groups, perSecond } = this.#options;
+    const { atMs, names, part } = this.#last;
+    const evenMs = driftRoundMs / Math.max(1, groups.size);
     const paidMs = (names * 1000) / (share * perSecond());
-    const waitMs = Math.max(tickMinMs, evenMs, paidMs) * (0.9 + chance.fraction() / 5);
-    this.#timer = clock.after(waitMs, () => void this.#compare());
+    const dueMs = atMs + Math.max(tickMinMs, evenMs, paidMs) * part - clock.monotonicMs();
+    this.#timer = clock.after(Math.min(dueMs, lookMs), () => {
+      if (dueMs > lookMs) this.#wait();
+      else void this.#compare();
+    });
   }
 
   async #compare(): Promise<void> {
-    const group = this.#next();
-    if (group === undefined) return this.#later(1);
+    const group = this.#firstPassed() ?? this.#next();
+    if (group === undefined) {
+      this.#timer = this.#options.clock.after(lookMs, () => void this.#compare());
+      return;
+    }
     const names = this.#options.namesOf(group);
     const before = group.writes;
+    this.#note(names.length);
     const answer = await this.#options.calls.read(names, 2);
     // What was written meanwhile is newer than what was read.
     const isFresh = group.writes === before && this.#options.isDue(group);
     if (answer.kind === 'answer' && isFresh) this.#options.onRead(group, answer.value);
-    this.#later(names.length);
+    this.#wait();
+  }
+
+  #firstPassed(): Group | undefined {
+    let left = Math.min(this.#passed.size, triesMax);
+    for (const key of this.#passed) {
+      if (left === 0) return undefined;
+      left -= 1;
+      this.#passed.delete(key);
+      const group = this.#options.groups.get(key);
+      if (group === undefined) continue;
+      if (this.#options.isDue(group)) return group;
+      this.#passed.add(key); // behind the others
+    }
+    return undefined;
   }
 
   #next(): Group | undefined {
-    // Bounded, since most may be in motion: the others come with the next tick.
-    for (let tries = 0; tries < 20; tries += 1) {
-      this.#walk ??= this.#options.groups.values()[Symbol.iterator]();
-      const step = this.#walk.next();
-      if (step.done === true) {
-        this.#walk = undefined;
-        return undefined;
-      }
-      if (this.#options.isDue(step.value)) return step.value;
+    for (let tries = 0; tries < triesMax; tries += 1) {
+      this.#walk ??= this.#begin();
+      const { value, done } = this.#walk.next();
+      if (done === true) this.#walk = undefined;
+      else if (this.#options.isDue(value)) return value;
+      else this.#passed.add(value.key);
     }
     return undefined;
+  }
+
+  /** Anywhere: holders of the lease that follow each other soon leave nobody out for ever. */
+  #begin(): Iterator<Group> {
+    const { groups, chance } = this.#options;
+    const walk = groups.values()[Symbol.iterator]();
+    const skipped = this.#isBegun ? 0 : Math.floor(chance.fraction() * groups.size);
+    for (let at = 0; at < skipped; at += 1) walk.next();
+    this.#isBegun = true;
+    return walk;
   }
 }

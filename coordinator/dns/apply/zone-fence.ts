@@ -5,6 +5,8 @@
 //     former holder, however late, can succeed.
 //   - A batch that was applied is recorded before its value is replaced, so that a value which is
 //     newer than a batch in doubt says that it was not.
+//   - Where somebody removed the record while a batch was in doubt, what that one creates is looked
+//     for: a batch is applied as a whole, so a part of it tells of all.
 //   - A provider without compare-and-set has no fence: its batches are settled by reading names.
 
 import { assertNever } from '../../../common/pure/errors.ts';
@@ -26,6 +28,7 @@ import {
   type FenceStep,
   type FenceValue,
 } from './step-fence.ts';
+import { textOf } from './zone-records.ts';
 
 export interface FenceOptions {
   readonly calls: Calls;
@@ -44,11 +47,15 @@ export type Settled =
    * afterwards nobody could tell.
    */
   | { readonly kind: 'applied' }
+  /** The fence is gone and cannot tell, but what the batch in doubt creates stands there. */
+  | { readonly kind: 'seen' }
   | { readonly kind: 'stop'; readonly reason: FenceReason; readonly message: string }
   | Failure;
 
 // Each round is two requests; what moves the fence in between is another writer of ours.
 const roundsMax = 5;
+/** Of a batch: some providers take a request for each. */
+const namesSeenMax = 20;
 
 export class ZoneFence {
   readonly #options: FenceOptions;
@@ -102,6 +109,10 @@ export class ZoneFence {
       if (doubt !== undefined && isValue(at, doubt.fence, scope)) return { kind: 'applied' };
       if (step.kind === 'held' && doubt === undefined) return { kind: 'held' };
       this.#held = undefined;
+      if (doubt !== undefined && at === undefined) {
+        const seen = await this.#see(doubt);
+        if (seen !== false) return seen;
+      }
       const taken = await this.#take(scope, step);
       if (taken === 'taken') return { kind: 'held' };
       if (taken === 'unanswered') unanswered += 1;
@@ -120,6 +131,17 @@ export class ZoneFence {
     this.#held = undefined;
     if (outcome?.kind === 'applied') return 'removed';
     return { kind: 'unavailable', message: `${toFenceName(scope)} could not be removed yet` };
+  }
+
+  /** Whether anything stands that the batch creates; its fence is gone, so it can no longer come. */
+  async #see({ groups }: SentBatch): Promise<false | { readonly kind: 'seen' } | Failure> {
+    const creates = groups.flatMap((group) => group.creates);
+    const names = [...new Set(creates.map(({ name }) => name))].slice(0, namesSeenMax);
+    if (names.length === 0) return false; // it only removes: what still stands is removed again
+    const read = await this.#options.calls.read(names, 1);
+    if (read.kind !== 'answer') return read;
+    const made = new Set(creates.map(textOf));
+    return read.value.some((set) => made.has(textOf(set))) && { kind: 'seen' };
   }
 
   async #send(group: RecordGroup): Promise<ReadonlyMap<string, GroupOutcome>> {

@@ -170,6 +170,10 @@ export class ZoneWriter {
         outcomes.unfenced();
         if (doubt !== undefined) await this.#settled(doubt, settled.kind === 'applied');
         return 0;
+      case 'seen':
+        await outcomes.doubted(doubt?.groups ?? []);
+        await this.#forget();
+        return 0;
       case 'stop':
         return outcomes.fencedOff(settled.reason, settled.message);
       case 'throttled':
