@@ -19,6 +19,7 @@ import { findMisplaced, recordOf } from './placed.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { domain, federation, type Serving } from './sim-coordinator.ts';
 import { findInProvider } from './sim-provider.ts';
+import { bestOf, isWeighed, readTraffic, type TrafficTable } from './traffic.ts';
 import { namespace } from './user.ts';
 import type { World } from './world.ts';
 
@@ -98,10 +99,11 @@ function findInService(world: World, serving: Serving, service: Service): string
     if (difference !== undefined) return `shard in ${cluster.place.name} ${difference}`;
   }
   const shards = clusters.map((cluster) => toTruth(world, cluster, service.metadata.name));
+  const traffic = readTraffic(world.disk, service.metadata.name);
   return (
     findInStatus(service, shards) ??
     findInPublication(world, key, shards) ??
-    findInNames(serving, key, shards) ??
+    findInNames(serving, key, { shards, traffic }) ??
     findInResolvers(world, key, shards)
   );
 }
@@ -206,10 +208,11 @@ function findInPublication(
 function findInNames(
   { zone }: Serving,
   key: ServiceKey,
-  shards: readonly Truth[],
+  { shards, traffic }: { readonly shards: readonly Truth[]; readonly traffic: TrafficTable },
 ): string | undefined {
-  const well = shards.filter(({ isWell }) => isWell);
-  if (well.length === 0) return undefined; // the last known addresses stay, if there were any
+  const allWell = shards.filter(({ isWell }) => isWell);
+  if (allWell.length === 0) return undefined; // the last known addresses stay, if there were any
+  const well = bestOf(allWell, traffic);
   const scope = { federation, domain };
   for (const at of shards) {
     const inZone = well.filter((one) => one.zone === at.zone && one.region === at.region);
@@ -222,12 +225,15 @@ function findInNames(
     ];
     for (const [level, name] of names.entries()) {
       const wanted = chain.slice(level).find((some) => some.length > 0) ?? [];
-      const expected = wanted.flatMap(({ addresses }) => addresses).sort();
+      const all = wanted.flatMap(({ addresses }) => addresses).sort();
       const { reply } = zone.query(name, 'A');
       const answers = reply === undefined ? [] : (decode(Buffer.from(reply)).answers ?? []);
       const is = answers.flatMap((one) => (one.type === 'A' ? [one.data] : [])).sort();
-      if (is.join() !== expected.join())
-        return `${name} answers ${is.join()}, not ${expected.join()}`;
+      // In proportion means one at a time.
+      const isRight = isWeighed(wanted, traffic)
+        ? is.length === 1 && all.includes(is[0] ?? '')
+        : is.join() === all.join();
+      if (!isRight) return `${name} answers ${is.join()}, not ${all.join()}`;
     }
   }
   return undefined;

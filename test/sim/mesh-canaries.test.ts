@@ -27,6 +27,8 @@ const canaries: readonly Canary[] = [
   { bug: 'replicas-unfenced', invariant: 'I12', only: ['agent stopped'] },
   { bug: 'revocations-unseen', invariant: 'I8', only: ['agent crash'] },
   { bug: 'moves-hasty', invariant: 'I5', only: ['agent crash'], from: 2 },
+  { bug: 'drains-leak', invariant: 'I5', only: ['agent crash'] },
+  { bug: 'policies-unheard', invariant: 'I5', only: ['agent crash'] },
   { bug: 'provider-overwrites', invariant: 'I4', only: ['agent crash'] },
   { bug: 'provider-splits', invariant: 'I5', only: ['cluster dead'] },
   { bug: 'provider-keeps', invariant: 'I7', only: ['agent crash'] },

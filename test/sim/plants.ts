@@ -5,7 +5,7 @@ import { toRevision, type ClusterName } from '../../common/model/ids.ts';
 import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { readPublication } from '../../common/pure/publication-object.ts';
-import type { Desired, StoredObject } from '../../coordinator/desired/store.ts';
+import type { Desired, DesiredWrite, StoredObject } from '../../coordinator/desired/store.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { AgentSession } from '../../agent/agent-ports.ts';
 import { simGuard } from './sim-agent.ts';
@@ -59,6 +59,42 @@ export function plantHastyMoves(desired: Desired): Desired {
       return /^isthmus\.dev\/publications\/.+\.$/.test(prefix) ? [...found].map(outOfDns) : found;
     },
   };
+}
+
+/** Changes of policies are heard of by the next life of the coordinator only. */
+export function plantUnheardPolicies(desired: Desired): Desired {
+  const isPolicy = ({ current }: { readonly current: StoredObject }): boolean =>
+    current.key.startsWith('isthmus.dev/servicepolicies/');
+  return {
+    ...desired,
+    watch: (prefix, from, onEvents, ...rest) =>
+      desired.watch(
+        prefix,
+        from,
+        (events) => onEvents(events.filter((event) => !isPolicy(event))),
+        ...rest,
+      ),
+  };
+}
+
+/** Whoever is healthy is published, drained or not. */
+export function plantLeakingDrains(desired: Desired): Desired {
+  return { ...desired, write: (request) => desired.write(leaking(request)) };
+}
+
+function leaking(request: DesiredWrite): DesiredWrite {
+  const publication = request.object && readPublication(request.object);
+  if (request.object === undefined || publication === undefined) return request;
+  const healthy = publication.shards.filter(
+    ({ state, isDrained }) => state === 'healthy' && isDrained !== true,
+  );
+  const values = [...new Set(healthy.flatMap(({ addresses }) => addresses))].sort();
+  const recordSets = publication.recordSets.map(({ weights: _weights, ...set }) =>
+    set.level === 'global' && set.type === 'A' && set.member === undefined && values.length > 0
+      ? { ...set, values }
+      : set,
+  );
+  return { ...request, object: { ...request.object, spec: { ...publication, recordSets } } };
 }
 
 function outOfDns(stored: StoredObject): StoredObject {

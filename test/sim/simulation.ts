@@ -54,6 +54,7 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
     user.stop();
     world.operator.settle();
     world.placer.settle();
+    world.weigher.settle();
     world.registrar.settle();
     world.provider.settle();
     faults.stop();

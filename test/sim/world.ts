@@ -17,6 +17,7 @@ import { createProviderChecker } from './checkers/i5-provider.ts';
 import { createLagChecker, type LagOptions } from './checkers/i7-provider.ts';
 import { createFenceChecker } from './checkers/i12-provider.ts';
 import { createMovesChecker } from './checkers/i5-moves.ts';
+import { createWeightsChecker } from './checkers/i5-weights.ts';
 import { createLeftoverChecker } from './checkers/i7-leftovers.ts';
 import { createUnjoinChecker } from './checkers/i7-unjoin.ts';
 import { createSpeakersChecker, type SpeakersOptions } from './checkers/i8-speakers.ts';
@@ -26,7 +27,12 @@ import { createTermsChecker } from './checkers/i12-terms.ts';
 import { createGuardChecker } from './checkers/i13-guard.ts';
 import type { PeerIdentity } from '../../coordinator/session/mesh-port.ts';
 import { Network, sites } from './network.ts';
-import { plantHastyMoves, plantUnseenRevocations } from './plants.ts';
+import {
+  plantHastyMoves,
+  plantLeakingDrains,
+  plantUnheardPolicies,
+  plantUnseenRevocations,
+} from './plants.ts';
 import type { ProviderBug } from './provider-plants.ts';
 import { Registrar } from './registrar.ts';
 import { createSeededChance, type SeededChance } from './seeded-chance.ts';
@@ -46,6 +52,7 @@ import { SimDisk } from './sim-store.ts';
 import { createTrace, type Trace } from './trace.ts';
 import { User, type Seen } from './user.ts';
 import { Watcher } from './watcher.ts';
+import { Weigher } from './weigher.ts';
 
 /** Planted bugs; a run with one must be caught. */
 export type Bug =
@@ -59,6 +66,8 @@ export type Bug =
   | 'replicas-unfenced'
   | 'revocations-unseen'
   | 'moves-hasty'
+  | 'drains-leak'
+  | 'policies-unheard'
   | ProviderBug;
 
 export interface WorldOptions {
@@ -84,6 +93,7 @@ export interface World {
   readonly cas: SimCas;
   readonly provider: SimProvider;
   readonly placer: Placer;
+  readonly weigher: Weigher;
   readonly registrar: Registrar;
   readonly checkers: readonly Checker[];
   readonly onWrittenBack: (cluster: string, name: string) => void;
@@ -134,6 +144,24 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   ground.provider.start();
   coordinator.start();
   for (const agent of agents.values()) agent.start();
+  const people = bringPeople(ground, options.bug);
+  new Watcher({ coordinator, clock, onSeen }).start();
+  const { checkers, violations } = watching;
+  const onWrittenBack: World['onWrittenBack'] = (...fought) =>
+    watching.tell((checker) => checker.onWrittenBack?.(...fought));
+  return {
+    ...ground,
+    ...people,
+    user,
+    checkers,
+    violations,
+    onWrittenBack,
+  };
+}
+
+/** Beside the user: who runs the federation, places and weighs Services, lets clusters go. */
+function bringPeople(ground: Ground, bug: Bug | undefined) {
+  const { coordinator, clock, trace, cas, chance, agents, clusters } = ground;
   const operator = new Operator({
     coordinator,
     clock,
@@ -150,6 +178,15 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     chance: chance.fork('placer'),
   });
   placer.start();
+  const weigher = new Weigher({
+    coordinator,
+    clusters: [...clusters.keys()],
+    clock,
+    trace,
+    chance: chance.fork('weigher'),
+    isAlwaysThere: bug === 'drains-leak' || bug === 'policies-unheard',
+  });
+  weigher.start();
   const registrar = new Registrar({
     coordinator,
     agents,
@@ -157,14 +194,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     trace,
     chance: chance.fork('registrar'),
     declaredOf: (cluster) => places.find(({ name }) => name === cluster)?.declared ?? {},
-    isHasty: options.bug === 'unjoin-hasty',
+    isHasty: bug === 'unjoin-hasty',
   });
   registrar.start();
-  new Watcher({ coordinator, clock, onSeen }).start();
-  const { checkers, violations } = watching;
-  const onWrittenBack: World['onWrittenBack'] = (...fought) =>
-    watching.tell((checker) => checker.onWrittenBack?.(...fought));
-  return { ...ground, user, operator, placer, registrar, checkers, violations, onWrittenBack };
+  return { operator, placer, weigher, registrar };
 }
 
 export type Ground = ReturnType<typeof layGround>;
@@ -208,6 +241,8 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
     chance: chance.fork('coordinator'),
     ...(bug === 'revocations-unseen' ? { plant: plantUnseenRevocations } : {}),
     ...(bug === 'moves-hasty' ? { plant: plantHastyMoves } : {}),
+    ...(bug === 'drains-leak' ? { plant: plantLeakingDrains } : {}),
+    ...(bug === 'policies-unheard' ? { plant: plantUnheardPolicies } : {}),
   });
   const ground = { ...common, chance, network, disk, balancers, coordinator, clusters, agents };
   const watching = watch(ground);
@@ -255,6 +290,7 @@ function watch(options: Watched) {
     createLagChecker(options, { lacks: blameFor('I5'), keeps: blameFor('I7') }),
     createFenceChecker(options, blameFor('I12')),
     createMovesChecker(options, blameFor('I5')),
+    createWeightsChecker(options, blameFor('I5')),
     createLeftoverChecker(options, blameFor('I7')),
     createUnjoinChecker(options, blameFor('I7')),
     createSpeakersChecker(options, blameFor('I8')),

@@ -117,6 +117,17 @@ export function createSilenceChecker(options: SilenceOptions, blame: Blame): Che
     );
   };
 
+  /** Who stands aside takes the place of one that was thought better once that one is found out. */
+  const nowhere = new Map<ServiceKey, number>();
+  const isLongNowhere = ({ key, shards }: Publication): boolean => {
+    const nowMs = clock.monotonicMs();
+    const answering = shards.filter(({ inDns }) => inDns);
+    const isSeen = answering.every(({ cluster }) => isObservedSince(cluster, lastTargetMs));
+    const sinceMs = isSeen ? (nowhere.get(key) ?? nowMs) : nowMs;
+    nowhere.set(key, sinceMs);
+    return nowMs - sinceMs > detectionMs;
+  };
+
   const onStep = (): void => {
     for (const publication of publications.values()) {
       const good = publication.shards.filter(
@@ -124,11 +135,18 @@ export function createSilenceChecker(options: SilenceOptions, blame: Blame): Che
           isGoodSince(publication.key, shard, lastTargetMs) &&
           isObservedSince(shard.cluster, lastTargetMs),
       );
-      if (good.length === 0) continue;
+      if (good.length === 0) {
+        nowhere.delete(publication.key);
+        continue;
+      }
       const published = publication.recordSets
         .filter(({ level }) => level === 'global')
         .flatMap(({ values }) => values);
-      if (published.some((address) => balancers.answers(address))) continue;
+      if (published.some((address) => balancers.answers(address))) {
+        nowhere.delete(publication.key);
+        continue;
+      }
+      if (!good.some(({ inDns }) => inDns) && !isLongNowhere(publication)) continue;
       const names = good.map(({ cluster }) => cluster).join(', ');
       blame(`${publication.key} leads nowhere that answers, though ${names} has long been well`);
     }
