@@ -119,7 +119,7 @@ const certificateAges = [0, 0.3, 0.6, 0.65, 0.9, 1.01] as const;
 
 export async function createWorld(options: WorldOptions): Promise<World> {
   const ground = layGround(options);
-  const { clock, chance, trace, disk, coordinator, agents, clusters, cas, watching } = ground;
+  const { clock, chance, trace, disk, coordinator, agents, clusters, watching } = ground;
   for (const place of places) {
     const cluster = await makeNow(clock, raiseCluster(ground, place));
     clusters.set(place.name, cluster);
