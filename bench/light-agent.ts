@@ -37,6 +37,8 @@ export interface LightAgentOptions {
   readonly coordinator: Address;
   /** Of a former run, which this one goes on from. */
   readonly tables?: RecordTables;
+  /** Of a process that has this one session after another. Default: one of its own. */
+  readonly natsLogin?: NatsLoginKeeper;
   /** Called at each Welcome. */
   readonly onOpen: () => void;
   readonly clock: Clock;
@@ -53,7 +55,7 @@ export async function startLightAgent(options: LightAgentOptions): Promise<Light
   const log = createLog({ level: 'error', format: 'json', name: 'light-agent' }).with({ cluster });
   const runtime = { clock, chance, log, metrics: silentMetrics };
   const record = await openAgentRecord(options.tables ?? createMemoryTables());
-  const natsLogin = createNatsLoginKeeper({ cluster, ...runtime });
+  const natsLogin = options.natsLogin ?? createNatsLoginKeeper({ cluster, ...runtime });
   const place = {
     zones: [`zone-${index}`],
     region: `region-${index % regions}`,

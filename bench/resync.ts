@@ -2,10 +2,12 @@
 // away, when a part did, and when it holds nothing at all. The agent runs in this process, against a
 // coordinator of its own process.
 
+import { createNatsLoginKeeper, type NatsLoginKeeper } from '../agent/session/nats-login.ts';
 import { toServiceKey, type ServiceKey } from '../common/model/ids.ts';
 import type { KubeObject } from '../common/model/kube-object.ts';
 import { systemChance } from '../common/runtime/chance.ts';
 import { sleep, systemClock } from '../common/runtime/clock.ts';
+import { silentLog } from '../common/runtime/log.ts';
 import { parseListenAddress, type Address } from '../common/runtime/settings.ts';
 import type { BenchContext } from './context.ts';
 import { startCoordinator } from './coordinator-process.ts';
@@ -128,6 +130,8 @@ class World {
   readonly #coordinator: Address;
   readonly #port: string;
   readonly #counts = countSockets();
+  /** As long as the agent's process lives: only its sessions end. */
+  readonly #natsLogin: NatsLoginKeeper;
   #tables = createMemoryTables();
   #agent: LightAgent | undefined;
 
@@ -137,6 +141,12 @@ class World {
     this.#coordinator = address;
     this.#port = String(address.port);
     this.#cluster = cluster;
+    this.#natsLogin = createNatsLoginKeeper({
+      cluster: cluster.name,
+      clock: systemClock,
+      chance: systemChance,
+      log: silentLog,
+    });
   }
 
   async leave(): Promise<void> {
@@ -162,6 +172,7 @@ class World {
       cluster: this.#cluster,
       coordinator: this.#coordinator,
       tables: this.#tables,
+      natsLogin: this.#natsLogin,
       onOpen: () => void (openedMs ||= sharedMs()),
       clock: systemClock,
       chance: systemChance,

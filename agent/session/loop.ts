@@ -83,6 +83,8 @@ export interface AgentSession {
 }
 
 const renewalSpreadMs = 10_000;
+// As good as a UUID for telling two processes apart, and half as long in each Hello.
+const instanceBytes = 12;
 
 export function createAgentSession(options: AgentSessionOptions): AgentSession {
   const session = new Session(options);
@@ -139,7 +141,7 @@ class Session {
   constructor(options: AgentSessionOptions) {
     this.#options = options;
     this.#credentials = new CredentialKeeper({ ...options, pki: options.pki ?? systemPki });
-    this.#instance = options.chance.uuid();
+    this.#instance = Buffer.from(options.chance.bytes(instanceBytes)).toString('base64url');
     this.#patience = new Patience(options.clock, (ms) =>
       this.#end({ reason: 'Silent', message: `nothing heard for ${ms} ms`, retry: true }),
     );
@@ -266,6 +268,7 @@ class Session {
       ...(trustDigest === undefined ? {} : { trustDigest }),
       ...(peersDigest === undefined ? {} : { peersDigest }),
       natsKey,
+      heldNatsLogin: this.#natsLogin.held(),
     };
   }
 
@@ -332,7 +335,7 @@ class Session {
     }
   }
 
-  async #onWelcome({ natsLogin, ...welcome }: Welcome): Promise<void> {
+  async #onWelcome({ natsLogin, natsLoginStands, ...welcome }: Welcome): Promise<void> {
     const { record, log } = this.#options;
     await record.writeWelcome(welcome);
     this.#session = welcome.session;
@@ -344,7 +347,8 @@ class Session {
     this.#leaveNats = this.#natsLogin.attach((natsKey) =>
       this.send({ kind: 'natsRenewal', natsKey }),
     );
-    this.#natsLogin.accept(natsLogin); // good for minutes: of no use on disk
+    if (natsLoginStands === true) this.#natsLogin.stands();
+    else this.#natsLogin.accept(natsLogin); // good for minutes: of no use on disk
     if (welcome.wantsInventory) for (const page of toInventory(record.inventory())) this.send(page);
     for (const listener of this.welcomeListeners) listener(welcome);
     const canSummarize = welcome.takesRestApplied === true;

@@ -1,7 +1,13 @@
 // The agent's login to NATS: a key of its own, whose seed never leaves it, and the user JWT that the
 // coordinator gives for it, asked for anew at two thirds of its life. Next file: ../telemetry-bus.ts.
 
-import { natsKeyText, type NatsKey, type NatsLogin } from '../../common/model/session.ts';
+import {
+  natsKeyText,
+  type HeldNatsLogin,
+  type NatsKey,
+  type NatsLogin,
+} from '../../common/model/session.ts';
+import { describeLogin } from '../../common/pure/held-login.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -28,11 +34,15 @@ export interface NatsLoginKeeper {
   key(record: Pick<AgentRecord, 'natsSeed' | 'writeNatsSeed'>): Promise<NatsKey>;
   /**
    * From a Welcome on renewals are asked for here. Returns the end of that: the next Welcome brings a
-   * login, and the one that there is stays good.
+   * login, or says that the one that there is stands.
    */
   attach(ask: (key: NatsKey) => void): () => void;
+  /** For Hello: the login that is held, unless it is over or a server has refused it. */
+  held(): HeldNatsLogin | undefined;
   /** From Welcome, or the answer to a renewal. */
   accept(login: NatsLogin | undefined): void;
+  /** From Welcome: what held() told of stays good, and is renewed when it would have been. */
+  stands(): void;
   user(): NatsUser;
   /** Called at each change of user(). */
   onChange(listener: () => void): () => void;
@@ -61,6 +71,7 @@ export function createNatsLoginKeeper(options: {
   let user: NatsUser = { kind: 'none' };
   let timer: Timer | undefined;
   let isAsked = false;
+  let current: { readonly held: HeldNatsLogin | undefined; readonly renewAtMs: number } | undefined;
 
   const open = async (record: Pick<AgentRecord, 'natsSeed' | 'writeNatsSeed'>) => {
     let seed = record.natsSeed();
@@ -96,6 +107,10 @@ export function createNatsLoginKeeper(options: {
         timer?.cancel();
       };
     },
+    held: () => {
+      if (user.kind !== 'jwt' || clock.monotonicMs() >= user.endsAtMonotonicMs) return undefined;
+      return current?.held;
+    },
     accept: (login) => {
       isAsked = false;
       if (login === undefined) {
@@ -113,9 +128,15 @@ export function createNatsLoginKeeper(options: {
       if (opened === undefined) return; // Hello came first
       const fraction = renewFraction + spreadFraction * chance.fraction();
       const lifeMs = login.lifeSeconds * 1000;
+      const nowMs = clock.monotonicMs();
       askAfter(lifeMs * fraction);
-      const endsAtMonotonicMs = clock.monotonicMs() + lifeMs;
+      current = { held: describeLogin(login.userJwt), renewAtMs: nowMs + lifeMs * fraction };
+      const endsAtMonotonicMs = nowMs + lifeMs;
       become({ kind: 'jwt', jwt: login.userJwt, key: opened.key, endsAtMonotonicMs });
+    },
+    stands: () => {
+      isAsked = false;
+      askAfter(Math.max(0, (current?.renewAtMs ?? 0) - clock.monotonicMs()));
     },
     user: () => user,
     onChange: (listener) => {
@@ -125,6 +146,7 @@ export function createNatsLoginKeeper(options: {
     refused: () => {
       if (user.kind !== 'jwt' || isAsked) return;
       isAsked = true; // until an answer comes; the timer asks again
+      current = undefined; // a session that begins anew is given another one
       askAfter(refusedWaitMs * chance.fraction());
     },
   };

@@ -43,6 +43,8 @@ export type AgentMessage =
       readonly kubernetesVersion: string;
       /** Absent in agents that are older than NATS' operator mode here. */
       readonly natsKey?: NatsKey | undefined;
+      /** Absent: none that is good, or an agent before 0.2. */
+      readonly heldNatsLogin?: HeldNatsLogin | undefined;
       /** Of this process: tells a reconnect from a second agent. Absent before 0.2, as below. */
       readonly instance?: string;
       /** trustDigest of the CAs that the agent trusts; one that says it understands `trust`. */
@@ -98,6 +100,17 @@ export type NatsLogin =
     }
   | { readonly kind: 'refused'; readonly reason: string; readonly message: string };
 
+/** What tells two logins apart (common/pure/held-login.ts). */
+export interface HeldNatsLogin {
+  /** 16 bytes. */
+  readonly digest: Uint8Array;
+  readonly issuedAtSeconds: number;
+  readonly expiresAtSeconds: number;
+}
+
+/** `stands`: what the agent holds is what it would be given. */
+export type NatsLoginAnswer = NatsLogin | { readonly kind: 'stands' };
+
 export type NatsTrust =
   | { readonly kind: 'publicCas' }
   | { readonly kind: 'cas'; readonly caPem: string };
@@ -120,6 +133,8 @@ export type CoordinatorMessage =
       readonly ttlSeconds: number;
       /** Absent in coordinators that are older than NATS' operator mode here. */
       readonly natsLogin?: NatsLogin | undefined;
+      /** The login that Hello told of stays good, and `natsLogin` is absent. */
+      readonly natsLoginStands?: boolean;
       /** What the NATS servers are known by. Default: the federation's CA. */
       readonly natsTrust?: NatsTrust | undefined;
       /** Absent in coordinators before 0.2, as the clock is. */

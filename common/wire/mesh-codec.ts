@@ -7,6 +7,7 @@ import type { Topology } from '../model/topology.ts';
 import { toClusterName } from '../model/ids.ts';
 import { assertNever } from '../pure/errors.ts';
 import {
+  readHeldLogin,
   readNatsKey,
   readNatsLogin,
   readNatsTrust,
@@ -195,6 +196,7 @@ function readHello(body: Plain): AgentMessage {
     agentVersion: readText(body, 'agentVersion', 128),
     kubernetesVersion: readText(body, 'kubernetesVersion', 128),
     ...(natsKey === undefined ? {} : { natsKey: readNatsKey(natsKey) }),
+    ...readHeldLogin(body),
     ...readSaid(body, 'instance', 64),
     ...readSaid(body, 'trustDigest', 64),
     ...readSaid(body, 'peersDigest', 32),
@@ -298,6 +300,7 @@ function readWelcome(body: Plain): Welcome {
     wantsInventory: readFlag(body, 'wantsInventory'),
     ttlSeconds: readNumber(body, 'ttlSeconds'),
     ...(natsLogin === undefined ? {} : { natsLogin: readNatsLogin(natsLogin) }),
+    ...(readFlag(body, 'natsLoginStands') ? { natsLoginStands: true } : {}),
     ...(natsTrust === undefined ? {} : { natsTrust }),
     ...readSaid(body, 'coordinatorVersion', 128),
     ...readClock(body),

@@ -1,8 +1,8 @@
 // How an agent logs in to NATS, in Hello, Welcome and renewals: model <-> proto/mesh.proto.
 
-import type { NatsKey, NatsLogin, NatsTrust } from '../model/session.ts';
+import type { HeldNatsLogin, NatsKey, NatsLogin, NatsTrust } from '../model/session.ts';
 import type { Plain } from './proto-types.ts';
-import { readBytes, readFlag, readNumber, readText } from './read.ts';
+import { readBytes, readFlag, readNumber, readOptionalMessage, readText } from './read.ts';
 
 // Ours are of some 1.2 KB; the bound of nats-server for its whole CONNECT line is as this.
 const userJwtMax = 4096;
@@ -10,10 +10,8 @@ const userJwtMax = 4096;
 const natsCasMax = 256 * 1024;
 
 export function toNatsTrustPlain(trust: NatsTrust | undefined): Plain {
-  return {
-    natsCaPem: trust?.kind === 'cas' ? trust.caPem : '',
-    natsPublicCas: trust?.kind === 'publicCas',
-  };
+  if (trust === undefined) return {};
+  return trust.kind === 'cas' ? { natsCaPem: trust.caPem } : { natsPublicCas: true };
 }
 
 export function readNatsTrust(body: Plain): NatsTrust | undefined {
@@ -24,6 +22,19 @@ export function readNatsTrust(body: Plain): NatsTrust | undefined {
 
 export function readNatsKey(plain: Plain): NatsKey {
   return { publicKey: readText(plain, 'publicKey', 64), proof: readBytes(plain, 'proof', 64) };
+}
+
+/** Any length is read: a digest that is none of ours is like none. */
+export function readHeldLogin(hello: Plain): { readonly heldNatsLogin?: HeldNatsLogin } {
+  const plain = readOptionalMessage(hello, 'heldNatsLogin');
+  if (plain === undefined) return {};
+  return {
+    heldNatsLogin: {
+      digest: readBytes(plain, 'digest', 64),
+      issuedAtSeconds: readNumber(plain, 'issuedAtSeconds'),
+      expiresAtSeconds: readNumber(plain, 'expiresAtSeconds'),
+    },
+  };
 }
 
 export function toNatsLoginPlain(login: NatsLogin): Plain {

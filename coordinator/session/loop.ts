@@ -249,7 +249,8 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
   const unfit = checkVersion(stage, link, hello) ?? (await checkRival(stage, link, hello));
   if (unfit !== undefined) return stream.end(unfit);
   const session = await claimSession(desired, cluster);
-  const natsLogin = await telemetryUsers.login(stream.peer, hello.natsKey);
+  const { natsKey, heldNatsLogin } = hello;
+  const natsLogin = await telemetryUsers.loginUnlessHeld(stream.peer, natsKey, heldNatsLogin);
   // Much may have happened meanwhile.
   if (link.isClosed) return;
   const refusal = checkPeer(desired, stream.peer) ?? findNewer(stage, cluster, session);
@@ -283,7 +284,7 @@ async function greet(stage: Stage, link: AgentLink, hello: Hello): Promise<void>
     ...welcome,
     ...(coordinatorVersion === undefined ? {} : { coordinatorVersion }),
     natsUrls: telemetryUsers.urls(),
-    natsLogin,
+    ...(natsLogin.kind === 'stands' ? { natsLoginStands: true } : { natsLogin }),
     natsTrust: telemetryUsers.trust(),
     wantsInventory,
     clockUnixMs: clock.now(),

@@ -1,7 +1,7 @@
 // What a connected agent says after its Hello, and what follows from it. Next file: ./loop.ts.
 
 import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
-import type { AgentMessage, NatsKey, NatsLogin } from '../../common/model/session.ts';
+import type { AgentMessage, NatsKey, NatsLoginAnswer } from '../../common/model/session.ts';
 import type { RemovalOrder, ShardResult } from '../../common/model/shard.ts';
 import type { SessionState } from '../../common/model/views.ts';
 import { assertNever } from '../../common/pure/errors.ts';
@@ -165,11 +165,11 @@ async function renewNatsLogin(
 /** What the Cluster's conditions say of its agent's login. */
 export function toNatsState(
   { telemetryUsers }: Pick<Stage, 'telemetryUsers'>,
-  login: NatsLogin,
+  login: NatsLoginAnswer,
 ): SessionState['nats'] {
   return {
     refusal:
-      login.kind === 'granted' ? undefined : { reason: login.reason, message: login.message },
+      login.kind === 'refused' ? { reason: login.reason, message: login.message } : undefined,
     lateRevocation: telemetryUsers.lateRevocation(),
   };
 }

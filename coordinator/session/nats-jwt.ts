@@ -66,18 +66,22 @@ export function signAccount(
   });
 }
 
+export interface UserClaim extends Claim {
+  readonly account: string;
+  readonly permissions: NatsPermissions | undefined;
+  /** Of one connection. Default: no bound. */
+  readonly subscriptionsMax?: number;
+}
+
 /** Signed by the account's key, or by a signing key of it that `account` then belongs to. */
-export function signUser(
-  signer: Nkey,
-  claim: Claim & {
-    readonly account: string;
-    readonly permissions: NatsPermissions | undefined;
-    /** Of one connection. Default: no bound. */
-    readonly subscriptionsMax?: number;
-  },
-): string {
+export function signUser(signer: Nkey, claim: UserClaim): string {
+  return signPart(signer, toUserPart(signer.publicKey, claim));
+}
+
+/** What signUser signs: the same for the same claim, whenever it is asked. */
+export function toUserPart(issuer: string, claim: UserClaim): string {
   const { account, permissions, subscriptionsMax = noLimit } = claim;
-  return encodeJwt(signer, claim, {
+  return toSignedPart(issuer, claim, {
     ...(permissions === undefined
       ? {}
       : {
@@ -90,7 +94,7 @@ export function signUser(
     payload: noLimit,
     // No leaf node: it would bring a whole NATS in under one user's name.
     allowed_connection_types: ['STANDARD', 'WEBSOCKET'],
-    ...(account === signer.publicKey ? {} : { issuer_account: account }),
+    ...(account === issuer ? {} : { issuer_account: account }),
     type: 'user',
     version: 2,
   });
@@ -129,18 +133,25 @@ export function decodeJwt(jwt: string): DecodedJwt | undefined {
 }
 
 function encodeJwt(signer: Nkey, claim: Claim, nats: object): string {
+  return signPart(signer, toSignedPart(signer.publicKey, claim, nats));
+}
+
+function signPart(signer: Nkey, signed: string): string {
+  return `${signed}.${Buffer.from(signer.sign(Buffer.from(signed))).toString('base64url')}`;
+}
+
+function toSignedPart(issuer: string, claim: Claim, nats: object): string {
   const { subject, name, issuedAtSeconds, expiresAtSeconds } = claim;
   const claims = {
     iat: issuedAtSeconds,
-    iss: signer.publicKey,
+    iss: issuer,
     name,
     sub: subject,
     ...(expiresAtSeconds === undefined ? {} : { exp: expiresAtSeconds }),
     nats,
   };
   const id = createHash('sha512-256').update(JSON.stringify(claims)).digest();
-  const signed = `${header}.${toPart({ jti: encodeBase32(id), ...claims })}`;
-  return `${signed}.${Buffer.from(signer.sign(Buffer.from(signed))).toString('base64url')}`;
+  return `${header}.${toPart({ jti: encodeBase32(id), ...claims })}`;
 }
 
 function toPart(value: object): string {

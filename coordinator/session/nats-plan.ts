@@ -7,7 +7,10 @@
 //   N6. A cluster's revocations have a bound; beyond it no new key is let in.
 //   N7. A revocation also voids what was issued by a clock that was ahead by a few minutes and has
 //       been set back since: a JWT bears the second of its issue, and nothing else is compared.
+//   N8. A login that an agent holds stands for what would be issued now only while its cluster keeps
+//       the same key and record, no revocation voids it, and it is not due for renewal.
 
+import type { HeldNatsLogin } from '../../common/model/session.ts';
 import type { Revocations } from './nats-jwt.ts';
 
 export interface NatsUserRecord {
@@ -35,7 +38,12 @@ export const revokedKeysMax = 8;
 export const clockBackSeconds = 600;
 
 export type UserPlan =
-  | { readonly kind: 'keep'; readonly issuedAtSeconds: number }
+  /** What was issued before `validFromSeconds` is void. */
+  | {
+      readonly kind: 'keep';
+      readonly issuedAtSeconds: number;
+      readonly validFromSeconds: number;
+    }
   | { readonly kind: 'write'; readonly record: NatsUserRecord; readonly issuedAtSeconds: number }
   | { readonly kind: 'refuse'; readonly reason: string; readonly message: string };
 
@@ -47,13 +55,14 @@ export function planUser(
   const revoked = (known?.revoked ?? []).filter((one) => isInForce(one, nowSeconds));
   const earlier = revoked.find(({ userKey }) => userKey === asked.userKey);
   // A key that comes back: what is issued now must be younger than its revocation.
-  const issuedAtSeconds = Math.max(nowSeconds, (earlier?.atSeconds ?? 0) + 1);
+  const validFromSeconds = earlier === undefined ? 0 : earlier.atSeconds + 1;
+  const issuedAtSeconds = Math.max(nowSeconds, validFromSeconds);
   const former = known?.userKey;
   const isSame =
     former === asked.userKey &&
     known?.clusterUid === asked.clusterUid &&
     known.publicKeyHash === asked.publicKeyHash;
-  if (isSame) return { kind: 'keep', issuedAtSeconds };
+  if (isSame) return { kind: 'keep', issuedAtSeconds, validFromSeconds };
   const next =
     former === undefined || former === asked.userKey
       ? revoked
@@ -66,6 +75,25 @@ export function planUser(
     };
   }
   return { kind: 'write', record: { ...asked, revoked: next }, issuedAtSeconds };
+}
+
+// An agent asks for the next login from two thirds of the life on: it is given one at once then.
+const standsFraction = 1 / 3;
+
+/** N8: whether the times that an agent says it holds a login for are as good as new ones. */
+export function isAsGoodAsNew(
+  held: Pick<HeldNatsLogin, 'issuedAtSeconds' | 'expiresAtSeconds'>,
+  plan: UserPlan,
+  now: { readonly seconds: number; readonly lifeSeconds: number },
+): boolean {
+  if (plan.kind !== 'keep') return false;
+  const { issuedAtSeconds, expiresAtSeconds } = held;
+  const isValid = issuedAtSeconds >= plan.validFromSeconds;
+  // Later ones were issued by a clock that has been set back: nothing is compared with that.
+  const isPast = issuedAtSeconds <= plan.issuedAtSeconds;
+  const leftSeconds = expiresAtSeconds - now.seconds;
+  const isLong = leftSeconds > now.lifeSeconds * standsFraction;
+  return isValid && isPast && isLong && leftSeconds <= now.lifeSeconds + 1; // both were rounded
 }
 
 export type RecordPlan =

@@ -2,15 +2,19 @@
 // cluster goes. One record of the log per cluster says which key that is, so that a coordinator
 // that starts anew revokes what its predecessor no longer could. Next file: ./nats-plan.ts.
 
+import { timingSafeEqual } from 'node:crypto';
 import { toLogKey, toLogPrefix, toRevision, type ClusterName } from '../../common/model/ids.ts';
 import { isthmusApiVersion, isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import {
   natsKeyText,
+  type HeldNatsLogin,
   type NatsKey,
   type NatsLogin,
+  type NatsLoginAnswer,
   type NatsTrust,
 } from '../../common/model/session.ts';
 import { MeshError } from '../../common/pure/errors.ts';
+import { loginDigest } from '../../common/pure/held-login.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -21,14 +25,16 @@ import { follow, type Desired, type StoredObject } from '../desired/store.ts';
 import { checkPeer } from './hello.ts';
 import type { PeerIdentity } from './mesh-port.ts';
 import type { NatsAccount } from './nats-account.ts';
-import { signUser, type Revocations } from './nats-jwt.ts';
+import { signUser, toUserPart, type Revocations, type UserClaim } from './nats-jwt.ts';
 import { toAgentPermissions } from './nats-permissions.ts';
 import {
   collectRevocations,
+  isAsGoodAsNew,
   planRecord,
   planUser,
   userLifeSeconds,
   type NatsUserRecord,
+  type UserPlan,
 } from './nats-plan.ts';
 import type { TelemetryUsers } from './stage.ts';
 
@@ -116,18 +122,14 @@ export function createNatsUsers(options: NatsUsersOptions): NatsUsers {
         : `For up to ${minutes} minutes after this Cluster is removed its agent can report over NATS: ${why}.`;
     },
     login: async (peer, key) => {
-      const login = await logIn(options, peer, key, now);
-      const reason = login.kind === 'granted' ? 'Granted' : login.reason;
-      options.metrics.count('mesh_nats_logins_total', { reason });
-      if (login.kind === 'refused') {
-        const { cluster } = peer;
-        log.warn('no NATS login: the agent’s reports are not heard', {
-          cluster,
-          reason,
-          detail: login.message,
-        });
-      }
-      return login;
+      const user = await letIn(options, peer, key, now);
+      return noteLogin(options, peer, user.kind === 'refused' ? user : sign(options, user));
+    },
+    loginUnlessHeld: async (peer, key, held) => {
+      const user = await letIn(options, peer, key, now);
+      if (user.kind === 'refused') return noteLogin(options, peer, user);
+      const stands = held !== undefined && isSame(options, user, held, now());
+      return noteLogin(options, peer, stands ? { kind: 'stands' } : sign(options, user));
     },
     idle: async () => {
       await keeper.idle();
@@ -148,19 +150,27 @@ export function createNatsUsers(options: NatsUsersOptions): NatsUsers {
 }
 
 /** Agents that came before operator mode are let in to everything but NATS. */
-export const noNatsKey: NatsLogin = {
+export const noNatsKey = {
   kind: 'refused',
   reason: 'AgentTooOld',
   message:
     'the agent announces no NATS key: it is older than this coordinator, and its reports cannot be heard; update isthmus-agent',
-};
+} as const satisfies NatsLogin;
 
-async function logIn(
+/** A key that may have a login now, whichever way it gets it. */
+interface LetIn {
+  readonly kind: 'letIn';
+  readonly cluster: ClusterName;
+  readonly userKey: string;
+  readonly plan: Exclude<UserPlan, { readonly kind: 'refuse' }>;
+}
+
+async function letIn(
   options: NatsUsersOptions,
   peer: PeerIdentity,
   key: NatsKey | undefined,
   now: () => number,
-): Promise<NatsLogin> {
+): Promise<LetIn | Extract<NatsLogin, { readonly kind: 'refused' }>> {
   if (key === undefined) return noNatsKey;
   const { cluster, clusterUid, publicKeyHash } = peer;
   const text = Buffer.from(natsKeyText(cluster));
@@ -186,27 +196,65 @@ async function logIn(
     // A Cluster that went meanwhile has had its keys revoked up to that second, and no later one.
     const gone = checkPeer(desired, peer);
     if (gone !== undefined) return { kind: 'refused', reason: gone.reason, message: gone.message };
-    return sign(options, cluster, key.publicKey, plan.issuedAtSeconds);
+    return { kind: 'letIn', cluster, userKey: key.publicKey, plan };
   }
   throw new MeshError('retryable', 'NATS_USER_CONTENDED', `the NATS user of ${cluster}`);
 }
 
-function sign(
-  { account, federation, lifeSeconds = userLifeSeconds, clock }: NatsUsersOptions,
-  cluster: ClusterName,
-  userKey: string,
-  issuedAtSeconds: number,
-): NatsLogin {
-  const userJwt = signUser(account.signing, {
+function sign(options: NatsUsersOptions, user: LetIn): NatsLogin {
+  const { lifeSeconds = userLifeSeconds, clock, account } = options;
+  const { issuedAtSeconds } = user.plan;
+  const expiresAtSeconds = Math.ceil(clock.now() / secondMs) + lifeSeconds;
+  const claim = toClaim(options, user, { issuedAtSeconds, expiresAtSeconds });
+  return { kind: 'granted', userJwt: signUser(account.signing, claim), lifeSeconds };
+}
+
+/**
+ * N8: what the agent holds is, to the last byte, what would be signed for its times, and these are
+ * as good as new ones. The agent is believed nothing else: it learns no more than that it need not
+ * be sent what it has.
+ */
+function isSame(
+  options: NatsUsersOptions,
+  user: LetIn,
+  held: HeldNatsLogin,
+  nowSeconds: number,
+): boolean {
+  const { lifeSeconds = userLifeSeconds, account } = options;
+  if (!isAsGoodAsNew(held, user.plan, { seconds: nowSeconds, lifeSeconds })) return false;
+  const ours = loginDigest(toUserPart(account.signing.publicKey, toClaim(options, user, held)));
+  return held.digest.length === ours.length && timingSafeEqual(held.digest, ours);
+}
+
+function toClaim(
+  { account, federation }: NatsUsersOptions,
+  { cluster, userKey }: LetIn,
+  times: Pick<HeldNatsLogin, 'issuedAtSeconds' | 'expiresAtSeconds'>,
+): UserClaim {
+  return {
     subject: userKey,
     name: `${federation}/${cluster}`,
-    issuedAtSeconds,
-    expiresAtSeconds: Math.ceil(clock.now() / secondMs) + lifeSeconds,
+    issuedAtSeconds: times.issuedAtSeconds,
+    expiresAtSeconds: times.expiresAtSeconds,
     account: account.publicKey,
     permissions: toAgentPermissions(federation, cluster),
     subscriptionsMax,
-  });
-  return { kind: 'granted', userJwt, lifeSeconds };
+  };
+}
+
+function noteLogin<L extends NatsLoginAnswer>(
+  { metrics, log }: NatsUsersOptions,
+  { cluster }: PeerIdentity,
+  login: L,
+): L {
+  const reasons = { granted: 'Granted', stands: 'Stands' } as const;
+  const reason = login.kind === 'refused' ? login.reason : reasons[login.kind];
+  metrics.count('mesh_nats_logins_total', { reason });
+  if (login.kind === 'refused') {
+    const { message: detail } = login;
+    log.warn('no NATS login: the agent’s reports are not heard', { cluster, reason, detail });
+  }
+  return login;
 }
 
 /** Revokes what a cluster leaves behind, forgets what is over. */

@@ -2,7 +2,13 @@
 
 import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
 import type { ApprovalMode } from '../../common/model/isthmus-kinds.ts';
-import type { NatsKey, NatsLogin, NatsTrust } from '../../common/model/session.ts';
+import type {
+  HeldNatsLogin,
+  NatsKey,
+  NatsLogin,
+  NatsLoginAnswer,
+  NatsTrust,
+} from '../../common/model/session.ts';
 import type { ShardResult } from '../../common/model/shard.ts';
 import type {
   EventRecorder,
@@ -31,6 +37,12 @@ import type { SharedMessages } from './shared-messages.ts';
 export interface TelemetryUsers {
   /** A JWT for the agent's key, or why there is none. Throws MeshError when the store is away. */
   login(peer: PeerIdentity, key: NatsKey | undefined): Promise<NatsLogin>;
+  /** As login, for an agent that says which one it holds: `stands` when it would be given the same. */
+  loginUnlessHeld(
+    peer: PeerIdentity,
+    key: NatsKey | undefined,
+    held: HeldNatsLogin | undefined,
+  ): Promise<NatsLoginAnswer>;
   /** Where agents report to. */
   urls(): readonly string[];
   /** What those servers are known by; undefined: the federation's CA. */

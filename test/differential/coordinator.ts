@@ -85,6 +85,7 @@ const unusedPorts: Pick<
   },
   telemetryUsers: {
     login: refuse,
+    loginUnlessHeld: refuse,
     urls: () => [],
     trust: () => undefined,
     lateRevocation: () => undefined,

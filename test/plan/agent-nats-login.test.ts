@@ -6,6 +6,7 @@ import { natsKeyText, type NatsKey, type NatsLogin } from '../../common/model/se
 import { silentLog } from '../../common/runtime/log.ts';
 import { isSignedBy } from '../../common/runtime/nkeys.ts';
 import { createNatsLoginKeeper } from '../../agent/session/nats-login.ts';
+import { describeLogin } from '../../common/pure/held-login.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const minute = 60_000;
@@ -123,4 +124,69 @@ test('a session that ends late does not end the asking of the one after it', asy
   await clock.advance(10 * minute);
   t.deepEqual(asked, []);
   t.deepEqual(later, [10 * minute]);
+});
+
+/** As the coordinator's, as far as an agent reads it. */
+function toJwt(issuedAt: number, life = 900): string {
+  const toPart = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${toPart({ typ: 'JWT' })}.${toPart({ iat: issuedAt, exp: issuedAt + life })}.c2lnbmF0dXJl`;
+}
+
+test('the login that is held is told of until it is over, and another one then', async (t) => {
+  const { clock, keeper } = await open();
+  t.is(keeper.held(), undefined);
+  keeper.accept(granted(toJwt(1_000)));
+  t.like(keeper.held(), { issuedAtSeconds: 1_000, expiresAtSeconds: 1_900 });
+  t.is(keeper.held()?.digest.length, 16);
+  await clock.advance(15 * minute - 1);
+  t.truthy(keeper.held());
+  await clock.advance(1);
+  t.is(keeper.held(), undefined);
+  keeper.accept(granted(toJwt(1_900)));
+  t.deepEqual(keeper.held(), describeLogin(toJwt(1_900)));
+  keeper.accept(undefined); // the coordinator was set back to one that knows of no logins
+  t.is(keeper.held(), undefined);
+});
+
+test('a login that cannot be read is used, and not told of', async (t) => {
+  const { keeper } = await open();
+  for (const jwt of ['first', 'a.b.c', `a.${Buffer.from('null').toString('base64url')}.c`, '..']) {
+    keeper.accept(granted(jwt));
+    t.is(keeper.held(), undefined, jwt);
+    t.like(keeper.user(), { kind: 'jwt', jwt });
+  }
+});
+
+test('a login that stands changes nothing, and is renewed when it would have been', async (t) => {
+  const { clock, keeper, leave, asked, changes } = await open();
+  keeper.accept(granted(toJwt(1_000)));
+  await clock.advance(4 * minute);
+  leave();
+  await clock.advance(minute);
+  const later: number[] = [];
+  keeper.attach(() => void later.push(clock.monotonicMs()));
+  keeper.stands();
+  t.deepEqual(changes, ['jwt'], 'the connection to NATS would be made anew');
+  await clock.advance(5 * minute - 1);
+  t.deepEqual(later, []);
+  await clock.advance(1);
+  t.deepEqual(later, [10 * minute]);
+  t.deepEqual(asked, []);
+});
+
+test('a login that a server has refused is not told of, and one that was not told of is asked for', async (t) => {
+  const { clock, keeper, leave, asked } = await open();
+  keeper.accept(granted(toJwt(1_000)));
+  leave();
+  keeper.refused();
+  t.is(keeper.held(), undefined);
+  t.like(keeper.user(), { kind: 'jwt' });
+  const later: number[] = [];
+  keeper.attach(() => void later.push(clock.monotonicMs()));
+  keeper.stands(); // Hello had told of it before the server refused it
+  await clock.settle();
+  t.is(later.length, 1);
+  t.deepEqual(asked, []);
+  keeper.accept(granted(toJwt(1_001)));
+  t.truthy(keeper.held());
 });

@@ -4,7 +4,11 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { toClusterName, toRevision } from '../../common/model/ids.ts';
-import type { AgentMessage, CoordinatorMessage } from '../../common/model/session.ts';
+import type {
+  AgentMessage,
+  CoordinatorMessage,
+  HeldNatsLogin,
+} from '../../common/model/session.ts';
 import {
   decodeAgentMessage,
   decodeCoordinatorMessage,
@@ -31,21 +35,31 @@ const trust = fc.oneof(
   fc.record({ kind: fc.constant('cas' as const), caPem: word }),
 );
 
+const bareHello = {
+  kind: 'hello',
+  cluster: toClusterName('one'),
+  incarnation: { session: 1, boot: 2 },
+  viewRevision: toRevision(3),
+  receipt: undefined,
+  digest: '0'.repeat(16),
+  topology: { zones: [], region: undefined, provider: undefined },
+  agentVersion: '',
+  kubernetesVersion: '',
+} as const;
+const bareWelcome = {
+  kind: 'welcome',
+  session: 1,
+  federation: 'f',
+  domain: 'example.com',
+  natsUrls: ['tls://nats:4222'],
+  wantsInventory: false,
+  ttlSeconds: 60,
+} as const;
+
 test('a key arrives as it was sent, in Hello and in a renewal', (t) => {
   fc.assert(
     fc.property(natsKey, (key) => {
-      const hello: AgentMessage = {
-        kind: 'hello',
-        cluster: toClusterName('one'),
-        incarnation: { session: 1, boot: 2 },
-        viewRevision: toRevision(3),
-        receipt: undefined,
-        digest: '0'.repeat(16),
-        topology: { zones: [], region: undefined, provider: undefined },
-        agentVersion: '',
-        kubernetesVersion: '',
-        natsKey: key,
-      };
+      const hello: AgentMessage = { ...bareHello, natsKey: key };
       const renewal: AgentMessage = { kind: 'natsRenewal', natsKey: key };
       t.like(decodeAgentMessage(encodeAgentMessage(hello)), { natsKey: plain(key) });
       t.deepEqual(decodeAgentMessage(encodeAgentMessage(renewal)), {
@@ -57,17 +71,28 @@ test('a key arrives as it was sent, in Hello and in a renewal', (t) => {
   t.pass();
 });
 
+test('which login is held arrives as it was sent, and that it stands', (t) => {
+  const held = fc.record({
+    digest: fc.uint8Array({ maxLength: 64 }),
+    issuedAtSeconds: fc.nat(),
+    expiresAtSeconds: fc.nat(),
+  });
+  fc.assert(
+    fc.property(natsKey, fc.option(held, { nil: undefined }), (key, heldNatsLogin) => {
+      const hello: AgentMessage = { ...bareHello, natsKey: key, heldNatsLogin };
+      const read = decodeAgentMessage(encodeAgentMessage(hello));
+      t.deepEqual(read.kind === 'hello' && read.heldNatsLogin, toBuffers(heldNatsLogin));
+    }),
+  );
+  const standing: CoordinatorMessage = { ...bareWelcome, natsLoginStands: true };
+  t.deepEqual(decodeCoordinatorMessage(encodeCoordinatorMessage(standing)), standing);
+});
+
 test('a login and what servers are known by arrive as they were sent', (t) => {
   fc.assert(
     fc.property(login, fc.option(trust, { nil: undefined }), (natsLogin, natsTrust) => {
       const welcome: CoordinatorMessage = {
-        kind: 'welcome',
-        session: 1,
-        federation: 'f',
-        domain: 'example.com',
-        natsUrls: ['tls://nats:4222'],
-        wantsInventory: false,
-        ttlSeconds: 60,
+        ...bareWelcome,
         natsLogin,
         ...(natsTrust === undefined ? {} : { natsTrust }),
       };
@@ -81,4 +106,8 @@ test('a login and what servers are known by arrive as they were sent', (t) => {
 
 function plain(key: { readonly publicKey: string; readonly proof: Uint8Array }) {
   return { publicKey: key.publicKey, proof: Buffer.from(key.proof) };
+}
+
+function toBuffers(held: HeldNatsLogin | undefined): HeldNatsLogin | undefined {
+  return held && { ...held, digest: Buffer.from(held.digest) };
 }

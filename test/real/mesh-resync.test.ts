@@ -114,9 +114,8 @@ test('a return on which nothing has changed costs the same few hundred bytes for
   t.deepEqual(many.count.kinds.sort(), ['<batch', '<welcome', 'ack', 'hello']);
   const more = many.count.bytes - none.count.bytes;
   t.true(Math.abs(more) < 100, `${more} bytes more than for none`);
-  // Of which the login to NATS, a signed text, is most.
   t.log(`${many.count.bytes} bytes in all`);
-  t.true(many.count.bytes < 2_500, `${many.count.bytes} bytes`);
+  t.true(many.count.bytes < 550, `${many.count.bytes} bytes`);
 });
 
 test('a return on which a peer has changed is told the table', async (t) => {

@@ -48,6 +48,7 @@ export interface Serving {
 }
 
 const restartMs = 1_000;
+const simulatedLogin = { kind: 'granted', userJwt: 'simulated', lifeSeconds: 900 } as const;
 
 export class SimCoordinator {
   readonly #options: SimCoordinatorOptions;
@@ -178,7 +179,8 @@ export class SimCoordinator {
         authority: cas.authority(process),
         openDnsProvider: () => Promise.resolve(provider.open(process)),
         telemetryUsers: {
-          login: () => Promise.resolve({ kind: 'granted', userJwt: 'simulated', lifeSeconds: 900 }),
+          login: () => Promise.resolve(simulatedLogin),
+          loginUnlessHeld: () => Promise.resolve(simulatedLogin),
           urls: () => ['tls://bus:4222'],
           trust: () => undefined,
           lateRevocation: () => undefined,
