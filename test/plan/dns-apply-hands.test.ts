@@ -163,6 +163,18 @@ test('the mark names another owner by hand, and the Service goes: the names stay
   t.is(world.state(shop), undefined);
 });
 
+test('I7: the mark is put back, and the Service goes before we have read that: nothing of it stays', async (t) => {
+  const world = await openWorld();
+  world.provider.put(theirMark);
+  await world.clock.advance(soundMs);
+  t.is(world.state(shop), 'foreign');
+  world.provider.put(ourMark);
+  await world.remove(shop);
+  await world.clock.advance(soundMs);
+  t.deepEqual(linesOf(world), [...cartLines].sort());
+  t.is(world.state(shop), undefined);
+});
+
 test('I4: a stranger at a name that is about to be ours: the others go on, and it is ours once they are gone', async (t) => {
   const world = await openWorld();
   world.provider.remove({ name: westName, type: 'CNAME' });

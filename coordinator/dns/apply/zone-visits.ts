@@ -45,6 +45,12 @@ export class ZoneVisits {
     if (group.isInFlight || group.isReading) return undefined; // marked again when that ends
     const facts = this.#facts(group);
     if (facts === undefined) return undefined;
+    if (isOutdated(group, facts)) {
+      group.obstacle = undefined; // until it was read
+      group.isReading = true;
+      this.#options.reread(key);
+      return undefined;
+    }
     const found = this.#look(group, facts);
     if (found.kind === 'settled' && !found.isRecorded) {
       await journal.record(key, this.#options.state.name, found.after);
@@ -227,4 +233,13 @@ export class ZoneVisits {
     if (group.planned === undefined || nowMs >= group.notBeforeMs) return undefined;
     return { againAfterMs: group.notBeforeMs - nowMs };
   }
+}
+
+/**
+ * What stood in the way was read a while ago, and now the names shall go: whose they are today
+ * decides whether they are deleted or forgotten.
+ */
+function isOutdated(group: Group, { publicationRevision, input }: Facts): boolean {
+  const isNew = publicationRevision !== group.publication;
+  return isNew && group.obstacle !== undefined && input.wanted.length === 0;
 }
