@@ -98,17 +98,49 @@ test('a transfer that ends before its last SOA is not a whole zone', async (t) =
   t.is(await codeOf(provider.list(patience)), 'DNS_UNAVAILABLE');
 });
 
+test('a server that is busy for a moment is asked again before a change is called bad', async (t) => {
+  for (const [busyTimes, wanted] of [
+    [2, 'applied'],
+    [3, 'rejected'],
+  ] as const) {
+    const set = recordSet(`a.${zone}`, 'A', ['192.0.2.1']);
+    let changes = 0;
+    const provider = await openLiar(t, (request, read) => {
+      const isChange = read.authorities.length > 0 && read.answers.length > 0; // it demands something
+      if (isChange) changes += 1;
+      const flags = 0x8400 | (read.flags & 0x7800) | (isChange && changes <= busyTimes ? 2 : 0);
+      return signedBy(read, key, macOf(request), { flags, answers: addressOf(read) });
+    });
+    const batch = { groups: [group('g', { creates: [set] })] };
+    const outcome = (await provider.apply(batch, patience)).get('g');
+    t.is(outcome?.kind, wanted, JSON.stringify(outcome));
+    t.is(changes, 3);
+  }
+});
+
+/** 192.0.2.1 at a.example.test, for questions of type A. */
+function addressOf(read: ReadMessage) {
+  const data = toRecordData(1, '192.0.2.1') ?? Buffer.alloc(4);
+  return read.questions
+    .filter(({ name, type }) => type === 1 && name === nameOf(`a.${zone}`))
+    .map(({ name }) => ({ name, type: 1, class: 1, ttlSeconds: 60, data }));
+}
+
 function soa() {
   const name = nameOf(zone);
   const data = Buffer.concat([Buffer.from(`${name}${name}`, 'latin1'), Buffer.alloc(20)]);
   return { name, type: 6, class: 1, data };
 }
 
-function signedBy(read: ReadMessage, by: TsigKey, mac = Buffer.alloc(32)): readonly Uint8Array[] {
+function signedBy(
+  read: ReadMessage,
+  by: TsigKey,
+  mac: Uint8Array = Buffer.alloc(32),
+  more: Partial<DnsMessage> = {},
+): readonly Uint8Array[] {
   const prior = { mac, form: 'reply' } as const;
-  return [
-    signMessage(encodeMessage(noError(read)), { key: by, atSeconds: nowSeconds(), prior }).bytes,
-  ];
+  const message = encodeMessage(noError(read, more));
+  return [signMessage(message, { key: by, atSeconds: nowSeconds(), prior }).bytes];
 }
 
 /** A SHA-256 MAC stands before id, error and other length. */

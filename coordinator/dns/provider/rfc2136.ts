@@ -15,7 +15,7 @@ import { parseNameText, toNameText } from '../../../common/pure/dns-text.ts';
 import { invariant, MeshError } from '../../../common/pure/errors.ts';
 import type { TsigAlgorithm } from '../../../common/pure/tsig.ts';
 import type { Chance } from '../../../common/runtime/chance.ts';
-import type { Clock } from '../../../common/runtime/clock.ts';
+import { sleep, type Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import {
   deviations,
@@ -128,11 +128,19 @@ class Rfc2136Provider implements DnsProvider {
     batch: RecordBatch,
     { timeoutMs }: CallOptions,
   ): Promise<ReadonlyMap<string, GroupOutcome>> {
-    const { session, log } = this.#parts;
-    const planned = planUpdate(batch, session.apex);
+    const planned = planUpdate(batch, this.#parts.session.apex);
     if (planned.kind === 'impossible') return impossible(batch, planned.reasons);
-    const deadline = this.#deadline(timeoutMs);
-    const answer = await this.#send(planned.records, deadline);
+    return this.#attempt(batch, planned.records, this.#deadline(timeoutMs), busyTries);
+  }
+
+  async #attempt(
+    batch: RecordBatch,
+    records: UpdateRecords,
+    deadline: Deadline,
+    triesLeft: number,
+  ): Promise<ReadonlyMap<string, GroupOutcome>> {
+    const { session, log } = this.#parts;
+    const answer = await this.#send(records, deadline);
     if (answer.kind === 'denied') return this.#denied(batch, answer, deadline);
     if (answer.kind !== 'answer') return all(batch, answer);
     const code = responseCodeOf(answer.message);
@@ -143,7 +151,11 @@ class Rfc2136Provider implements DnsProvider {
     });
     if (code === 0) return this.#readBack(batch, deadline);
     if (prerequisiteCodes.has(code)) return this.#findFault(batch, code, deadline);
-    return this.#refused(batch, code, deadline);
+    const fault = await this.#refused(batch, code, deadline);
+    const mayTry = triesLeft > 0 && deadline.leftMs() > 2 * busyMs;
+    if (code !== serverFailure || !mayTry || !isOfBatch(fault)) return fault;
+    await sleep(session.clock, busyMs);
+    return this.#attempt(batch, records, deadline, triesLeft - 1);
   }
 
   observe(): Promise<'pending' | 'live'> {
@@ -316,6 +328,11 @@ type Standing =
 
 // NXDOMAIN, YXDOMAIN, YXRRSET, NXRRSET (RFC 2136 2.2).
 const prerequisiteCodes = new Set([3, 6, 7, 8]);
+// The server's own trouble, and nothing was changed (2.2): PowerDNS says so while its database is
+// locked for a moment, BIND while it reloads. That is no fault of a batch yet.
+const serverFailure = 2;
+const busyTries = 2;
+const busyMs = 500;
 const notImplemented = 4;
 const refused = 5;
 const notAuth = 9;
@@ -359,6 +376,11 @@ function theseRefused(
         `at ${names}`
       : `${server} answers ${text} to the change of ${names}, and takes others: its log says why`;
   return all(batch, { kind: 'rejected', message });
+}
+
+/** The server takes others, so it says that the fault is here. */
+function isOfBatch(outcomes: ReadonlyMap<string, GroupOutcome>): boolean {
+  return [...outcomes.values()].every(({ kind }) => kind === 'rejected' || kind === 'notTried');
 }
 
 const namesShown = 5;
