@@ -46,6 +46,7 @@ import type { OpenDnsProvider } from './dns/zones/options.ts';
 import { createHealth } from './health/loop.ts';
 import type { HealthConfig } from './health/options.ts';
 import { createPlacement } from './placement/loop.ts';
+import { createPrivateViews } from './private-views.ts';
 import type { CertificateAuthority } from './session/certificate-authority.ts';
 import { createSessions, type Sessions } from './session/loop.ts';
 import type { TelemetryUsers } from './session/stage.ts';
@@ -159,6 +160,7 @@ export async function createCoordinator(
     ...common,
     placement,
     sessions,
+    privateViews: createPrivateViews(() => dns.zones),
     config: { federation, addressRules, ...options.health },
   });
   const dns = createDnsStage({

@@ -62,15 +62,18 @@ export interface PublicationNote {
    * AddressFamilyGap: clients of one address family get no answer at a level. WeightsIgnored: the
    * provider cannot weigh. HostnamesLeftOut: load balancers that are names stand aside for
    * addresses. Flattened: their addresses are looked up. AliasConflict: another Service has the
-   * short name. AliasDenied: the DNSZone takes none. AliasLevelUnknown: a short name's level has no cluster. UnnamedPorts: ports without
+   * short name. AddressesLeftOut: shards whose addresses the zone may not carry. PrivateBalancer: a
+   * load balancer's name leads to private addresses. AliasDenied: the DNSZone takes none. AliasLevelUnknown: a short name's level has no cluster. UnnamedPorts: ports without
    * names have no SRV records.
    */
   readonly reason:
     | 'NameBudget'
     | 'NameTooLong'
+    | 'AddressesLeftOut'
     | 'AddressFamilyGap'
     | 'WeightsIgnored'
     | 'HostnamesLeftOut'
+    | 'PrivateBalancer'
     | 'Flattened'
     | 'AliasConflict'
     | 'AliasDenied'

@@ -206,6 +206,13 @@ export interface DnsZoneView {
   ): Unsubscribe;
 }
 
+/** Services that a private DNSZone publishes: private addresses are outside ones for them. */
+export interface PrivateViews {
+  has(key: ServiceKey): boolean;
+  /** `key` undefined: it may be otherwise for any Service. */
+  subscribe(listener: (key: ServiceKey | undefined) => void): Unsubscribe;
+}
+
 /** From coordinator/dns/apply: what became of publications at the providers. */
 export interface AppliedView {
   /** undefined: nothing of this Service is or shall be in this zone, as far as we know. */

@@ -11,8 +11,18 @@ export interface AddressRules {
 
 /** IPv4 or IPv6 literal in canonical text form, or undefined. */
 export function parseAddress(text: string): string | undefined {
-  if (!ipaddr.isValid(text)) return undefined;
-  return ipaddr.parse(text).toString();
+  return parse(text)?.toString();
+}
+
+/**
+ * Only what has one meaning everywhere: `010.0.0.1` is 8.0.0.1 to some and 10.0.0.1 to others
+ * (RFC 6943 3.1.1), and an address with a zone (RFC 4007) means nothing to anybody else.
+ */
+function parse(text: string): ReturnType<typeof ipaddr.parse> | undefined {
+  const isLiteral = text.includes(':')
+    ? !text.includes('%') && ipaddr.IPv6.isValid(text)
+    : ipaddr.IPv4.isValidFourPartDecimal(text);
+  return isLiteral ? ipaddr.parse(text) : undefined;
 }
 
 export function addressFamily(address: string): 4 | 6 {
@@ -28,8 +38,8 @@ export function isPublishable(address: string, rules: AddressRules): boolean {
 
 /** Canonical text form of an address that clients can be sent to, or undefined. */
 export function toPublishable(text: string, rules: AddressRules): string | undefined {
-  if (!ipaddr.isValid(text)) return undefined;
-  const address = ipaddr.parse(text);
+  const address = parse(text);
+  if (address === undefined) return undefined;
   return isAllowed(address.range(), rules) ? address.toString() : undefined;
 }
 

@@ -9,7 +9,7 @@ export interface Networks {
 
 /** Texts that are no network are left out: they were refused where they were written. */
 export function toNetworks(texts: readonly string[]): Networks {
-  const networks = texts.flatMap((text) => (isNetwork(text) ? [ipaddr.parseCIDR(text)] : []));
+  const networks = texts.flatMap((text) => (isNetwork(text) ? [parseNetwork(text)] : []));
   return {
     has: (text) => {
       if (!ipaddr.isValid(text)) return false;
@@ -20,6 +20,17 @@ export function toNetworks(texts: readonly string[]): Networks {
     },
   };
 }
+
+type Network = ReturnType<typeof ipaddr.parseCIDR>;
+
+/** Of IPv4 addresses in their IPv6 form (::ffff:192.0.2.0/120) those of IPv4: so askers are read. */
+function parseNetwork(text: string): Network {
+  const [base, bits] = ipaddr.parseCIDR(text);
+  const mapped = bits >= mappedBits ? ipaddr.process(base.toString()) : base;
+  return mapped.kind() === base.kind() ? [base, bits] : [mapped, bits - mappedBits];
+}
+
+const mappedBits = 96;
 
 export function isNetwork(text: string): boolean {
   return ipaddr.isValidCIDR(text);

@@ -105,6 +105,7 @@ export function buildJudges(
     placement,
     surroundings,
     rules,
+    isPrivate: (key) => options.privateViews?.has(key) === true,
     minReady: policies.minReady,
     onChange: wake.onShard,
   });

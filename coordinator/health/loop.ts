@@ -8,7 +8,12 @@
 // Read on: fold.ts, step-cluster.ts, step-suspicion.ts, step-shard.ts.
 
 import type { HealthOptions } from './options.ts';
-import { splitLogKey, toClusterName, toLogPrefix } from '../../common/model/ids.ts';
+import {
+  splitLogKey,
+  toClusterName,
+  toLogPrefix,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { HealthView, PeerSource } from '../../common/model/views.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
@@ -68,6 +73,22 @@ export function createHealth(options: HealthOptions): Health {
     for (const { key: service } of placement.shardsOf(cluster)) peers.changed(cluster, service);
   };
 
+  /** One cluster a turn, where it may be any Service. */
+  const onPrivateViews = (key: ServiceKey | undefined): void => {
+    if (key !== undefined) {
+      for (const cluster of placement.clustersOf(key)) shards.mark(cluster, key);
+      return;
+    }
+    const names = [...table.entries()].map(({ name }) => name);
+    const next = (at: number): void => {
+      const name = names[at];
+      if (name === undefined || isStopped) return;
+      shards.markCluster(name);
+      clock.soon(() => next(at + 1));
+    };
+    next(0);
+  };
+
   const start = (): void => {
     const clusters = follow(desired, toLogPrefix(isthmusGroup, 'clusters'), ({ current, kind }) =>
       onCluster(current, kind === 'deleted'),
@@ -77,6 +98,8 @@ export function createHealth(options: HealthOptions): Health {
       if (table.entry(verdict.cluster) !== undefined) shards.restore(verdict, damping);
     }
     policies.start();
+    if (options.privateViews !== undefined)
+      cancels.push(options.privateViews.subscribe(onPrivateViews));
     cancels.push(
       placement.subscribe(({ cluster, key }) => {
         shards.mark(cluster, key);

@@ -1,6 +1,11 @@
 // What the health stage is given.
 
-import type { EventRecorder, PlacementView, SessionView } from '../../common/model/views.ts';
+import type {
+  EventRecorder,
+  PlacementView,
+  PrivateViews,
+  SessionView,
+} from '../../common/model/views.ts';
 import type { AddressRules } from '../../common/pure/address-rules.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
@@ -34,6 +39,8 @@ export interface HealthOptions {
   readonly codec?: TelemetryCodec;
   /** Where what agents tell as events goes. */
   readonly recorder: EventRecorder;
+  /** Absent: a private address is nobody's way in. */
+  readonly privateViews?: PrivateViews;
   readonly config: HealthConfig;
   readonly clock: Clock;
   readonly chance: Chance;

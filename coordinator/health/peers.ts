@@ -34,18 +34,23 @@ export function createPeers(options: {
   ): PeerShard => {
     const verdict = options.verdict(cluster, key);
     const { zones, region } = options.topology(cluster);
+    const addresses = publishableAddresses(verdict?.addresses ?? [], rules);
+    const hostnames = hostnamesOf(verdict?.addresses ?? []);
+    // With private addresses alone it is healthy to clients of its private zone, not to Pods.
+    const hasWay = addresses.length > 0 || hostnames.length > 0;
     return {
       cluster,
       zones,
       region,
-      addresses: publishableAddresses(verdict?.addresses ?? [], rules),
-      hostnames: hostnamesOf(verdict?.addresses ?? []),
+      addresses,
+      hostnames,
       // Node ports are each cluster's own: nobody measures the way to them.
       tcpPorts:
         verdict?.isAtNodePorts === true
           ? []
           : tcpPorts(verdict?.ports ?? []).filter((port) => wanted.has(port)),
-      isHealthy: verdict?.state === 'healthy' && !placement.traffic(cluster, key).isDrained,
+      isHealthy:
+        verdict?.state === 'healthy' && hasWay && !placement.traffic(cluster, key).isDrained,
     };
   };
 

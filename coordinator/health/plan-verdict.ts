@@ -11,6 +11,7 @@ import { assertNever } from '../../common/pure/errors.ts';
 import { countUsable } from '../../common/pure/usable-endpoints.ts';
 
 const portsToldMax = 3;
+const addressesToldMax = 3;
 
 export interface VerdictInput {
   readonly key: ServiceKey;
@@ -76,7 +77,7 @@ function describe(
         message: `${ready} of ${total} endpoints are ready, ${minReady} needed.`,
       };
     case 'noAddress':
-      return { reason: 'NoOutsideAddress', message: 'The Service has no outside address.' };
+      return { reason: 'NoOutsideAddress', message: describeAddresses(input.report?.ingress) };
     case 'heldDown': {
       const seconds = Math.round(input.holdMs / 1000);
       const message = `Ready again; returns after ${seconds} s without a change.`;
@@ -89,6 +90,17 @@ function describe(
     default:
       return assertNever(state);
   }
+}
+
+/** What it has is private, local or reserved: clients outside cannot be sent there. */
+function describeAddresses(ingress: ShardIngress | undefined): string {
+  const ips = (ingress?.addresses ?? []).flatMap(({ ip }) => ip ?? []);
+  if (ips.length === 0) return 'The Service has no outside address.';
+  const more = ips.length > addressesToldMax ? ` and ${ips.length - addressesToldMax} more` : '';
+  return (
+    `No address of the Service is public: ${ips.slice(0, addressesToldMax).join(', ')}${more}. ` +
+    'Names with private ones stand only in a DNSZone with visibility Private.'
+  );
 }
 
 /** What the numbers leave out: Pods that end while they serve, and ports that fewer Pods have. */

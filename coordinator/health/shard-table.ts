@@ -7,6 +7,7 @@
 
 import type { ShardVerdict } from '../../common/model/health.ts';
 import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
+import type { IngressAddress } from '../../common/model/telemetry.ts';
 import type { PlacementView } from '../../common/model/views.ts';
 import type { AddressRules } from '../../common/pure/address-rules.ts';
 import { countUsable } from '../../common/pure/usable-endpoints.ts';
@@ -54,6 +55,8 @@ export function createShardTable(options: {
   readonly surroundings: (cluster: ClusterName) => ShardSurroundings;
   readonly minReady: (key: ServiceKey) => number;
   readonly rules: AddressRules;
+  /** Private addresses are outside ones, too. */
+  readonly isPrivate: (key: ServiceKey) => boolean;
   readonly onChange: (after: ShardVerdict | undefined, before: ShardVerdict | undefined) => void;
   readonly clock: Clock;
   readonly chance: Chance;
@@ -69,6 +72,10 @@ export function createShardTable(options: {
     shards.set(key, known);
   };
 
+  const hasAddress = (key: ServiceKey, addresses: readonly IngressAddress[]): boolean =>
+    hasOutsideAddress(addresses, rules) ||
+    (hasOutsideAddress(addresses, { ...rules, allowPrivate: true }) && options.isPrivate(key));
+
   const judge = (cluster: ClusterName, key: ServiceKey): number | undefined => {
     const before = clusters.get(cluster)?.get(key);
     if (placement.shard(cluster, key) === undefined) {
@@ -83,7 +90,7 @@ export function createShardTable(options: {
     const facts: ShardFacts = {
       clusterLife: life,
       isReported: report?.ingress !== undefined || report?.readiness !== undefined,
-      hasAddress: hasOutsideAddress(report?.ingress?.addresses ?? [], rules),
+      hasAddress: hasAddress(key, report?.ingress?.addresses ?? []),
       ready: report?.readiness === undefined ? 0 : countUsable(report.readiness),
       minReady: minReady(key),
       nowMs: clock.monotonicMs(),

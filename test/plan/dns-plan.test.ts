@@ -197,7 +197,7 @@ const rows: readonly Row[] = [
   {
     title: 'a shard with private addresses only is not published',
     shards: [{ ...foo, ips: ['10.0.0.7'] }],
-    reason: 'NeverHealthy',
+    reason: 'NoAddress',
     records: [],
   },
   {
@@ -230,7 +230,7 @@ const rows: readonly Row[] = [
   {
     title: 'I5 a load balancer may not be named within our own zone',
     shards: [{ ...foo, ips: [], hostnames: [nginxGlobal, 'example.com'] }],
-    reason: 'NeverHealthy',
+    reason: 'NoAddress',
     records: [],
   },
   {

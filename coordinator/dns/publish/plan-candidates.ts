@@ -7,11 +7,16 @@
 //   K3. With nobody healthy: the fail-open set, every shard with a known way in that is not drained
 //       or proved dead; if all are dead, all.
 
+import { isIP } from 'node:net';
 import type { ShardState, ShardVerdict } from '../../../common/model/health.ts';
 import type { ClusterName } from '../../../common/model/ids.ts';
 import type { PublishedShard } from '../../../common/model/publication.ts';
 import type { Topology } from '../../../common/model/topology.ts';
-import { addressFamily, toPublishable } from '../../../common/pure/address-rules.ts';
+import {
+  addressFamily,
+  toPublishable,
+  type AddressRules,
+} from '../../../common/pure/address-rules.ts';
 import { toWireName } from '../../../common/pure/dns-wire.ts';
 import { rankFirst } from '../../../common/pure/stable-choice.ts';
 import type { PublicationInput, ShardInput } from './input.ts';
@@ -29,6 +34,8 @@ export interface Candidate {
   /** As recorded: what the cluster itself says. Sorted. */
   readonly addresses: readonly string[];
   readonly hostnames: readonly string[];
+  /** Addresses and load balancers' names that the zone may not carry. Sorted. */
+  readonly refused: readonly string[];
   /** Where its addresses are those of Nodes. */
   readonly nodePorts: PublishedShard['nodePorts'];
   /**
@@ -108,7 +115,7 @@ function toCandidate(
 ): Candidate {
   const { verdict } = shard;
   const known = verdict === undefined || verdict.state === 'pending' ? undefined : verdict;
-  const outside = known === undefined ? (before ?? nowhere) : outsideOf(known, input); // K1
+  const outside = known === undefined ? outsideBefore(before) : outsideOf(known, input); // K1
   const from = known ?? before;
   return {
     cluster: shard.cluster,
@@ -121,36 +128,54 @@ function toCandidate(
     weight: shard.weight ?? 100,
     addresses: outside.addresses,
     hostnames: outside.hostnames,
+    refused: outside.refused,
     nodePorts: known === undefined ? before?.nodePorts : nodePortsOf(known),
     way: wayOf(input, outside),
   };
 }
 
-const nowhere: Outside = { addresses: [], hostnames: [] };
-
 interface Outside {
   readonly addresses: readonly string[];
   readonly hostnames: readonly string[];
+  readonly refused: readonly string[];
+}
+
+const nowhere: Outside = { addresses: [], hostnames: [], refused: [] };
+
+function outsideBefore(before: PublishedShard | undefined): Outside {
+  if (before === undefined) return nowhere;
+  return { addresses: before.addresses, hostnames: before.hostnames, refused: [] };
 }
 
 function outsideOf(verdict: ShardVerdict, input: PublicationInput): Outside {
+  const rules = rulesOf(input);
   const addresses: string[] = [];
   const hostnames: string[] = [];
+  const refused: string[] = [];
   for (const { ip, hostname } of verdict.addresses) {
-    if (ip !== undefined) addresses.push(ip);
+    const address = ip === undefined ? undefined : toPublishable(ip, rules);
+    if (address !== undefined) addresses.push(address);
+    else if (ip !== undefined) refused.push(ip);
     const name = hostname?.toLowerCase().replace(/\.$/, '');
-    if (name !== undefined && isTarget(name, input.zone)) hostnames.push(name);
+    if (name === undefined || name === '') continue;
+    if (isTarget(name, input.zone)) hostnames.push(name);
+    else refused.push(name);
   }
-  return { addresses: publishable(input, addresses), hostnames: sortedSet(hostnames) };
+  return {
+    addresses: sortedSet(addresses),
+    hostnames: sortedSet(hostnames),
+    refused: sortedSet(refused),
+  };
+}
+
+function rulesOf({ addressRules, shape = embeddedShape }: PublicationInput): AddressRules {
+  return shape.isPrivate ? { ...addressRules, allowPrivate: true } : addressRules;
 }
 
 /** Canonical, sorted, and only those that clients of the zone can be sent to. */
-function publishable(
-  { addressRules, shape = embeddedShape }: PublicationInput,
-  texts: readonly string[],
-): readonly string[] {
+function publishable(input: PublicationInput, texts: readonly string[]): readonly string[] {
   if (texts.length === 0) return texts;
-  const rules = shape.isPrivate ? { ...addressRules, allowPrivate: true } : addressRules;
+  const rules = rulesOf(input);
   return sortedSet(texts.flatMap((text) => toPublishable(text, rules) ?? []));
 }
 
@@ -186,6 +211,7 @@ function nodePortsOf({ ports, isAtNodePorts }: ShardVerdict): Candidate['nodePor
 function isTarget(name: string, zone: string): boolean {
   return (
     /^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/.test(name) &&
+    isIP(name) === 0 &&
     toWireName(name) !== undefined &&
     name !== zone &&
     !name.endsWith(`.${zone}`)

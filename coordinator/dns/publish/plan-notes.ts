@@ -1,11 +1,13 @@
 // What a person should know of a Service's names, beside what they are. Input: what was decided.
 // Output: notes, sorted by reason; each names the first few of what it is about. Pure.
 
+import { isIP } from 'node:net';
 import type { PublicationNote, RecordSet } from '../../../common/model/publication.ts';
 import type { PublicationInput } from './input.ts';
 import type { AliasPlan } from './plan-aliases.ts';
 import type { Candidate } from './plan-candidates.ts';
 import type { LevelPlan } from './plan-level.ts';
+import { embeddedShape } from './zone-shape.ts';
 
 export interface Decided {
   readonly candidates: readonly Candidate[];
@@ -35,6 +37,7 @@ export function toNotes(input: PublicationInput, decided: Decided): readonly Pub
       way.addresses.some((address) => published.has(address)),
   );
   return [
+    ...noteRefused(input, candidates),
     note(
       'AddressFamilyGap',
       familyGaps(decided),
@@ -67,6 +70,7 @@ export function toNotes(input: PublicationInput, decided: Decided): readonly Pub
       'No room in the zone’s name budget for levels without a shard (spec.nameBudget)',
     ),
     note('NameTooLong', decided.tooLong, 'DNS cannot carry names of more than 253 characters'),
+    ...notePrivateBalancers(input, candidates),
     note(
       'UnnamedPorts',
       decided.hasUnnamedPorts ? [decided.globalName] : [],
@@ -78,6 +82,61 @@ export function toNotes(input: PublicationInput, decided: Decided): readonly Pub
       'The provider cannot weigh: all addresses are answered alike',
     ),
   ].flat();
+}
+
+/** Shards that clients of this zone cannot be sent to, whatever else they are. */
+export function noteRefused(
+  { zone, shape = embeddedShape }: PublicationInput,
+  candidates: readonly Candidate[],
+): readonly PublicationNote[] {
+  const refused = candidates.filter(
+    ({ way, refused: all }) => way.kind === 'none' && all.length > 0,
+  );
+  const [named, addressed] = [
+    refused.filter((shard) => shard.refused.every((one) => isIP(one) === 0)),
+    refused.filter((shard) => shard.refused.some((one) => isIP(one) !== 0)),
+  ];
+  const tell = ({ cluster, refused: [first = ''] }: Candidate): string => `${cluster} (${first})`;
+  return [
+    note(
+      'AddressesLeftOut',
+      addressed.map(tell),
+      shape.isPrivate
+        ? 'These shards have only addresses that no client can be sent to (local or reserved)'
+        : 'These shards have only addresses that a public zone may not carry (private, local or ' +
+            'reserved); in a DNSZone with visibility Private private ones may stand',
+    ),
+    note(
+      'AddressesLeftOut',
+      named.map(tell),
+      `The names of these load balancers lie within ${zone} itself, or are none that DNS can carry; ` +
+        'a CNAME there could make a circle, so give them addresses or names elsewhere',
+    ),
+  ].flat();
+}
+
+// So AWS begins the names of its application and classic load balancers that are internal, and of
+// no others.
+const internalBalancer = /^(dualstack\.)?internal-[^.]+\.[^.]+\.elb\.amazonaws\.com(\.cn)?$/;
+
+/** They stand there as names: whether that is of use to somebody a person knows best. */
+function notePrivateBalancers(
+  input: PublicationInput,
+  candidates: readonly Candidate[],
+): readonly PublicationNote[] {
+  if (input.shape?.isPrivate === true) return [];
+  const inside = candidates.filter(({ way }) => {
+    if (way.kind !== 'host') return false;
+    // Looked up, and nothing of what was found may stand here.
+    const isRefused = (input.resolved?.get(way.host) ?? []).length > 0;
+    return isRefused || internalBalancer.test(way.host);
+  });
+  return note(
+    'PrivateBalancer',
+    inside.map(({ cluster }) => cluster),
+    'The load balancers’ names lead to private addresses: clients outside reach nothing there ' +
+      '(publish the Service in a DNSZone with visibility Private instead)',
+  );
 }
 
 function note(

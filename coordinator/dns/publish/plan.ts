@@ -34,7 +34,7 @@ import {
   type Candidate,
 } from './plan-candidates.ts';
 import { alias, planLevel, type At } from './plan-level.ts';
-import { toNotes } from './plan-notes.ts';
+import { noteRefused, toNotes } from './plan-notes.ts';
 import { planShardNames, toShardName } from './plan-shard-names.ts';
 import { planSrv, type AnsweringLevel } from './plan-srv.ts';
 import { embeddedShape } from './zone-shape.ts';
@@ -51,7 +51,9 @@ export function planPublication(input: PublicationInput): Publication {
   const refusal = whyNoNames(input, candidates, everHealthy, levels);
   if (refusal !== undefined || global === undefined) {
     const outcome = refusal ?? tooLong(levels);
-    return toPublication(input, candidates, { everHealthy, ...noNames, ...outcome });
+    const isThrough = input.isHeadless || input.type === 'ExternalName';
+    const notes = isThrough ? [] : noteRefused(input, candidates);
+    return toPublication(input, candidates, { everHealthy, ...noNames, notes, ...outcome });
   }
   const names = planNames(input, { ...levels, global }, candidates);
   const outcome = describe(input, candidates, levels, names.recordSets.length > 0);
@@ -96,6 +98,15 @@ function whyNoNames(
   }
   if (candidates.length === 0) {
     return { reason: 'NotPlaced', message: 'No cluster shall have a shard of this Service.' };
+  }
+  if (
+    !everHealthy &&
+    candidates.some(({ state, refused }) => state === 'healthy' && refused.length > 0)
+  ) {
+    return {
+      reason: 'NoAddress',
+      message: 'No shard that is ready has an address that this zone may carry.',
+    };
   }
   if (!everHealthy) {
     return {
