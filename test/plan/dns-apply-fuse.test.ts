@@ -2,6 +2,7 @@ import test from 'ava';
 import { toClusterName } from '../../common/model/ids.ts';
 import type { PublishedShard } from '../../common/model/publication.ts';
 import { planFuse, suspect, type Suspicion } from '../../coordinator/dns/apply/plan-fuse.ts';
+import { ZoneFuse } from '../../coordinator/dns/apply/zone-fuse.ts';
 import type { ZoneRecordSet } from '../../coordinator/dns/provider/provider.ts';
 import {
   createApplyWorld,
@@ -145,6 +146,12 @@ test('a mass change on suspicion is held, says its hash, and goes once exactly t
   t.deepEqual(world.lines(), before);
   const held = world.applier.view.zone(domain)?.heldPlan;
   t.like(held, { services: 50, recordSets: 100, recordSetsMax: 75 });
+  t.is(
+    held?.message,
+    '100 record sets of 50 Services would go or change their type. More than 75 a minute are held ' +
+      'where 2 clusters are judged dead and only 1 speaks: north, west. They stay as they are until ' +
+      'a person confirms the plan.',
+  );
   t.like(world.applier.view.state(domain, serviceKey('s1')), { state: 'held', reason: 'PlanHeld' });
   t.is(world.events.filter((event) => event.startsWith('DNSZone')).length, 1);
   t.is(world.events.filter((event) => event.startsWith('Service')).length, 10);
@@ -189,6 +196,25 @@ test('a held plan ends by itself when its cause is gone', async (t) => {
   t.is(world.applier.view.zone(domain)?.heldPlan, undefined);
   t.like(world.applier.view.zone(domain), { pending: 0 });
   t.true(world.events.some((event) => event.includes('DNSReleased')));
+});
+
+test('what is held only for what went before it says so, and goes when that is a minute old', (t) => {
+  const fuse = new ZoneFuse();
+  const group = { id: 's1', reason: '', ...swap };
+  const suspicion = { recordSets: 14, dead: ['west', 'north'], living: ['east'] };
+  fuse.spend({ recordSets: 7, dead: ['west'], living: ['east'] }, serviceKey('s0'), 0);
+  fuse.note(serviceKey('s1'), { suspicion, group, revision: 1 });
+  const spec = { domain, provider: 'Route53' } as const;
+  t.true(fuse.decide(spec, 49, 2000));
+  t.is(
+    fuse.held?.message,
+    '14 record sets of 1 Service would go or change their type, after 7 within the last minute. ' +
+      'More than 20 a minute are held where 2 clusters are judged dead and only 1 speaks: north, ' +
+      'west. They stay as they are until a person confirms the plan, or until that minute is over.',
+  );
+  t.is(fuse.againMs(2000), 58_000);
+  t.true(fuse.decide(spec, 49, minuteMs));
+  t.is(fuse.held, undefined);
 });
 
 test('I3: publications that vanish while their Services stand take nothing with them', async (t) => {

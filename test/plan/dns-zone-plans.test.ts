@@ -329,4 +329,8 @@ test('events tell of transitions, once, and of nothing that a person did', (t) =
   const foreign = [{ key: 'shop/web', names: ['x'] }];
   t.deepEqual(tell({}, { foreign }), ['Warning ForeignRecords']);
   t.deepEqual(tell({ foreign }, {}), ['Normal NoConflict']);
+  // The applier tells of it, once it has stopped growing.
+  const counts = { services: 1, recordSets: 30, recordSetsMax: 20 };
+  const heldPlan = { hash: 'abc', message: 'Too much.', sinceMs: 1, ...counts };
+  t.deepEqual(tell({}, { applied: { recordSets: 4, pending: 1, isEmpty: false, heldPlan } }), []);
 });

@@ -124,12 +124,24 @@ export function planFuse({ limits, owned, recent, due }: FuseInput): FuseDecisio
   const why =
     unexplained > 0
       ? 'nobody asked for it and no agent that lives reports a reason'
-      : `${dead.size} clusters are judged dead and only ${living.size} speak: ` +
+      : `${dead.size} clusters are judged dead and only ${living.size} ${speak(living.size)}: ` +
         `${[...dead].sort().slice(0, clustersShown).join(', ')}`;
   return { kind: 'hold', recordSets, recordSetsMax, why };
 }
 
 const clustersShown = 5;
+
+function speak(clusters: number): string {
+  return clusters === 1 ? 'speaks' : 'speak';
+}
+
+/** What a person does about a held plan of this DNSZone. */
+export function toWayOut(zone: string, hash: string): string {
+  return (
+    `See it with: kubectl isthmus dns plan ${zone}; let it go ahead with: ` +
+    `kubectl isthmus dns confirm ${zone} ${hash}`
+  );
+}
 
 /**
  * Names exactly these changes: of what is recorded at `revision`, so that the same change at

@@ -5,6 +5,7 @@ import { isthmusApiVersion } from '../../../common/model/isthmus-kinds.ts';
 import { splitServiceKey, toLogKey, type ServiceKey } from '../../../common/model/ids.ts';
 import type { DnsZoneState, EventRecorder } from '../../../common/model/views.ts';
 import type { Desired } from '../../desired/store.ts';
+import { toWayOut } from './plan-fuse.ts';
 import type { HeldPlan } from './zone-fuse.ts';
 import type { Obstacle } from './plan-group.ts';
 
@@ -40,8 +41,9 @@ export class ZoneEvents {
   }
 
   held(plan: HeldPlan, services: Iterable<ServiceKey>): void {
-    this.#ofZone('Warning', 'DNSHeld', plan.message);
-    this.#some(services, 'DNSHeld', plan.message);
+    const text = `${plan.message} ${toWayOut(this.#options.zone()?.name ?? '', plan.hash)}`;
+    this.#ofZone('Warning', 'DNSHeld', text);
+    this.#some(services, 'DNSHeld', text);
   }
 
   released(): void {

@@ -102,10 +102,7 @@ export class ZoneFuse {
     if (spec.confirmedPlan === hash) return this.#confirm();
     const { recordSets, recordSetsMax, why } = decided;
     const services = this.#suspects.size;
-    const message =
-      `${recordSets} record sets of ${services} Services would go or change their type within a ` +
-      `minute, and ${recordSetsMax} may: ${why}. They stay as they are. If this is right, ` +
-      `set spec.confirmedPlan to ${hash}.`;
+    const message = describeHold({ recordSets, recordSetsMax, why, services, recent });
     return { hash, services, recordSets, recordSetsMax, message };
   }
 
@@ -123,4 +120,23 @@ export class ZoneFuse {
     this.#version += 1;
     return undefined;
   }
+}
+
+/** What a person at night needs: how much, beside what, why, and until when. */
+function describeHold(hold: {
+  readonly recordSets: number;
+  readonly recordSetsMax: number;
+  readonly why: string;
+  readonly services: number;
+  readonly recent: number;
+}): string {
+  const { recordSets, recordSetsMax, why, services, recent } = hold;
+  const after = recent === 0 ? '' : `, after ${recent} within the last minute`;
+  // Alone they are few enough: they go once those before them are a minute old.
+  const until = recordSets > recordSetsMax ? '' : ', or until that minute is over';
+  return (
+    `${recordSets} record sets of ${services} ${services === 1 ? 'Service' : 'Services'} would go ` +
+    `or change their type${after}. More than ${recordSetsMax} a minute are held where ${why}. ` +
+    `They stay as they are until a person confirms the plan${until}.`
+  );
 }

@@ -82,14 +82,14 @@ function describeDue(zone: ZoneState, spec: DnsZoneState | undefined, group: Gro
     return {
       state: 'held',
       reason: 'Frozen',
-      message: 'The DNSZone is frozen: set spec.frozen to false to go on.',
+      message: `The DNSZone is frozen. To go on: kubectl isthmus dns unfreeze ${zone.name}`,
     };
   }
   if (group.isHeld) {
     return {
       state: 'held',
       reason: 'PlanHeld',
-      message: 'A mass change waits to be confirmed: see status.heldPlan of the DNSZone.',
+      message: `A mass change waits to be confirmed: kubectl isthmus dns plan ${zone.name}`,
     };
   }
   if (trouble !== undefined) {

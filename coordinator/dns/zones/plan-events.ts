@@ -11,8 +11,11 @@ export interface ZoneEvent {
 
 /** True is good news of these, and bad news of all others. */
 const goodWhenTrue: ReadonlySet<string> = new Set(['Ready', 'Authorized', 'Delegated']);
-/** A person asked for it, or it is there from the beginning: no news. */
-const unspoken: ReadonlySet<string> = new Set(['Authorized', 'Frozen', 'SingleServer']);
+/**
+ * A person asked for it, or it is there from the beginning: no news. The applier itself tells of a
+ * held plan once that has stopped growing, with the hash to confirm.
+ */
+const unspoken: ReadonlySet<string> = new Set(['Authorized', 'Frozen', 'SingleServer', 'PlanHeld']);
 
 export function planZoneEvents(
   before: readonly Condition[],
@@ -20,7 +23,7 @@ export function planZoneEvents(
 ): readonly ZoneEvent[] {
   return after.flatMap((condition): readonly ZoneEvent[] => {
     const { type, status, reason, message } = condition;
-    if (unspoken.has(type) || status === 'Unknown') return [];
+    if (unspoken.has(type) || reason === 'PlanHeld' || status === 'Unknown') return [];
     const was = before.find((one) => one.type === type);
     const isGood = goodWhenTrue.has(type) === (status === 'True');
     // Well from the beginning is news of Ready alone.

@@ -8,6 +8,7 @@
 import type { DnsZone } from '../../../common/model/dns-zone.ts';
 import type { AppliedZone } from '../../../common/model/views.ts';
 import type { Said } from '../../../common/pure/conditions.ts';
+import { toWayOut } from '../apply/plan-fuse.ts';
 import type { Refusal } from './plan-conflicts.ts';
 import type { ZoneFound } from './provider-keeper.ts';
 
@@ -212,10 +213,7 @@ function frozenMessage({ metadata }: DnsZone): string {
 }
 
 function heldMessage({ metadata }: DnsZone, held: NonNullable<AppliedZone['heldPlan']>): string {
-  return (
-    `${held.message} See it with: kubectl isthmus dns plan ${metadata.name}; let it go ahead ` +
-    `with: kubectl isthmus dns confirm ${metadata.name} ${held.hash}`
-  );
+  return `${held.message} ${toWayOut(metadata.name, held.hash)}`;
 }
 
 // A status is read by people; the rest is in the Services' own conditions.
