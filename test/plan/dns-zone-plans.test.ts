@@ -332,5 +332,11 @@ test('events tell of transitions, once, and of nothing that a person did', (t) =
   // The applier tells of it, once it has stopped growing.
   const counts = { services: 1, recordSets: 30, recordSetsMax: 20 };
   const heldPlan = { hash: 'abc', message: 'Too much.', sinceMs: 1, ...counts };
-  t.deepEqual(tell({}, { applied: { recordSets: 4, pending: 1, isEmpty: false, heldPlan } }), []);
+  t.deepEqual(
+    tell(
+      {},
+      { applied: { recordSets: 4, pending: 1, isEmpty: false, requestsPerSecond: 20, heldPlan } },
+    ),
+    [],
+  );
 });
