@@ -122,10 +122,10 @@ async function settle(
   seenBefore: Revision,
   log: Log,
 ): Promise<WriteOutcome> {
-  const { key, object, expected, guard, fence } = request;
+  const { key, object, expected, guard, fence, guards } = request;
   const value = object === undefined ? undefined : toStoreValue(object);
   try {
-    return await store.write({ key, value, expected, guard, fence });
+    return await store.write({ key, value, expected, guard, fence, guards });
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'STORE_UNAVAILABLE') throw error;
     log.warn('a write was not answered; reading back', { key, error: describeError(error) });

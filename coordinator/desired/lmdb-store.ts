@@ -265,8 +265,8 @@ interface Attempt {
 
 /** Runs inside the transaction: synchronous, sees its own earlier writes. */
 function attemptWrite(tables: Tables, request: WriteRequest, logRecordsMax: number): Attempt {
-  const { key, expected, guard, fence, value } = request;
-  for (const condition of [guard, fence]) {
+  const { key, expected, guard, fence, guards = [], value } = request;
+  for (const condition of [guard, fence, ...guards]) {
     if (condition === undefined) continue;
     const current = toRevision(tables.current.get(condition.key)?.r ?? 0);
     if (current !== condition.revision) return { outcome: { kind: 'fenced', current } };

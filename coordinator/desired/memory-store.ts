@@ -70,10 +70,10 @@ function writeTo(
   disk: MemoryDisk,
   request: WriteRequest,
 ): { readonly outcome: WriteOutcome; readonly record?: StoreRecord } {
-  const { key, expected, guard, fence, value } = request;
+  const { key, expected, guard, fence, guards = [], value } = request;
   const previous = disk.current.get(key);
   const current = previous?.revision ?? toRevision(0);
-  for (const condition of [guard, fence]) {
+  for (const condition of [guard, fence, ...guards]) {
     if (condition === undefined) continue;
     const found = disk.current.get(condition.key)?.revision ?? toRevision(0);
     if (found !== condition.revision) return { outcome: { kind: 'fenced', current: found } };

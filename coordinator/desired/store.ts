@@ -26,13 +26,15 @@ export interface WriteRequest {
   readonly guard?: { readonly key: LogKey; readonly revision: Revision } | undefined;
   /** A second such key: the lease holder's term, of a write that takes from its pools. */
   readonly fence?: { readonly key: LogKey; readonly revision: Revision } | undefined;
+  /** More such keys, a few: all publications of one Service, say. */
+  readonly guards?: readonly { readonly key: LogKey; readonly revision: Revision }[] | undefined;
 }
 
 export type WriteOutcome =
   | { readonly kind: 'written'; readonly revision: Revision }
   /** The key stands at `current` (0: absent); nothing was written. */
   | { readonly kind: 'conflict'; readonly current: Revision }
-  /** The guard's or the fence's key stands elsewhere; nothing was written. */
+  /** A guard's or the fence's key stands elsewhere; nothing was written. */
   | { readonly kind: 'fenced'; readonly current: Revision };
 
 export interface StoreRecord {
@@ -111,6 +113,7 @@ export interface DesiredWrite {
   readonly expected: Revision;
   readonly guard?: { readonly key: LogKey; readonly revision: Revision } | undefined;
   readonly fence?: { readonly key: LogKey; readonly revision: Revision } | undefined;
+  readonly guards?: readonly { readonly key: LogKey; readonly revision: Revision }[] | undefined;
 }
 
 export type DesiredOutcome =

@@ -16,12 +16,9 @@ export function readPublished(desired: Desired, key: ServiceKey): Published | un
   return mergePublished(publications, standingOf(desired, key));
 }
 
-/** Of several zones the one that was written last: a write of ours guards on it. */
-export function newestPublication(desired: Desired, key: ServiceKey): StoredObject | undefined {
-  let newest: StoredObject | undefined;
-  for (const stored of desired.list(toPublicationsPrefix(key)))
-    if (newest === undefined || stored.revision > newest.revision) newest = stored;
-  return newest;
+/** Of every zone: a write of ours guards on all of them, since any may be about to say otherwise. */
+export function publicationsOf(desired: Desired, key: ServiceKey): readonly StoredObject[] {
+  return [...desired.list(toPublicationsPrefix(key))];
 }
 
 interface RecordedSet {

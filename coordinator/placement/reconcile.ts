@@ -31,7 +31,7 @@ import { isLeaving, planPlacement, type PlacementPlan } from './plan.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { planContent, type Content } from './plan-content.ts';
 import type { Published } from './merge-published.ts';
-import { newestPublication, readPublished, zonesStanding } from './published.ts';
+import { publicationsOf, readPublished, zonesStanding } from './published.ts';
 import { moveTimeoutDefaultMs, planMoves, type MovesPlan } from './plan-moves.ts';
 import { toNotes } from './plan-notes.ts';
 import {
@@ -82,8 +82,8 @@ interface Decision {
   readonly input: RecordsInput;
   readonly steps: readonly RecordStep[];
   readonly finding: string | undefined;
-  /** What DNS says. */
-  readonly published: StoredObject | undefined;
+  /** What DNS says, in each zone. */
+  readonly published: readonly StoredObject[];
 }
 
 export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResult> {
@@ -118,7 +118,7 @@ function decide(stage: Stage, key: ServiceKey, service: Service | undefined): De
   const { desired, clusters, table } = stage;
   const recorded = readRecord(desired.get(placementKey(key)));
   const known = clusters.read();
-  const published = newestPublication(desired, key);
+  const published = publicationsOf(desired, key);
   const publication = readPublished(desired, key);
   const plan = service === undefined ? undefined : planFor(stage, key, service, recorded);
   const content =
@@ -147,11 +147,11 @@ function namesOf(
   { desired, clock }: Stage,
   key: ServiceKey,
   service: Service | undefined,
-  published: StoredObject | undefined,
+  published: readonly StoredObject[],
 ): NamesDecision {
   if (service === undefined || !isGoing(service)) return { kind: 'go', left: [] };
   return planNames({
-    isPublished: published !== undefined,
+    isPublished: published.length > 0,
     standing: zonesStanding(desired, key),
     elapsedMs: sinceDeletion(service, clock),
   });
@@ -286,7 +286,7 @@ async function take(
   stage: Stage,
   key: ServiceKey,
   step: RecordStep,
-  published: StoredObject | undefined,
+  published: readonly StoredObject[],
 ): Promise<boolean> {
   const { desired, metrics } = stage;
   const at = toStepKey(key, step);
@@ -295,7 +295,7 @@ async function take(
   if (object === undefined && current === 0) return true;
   const expected = step.kind === 'cancel' ? step.order.revision : current;
   // I5: an order was planned by what DNS says, which may be about to say something else.
-  const standing = step.kind === 'order' ? published : undefined;
+  const standing = step.kind === 'order' ? published : [];
   const outcome = await writeGuarded(stage, { key: at, object, expected }, standing);
   if (outcome.kind === 'conflict') return false;
   metrics.count('mesh_placement_records_written_total', { kind: step.kind });

@@ -26,19 +26,20 @@ export interface WriterPorts {
 }
 
 /**
- * I12: a write under the holder's term. `standing` must not have changed since it was read, or it is
- * a conflict. Throws MeshError fatal FENCED when the term is another's.
+ * I12: a write under the holder's term. Nothing of `standing` may have changed since it was read, or
+ * it is a conflict. Throws MeshError fatal FENCED when the term is another's.
  */
 export async function writeGuarded(
   { desired, term }: WriterPorts,
-  request: Omit<DesiredWrite, 'guard' | 'fence'>,
-  standing?: Pick<StoredObject, 'key' | 'revision'>,
+  request: Omit<DesiredWrite, 'guard' | 'guards' | 'fence'>,
+  standing: readonly Pick<StoredObject, 'key' | 'revision'>[] = [],
 ): Promise<Exclude<DesiredOutcome, { readonly kind: 'fenced' }>> {
   const fence = term.guard();
-  const outcome = await desired.write({ ...request, guard: standing, fence });
+  const guards = standing.map(({ key, revision }) => ({ key, revision }));
+  const outcome = await desired.write({ ...request, guards, fence });
   if (outcome.kind !== 'fenced') return outcome;
   const holds = desired.get(fence.key)?.revision === fence.revision;
-  if (standing !== undefined && holds) return { kind: 'conflict', current: outcome.current };
+  if (standing.length > 0 && holds) return { kind: 'conflict', current: outcome.current };
   throw new MeshError('fatal', 'FENCED', 'another replica holds the term now');
 }
 

@@ -120,6 +120,20 @@ function declareWrites(declare: Declare): void {
     t.deepEqual((await snapshotOf(store)).pages.flat().map(show), ['a=1', 'term=2']);
   });
 
+  declare('S1 nothing is written when one of several guards stands elsewhere', async (t, bench) => {
+    const store = await bench.open();
+    const [first, second] = [await put(store, 'one', '1'), await put(store, 'two', '1')];
+    const guards = [
+      { key: serviceKey('one'), revision: first },
+      { key: serviceKey('two'), revision: second },
+    ];
+    const request = { key: serviceKey('a'), value: bytes('1'), expected: absent, guards };
+    const next = await put(store, 'one', '2', first);
+    t.deepEqual(await store.write(request), { kind: 'fenced', current: next });
+    const renewed = guards.map((guard, at) => (at === 0 ? { ...guard, revision: next } : guard));
+    written(await store.write({ ...request, guards: renewed }));
+  });
+
   declare(
     'S1 nothing is written when the fence stands elsewhere, whatever the guard',
     async (t, bench) => {

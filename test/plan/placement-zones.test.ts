@@ -2,9 +2,13 @@
 
 import test from 'ava';
 import type { Publication, PublishedShard } from '../../common/model/publication.ts';
-import { toClusterName, toLogKey, type LogKey } from '../../common/model/ids.ts';
+import { toClusterName, toLogKey, toRevision, type LogKey } from '../../common/model/ids.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
+import { toPublicationKey, toPublicationObject } from '../../common/pure/publication-object.ts';
+import { acquireTerm } from '../../coordinator/desired/term.ts';
 import { mergePublished } from '../../coordinator/placement/merge-published.ts';
+import { publicationsOf } from '../../coordinator/placement/published.ts';
+import { writeGuarded } from '../../coordinator/placement/removal.ts';
 import {
   createPlacementWorld,
   heldBy,
@@ -105,6 +109,27 @@ async function createGoing(): Promise<PlacementWorld> {
   await world.obey();
   return world;
 }
+
+test('I5 an order that any zone may be about to contradict is decided again', async (t) => {
+  const world = await createPlacementWorld([]);
+  const desired = world.desired();
+  const zones = ['corp', 'example.com', 'example.net'];
+  const at = (zone: string) => toPublicationKey(nginx, zone);
+  for (const zone of zones)
+    await world.put(at(zone), toPublicationObject(publication(zone, shard('a'))));
+  const term = await acquireTerm({ desired, holder: 'test' });
+  for (const zone of zones) {
+    const standing = publicationsOf(desired, nginx);
+    t.is(standing.length, 3);
+    await world.put(at(zone), toPublicationObject(publication(zone, shard('a'), shard('b'))));
+    const key = toLogKey({ group: '', resource: 'configmaps', namespace: 'web', name: zone });
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: zone } };
+    const request = { key, object, expected: toRevision(0) };
+    t.is((await writeGuarded({ desired, term }, request, standing)).kind, 'conflict', zone);
+    const again = publicationsOf(desired, nginx);
+    t.is((await writeGuarded({ desired, term }, request, again)).kind, 'written', zone);
+  }
+});
 
 test('a Service that goes keeps its shards until providers have taken its names out', async (t) => {
   const world = await createGoing();
