@@ -69,7 +69,8 @@ function wait(reason: string, message: string, againAfterMs: number | undefined)
 function describeRecords(placed: number): string {
   return (
     `Names of ${count(placed, 'Service')} lead here still, or did so less than a TTL ago; ` +
-    'shards go after their names.'
+    "shards go after their names. If this stays, 'kubectl get dnszones' says which zone cannot be " +
+    'written.'
   );
 }
 

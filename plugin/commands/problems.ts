@@ -5,7 +5,7 @@ import { conditionsOf, textAt } from '../output.ts';
 import { approvalOf, toFingerprint } from './clusters.ts';
 
 export interface Problem {
-  /** `cluster/NAME` or `service/NAMESPACE/NAME`. */
+  /** `cluster/NAME`, `dnszone/NAME` or `service/NAMESPACE/NAME`. */
   readonly on: string;
   readonly reason: string;
   readonly text: string;
@@ -15,6 +15,8 @@ export interface Facts {
   readonly clusters: readonly KubeObject[];
   readonly shards: readonly KubeObject[];
   readonly services: readonly KubeObject[];
+  /** DNSZones. */
+  readonly zones: readonly KubeObject[];
   /** Of the coordinator. */
   readonly version: string;
 }
@@ -25,6 +27,7 @@ const shownMax = 20;
 export function findProblems(facts: Facts): readonly Problem[] {
   const all = [
     ...facts.clusters.flatMap((cluster) => ofCluster(cluster, facts.version)),
+    ...facts.zones.flatMap(ofZone),
     ...ofShards(facts.shards),
   ];
   if (all.length <= shownMax) return all;
@@ -58,6 +61,24 @@ function ofCluster(cluster: KubeObject, version: string): readonly Problem[] {
 /** Leaving is a state, not a fault; every other condition of ours is wanted True. */
 function isWrong(type: string, status: string): boolean {
   return type === 'Leaving' ? status === 'True' : status !== 'True';
+}
+
+/** Of a DNSZone: what keeps names from being written, or from being found. */
+const wrongWhen: ReadonlyMap<string, string> = new Map([
+  ['Ready', 'False'],
+  ['NameConflict', 'True'],
+  ['Delegated', 'False'],
+]);
+
+function ofZone(zone: KubeObject): readonly Problem[] {
+  const { name } = zone.metadata;
+  return conditionsOf(zone)
+    .filter(({ type, status }) => wrongWhen.get(type) === status)
+    .map(({ reason, message }) => ({
+      on: `dnszone/${name}`,
+      reason,
+      text: `DNSZone ${name}: ${reason}: ${message}`,
+    }));
 }
 
 function ofShards(shards: readonly KubeObject[]): readonly Problem[] {

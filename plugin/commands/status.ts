@@ -6,6 +6,7 @@ import { isthmus } from '../federation.ts';
 import { conditionOf, formatValue, listAt, textAt, toTable } from '../output.ts';
 import { readServerVersion } from '../server-version.ts';
 import { clustersPath } from './clusters.ts';
+import { readZones } from './dns-facts.ts';
 import { findProblems, toSkew } from './problems.ts';
 
 export const status: Command = {
@@ -30,9 +31,10 @@ export const status: Command = {
   ],
   run: async ({ flags, io, federation }) => {
     const to = federation();
-    const [version, clusters, allShards, allServices] = await Promise.all([
+    const [version, clusters, zones, allShards, allServices] = await Promise.all([
       readServerVersion(to),
       to.list(clustersPath),
+      readZones(to),
       to.listUpTo(`${isthmus}/serviceshards`, objectsMax),
       to.listUpTo('/api/v1/services', objectsMax),
     ]);
@@ -40,7 +42,7 @@ export const status: Command = {
     const [shards, services] = isCounted ? [allShards, allServices] : [[], []];
     const counts = isCounted ? countShards(shards) : undefined;
     const rows = clusters.map((cluster) => toRow(cluster, version.isthmus, counts));
-    const problems = findProblems({ clusters, shards, services, version: version.isthmus });
+    const problems = findProblems({ clusters, shards, services, zones, version: version.isthmus });
     const format = flags.text('output');
     if (format === 'json' || format === 'yaml') {
       const named = rows.map((row) => Object.fromEntries(row.map((cell, at) => [keys[at], cell])));

@@ -265,13 +265,26 @@ test('problems name the cluster, what is wrong and the next step', (t) => {
     ),
     object('old.one', { applied: false, reason: 'Unclaimed', message: 'm' }, 'ServiceShard'),
   ];
-  const found = findProblems({ clusters, shards, services: [], version: '0.1.0' });
+  const zones = [
+    object('good', {
+      conditions: [condition('Ready', 'True', ''), condition('Fenced', 'False', '')],
+    }),
+    object('public', {
+      conditions: [
+        condition('Ready', 'False', 'no route to host.'),
+        condition('PlanHeld', 'False', ''),
+        condition('Delegated', 'Unknown', 'nobody looked'),
+      ],
+    }),
+  ];
+  const found = findProblems({ clusters, shards, services: [], zones, version: '0.1.0' });
   t.deepEqual(
     found.map(({ text }) => text),
     [
       'waits: its agent waits for approval: kubectl isthmus approve waits --fingerprint ab12:cd34:ef56:7890',
       'silent: Ready: not heard',
       'silent: Leaving: goes',
+      'DNSZone public: R: no route to host.',
       'shop/web in one: quota',
       '1 unclaimed shard waits for a decision: kubectl isthmus unclaimed',
     ],
