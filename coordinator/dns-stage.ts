@@ -46,12 +46,13 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
   const { dnsLookout: lookout } = options;
   const lookUp = lookout === undefined ? undefined : createHostnameLookup(lookout);
   const dns = createDns({ lookUp, ...options, zones: zones.view });
+  const ownerId = options.config.ownerId ?? options.desired.identity().id;
   const applier = createDnsApplier({
     ...options,
     zones: zones.view,
     providers: zones.source,
     federation: options.config.federation,
-    ownerId: options.config.ownerId ?? options.desired.identity().id,
+    ownerId,
   });
   const checks =
     lookout === undefined
@@ -72,6 +73,7 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
       zones: zones.view,
       providers: zones.source,
       federation: options.config.federation,
+      ownerId,
     }),
     prepare: () => keepDefaultZone(options, options.config.domain),
     start: () => rooms.forEach((room) => room.start()),

@@ -294,6 +294,8 @@ export interface ImportSource {
 export interface ImportPage {
   /** Record sets of the zone that were looked at. */
   readonly read: number;
+  /** As our own marks there have it. */
+  readonly ownerId: string;
   /** Those at names of the federation's form, and marks of external-dns for them. */
   readonly records: readonly {
     readonly name: string;

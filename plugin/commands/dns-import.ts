@@ -81,12 +81,12 @@ export const dnsImport: Command = {
 
 async function readImport(to: Federation, zone: DnsZone): Promise<readonly ImportLine[]> {
   const { name } = zone.metadata;
-  const [standing, wanted] = await Promise.all([
+  const [found, wanted] = await Promise.all([
     readStanding(to, name),
     to.list(`${recordsPath}?fieldSelector=${encodeURIComponent(`spec.dnsZone=${name}`)}`),
   ]);
   return planImport({
-    standing,
+    ...found,
     // The API answers the kind that was asked for.
     wanted: (wanted as readonly DNSRecordSet[]).map(({ metadata, spec }) => ({
       name: spec.dnsName,
@@ -98,7 +98,10 @@ async function readImport(to: Federation, zone: DnsZone): Promise<readonly Impor
   });
 }
 
-async function readStanding(to: Federation, dnsZone: string): Promise<readonly StandingRecord[]> {
+async function readStanding(
+  to: Federation,
+  dnsZone: string,
+): Promise<{ readonly standing: readonly StandingRecord[]; readonly ownerId: string }> {
   const found: StandingRecord[] = [];
   let after = '';
   for (let page = 0; page < pagesMax; page += 1) {
@@ -110,7 +113,7 @@ async function readStanding(to: Federation, dnsZone: string): Promise<readonly S
     });
     found.push(...listAt(review, 'status', 'records').map(toStanding));
     after = textAt(review, 'status', 'continue');
-    if (after === '') return found;
+    if (after === '') return { standing: found, ownerId: textAt(review, 'status', 'ownerId') };
   }
   throw new MeshError('fatal', 'NO_END', `the zone of DNSZone "${dnsZone}" has no last page`);
 }
@@ -158,7 +161,11 @@ export function importText(
     from.length === 0 && owners.length > 0
       ? `Take over with:\n  kubectl isthmus dns import ${zone} --from ${owners.join(',')}\n`
       : '';
-  return `${table}\n${counts.join(', ')}.\n${how}`;
+  const warning = shown.some(({ isMarkedOtherwise }) => isMarkedOtherwise === true)
+    ? `external-dns marks some of ${federationV1}'s by a --txt-prefix or --txt-suffix of its own. Stop it ` +
+      'first; its marks stay, and are yours to remove.\n'
+    : '';
+  return `${table}\n${counts.join(', ')}.\n${warning}${how}`;
 }
 
 function requireOwner(zone: string, lines: readonly ImportLine[], from: readonly string[]): void {

@@ -17,7 +17,7 @@ const wanted = [
 ];
 
 function plan(...standing: readonly StandingRecord[]): readonly string[] {
-  return planImport({ standing, wanted }).map(
+  return planImport({ standing, wanted, ownerId: 'us' }).map(
     ({ action, owner, name, type, becomes, why }) =>
       `${action} ${owner || '-'} ${type} ${name}${becomes === undefined ? '' : ` -> ${becomes}`}: ${why}`,
   );
@@ -64,13 +64,42 @@ test('I4 types that are never ours, and names under the mark of an Isthmus, are 
   ]);
 });
 
+test('what stands under our own mark is ours already, and what hands put beside it is not', (t) => {
+  const mark = at('_fedowner.shop.web.fed.svc.example.com', 'TXT', 'v=1 fed=fed id=us');
+  t.deepEqual(plan(mark, at(top, 'A', '203.0.113.1'), at(top, 'AAAA', '2001:db8::1')), [
+    `leave - AAAA ${top}: somebody put it beside ours`,
+  ]);
+});
+
+test('marks of external-dns with a prefix or suffix of its own are told, and whose they are', (t) => {
+  for (const mark of [`extdns-a-${top}`, `txt.${top}`, `shop-owner.${top.slice(5)}`]) {
+    const lines = plan(at(top, 'A', '192.0.2.1'), at(mark, 'TXT', heritage));
+    t.deepEqual(lines, [
+      `change federation-v1 A ${top} -> 203.0.113.1 203.0.113.2: of Service web/shop, and ` +
+        `external-dns', by ${mark}`,
+      `leave external-dns/default TXT ${mark}: external-dns' mark of ${top}, by a prefix or suffix ` +
+        'of its own: remove it by hand',
+    ]);
+  }
+  const other = at(`extdns-workshop.${top.slice(5)}`, 'TXT', heritage);
+  t.deepEqual(plan(at(top, 'A', '192.0.2.1'), other), [
+    `change federation-v1 A ${top} -> 203.0.113.1 203.0.113.2: of Service web/shop`,
+    `leave external-dns/default TXT ${other.name}: no Service publishes the name that it marks`,
+  ]);
+  const standing = [at(top, 'A', '192.0.2.1'), at(`extdns-${top}`, 'TXT', heritage)];
+  t.regex(
+    importText('public', planImport({ standing, wanted, ownerId: 'us' }), []),
+    /--txt-prefix or --txt-suffix of its own\. Stop it first; .*\nTake over with:\n.*--from federation-v1\n$/,
+  );
+});
+
 test('the preview ends with the command that does it, for all owners at once', (t) => {
   const standing = [
     at(top, 'A', '192.0.2.1'),
     at(`a-${top}`, 'TXT', heritage),
     at(east, 'A', '192.0.2.1'),
   ];
-  const text = importText('public', planImport({ standing, wanted }), []);
+  const text = importText('public', planImport({ standing, wanted, ownerId: 'us' }), []);
   t.regex(text, /^ACTION +OWNER +NAME +TYPE +DATA +WHY\n/);
   t.regex(text, /\n1 to change, 2 to remove\.\n/);
   t.regex(text, /--from external-dns\/default,federation-v1\n$/);

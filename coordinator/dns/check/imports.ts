@@ -18,8 +18,9 @@ export function createImportSource(options: {
   readonly zones: Pick<DnsZoneView, 'zones'>;
   readonly providers: Pick<ProviderSource, 'provider'>;
   readonly federation: string;
+  readonly ownerId: string;
 }): ImportSource {
-  const { zones, providers, federation } = options;
+  const { zones, providers, federation, ownerId } = options;
   return {
     page: async (dnsZone, after): Promise<ImportPage | undefined> => {
       const zone = zones.zones().find(({ name }) => name === dnsZone);
@@ -33,6 +34,7 @@ export function createImportSource(options: {
       const sets = page.sets.filter((set) => isOfInterest(set, scope));
       return {
         read: page.sets.length,
+        ownerId,
         records: sets.map(toRecord),
         ...(page.next === undefined ? {} : { next: page.next }),
       };

@@ -32,6 +32,7 @@ const schema = objectSchema('DNSImportReview', description, {
   }),
   status: struct('DNSImportReviewStatus', 'The answer.', {
     read: kept(int32('Record sets of the whole zone that this page looked at.')),
+    ownerId: text("This coordinator's owner id, as its own marks have it."),
     records: list('Those that concern the federation.', record),
     continue: text('Of the next page. Absent: this is the last one.'),
   }),
@@ -76,9 +77,10 @@ async function pageOf(
   });
 }
 
-function toStatus({ read, records, next }: ImportPage): object {
+function toStatus({ read, ownerId, records, next }: ImportPage): object {
   return {
     read,
+    ownerId,
     ...(records.length === 0 ? {} : { records }),
     ...(next === undefined ? {} : { continue: next }),
   };
