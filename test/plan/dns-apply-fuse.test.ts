@@ -109,10 +109,27 @@ for (const [title, owned, recent, due, kind] of [
   ['one dead cluster of two', 100, 0, many(90, { dead: ['a'], living: ['b'] }), 'pass'],
   ['two dead clusters of three', 100, 0, many(90, { dead: ['a', 'b'], living: ['c'] }), 'hold'],
   [
-    'deaths together with what nobody explains',
+    'many deaths that are believed beside little that nobody explains',
     100,
     0,
     [...many(89, { dead: ['a'], living: ['b'] }), ...many(1, {})],
+    'pass',
+  ],
+  [
+    'few deaths that are believed beside much that nobody explains',
+    100,
+    0,
+    [...many(9, { dead: ['a'], living: ['b'] }), ...many(31, {})],
+    'hold',
+  ],
+  [
+    'clusters of which some Services do not know yet that they are dead',
+    100,
+    0,
+    [
+      ...many(45, { dead: ['a', 'b'], living: ['c'] }),
+      ...many(45, { dead: ['a'], living: ['b', 'c'] }),
+    ],
     'hold',
   ],
 ] as const) {
@@ -215,6 +232,76 @@ test('what is held only for what went before it says so, and goes when that is a
   t.is(fuse.againMs(2000), 58_000);
   t.true(fuse.decide(spec, 49, minuteMs));
   t.is(fuse.held, undefined);
+});
+
+test('U5 what nobody explains is held alone: deaths that are believed go on', (t) => {
+  const fuse = new ZoneFuse();
+  const spec = { domain, provider: 'Route53', massChange: { recordSets: 20, percent: 0 } } as const;
+  const note = (name: string, suspicion: Suspicion) =>
+    fuse.note(serviceKey(name), {
+      suspicion,
+      group: { id: name, ...swap },
+      revision: 1,
+    });
+  note('odd', { recordSets: 21, dead: [], living: ['east'] });
+  note('failing', { recordSets: 500, dead: ['west'], living: ['east'] });
+  t.true(fuse.decide(spec, 49, 1));
+  t.like(fuse.held, { services: 1, recordSets: 21 });
+  t.deepEqual([...fuse.heldServices()], [serviceKey('odd')]);
+  t.false(fuse.isHeld(serviceKey('failing')));
+  const hash = fuse.held?.hash ?? '';
+  // The plan of one is not that of others: it stays the same while those come and go.
+  fuse.spend({ recordSets: 500, dead: ['west'], living: ['east'] }, serviceKey('failing'), 2);
+  t.false(fuse.decide(spec, 49, 2));
+  t.true(fuse.decide({ ...spec, confirmedPlan: hash }, 49, 3));
+  t.deepEqual([fuse.held, fuse.isHeld(serviceKey('odd'))], [undefined, false]);
+});
+
+test('the same change is judged anew when another cluster is found dead meanwhile', (t) => {
+  const fuse = new ZoneFuse();
+  const note = (dead: readonly string[], living: readonly string[]) =>
+    fuse.note(serviceKey('s1'), {
+      suspicion: { recordSets: 30, dead, living },
+      group: { id: 's1', ...swap },
+      revision: 1,
+    });
+  const spec = { domain, provider: 'Route53' } as const;
+  note(['west'], ['east', 'north']);
+  fuse.decide(spec, 49, 1);
+  t.is(fuse.held, undefined);
+  note(['west', 'north'], ['east']);
+  t.true(fuse.isUndecided);
+  fuse.decide(spec, 49, 2);
+  t.like(fuse.held, { recordSets: 30 });
+});
+
+test('what is held stays whole over a restart, and is confirmed by the same hash', async (t) => {
+  const first = await threeClusters();
+  await loseTwo(first);
+  await first.clock.advance(minuteMs);
+  const held = first.applier.view.zone(domain)?.heldPlan;
+  t.truthy(held);
+  const before = first.lines();
+  await first.applier.stop();
+  const { clock, log } = first;
+  const next = await createApplyWorld({ clock, log, at: first.provider });
+  await clock.advance(minuteMs);
+  t.deepEqual(first.lines(), before);
+  t.is(next.applier.view.zone(domain)?.heldPlan?.hash, held?.hash);
+  const confirmedPlan = held?.hash ?? '';
+  next.setZone({ generation: 2, spec: { domain, provider: 'Route53', confirmedPlan } });
+  await clock.advance(minuteMs);
+  t.is(first.lines().filter((line) => line.includes(' CNAME ')).length, 100);
+});
+
+test('nothing suspect goes before every Service was looked at once', (t) => {
+  const fuse = new ZoneFuse();
+  t.true(fuse.isWhole);
+  for (const name of ['s1', 's2']) fuse.await(serviceKey(name));
+  fuse.note(serviceKey('s1'), undefined);
+  t.false(fuse.isWhole);
+  fuse.note(serviceKey('s2'), undefined);
+  t.true(fuse.isWhole);
 });
 
 test('I3: publications that vanish while their Services stand take nothing with them', async (t) => {

@@ -68,6 +68,7 @@ class Applier implements DnsApplier {
     const handles = [toLogPrefix(isthmusGroup, 'publications'), appliedPrefix].map((prefix) =>
       follow(desired, prefix, onNames),
     );
+    for (const zone of this.#zones.values()) zone.marked();
     const forgetting = createLoop<string>({
       ...this.#options,
       name: 'dns-forget',
@@ -144,6 +145,7 @@ class Applier implements DnsApplier {
         if (at?.dnsZone === name) opened.mark(at.service);
       }
     }
+    opened.marked();
   }
 
   #recordedZones(): ReadonlySet<string> {

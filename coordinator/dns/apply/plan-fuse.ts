@@ -12,6 +12,8 @@
 //   U4. Deaths are believed while those judged dead are no more than the clusters that speak: half
 //       of a federation may fail over by itself. More is more likely our own fault, and what is
 //       published stays until a person confirms it.
+//   U5. What nobody explains holds up no death that is believed: a region that fails while something
+//       else is odd fails over.
 
 import type { PublishedShard } from '../../../common/model/publication.ts';
 import type { RecordGroup, ZoneRecordSet } from '../provider/provider.ts';
@@ -97,6 +99,8 @@ export type FuseDecision =
   | { readonly kind: 'pass' }
   | {
       readonly kind: 'hold';
+      /** False: deaths are believed, and only what nobody explains is held (U5). */
+      readonly holdsDeaths: boolean;
       readonly recordSets: number;
       readonly recordSetsMax: number;
       readonly why: string;
@@ -109,24 +113,30 @@ export function fuseMax(limits: FuseLimits, owned: number): number {
 
 export function planFuse({ limits, owned, recent, due }: FuseInput): FuseDecision {
   const recordSetsMax = fuseMax(limits, owned);
-  let recordSets = 0;
-  let unexplained = 0;
+  let [explained, unexplained] = [0, 0];
   const [dead, living] = [new Set<string>(), new Set<string>()];
   for (const suspicion of due) {
-    recordSets += suspicion.recordSets;
-    if (suspicion.dead.length === 0) unexplained += suspicion.recordSets;
+    if (isUnexplained(suspicion)) unexplained += suspicion.recordSets;
+    else explained += suspicion.recordSets;
     for (const cluster of suspicion.dead) dead.add(cluster);
     for (const cluster of suspicion.living) living.add(cluster);
   }
-  if (recordSets + recent <= recordSetsMax) return { kind: 'pass' };
-  const isBelieved = unexplained === 0 && dead.size <= living.size; // U4
-  if (isBelieved) return { kind: 'pass' };
+  // A cluster that died a moment ago still speaks in what was published before.
+  for (const cluster of dead) living.delete(cluster);
+  const holdsDeaths = dead.size > living.size; // U4
+  const recordSets = unexplained + (holdsDeaths ? explained : 0);
+  if (recordSets === 0 || recordSets + recent <= recordSetsMax) return { kind: 'pass' };
   const why =
     unexplained > 0
       ? 'nobody asked for it and no agent that lives reports a reason'
       : `${dead.size} clusters are judged dead and only ${living.size} ${speak(living.size)}: ` +
         `${[...dead].sort().slice(0, clustersShown).join(', ')}`;
-  return { kind: 'hold', recordSets, recordSetsMax, why };
+  return { kind: 'hold', holdsDeaths, recordSets, recordSetsMax, why };
+}
+
+/** U3: deaths are a reason, if not always one to believe. */
+export function isUnexplained({ dead }: Suspicion): boolean {
+  return dead.length === 0;
 }
 
 const clustersShown = 5;

@@ -3,8 +3,16 @@
 
 import type { ServiceKey } from '../../../common/model/ids.ts';
 import type { DnsZoneSpec } from '../../../common/model/dns-zone.ts';
+import { isSameJson } from '../../../common/pure/canonical-json.ts';
 import type { RecordGroup } from '../provider/provider.ts';
-import { fuseDefaults, fuseWindowMs, hashPlan, planFuse, type Suspicion } from './plan-fuse.ts';
+import {
+  fuseDefaults,
+  fuseWindowMs,
+  hashPlan,
+  isUnexplained,
+  planFuse,
+  type Suspicion,
+} from './plan-fuse.ts';
 
 export interface Suspect {
   readonly suspicion: Suspicion;
@@ -27,9 +35,15 @@ export class ZoneFuse {
   readonly #confirmed = new Map<ServiceKey, string>();
   #recent: { readonly atMs: number; readonly recordSets: number }[] = [];
   #held: HeldPlan | undefined;
+  /** Of what is held (U5). */
+  #holdsDeaths = false;
+  /** Not looked at yet since we began: what is suspect of them is not known. */
+  readonly #awaited = new Set<ServiceKey>();
   #version = 0;
   #decided = 0;
-  #hashed: { readonly version: number; readonly hash: string } | undefined;
+  #hashed:
+    | { readonly version: number; readonly holdsDeaths: boolean; readonly hash: string }
+    | undefined;
 
   get held(): HeldPlan | undefined {
     return this.#held;
@@ -40,9 +54,19 @@ export class ZoneFuse {
     return this.#decided !== this.#version;
   }
 
-  /** Services whose changes are suspect and not confirmed. */
-  suspects(): Iterable<ServiceKey> {
-    return this.#suspects.keys();
+  /** Everything was looked at once, so that a plan which is held is held as a whole again. */
+  get isWhole(): boolean {
+    return this.#awaited.size === 0;
+  }
+
+  /** A Service that will be looked at, as all are when a holder of the lease begins. */
+  await(key: ServiceKey): void {
+    this.#awaited.add(key);
+  }
+
+  /** Services whose changes are held. */
+  *heldServices(): Generator<ServiceKey> {
+    for (const key of this.#suspects.keys()) if (this.isHeld(key)) yield key;
   }
 
   /** The DNSZone changed: its limits, or what it confirms. */
@@ -52,13 +76,17 @@ export class ZoneFuse {
 
   /** What a look at the Service found; undefined: nothing suspect. */
   note(key: ServiceKey, suspect: Suspect | undefined): void {
+    this.#awaited.delete(key);
     if (suspect === undefined) {
       this.#confirmed.delete(key);
       if (this.#suspects.delete(key)) this.#version += 1;
       return;
     }
     const hash = hashPlan([suspect]);
-    if (this.#suspects.get(key)?.hash === hash || this.#confirmed.get(key) === hash) return;
+    if (this.#confirmed.get(key) === hash) return;
+    // The same change, of which another cluster may have died or come back meanwhile.
+    const known = this.#suspects.get(key);
+    if (known?.hash === hash && isSameJson(known.suspicion, suspect.suspicion)) return;
     this.#suspects.set(key, { ...suspect, hash });
     this.#version += 1;
   }
@@ -80,7 +108,8 @@ export class ZoneFuse {
   }
 
   isHeld(key: ServiceKey): boolean {
-    return this.#held !== undefined && this.#suspects.has(key);
+    const suspect = this.#suspects.get(key);
+    return suspect !== undefined && this.#held !== undefined && isIn(this.#holdsDeaths, suspect);
   }
 
   /** When it may look different by time alone; undefined: never. */
@@ -98,28 +127,37 @@ export class ZoneFuse {
     const due = [...this.#suspects.values()].map(({ suspicion }) => suspicion);
     const decided = planFuse({ limits, owned, recent, due });
     if (decided.kind === 'pass') return undefined;
-    const hash = this.#hash();
-    if (spec.confirmedPlan === hash) return this.#confirm();
-    const { recordSets, recordSetsMax, why } = decided;
-    const services = this.#suspects.size;
+    const { recordSets, recordSetsMax, why, holdsDeaths } = decided;
+    const held = [...this.#suspects].filter(([, suspect]) => isIn(holdsDeaths, suspect));
+    const hash = this.#hash(holdsDeaths);
+    if (spec.confirmedPlan === hash) return this.#confirm(held);
+    this.#holdsDeaths = holdsDeaths;
+    const services = held.length;
     const message = describeHold({ recordSets, recordSetsMax, why, services, recent });
     return { hash, services, recordSets, recordSetsMax, message };
   }
 
-  #hash(): string {
-    if (this.#hashed?.version !== this.#version) {
-      this.#hashed = { version: this.#version, hash: hashPlan([...this.#suspects.values()]) };
-    }
+  #hash(holdsDeaths: boolean): string {
+    const known = this.#hashed;
+    if (known?.version === this.#version && known.holdsDeaths === holdsDeaths) return known.hash;
+    const held = [...this.#suspects.values()].filter((suspect) => isIn(holdsDeaths, suspect));
+    this.#hashed = { version: this.#version, holdsDeaths, hash: hashPlan(held) };
     return this.#hashed.hash;
   }
 
   /** Lets exactly these go; what is planned otherwise afterwards is suspect again. */
-  #confirm(): undefined {
-    for (const [key, { hash }] of this.#suspects) this.#confirmed.set(key, hash);
-    this.#suspects.clear();
+  #confirm(held: readonly (readonly [ServiceKey, { readonly hash: string }])[]): undefined {
+    for (const [key, { hash }] of held) {
+      this.#confirmed.set(key, hash);
+      this.#suspects.delete(key);
+    }
     this.#version += 1;
     return undefined;
   }
+}
+
+function isIn(holdsDeaths: boolean, { suspicion }: Pick<Suspect, 'suspicion'>): boolean {
+  return holdsDeaths || isUnexplained(suspicion);
 }
 
 /** What a person at night needs: how much, beside what, why, and until when. */

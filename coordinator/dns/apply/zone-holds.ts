@@ -27,7 +27,8 @@ const decideEveryMs = 100;
 export class ZoneHolds {
   readonly #options: HoldsOptions;
   #decidedMs = -decideEveryMs;
-  #hasParked = false;
+  /** Services that are held, and those that were until something else became of them. */
+  readonly #parked = new Set<ServiceKey>();
   #isTelling = false;
   /** Hash that people were told last; undefined: they know of nothing that is held. */
   #told: string | undefined;
@@ -54,16 +55,21 @@ export class ZoneHolds {
   /** What is held leaves the queue; what no longer is comes back. */
   #park(): void {
     const { fuse, state, mark, tell } = this.#options;
-    const isHeld = fuse.held !== undefined;
-    if (!isHeld && !this.#hasParked) return;
-    this.#hasParked = isHeld;
-    const keys = isHeld ? [...fuse.suspects()] : [...state.groups.keys()];
-    for (const key of keys) {
+    for (const key of this.#parked) {
+      if (fuse.isHeld(key)) continue;
+      this.#parked.delete(key);
       const group = state.groups.get(key);
-      if (group === undefined || group.isHeld === isHeld) continue;
-      group.isHeld = isHeld;
-      if (isHeld) state.queue.remove(key);
-      else mark(key);
+      if (group?.isHeld !== true) continue;
+      group.isHeld = false;
+      mark(key);
+      tell(key);
+    }
+    for (const key of fuse.heldServices()) {
+      this.#parked.add(key);
+      const group = state.groups.get(key);
+      if (group === undefined || group.isHeld) continue;
+      group.isHeld = true;
+      state.queue.remove(key);
       tell(key);
     }
   }
@@ -88,7 +94,7 @@ export class ZoneHolds {
       if (signal.aborted || held?.hash === this.#told) return;
       this.#told = held?.hash;
       if (held === undefined) events.released();
-      else events.held(held, fuse.suspects());
+      else events.held(held, fuse.heldServices());
     });
   }
 }

@@ -243,8 +243,8 @@ export class ZoneWriter {
       for (const key of state.queue.next(nowMs)) {
         const planned = plan(key);
         // What this look found suspect is decided on first.
-        if (planned === undefined || (planned.suspicion !== undefined && fuse.isUndecided))
-          continue;
+        if (planned === undefined) continue;
+        if (planned.suspicion !== undefined && (fuse.isUndecided || !fuse.isWhole)) continue;
         yield planned.group;
       }
     };

@@ -44,6 +44,7 @@ export class Zone {
   readonly #visits: ZoneVisits;
   readonly #writer: ZoneWriter;
   #heldSinceMs = 0;
+  #isBeginning = true;
   /** What of the DNSZone changes what is wanted of its Services. */
   #shape = '';
   #cause: { generation: number | undefined; provider: DnsProvider | undefined } = {
@@ -136,7 +137,13 @@ export class Zone {
     await Promise.all([this.#writer.stop(), this.#loop.stop()]);
   }
 
+  /** Every Service that there is was marked. */
+  marked(): void {
+    this.#isBeginning = false;
+  }
+
   mark(key: ServiceKey, isUrgent = false): void {
+    if (this.#isBeginning) this.#fuse.await(key);
     if (isUrgent) this.#loop.markFirst(key);
     else this.#loop.mark(key);
   }
