@@ -48,6 +48,7 @@ test('a provider that is down for an hour gets what is wanted afterwards, and is
   t.true(world.provider.calls.apply + world.provider.calls.read - before < 120);
   t.true(world.events.some((event) => event.startsWith(`DNSZone ${domain} DNSFailing`)));
   t.true(world.events.some((event) => event.startsWith('Service shop DNSFailing')));
+  t.false(world.events.some((event) => event.includes('..')));
   fault = undefined;
   await world.clock.advance(2 * minuteMs);
   t.deepEqual([...world.lines()].sort(), wanted(['shop'], eastOnly));
@@ -237,6 +238,10 @@ test('I4: a foreign record in the way is named, left alone, and no other Service
     names: [globalName(shop)],
   });
   t.is(world.events.filter((event) => event.startsWith('Service shop NameConflict')).length, 1);
+  const [change, ...others] = world.applier.view.planned(domain, 10);
+  t.like(change, { key: shop, deletes: [], creates: [], waits: { reason: 'NameConflict' } });
+  t.true(change?.waits?.message.includes(`${globalName(shop)} A 192.0.2.7`));
+  t.deepEqual(others, []);
   const before = world.provider.calls.apply;
   await world.clock.advance(10 * minuteMs);
   t.is(world.provider.calls.apply, before, 'it is read again, and not written');

@@ -341,6 +341,15 @@ test('a plan shows what goes and comes of each Service, why it waits, and how to
     text,
     /kubectl isthmus dns confirm public 4f1a\n\nshop\/web {3}waits: Held\.\n {2}- {3}web\.shop\S+ +A +192\.0\.2\.1 \(TTL 60\)\n/,
   );
+  const message = 'Records that are not ours stand in the way: web.example.com TXT x.';
+  const foreign = { namespace: 'shop', service: 'web', reason: 'NameConflict', message };
+  t.regex(
+    planText('public', {
+      ...review,
+      status: { isWritten: true, pending: 1, recordSets: 1, changes: [foreign] } as never,
+    }),
+    /\n\nshop\/web {3}waits: Records that are not ours .* web\.example\.com TXT x\.\n$/,
+  );
   t.regex(
     planText('public', {
       ...review,

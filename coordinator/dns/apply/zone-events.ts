@@ -57,7 +57,7 @@ export class ZoneEvents {
   failing(reason: string, message: string, services: Iterable<ServiceKey>): void {
     if (this.#isFailing) return;
     this.#isFailing = true;
-    const text = `${reason}: ${message}. Published names stay as they are.`;
+    const text = `${reason}: ${message.replace(/\.$/, '')}. Published names stay as they are.`;
     this.#ofZone('Warning', 'DNSFailing', text);
     this.#some(services, 'DNSFailing', text);
   }

@@ -33,22 +33,26 @@ export function summarise(of: Summarised): AppliedZone {
   };
 }
 
-/** Changes that wait, for whatever reason; sorted by Service. */
+/**
+ * Changes that wait, for whatever reason, and Services of which nothing can be written; sorted by
+ * Service.
+ */
 export function listPlanned(
   state: ZoneState,
   zone: DnsZoneState | undefined,
   limit: number,
 ): readonly PlannedChange[] {
-  const due = [...state.groups.values()].filter(({ planned }) => planned !== undefined);
-  due.sort((a, b) => (a.key < b.key ? -1 : 1));
-  return due.slice(0, limit).flatMap((group): readonly PlannedChange[] => {
-    if (group.planned === undefined) return [];
-    const { deletes, creates } = group.planned.group;
+  const due = [...state.unsettled].sort().flatMap((key) => state.groups.get(key) ?? []);
+  const told = due.filter(
+    ({ planned, obstacle, refusal }) => (planned ?? obstacle ?? refusal) !== undefined,
+  );
+  return told.slice(0, limit).map((group): PlannedChange => {
+    const { deletes, creates } = group.planned?.group ?? { deletes: [], creates: [] };
     const said = describeGroup(state, zone, group);
     const { reason, message } = said;
     const waits = said.state === 'pending' ? {} : { waits: { reason, message } };
     const [gone, made] = [deletes.map(toAppliedRecord), creates.map(toAppliedRecord)];
-    return [{ key: group.key, deletes: gone, creates: made, ...waits }];
+    return { key: group.key, deletes: gone, creates: made, ...waits };
   });
 }
 
