@@ -14,6 +14,7 @@ export const providerBugs = [
   'provider-overwrites',
   'provider-splits',
   'provider-keeps',
+  'provider-loses',
 ] as const;
 
 export type ProviderBug = (typeof providerBugs)[number];
@@ -39,6 +40,8 @@ export function plantInProvider(
     }
     case 'provider-keeps':
       return { ...provider, apply: (batch, options) => apply(mapGroups(batch, keeping), options) };
+    case 'provider-loses':
+      return { ...provider, apply: (batch, options) => apply(mapGroups(batch, losing), options) };
     case 'provider-splits':
       return {
         ...provider,
@@ -90,6 +93,16 @@ function overwriting(group: RecordGroup, zone: MemoryZone): RecordGroup {
 function keeping(group: RecordGroup): RecordGroup {
   return group.creates.length === 0 ? { ...group, deletes: [] } : group;
 }
+
+/** Names of a cluster's zone, to which no other leads, are taken and never served. */
+function losing(group: RecordGroup): RecordGroup {
+  const isLeaf = ({ name, type }: ZoneRecordSet): boolean =>
+    type !== 'TXT' && name.split('.svc.')[1]?.split('.').length === leafLabels;
+  return { ...group, creates: group.creates.filter((set) => !isLeaf(set)) };
+}
+
+/** `<zone>.<region>.example.net` */
+const leafLabels = 4;
 
 function aliasesOnly(group: RecordGroup): RecordGroup {
   return { ...group, creates: group.creates.filter(({ type }) => type === 'CNAME') };

@@ -1,4 +1,5 @@
-// Runs seeds by hand: node dist/test/sim/run.js --seed N [--count N] [--verbose] [--logs] [--bug B]
+// Runs seeds by hand: node dist/test/sim/run.js --seed N [--count N] [--verbose] [--logs] [--bug B] [--edits]
+// --edits: hands edit the zone at the provider in every run, instead of in some.
 // Of many seeds it tells how far it is and what failed, at last once more; of one, how it ended.
 
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '1' },
     safety: { type: 'string', default: '120' },
     bug: { type: 'string' },
+    edits: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     logs: { type: 'boolean', default: false },
   },
@@ -50,6 +52,7 @@ for (let seed = first; seed < first + count; seed += 1) {
     safetyMs: Number(values.safety) * 1000,
     log: values.logs ? toLog({}) : silentLog,
     ...(values.bug === undefined ? {} : { bug: values.bug as Bug }),
+    ...(values.edits ? { isEdited: true } : {}),
     ...(values.verbose ? { onLine: print } : {}),
   });
   const { failure, digest, virtualMs, convergedMs } = outcome;

@@ -3,7 +3,7 @@
 // sent arrives also when that life has ended; only nobody hears of it any more.
 
 import { isthmusApiVersion, isthmusGroup } from '../../common/model/isthmus-kinds.ts';
-import { toLogKey, toRevision, toServiceKey } from '../../common/model/ids.ts';
+import { toLogKey, toRevision, toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
 import { toGlobalName } from '../../common/pure/level-names.ts';
 import { readPublication } from '../../common/pure/publication-object.ts';
 import { toTimestamp } from '../../common/runtime/clock.ts';
@@ -22,6 +22,7 @@ import type { VirtualClock } from '../support/virtual-clock.ts';
 import { isProviderBug, plantInProvider, type ProviderBug } from './provider-plants.ts';
 import type { SeededChance } from './seeded-chance.ts';
 import { federation } from './sim-coordinator.ts';
+import { keyOf, SimHand } from './sim-hand.ts';
 import { SimProcess } from './sim-process.ts';
 import type { SimDisk } from './sim-store.ts';
 import type { Trace } from './trace.ts';
@@ -44,12 +45,17 @@ const latencyMs = 80;
 /** Of a slow one. */
 const slowMs = 6_000;
 const propagationMs = 5_000;
+/** Such runs take ten minutes more, until all is compared. */
+const editedPart = 0.15;
 
 export interface SimProviderOptions {
   readonly clock: VirtualClock;
   readonly chance: SeededChance;
   readonly trace: Trace;
+  readonly disk: SimDisk;
   readonly bug?: string | undefined;
+  /** Hands edit it whatever the seed says. */
+  readonly isEdited?: boolean | undefined;
 }
 
 type Listener = (by: string) => void;
@@ -58,11 +64,14 @@ export class SimProvider {
   readonly zone: MemoryZone = createMemoryZone();
   /** Half of the runs have it. */
   readonly isThere: boolean;
-  /** Sets of other people: none of them may ever change. */
-  readonly strangers: readonly ZoneRecordSet[];
+  /** In some of those people edit the zone by hand. */
+  readonly isEdited: boolean;
+  readonly hand: SimHand;
+  readonly #neighbours: readonly ZoneRecordSet[];
   readonly #options: SimProviderOptions;
   readonly #bug: ProviderBug | undefined;
   readonly #listeners: Listener[] = [];
+  readonly #edited: (() => void)[] = [];
   #fault: ProviderFault | 'slow' | undefined;
   #lastTroubleMs = 0;
   #share = 0;
@@ -71,9 +80,38 @@ export class SimProvider {
   constructor(options: SimProviderOptions) {
     this.#options = options;
     this.#bug = isProviderBug(options.bug) ? options.bug : undefined;
-    this.isThere = options.chance.isTrue(0.5) || this.#bug !== undefined;
+    const isPicked = options.chance.isTrue(0.5);
+    this.isThere = isPicked || this.#bug !== undefined || options.isEdited === true;
     const isSquatted = options.chance.isTrue(0.25) || this.#bug === 'provider-overwrites';
-    this.strangers = isSquatted ? [...neighbours, squatter] : neighbours;
+    this.#neighbours = isSquatted ? [...neighbours, squatter] : neighbours;
+    const chance = options.chance.fork('hand');
+    const isHandPicked = this.isThere && this.#bug === undefined && chance.isTrue(editedPart);
+    this.isEdited = isHandPicked || options.isEdited === true;
+    this.hand = new SimHand({
+      ...options,
+      chance,
+      zone: this.zone,
+      zoneName: publicZone,
+      domain: publicDomain,
+      neighbours: this.#neighbours,
+      onEdit: () => this.#edited.forEach((listener) => listener()),
+    });
+  }
+
+  /** Sets of other people: none of them may ever change. */
+  get strangers(): readonly ZoneRecordSet[] {
+    return [...this.#neighbours, ...this.hand.kept];
+  }
+
+  /** Nothing of it can be written as long as that stands. */
+  isBlocked(key: ServiceKey): boolean {
+    const isSquatted = key === squattedKey && this.#neighbours.includes(squatter);
+    return isSquatted || this.hand.isBlocked(key);
+  }
+
+  /** Called after each edit by hand. */
+  onEdit(listener: () => void): void {
+    this.#edited.push(listener);
   }
 
   /** Called after each change with the life of the coordinator whose request made it. */
@@ -83,13 +121,17 @@ export class SimProvider {
 
   /** Monotonic: now while something is wrong with it, else when that ended. */
   lastTroubleMs(): number {
-    return this.#fault === undefined ? this.#lastTroubleMs : this.#options.clock.monotonicMs();
+    const isFine = this.#fault === undefined && !this.hand.hasFence();
+    return isFine ? this.#lastTroubleMs : this.#options.clock.monotonicMs();
   }
 
   /** As one life of the coordinator has it. */
   open(process: SimProcess): DnsProvider {
     const { clock } = this.#options;
-    const onChange = (): void => this.#listeners.forEach((listener) => listener(process.name));
+    const onChange = (): void => {
+      this.hand.noteChange();
+      for (const listener of this.#listeners) listener(process.name);
+    };
     const zone = { ...this.zone, onChange };
     const latency = (): number => (this.#fault === 'slow' ? slowMs : latencyMs);
     const provider = createMemoryProvider(
@@ -107,9 +149,14 @@ export class SimProvider {
     return this.#guarded(plantInProvider(provider, zone, this.#bug), process);
   }
 
-  /** From time to time something is wrong with it. */
   start(): void {
     if (!this.isThere) return;
+    this.#startFaults();
+    if (this.isEdited) this.hand.start();
+  }
+
+  /** From time to time something is wrong with it. */
+  #startFaults(): void {
     const { clock, chance, trace } = this.#options;
     clock.after(chance.between(2_000, 40_000), () => {
       if (this.#isOver) return;
@@ -119,7 +166,7 @@ export class SimProvider {
       clock.after(chance.between(500, 30_000), () => {
         this.#heal();
         trace.note('fault provider over');
-        this.start();
+        this.#startFaults();
       });
     });
   }
@@ -128,6 +175,7 @@ export class SimProvider {
   settle(): void {
     this.#isOver = true;
     this.#heal();
+    this.hand.settle();
   }
 
   #heal(): void {
@@ -218,16 +266,16 @@ export interface ProviderDifference {
 
 /** What the zone lacks of what is published, and has beyond it. */
 export function compareProvider(disk: SimDisk, provider: SimProvider): ProviderDifference {
-  const { zone, strangers } = provider;
-  const isSquatted = strangers.includes(squatter);
+  const strangers = new Set(provider.strangers);
   const published = disk.objects('publications').flatMap((object) => {
     const publication = readPublication(object);
-    const isBlocked = isSquatted && publication?.key === squattedKey;
-    return publication?.dnsZone === publicZone && !isBlocked ? [publication] : [];
+    if (publication?.dnsZone !== publicZone) return [];
+    return provider.isBlocked(publication.key) ? [] : [publication];
   });
   const wanted = new Set(published.flatMap(toZoneRecordSets).map(lineOf));
-  const sets = [...zone.names.values()].flat().filter((set) => !strangers.includes(set));
-  const standing = new Set(sets.filter(isName).map(lineOf));
+  const sets = [...provider.zone.names.values()].flat().filter((set) => !strangers.has(set));
+  const ours = sets.filter((set) => isName(set) && !provider.isBlocked(keyOf(set)));
+  const standing = new Set(ours.map(lineOf));
   return {
     missing: [...wanted].filter((line) => !standing.has(line)).sort(),
     surplus: [...standing].filter((line) => !wanted.has(line)).sort(),

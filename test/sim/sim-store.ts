@@ -52,6 +52,8 @@ export class SimDisk {
   readonly #bugs: StoreBugs;
   readonly #followers = new Map<Follower, SimProcess>();
   readonly #latest = new Map<LogKey, KubeObject>();
+  /** The same: checkers look after each step. */
+  readonly #byResource = new Map<string, Map<LogKey, KubeObject>>();
   readonly #listeners: ((written: Written) => void)[] = [];
   readonly #clock: Clock;
   #delivered = 0;
@@ -81,8 +83,7 @@ export class SimDisk {
 
   /** Every object that is there, by key. */
   objects(resource: string): readonly KubeObject[] {
-    return [...this.#latest]
-      .filter(([key]) => splitLogKey(key).resource === resource)
+    return [...this.#objectsOf(resource)]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, object]) => object);
   }
@@ -145,6 +146,12 @@ export class SimDisk {
     };
   }
 
+  #objectsOf(resource: string): Map<LogKey, KubeObject> {
+    const objects = this.#byResource.get(resource) ?? new Map<LogKey, KubeObject>();
+    this.#byResource.set(resource, objects);
+    return objects;
+  }
+
   #deliver(by: string): void {
     const fresh = this.memory.log.slice(this.#delivered);
     this.#delivered = this.memory.log.length;
@@ -152,9 +159,11 @@ export class SimDisk {
       const { key, revision, isDelete } = record;
       const object = parseStoreValue(record.value);
       const previous = this.#latest.get(key);
-      if (isDelete) this.#latest.delete(key);
-      else this.#latest.set(key, object);
       const { resource } = splitLogKey(key);
+      for (const objects of [this.#latest, this.#objectsOf(resource)]) {
+        if (isDelete) objects.delete(key);
+        else objects.set(key, object);
+      }
       const written = { key, resource, revision, isDelete, object, previous, by };
       for (const listener of this.#listeners) listener(written);
     }

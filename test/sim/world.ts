@@ -75,6 +75,7 @@ export interface WorldOptions {
   readonly bug?: Bug | undefined;
   readonly onLine?: ((line: string) => void) | undefined;
   readonly log?: Log | undefined;
+  readonly isEdited?: boolean | undefined;
 }
 
 export interface World {
@@ -203,7 +204,7 @@ function bringPeople(ground: Ground, bug: Bug | undefined) {
 export type Ground = ReturnType<typeof layGround>;
 
 /** Everything but the member clusters and the people. */
-function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
+function layGround({ seed, bug, onLine, isEdited, log = silentLog }: WorldOptions) {
   const clock = createVirtualClock();
   const chance = createSeededChance(`isthmus ${seed}`);
   const trace = createTrace(clock, onLine);
@@ -233,7 +234,13 @@ function layGround({ seed, bug, onLine, log = silentLog }: WorldOptions) {
     trace,
     ...(bug === 'silence-withdraws' ? { lies: isSilent } : {}),
   };
-  const provider = new SimProvider({ clock, trace, bug, chance: chance.fork('provider') });
+  const provider = new SimProvider({
+    ...paths,
+    disk,
+    bug,
+    isEdited,
+    chance: chance.fork('provider'),
+  });
   const common = { clock, trace, mesh, bus, prober, cas, provider, log };
   const coordinator = new SimCoordinator({
     ...common,

@@ -16,14 +16,13 @@ import type { SimDisk, Written } from '../sim-store.ts';
 import { readTraffic, type TrafficTable } from '../traffic.ts';
 import { serviceNames } from '../user.ts';
 import type { Blame, Checker } from './checker.ts';
+import { lagMsOf } from './i7-provider.ts';
 import { doubtNames, endsOf, groupByName } from './weighed-names.ts';
 
 /** A plan is published this long after it was read at most, if nothing is in the way. */
 const planMs = 5_000;
 /** Loops come back within 30 s of a failure, a store in trouble lasts up to 10 s. */
 const settleMs = 45_000;
-/** As of checkers/i7-provider.ts. */
-const providerMs = 150_000;
 
 export interface WeightsOptions {
   readonly disk: SimDisk;
@@ -46,6 +45,7 @@ interface Standing {
 
 export function createWeightsChecker(options: WeightsOptions, blame: Blame): Checker {
   const { disk, clock, coordinator, provider } = options;
+  const providerMs = lagMsOf(provider);
   const wishes = new Map<string, Wish[]>(serviceNames.map((name) => [name, []]));
   const published = new Map<string, Standing>();
 
@@ -122,7 +122,9 @@ export function createWeightsChecker(options: WeightsOptions, blame: Blame): Che
   const ofProvider = (): readonly Standing[] =>
     [...published.values()].filter(
       ({ publication }) =>
-        dnsZoneOf(publication) === publicZone && provider.zone.names.has(markOf(publication)),
+        dnsZoneOf(publication) === publicZone &&
+        provider.zone.names.has(markOf(publication)) &&
+        !provider.isBlocked(publication.key),
     );
 
   // Names at the provider, since when.
@@ -135,6 +137,7 @@ export function createWeightsChecker(options: WeightsOptions, blame: Blame): Che
       if (isThere && wasThere === undefined) there.set(name, nowMs);
       if (isThere || wasThere === undefined) continue;
       there.delete(name);
+      if (provider.hand.isGone(name)) continue;
       if (wasThere >= sinceMs && by.startsWith('coordinator'))
         blame(`${by} took ${name} from the provider, which was published all the while`);
     }
@@ -148,7 +151,7 @@ export function createWeightsChecker(options: WeightsOptions, blame: Blame): Che
     }
     for (const standing of ofProvider()) {
       const { sinceMs } = standing;
-      const fromMs = Math.max(provider.lastTroubleMs(), sinceMs);
+      const fromMs = Math.max(provider.lastTroubleMs(), provider.hand.lastEditMs(), sinceMs);
       const calmMs = Math.min(settledFor(standing), clock.monotonicMs() - fromMs);
       const doubt = calmMs > providerMs ? doubtNow(standing, provider.zone.names) : undefined;
       if (doubt !== undefined) blame(`at the provider for ${providerMs / 1000} s: ${doubt}`);

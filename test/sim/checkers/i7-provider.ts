@@ -3,6 +3,7 @@
 // that what never comes right is found while the run still changes other things.
 
 import type { Clock } from '../../../common/runtime/clock.ts';
+import { driftRoundMs } from '../../../coordinator/dns/apply/zone-drift.ts';
 import type { SimCoordinator } from '../sim-coordinator.ts';
 import { compareProvider, publicZone, type SimProvider } from '../sim-provider.ts';
 import type { SimDisk } from '../sim-store.ts';
@@ -12,7 +13,14 @@ import type { Blame, Checker } from './checker.ts';
  * A provider that denied is asked again after up to 40 s in a run, a name in quarantine later; a
  * take-over, a reading and the write itself come on top.
  */
-const boundMs = 150_000;
+const wellMs = 150_000;
+/** Nobody tells of an edit by hand: it is found when its Service's names are compared. */
+const editedMs = driftRoundMs + wellMs;
+
+/** How far what stands at the provider may be behind what is published. */
+export function lagMsOf(provider: SimProvider): number {
+  return provider.isEdited ? editedMs : wellMs;
+}
 
 export interface LagOptions {
   readonly provider: SimProvider;
@@ -25,13 +33,16 @@ export function createLagChecker(
   { provider, coordinator, disk, clock }: LagOptions,
   blames: { readonly lacks: Blame; readonly keeps: Blame },
 ): Checker {
+  const boundMs = lagMsOf(provider);
   // By line, and since when: of the time in which all was well.
   let lacking = new Map<string, number>();
   let surplus = new Map<string, number>();
   let isDue = true;
-  provider.onChange(() => {
+  const look = (): void => {
     isDue = true;
-  });
+  };
+  provider.onChange(look);
+  provider.onEdit(look);
 
   const compare = (): void => {
     isDue = false;
