@@ -62,6 +62,19 @@ for (const [title, more, expected] of [
   test(`the fence: ${title}: ${expected}`, (t) => t.is(step(more), expected));
 }
 
+test('who is fenced out is told whose fence it is, and each cause with its way out', (t) => {
+  const said = (standing: ReturnType<typeof fence>) => {
+    const next = stepFence({ ours, standing: [standing], sent: undefined, takeOverFrom: [] });
+    return next.kind === 'stop' ? next.message : next.kind;
+  };
+  t.regex(
+    said(fence('me', 6, 1)),
+    /term 6 of me, ours is 5.*--dns-owner-id.*add this id to spec\.tak/,
+  );
+  t.regex(said(fence('me', 5, 1)), /our owner id, me: .*one --dns-owner-id.*Stop one of the two/);
+  t.regex(said(fence('you', 1, 1)), /another coordinator, you\..*add its id to spec\.takeOverFrom/);
+});
+
 test('a fence is read as it is written, and nothing else is one', (t) => {
   t.deepEqual(parseFence(fence('me', 5, 7).values[0] ?? ''), { id: 'me', term: 5, seq: 7 });
   for (const text of ['', 'v=1 id=me term=x seq=1', 'v=1 id=me term=1 seq=1 more', 'v=2 id=me']) {

@@ -84,7 +84,9 @@ export function stepFence(input: FenceInput): FenceStep {
   if (!isOurs) return isAllowed ? take : stop('OtherOwner', set.name, at.id);
   if (at.term < ours.term) return take; // F3
   if (at.term > ours.term) {
-    return isAllowed ? take : stop('Deposed', set.name, `term ${at.term}, ours is ${ours.term}`);
+    return isAllowed
+      ? take
+      : stop('Deposed', set.name, `term ${at.term} of ${at.id}, ours is ${ours.term}`);
   }
   if (at.seq <= (sent?.seq ?? 0)) return { kind: 'held', at, set };
   return isAllowed
@@ -101,8 +103,9 @@ function describe(reason: FenceReason, name: string, what: string): string {
     case 'Deposed':
       return (
         `The fence ${name} is of a later life of this coordinator (${what}): another replica ` +
-        'leads, or this one was restored from a backup. Nothing is written. If no other runs, ' +
-        'add its own owner id to spec.takeOverFrom of the DNSZone.'
+        'leads, another coordinator has our owner id (--dns-owner-id), or this one was restored ' +
+        'from a backup. Nothing is written. If no other runs, add this id to spec.takeOverFrom of ' +
+        'the DNSZone.'
       );
     case 'OtherOwner':
       return (
@@ -112,8 +115,9 @@ function describe(reason: FenceReason, name: string, what: string): string {
     case 'TwinOwner':
       return (
         `The fence ${name} was written by another coordinator with our owner id, ${what}: two run ` +
-        'with a copy of one data directory, or two DNSZones name one zone and domain. Nothing is ' +
-        'written. Stop one of the two, then restart the other.'
+        'with one --dns-owner-id or a copy of one data directory, or two DNSZones name one zone ' +
+        'and domain. Nothing is written. Stop one of the two, then restart the other; or give the ' +
+        'one that came later a --dns-owner-id of its own.'
       );
     case 'ForeignFence':
       return (
