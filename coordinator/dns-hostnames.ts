@@ -5,6 +5,8 @@ import type { Asked } from '../common/runtime/dns-client.ts';
 import type { DnsLookout } from './dns/check/loop.ts';
 import type { LookUpHostname } from './dns/publish/hostname-table.ts';
 
+const noError = 0;
+
 export function createHostnameLookup({ ask, resolver }: DnsLookout): LookUpHostname {
   return async (name) => {
     const asked = await Promise.all(
@@ -18,7 +20,11 @@ export function createHostnameLookup({ ask, resolver }: DnsLookout): LookUpHostn
     );
     if (found.length === 0) return { kind: 'nothing', message: whyNot(asked.map((it) => it.one)) };
     const ttlSeconds = Math.min(...found.map((record) => record.ttlSeconds));
-    return { kind: 'found', addresses: found.map(({ value }) => value), ttlSeconds };
+    const addresses = found.map(({ value }) => value);
+    const isPartial = asked.some(
+      ({ one }) => one.kind === 'silent' || one.answer.rcode !== noError,
+    );
+    return { kind: 'found', addresses, ttlSeconds, ...(isPartial ? { isPartial } : {}) };
   };
 }
 

@@ -41,6 +41,11 @@ export interface PublishedShard {
   /** Addresses that DNS may carry, already filtered by the address rules; sorted. */
   readonly addresses: readonly string[];
   readonly hostnames: readonly string[];
+  /**
+   * Addresses that are answered in place of its load balancer's name, as last looked up (hostname
+   * mode Flatten). Absent: the name itself is.
+   */
+  readonly resolved?: readonly string[];
   /** Clusters in DNS at some level because of this publication. */
   readonly inDns: boolean;
   /** Left out of DNS because its cluster gives it up. */

@@ -38,6 +38,7 @@ function mergeShard(a: PublishedShard, b: PublishedShard): PublishedShard {
     ...shown,
     addresses: union(shown.addresses, other.addresses),
     hostnames: union(shown.hostnames, other.hostnames),
+    ...withResolved(union(shown.resolved ?? [], other.resolved ?? [])),
   };
 }
 
@@ -55,8 +56,13 @@ function withStanding(
   });
 }
 
-function valuesOf({ addresses, hostnames }: PublishedShard): readonly string[] {
-  return [...addresses, ...hostnames];
+function withResolved(resolved: readonly string[]): Pick<PublishedShard, 'resolved'> {
+  return resolved.length === 0 ? {} : { resolved };
+}
+
+/** Whatever of a shard may stand in records: also what its load balancer's name was looked up as. */
+function valuesOf({ addresses, hostnames, resolved = [] }: PublishedShard): readonly string[] {
+  return [...addresses, ...hostnames, ...resolved];
 }
 
 function isLedTo({ inDns, isDrained }: PublishedShard): boolean {

@@ -79,6 +79,11 @@ test('I5 a shard is in DNS while its address stands at a provider, unless it is 
   const [left] = mergePublished([publication('x', out)], new Set(['192.0.2.97']))?.shards ?? [];
   t.like(left, { inDns: true });
   t.is(left?.isDrained, undefined);
+  const balancer = { addresses: [], hostnames: ['lb.example.net'], resolved: ['192.0.2.97'] };
+  const flattened = shard('a', { inDns: false, isDrained: true, ...balancer });
+  const [kept] =
+    mergePublished([publication('x', flattened)], new Set(['192.0.2.97']))?.shards ?? [];
+  t.true(kept?.inDns, 'by an address that its load balancer’s name was looked up as');
   const shared = shard('b', { addresses: ['192.0.2.97'] });
   const both = mergePublished([publication('x', out, shared)], new Set(['192.0.2.97']));
   t.false(both?.shards[0]?.inDns);

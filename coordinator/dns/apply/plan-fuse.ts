@@ -52,8 +52,10 @@ export function suspect(
   if (cause.shards === undefined) return { recordSets, dead: [], living: [] };
   const left = new Set(group.creates.flatMap(endsOf));
   const lost = new Set(gone.flatMap(endsOf).filter((target) => !left.has(target)));
-  const isLost = ({ addresses, hostnames }: PublishedShard): boolean =>
-    [...addresses, ...hostnames].some((end) => lost.has(end.replace(/^dualstack\./, '')));
+  const isLost = ({ addresses, hostnames, resolved = [] }: PublishedShard): boolean =>
+    [...addresses, ...hostnames, ...resolved].some((end) =>
+      lost.has(end.replace(/^dualstack\./, '')),
+    );
   const blamed = cause.shards.filter(
     (shard) => isSilent(shard) && shard.isDrained !== true && isLost(shard),
   );

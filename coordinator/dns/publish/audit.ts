@@ -15,7 +15,7 @@
 
 import type { ShardVerdict } from '../../../common/model/health.ts';
 import type { ClusterName } from '../../../common/model/ids.ts';
-import type { Publication, RecordSet } from '../../../common/model/publication.ts';
+import type { Publication, PublishedShard, RecordSet } from '../../../common/model/publication.ts';
 import { toPublishable } from '../../../common/pure/address-rules.ts';
 import { toWireName } from '../../../common/pure/dns-wire.ts';
 import { toGlobalName, toRegionName, toZoneName } from '../../../common/pure/level-names.ts';
@@ -171,8 +171,8 @@ function readEvidence(input: PublicationInput): readonly Evidence[] {
     const known = recorded.get(cluster);
     const isTold = verdict !== undefined && verdict.state !== 'pending';
     const { addresses, ingress } = isTold
-      ? ingressOf(input, verdict)
-      : toIngress(input, known?.addresses ?? [], known?.hostnames ?? []);
+      ? ingressOf(input, verdict, known)
+      : toIngress(input, known?.addresses ?? [], known?.hostnames ?? [], known);
     const state = isTold ? verdict.state : known?.state;
     return {
       cluster,
@@ -189,24 +189,33 @@ function recordedBefore(input: PublicationInput): Publication | undefined {
   return input.previous?.serviceUid === input.serviceUid ? input.previous : undefined;
 }
 
-function ingressOf(input: PublicationInput, verdict: ShardVerdict): Ingress {
+function ingressOf(
+  input: PublicationInput,
+  verdict: ShardVerdict,
+  before: PublishedShard | undefined,
+): Ingress {
   const ips = verdict.addresses.flatMap(({ ip }) => ip ?? []);
   const names = verdict.addresses.flatMap(({ hostname }) => {
     const name = hostname?.toLowerCase().replace(/\.$/, '');
     if (name === undefined || !name.includes('.') || toWireName(name) === undefined) return [];
     return name === input.zone || name.endsWith(`.${input.zone}`) ? [] : [name];
   });
-  return toIngress(input, ips, names);
+  return toIngress(input, ips, names, before);
 }
 
 function toIngress(
   input: PublicationInput,
   ips: readonly string[],
   names: readonly string[],
+  before: PublishedShard | undefined,
 ): Ingress {
   const { addressRules, shape = embeddedShape, resolved } = input;
   const rules = shape.isPrivate ? { ...addressRules, allowPrivate: true } : addressRules;
-  const lookedUp = names.flatMap((name) => resolved?.get(name) ?? []);
+  const lookedUp = names.flatMap((name) => {
+    // What was recorded counts until there is news of the same name.
+    const kept = before?.hostnames.includes(name) === true ? (before.resolved ?? []) : [];
+    return resolved?.get(name) ?? kept;
+  });
   const texts = lookedUp.length === 0 ? ips : [...ips, ...lookedUp];
   const addresses = texts.flatMap((text) => toPublishable(text, rules) ?? []);
   return { addresses, ingress: names.length === 0 ? addresses : [...addresses, ...names] };

@@ -130,7 +130,7 @@ function toCandidate(
     hostnames: outside.hostnames,
     refused: outside.refused,
     nodePorts: known === undefined ? before?.nodePorts : nodePortsOf(known),
-    way: wayOf(input, outside),
+    way: wayOf(input, outside, before),
   };
 }
 
@@ -179,13 +179,25 @@ function publishable(input: PublicationInput, texts: readonly string[]): readonl
   return sortedSet(texts.flatMap((text) => toPublishable(text, rules) ?? []));
 }
 
-function wayOf(input: PublicationInput, { addresses, hostnames }: Outside): Way {
+function wayOf(
+  input: PublicationInput,
+  { addresses, hostnames }: Outside,
+  before: PublishedShard | undefined,
+): Way {
   if (addresses.length > 0) return toAddressWay(addresses);
   const host = hostnames.length > 1 ? rankFirst(input.key, hostnames) : hostnames[0];
   if (host === undefined) return { kind: 'none' };
   if (!isFlattening(input)) return { kind: 'host', host };
-  const found = publishable(input, input.resolved?.get(host) ?? []);
+  const found = publishable(input, input.resolved?.get(host) ?? resolvedBefore(before, host));
   return found.length > 0 ? { ...toAddressWay(found), of: host } : { kind: 'host', host };
+}
+
+/** K1 of a load balancer's name: until it was looked up, what was recorded stands. */
+export function resolvedBefore(
+  before: Pick<PublishedShard, 'hostnames' | 'resolved'> | undefined,
+  host: string,
+): readonly string[] {
+  return before?.hostnames.includes(host) === true ? (before.resolved ?? []) : [];
 }
 
 function toAddressWay(addresses: readonly string[]): Way & { readonly kind: 'addresses' } {

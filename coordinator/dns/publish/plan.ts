@@ -328,9 +328,11 @@ function toPublishedShard(shard: Candidate, published: ReadonlySet<string>): Pub
   const inDns = isThere || (way.kind === 'addresses' && way.addresses.some(isPublished));
   const { zones, region } = topology;
   const said = { cluster, zones, region, state, reason, sinceMs, addresses, hostnames, inDns };
-  if (!isDrained && !isBackup && nodePorts === undefined) return said;
+  const resolved = way.kind === 'addresses' && way.of !== undefined ? way.addresses : undefined;
+  if (!isDrained && !isBackup && nodePorts === undefined && resolved === undefined) return said;
   return {
     ...said,
+    ...(resolved === undefined ? {} : { resolved }),
     ...(isDrained ? { isDrained } : {}),
     ...(isBackup ? { isBackup } : {}),
     ...(nodePorts === undefined ? {} : { nodePorts }),

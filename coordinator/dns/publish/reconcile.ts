@@ -38,10 +38,10 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Desired, StoredObject } from '../../desired/store.ts';
 import { auditPublication } from './audit.ts';
 import { readServiceDns } from './governing-policy.ts';
-import type { HostnameTable } from './hostname-table.ts';
+import type { HostnameTable, Resolved } from './hostname-table.ts';
 import type { AliasesInput, Place } from './input.ts';
 import type { DnsOptions } from './options.ts';
-import { isFlattening } from './plan-candidates.ts';
+import { isFlattening, resolvedBefore } from './plan-candidates.ts';
 import { planPublication, type PublicationInput, type ShardInput } from './plan.ts';
 import { toLevelTtls, toZoneShape } from './zone-shape.ts';
 import { complain, write, type Again, type WriteTarget } from './write.ts';
@@ -144,8 +144,8 @@ async function publish(
   }
   const planned = toInput(options, target, previous);
   const resolved = options.facts.hostnames.resolve(at, target.key, hostnamesOf(planned));
-  if (resolved === undefined) return { againAfterMs: lookupWaitMs };
-  const input = { ...planned, resolved };
+  if (isWaiting(planned, resolved)) return { againAfterMs: lookupWaitMs };
+  const input = { ...planned, resolved: resolved.addresses };
   const next = withZone(planPublication(input), target.zone);
   if (input.shards.length > shardsPerTurn) await nextTurn(options.clock);
   const findings = auditPublication(input, next);
@@ -232,6 +232,12 @@ function toInput(
     shards,
     previous,
   };
+}
+
+/** The first look-up of a name that nothing is recorded of: its addresses may come at once. */
+function isWaiting({ previous }: PublicationInput, { asked }: Resolved): boolean {
+  const recorded = previous?.shards ?? [];
+  return asked.some((name) => recorded.every((shard) => resolvedBefore(shard, name).length === 0));
 }
 
 /** Names that have to be looked up, as the plan asks for them. */

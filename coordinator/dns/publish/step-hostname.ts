@@ -17,11 +17,17 @@ export interface HostnameState {
 }
 
 export type Lookup =
-  | { readonly kind: 'found'; readonly addresses: readonly string[]; readonly ttlSeconds: number }
+  | {
+      readonly kind: 'found';
+      readonly addresses: readonly string[];
+      readonly ttlSeconds: number;
+      /** Nobody answered for the other family: what is known of it stands. */
+      readonly isPartial?: boolean;
+    }
   /** No such name, no address, or no answer. */
   | { readonly kind: 'nothing'; readonly message: string };
 
-const keptMs = 600_000;
+export const hostnameKeptMs = 600_000;
 
 export function stepHostname(
   before: HostnameState | undefined,
@@ -30,11 +36,16 @@ export function stepHostname(
 ): HostnameState {
   const known = before ?? { addresses: [], missing: [], foundMs: -Infinity };
   if (lookup.kind === 'nothing' || lookup.addresses.length === 0) {
-    const isOld = nowMs - known.foundMs >= keptMs;
+    const isOld = nowMs - known.foundMs >= hostnameKeptMs;
     return isOld ? { ...known, addresses: [], missing: [] } : known; // F2
   }
   const now = new Set(lookup.addresses);
   const wereMissing = new Set(known.missing);
-  const missing = known.addresses.filter((it) => !now.has(it) && !wereMissing.has(it)); // F1
+  const lacking = known.addresses.filter((it) => !now.has(it));
+  if (lookup.isPartial === true) {
+    const missing = lacking.filter((it) => wereMissing.has(it));
+    return { addresses: [...new Set([...now, ...lacking])].sort(), missing, foundMs: nowMs };
+  }
+  const missing = lacking.filter((it) => !wereMissing.has(it)); // F1
   return { addresses: [...new Set([...now, ...missing])].sort(), missing, foundMs: nowMs };
 }
