@@ -26,7 +26,7 @@ import { createRoleSession } from './role-session.ts';
 import { openAgentRecord } from './session/agent-record.ts';
 import { PeerRows } from './session/peer-rows.ts';
 import type { StreamEnd } from './session/mesh-port.ts';
-import type { AgentRecord, Identity, RecordTables } from './session/record.ts';
+import type { AgentRecord, Identity, RecordTables, RemovalNote } from './session/record.ts';
 
 export interface ReplicaPorts {
   readonly kube: KubeClient;
@@ -65,6 +65,10 @@ export interface Replica {
   stop(): Promise<void>;
 }
 
+// A holder that ended without a word may have removed as many as its guard lets through.
+const asManyAsMayGo = 1_000_000;
+// A minute after the longest call (common/runtime/kube-http.ts).
+const removalsEndMs = 70_000;
 // A record of 20,000 shards opens in a second.
 const leadMs = 10_000;
 
@@ -81,6 +85,7 @@ class RunningReplica implements Replica {
   readonly kube: KubeClient;
   readonly #ports: ReplicaPorts;
   readonly #tables: RowTables;
+  readonly #pod: string;
   readonly #election;
   readonly #feed;
   readonly #keeper;
@@ -92,10 +97,12 @@ class RunningReplica implements Replica {
   #record: AgentRecord | undefined;
   #follower: Follower | undefined;
   #hasRecord: boolean;
+  #removalsNotedMs = -Infinity;
   #listening: { readonly port: number; close(): Promise<void> } | undefined;
 
   constructor(ports: ReplicaPorts, options: ReplicaOptions) {
     this.#ports = ports;
+    this.#pod = options.self.pod;
     this.#tables = toRowTables(ports.tables);
     this.#facts = new Map(this.#tables.load('facts'));
     this.#peers = new PeerRows(this.#tables.load('peers'));
@@ -108,6 +115,7 @@ class RunningReplica implements Replica {
       self: options.self,
       address: () => options.address(this.#listening?.port ?? 0),
       viewRevision: () => this.#viewRevision(),
+      removals: () => this.#recentRemovals(),
       isCurrent: () => this.#record !== undefined || this.#follower?.isCurrent() === true,
     });
     this.kube = fenceKube(ports.kube, () => this.#election.mayWrite());
@@ -194,11 +202,12 @@ class RunningReplica implements Replica {
     await follower?.stop();
     await this.#adopt();
     await this.#forgetIfOlder();
+    await this.#noteTerm();
     const shared = this.#keeper.keep(this.#feed.share(this.#tables));
     const record = await openAgentRecord(toRecordTables(shared));
     if (attempt.isOver) throw new MeshError('retryable', 'RECORD_UNAVAILABLE', 'opened too late');
     this.#record = record;
-    this.session.lead(this.#ports.openSession(record, (end) => this.#noteEnd(end)));
+    this.session.lead(this.#ports.openSession(this.#noting(record), (end) => this.#noteEnd(end)));
     await this.#tellRole(true);
   }
 
@@ -220,6 +229,38 @@ class RunningReplica implements Replica {
     }));
     await this.#tables.commit([...rows, ...facts]);
     this.#noteRows(facts);
+  }
+
+  /** I13: how many shards may have gone in the last minute, whoever led until now. */
+  async #noteTerm(): Promise<void> {
+    const [pod, term] = [this.#pod, this.#election.transitions()];
+    const ledAs = this.#facts.get('ledAs');
+    const isOurs = [term, term - 1].some((one) => ledAs === `${pod} ${one}`);
+    const rows: Row[] = [{ table: 'facts', key: 'ledAs', value: `${pod} ${term}` }];
+    // Where nobody led before, the shards themselves say whether there was anything to remove.
+    if (!isOurs && term > 1) {
+      const count = this.#election.removalsTold() ?? asManyAsMayGo;
+      const value: RemovalNote = { count, atMs: this.#ports.clock.now() };
+      rows.push({ table: 'facts', key: 'removals', value });
+    }
+    await this.#tables.commit(rows);
+    this.#noteRows(rows);
+    this.#removalsNotedMs = this.#ports.clock.monotonicMs();
+  }
+
+  /** The record, which tells when removals were noted. */
+  #noting(record: AgentRecord): AgentRecord {
+    const writeRemovals = (note: RemovalNote): Promise<void> => {
+      this.#removalsNotedMs = this.#ports.clock.monotonicMs();
+      return record.writeRemovals(note);
+    };
+    return { ...record, writeRemovals };
+  }
+
+  #recentRemovals(): number | undefined {
+    const note = this.#record?.removals();
+    const agoMs = this.#ports.clock.monotonicMs() - this.#removalsNotedMs;
+    return note === undefined || agoMs < removalsEndMs ? note?.count : 0;
   }
 
   #viewRevision(): number {

@@ -1,10 +1,12 @@
 // The session as the rest of the agent sees it, whichever role this replica has: that of the leading
 // one, or what a replica that stands by is told by the leading one. Nothing is reported from there.
 
+import { MeshError } from '../common/pure/errors.ts';
 import type { PeerService } from '../common/model/peer-table.ts';
 import { toRevision, type ServiceKey } from '../common/model/ids.ts';
 import type { AgentSession, PeerUpdate, Welcome } from './agent-ports.ts';
 import type { AnswerDns } from './session/dns-questions.ts';
+import type { RemovalNote } from './shard/assignment.ts';
 import type { Recovered } from './shard/plan-recovery.ts';
 
 export interface StandbyView {
@@ -45,6 +47,9 @@ class Roles implements RoleSession {
     keys: (): Iterable<ServiceKey> => this.#inner?.assignment.keys() ?? [],
     recover: (found: Recovered): Promise<void> =>
       this.#inner?.assignment.recover(found) ?? Promise.resolve(),
+    removals: () => this.#inner?.assignment.removals(),
+    noteRemovals: (note: RemovalNote): Promise<void> =>
+      this.#inner?.assignment.noteRemovals(note) ?? Promise.reject(standingBy()),
     subscribe: (listener: (key: ServiceKey) => void) => subscribeTo(this.#keyListeners, listener),
   };
 
@@ -123,6 +128,10 @@ class Roles implements RoleSession {
     this.#isStarted = false;
     await this.#inner?.stop();
   }
+}
+
+function standingBy(): MeshError {
+  return new MeshError('retryable', 'RECORD_UNAVAILABLE', 'this replica stands by');
 }
 
 function subscribeTo<L>(listeners: Set<L>, listener: L): () => void {

@@ -18,8 +18,8 @@ export interface SecretName {
   readonly name: string;
 }
 
-// They say how far shards and peers are, and go with them.
-const unkept = new Set(['viewRevision', 'receipt', 'boot']);
+// They say how far shards and peers are, what was removed lately and who led: of one disk alone.
+const unkept = new Set(['viewRevision', 'receipt', 'boot', 'removals', 'ledAs']);
 const identityFact = 'identity';
 // A join is answered once: its key should be safe before the answer is asked for.
 const waitMs = 3_000;

@@ -15,6 +15,8 @@ export interface LeaseName {
 const addressMark = 'isthmus.dev/replica-address';
 /** So that a replica which missed it does not take an older view for the newest (I2). */
 const viewMark = 'isthmus.dev/view-revision';
+/** Of a holder that gave it back: the next one counts them too (I13). */
+const removalsMark = 'isthmus.dev/removals-last-minute';
 
 export function leasesPath({ namespace }: LeaseName): ResourcePath {
   return { apiVersion: 'coordination.k8s.io/v1', plural: 'leases', namespace };
@@ -31,6 +33,7 @@ export function readLease(object: KubeObject): LeaseView {
     transitions: toNumber(spec?.leaseTransitions),
     address: metadata.annotations?.[addressMark],
     viewRevision: toNumber(Number(metadata.annotations?.[viewMark] ?? 0)),
+    removals: toCount(metadata.annotations?.[removalsMark]),
   };
 }
 
@@ -38,6 +41,10 @@ interface LeaseSpec {
   readonly holderIdentity?: unknown;
   readonly leaseDurationSeconds?: unknown;
   readonly leaseTransitions?: unknown;
+}
+
+function toCount(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
 function toNumber(value: unknown): number {
@@ -59,7 +66,7 @@ export function toHoldingPatch(over: LeaseView, holding: Holding): JsonObject {
     metadata: {
       uid: over.uid,
       resourceVersion: over.resourceVersion,
-      annotations: toAnnotations(holding),
+      annotations: { ...toAnnotations(holding), ...taken },
     },
     spec: toSpec(holding),
   };
@@ -78,6 +85,9 @@ function toAnnotations({ address, viewRevision }: Holding): Readonly<Record<stri
   return { [addressMark]: address, [viewMark]: String(viewRevision) };
 }
 
+/** What the last holder left is its successor's from now on. */
+const taken = { [removalsMark]: null };
+
 function toSpec({ holder, transitions, isTaking, nowMs }: Holding): JsonObject {
   const now = toMicroTimestamp(nowMs);
   return {
@@ -89,13 +99,19 @@ function toSpec({ holder, transitions, isTaking, nowMs }: Holding): JsonObject {
   };
 }
 
-/** As client-go releases: the next one need not wait. */
-export function toReleasePatch(over: LeaseView, nowMs: number): JsonObject {
+/** As client-go releases: the next one need not wait. `removals` undefined: nobody knows. */
+export function toReleasePatch(
+  over: LeaseView,
+  { nowMs, removals }: { readonly nowMs: number; readonly removals: number | undefined },
+): JsonObject {
   return {
     metadata: {
       uid: over.uid,
       resourceVersion: over.resourceVersion,
-      annotations: { [addressMark]: null },
+      annotations: {
+        [addressMark]: null,
+        [removalsMark]: removals === undefined ? null : String(removals),
+      },
     },
     spec: { holderIdentity: '', leaseDurationSeconds: 1, renewTime: toMicroTimestamp(nowMs) },
   };

@@ -46,6 +46,8 @@ export interface ElectionOptions {
   readonly address: () => string;
   /** The view that this replica has applied; 0 for none. */
   readonly viewRevision: () => number;
+  /** Shards that this replica has removed lately; undefined: it does not know. */
+  readonly removals: () => number | undefined;
   /** False: another replica knows more, and is let go first. */
   readonly isCurrent: () => boolean;
 }
@@ -58,6 +60,10 @@ export interface Election {
   leaderAddress(): string | undefined;
   /** The newest view that any holder is known to have applied. */
   knownView(): number;
+  /** Counts those who have held the Lease, as far as is known. */
+  transitions(): number;
+  /** Shards removed lately by the holder that gave it back to us; undefined: not told. */
+  removalsTold(): number | undefined;
   /** Called after isLeading or leaderAddress changed. */
   subscribe(listener: () => void): () => void;
   /** Why the Lease cannot be had or watched just now, for people. */
@@ -93,6 +99,7 @@ class RunningElection implements Election {
   #watch: { cancel(): void } | undefined;
   #isStopped = false;
   #trouble: string | undefined;
+  #removalsTold: number | undefined;
   #restUntilMs = -Infinity;
 
   constructor(ports: ElectionPorts, options: ElectionOptions) {
@@ -122,6 +129,14 @@ class RunningElection implements Election {
 
   knownView(): number {
     return this.#state.lease?.viewRevision ?? 0;
+  }
+
+  removalsTold(): number | undefined {
+    return this.#removalsTold;
+  }
+
+  transitions(): number {
+    return this.#state.lease?.transitions ?? 0;
   }
 
   subscribe(listener: () => void): () => void {
@@ -170,7 +185,8 @@ class RunningElection implements Election {
     const { lease } = this.#state;
     if (!this.isLeading() || lease === undefined) return;
     this.#become({ ...this.#state, provenMs: undefined });
-    const patch = toReleasePatch(lease, clock.now());
+    const left = { nowMs: clock.now(), removals: this.#options.removals() };
+    const patch = toReleasePatch(lease, left);
     try {
       await this.#withDeadline(kube.mergePatch(this.#path(), this.#name(), patch, fieldManager));
       log.info('lease released', { lease: this.#name() });
@@ -254,7 +270,10 @@ class RunningElection implements Election {
       const { lease } = this.#state;
       // After a long pause the answer may be older than what the watch has brought since.
       if (lease !== before && lease !== undefined && lease.holder !== holding.holder) return;
-      if (action.kind === 'take') log.info('lease taken: this replica leads', { ...holding });
+      if (action.kind === 'take') {
+        log.info('lease taken: this replica leads', { ...holding });
+        this.#removalsTold = over?.holder === '' ? over.removals : undefined;
+      }
       this.#become(grantLease(this.#state, readLease(granted), begunMs));
     } catch (error) {
       metrics.count('mesh_leader_failures_total');

@@ -35,6 +35,8 @@ export interface LeaseView {
   readonly address: string | undefined;
   /** Newest view that a holder has applied, as of its last renewal; 0 for none. */
   readonly viewRevision: number;
+  /** Shards that the holder removed in the minute before it gave it back; undefined: not told. */
+  readonly removals: number | undefined;
 }
 
 export interface ElectionState {

@@ -17,6 +17,7 @@ import type {
   RecordChange,
   RecordTables,
   Recovered,
+  RemovalNote,
   Welcome,
 } from './record.ts';
 
@@ -28,6 +29,7 @@ interface Facts {
   receipt?: Receipt;
   topology?: Topology;
   natsSeed?: string;
+  removals?: RemovalNote;
 }
 
 /** Loads everything, raises the boot counter, and resolves when that is durable. */
@@ -101,6 +103,8 @@ export async function openAgentRecord(tables: RecordTables): Promise<AgentRecord
       await tables.commit([{ table: 'orders', key, value: undefined }]);
       orders.delete(key);
     },
+    removals: () => facts.removals,
+    writeRemovals: (note) => writeFact('removals', note),
     peers: () => peers.services(),
     applyPeers: (message) => peers.apply(message),
     natsSeed: () => facts.natsSeed,

@@ -35,7 +35,7 @@ import { CoordinatorBusy } from './mesh-port.ts';
 import { answerQuestion, type AnswerDns } from './dns-questions.ts';
 import { createNatsLoginKeeper, type NatsLoginKeeper } from './nats-login.ts';
 import { openingMs, Patience } from './patience.ts';
-import type { AgentRecord, Batch, PeerUpdate, Recovered, Welcome } from './record.ts';
+import type { AgentRecord, Batch, PeerUpdate, Recovered, RemovalNote, Welcome } from './record.ts';
 import { ResultBook, type Telling } from './result-book.ts';
 import { planRetry, toInventory, type RetryInput } from './step.ts';
 import { tellWelcome } from './welcome-warnings.ts';
@@ -72,6 +72,8 @@ export interface AgentSession {
     order(key: ServiceKey): RemovalOrder | undefined;
     keys(): Iterable<ServiceKey>;
     recover(found: Recovered): Promise<void>;
+    removals(): RemovalNote | undefined;
+    noteRemovals(note: RemovalNote): Promise<void>;
     subscribe(listener: (key: ServiceKey) => void): () => void;
   };
   report(result: ShardResult): void;
@@ -101,6 +103,8 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
       order: (key) => options.record.order(key),
       keys: () => options.record.keys(),
       recover: (found) => session.recover(found),
+      removals: () => options.record.removals(),
+      noteRemovals: (note) => options.record.writeRemovals(note),
       subscribe: (listener) => subscribeTo(session.keyListeners, listener),
     },
     report: (result) => session.report(result),

@@ -33,6 +33,12 @@ export interface Recovered {
   readonly orders: readonly RemovalOrder[];
 }
 
+/** Removals within a minute before `atMs` (wall clock), which the next life counts too. */
+export interface RemovalNote {
+  readonly count: number;
+  readonly atMs: number;
+}
+
 export interface AgentRecord {
   /** Counts the agent's starts; raised durably when the record was opened. */
   boot(): number;
@@ -60,6 +66,9 @@ export interface AgentRecord {
   recover(found: Recovered): Promise<readonly ServiceKey[]>;
   /** The order was obeyed. */
   dropOrder(key: ServiceKey): Promise<void>;
+  /** undefined: this record does not know. */
+  removals(): RemovalNote | undefined;
+  writeRemovals(note: RemovalNote): Promise<void>;
   peers(): readonly PeerService[];
   /** Folds a message into the table, all or nothing. */
   applyPeers(message: PeersMessage): Promise<PeerUpdate>;

@@ -6,6 +6,14 @@ import type { AgentEvent } from '../../common/model/telemetry.ts';
 import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
 import type { Recovered } from './plan-recovery.ts';
 
+/** What was removed here lately, for the next life: its guard goes on counting. */
+export interface RemovalNote {
+  /** Within a minute. */
+  readonly count: number;
+  /** By the wall clock, which no life believes to the minute. */
+  readonly atMs: number;
+}
+
 export interface Assignment {
   shard(key: ServiceKey): Shard | undefined;
   order(key: ServiceKey): RemovalOrder | undefined;
@@ -13,6 +21,10 @@ export interface Assignment {
   keys(): Iterable<ServiceKey>;
   /** Takes up what the shards themselves say was held, if nothing newer was ever known here. */
   recover(found: Recovered): Promise<void>;
+  /** undefined: nobody knows what was removed here lately. */
+  removals(): RemovalNote | undefined;
+  /** Durable when it resolves. */
+  noteRemovals(note: RemovalNote): Promise<void>;
   /** A wake-up per key of each batch, also when nothing changed: each is answered by a result. */
   subscribe(listener: (key: ServiceKey) => void): () => void;
 }

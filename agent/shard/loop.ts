@@ -63,6 +63,8 @@ type Again = { readonly againAfterMs: number } | undefined;
 const stepsMax = 8;
 // Our own write comes back by the watch; when it does not, look again.
 const echoMs = 5_000;
+// Nobody's clock is wrong by more; what was removed before that is long over.
+const removalsForgottenMs = 900_000;
 // What the cluster makes of our writes is tried anew this often.
 const residueMs = 300_000;
 // Of the many removals that wait, not all look at once whether there is room.
@@ -85,6 +87,7 @@ class Applier implements ShardApplier {
   readonly #lanes: Lanes;
   readonly #loop: Loop<ServiceKey>;
   readonly #unsubscribes: readonly (() => void)[];
+  #knowsRemovals = false;
 
   constructor(ports: ShardApplierPorts, settings: ShardApplierSettings) {
     const { clock, chance, log } = ports;
@@ -156,6 +159,29 @@ class Applier implements ShardApplier {
     });
   }
 
+  /** I13. A life that ends often would otherwise remove as much as it likes. */
+  #knowRemovals(): void {
+    if (this.#knowsRemovals) return;
+    this.#knowsRemovals = true;
+    const { assignment, services, clock, log } = this.#ports;
+    const { federation, guard } = this.#settings;
+    const nowMs = clock.now();
+    const note = assignment.removals();
+    if (note !== undefined) {
+      const isLately = nowMs - note.atMs < removalsForgottenMs;
+      if (isLately) this.#budget.assume(Math.min(note.count, guard.removalsPerMinute));
+      return;
+    }
+    // An empty folder in a cluster that has shards: as many may just have gone as may go.
+    const hasShards = [...services.values()].some((one) => federationOf(one) === federation);
+    this.#budget.assume(hasShards ? guard.removalsPerMinute : 0);
+    assignment
+      .noteRemovals({ count: this.#budget.count(), atMs: nowMs })
+      .catch((error: unknown) =>
+        log.warn('how many shards were removed is not noted', { error: describeError(error) }),
+      );
+  }
+
   #markAll(): void {
     for (const key of this.#ports.assignment.keys()) this.#loop.mark(key);
   }
@@ -163,6 +189,7 @@ class Applier implements ShardApplier {
   async #run(key: ServiceKey): Promise<Again> {
     const { services, assignment, gate } = this.#ports;
     if (!services.hasSynced()) return undefined; // I3; the first list wakes every key
+    this.#knowRemovals();
     const shard = assignment.shard(key);
     if (shard === undefined && assignment.order(key) === undefined) {
       this.#memories.forget(key);

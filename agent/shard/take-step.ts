@@ -42,6 +42,18 @@ export interface Step {
   readonly isFresh: boolean;
 }
 
+// Answers after which the Service is still there (kube-client.ts, leader/fenced-kube.ts).
+const undoneCodes: ReadonlySet<string> = new Set([
+  'KUBE_ADMISSION_REFUSED',
+  'KUBE_CONFLICT',
+  'KUBE_FORBIDDEN',
+  'KUBE_INVALID',
+  'KUBE_THROTTLED',
+  'KUBE_UNAUTHORIZED',
+  'KUBE_WEBHOOK_FAILED',
+  'NOT_LEADING',
+]);
+
 type Taken = Exclude<ShardAction, { kind: 'nothing' | 'refuse' }>;
 type Writing = Extract<ShardAction, { kind: 'apply' | 'repair' }>;
 
@@ -227,18 +239,40 @@ export class StepTaker {
     this.#ports.memberEvents.record(key, adopted, { type: 'Normal', reason: 'Adopted', message });
   }
 
+  /** I13: it is counted on disk before it is asked for, so that the next life counts it too. */
+  async #remove(
+    key: ServiceKey,
+    uid: string,
+    { order, observed }: Pick<ShardSituation, 'order' | 'observed'>,
+  ): Promise<void> {
+    const { acts, budget, clock, log, assignment } = this.#ports;
+    const spending = budget.spend();
+    try {
+      await assignment.noteRemovals({ count: budget.count(), atMs: clock.now() });
+    } catch (error) {
+      spending.undone();
+      throw error;
+    }
+    // A batch that came meanwhile has woken the key: it is looked at again.
+    if (assignment.order(key)?.revision !== order?.revision) return spending.undone();
+    try {
+      const { resourceVersion } = observed?.metadata ?? {};
+      await acts.delete(key, { uid, resourceVersion });
+    } catch (error) {
+      if (isUndone(error)) spending.undone();
+      else spending.done();
+      throw error;
+    }
+    spending.done();
+    log.info('shard deleted', { key }); // removed only when the watch says so: a finalizer may hold it
+  }
+
   async #giveUp(
     action: Extract<ShardAction, { kind: 'delete' | 'release' }>,
     { key, order, observed }: ShardSituation,
   ): Promise<void> {
-    const { acts, budget, log, assignment, memories, memberEvents } = this.#ports;
-    if (action.kind === 'delete') {
-      budget.spend();
-      const { resourceVersion } = observed?.metadata ?? {};
-      await acts.delete(key, { uid: action.uid, resourceVersion });
-      log.info('shard deleted', { key });
-      return; // removed only when the watch says so: a finalizer may hold it
-    }
+    const { acts, log, assignment, memories, memberEvents } = this.#ports;
+    if (action.kind === 'delete') return await this.#remove(key, action.uid, { order, observed });
     const isRestored = await acts.release(key, action.uid);
     log.info('shard released', { key, isRestored });
     const message = isRestored
@@ -248,6 +282,10 @@ export class StepTaker {
     // A newer order or wish that came meanwhile has woken the key and gets its own answer.
     if (assignment.order(key)?.revision === order?.revision) memories.report(action.result);
   }
+}
+
+function isUndone(error: unknown): boolean {
+  return error instanceof MeshError && undoneCodes.has(error.code);
 }
 
 function fieldsOf({ wish, federation, residue }: ShardSituation, live: Service): readonly string[] {

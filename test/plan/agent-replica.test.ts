@@ -222,3 +222,35 @@ test('a lost join answer is no lost key: it is in the Secret before the answer i
   t.true(isDone);
   t.regex(Buffer.from(world.secret['identity'] ?? '', 'base64').toString(), /"keyPem":"k"/);
 });
+
+test('I13: whoever gives the lead back tells what it removed lately, and what is over it does not', async (t) => {
+  const [world, a, b] = await pair();
+  void a.record()?.writeRemovals({ count: 3, atMs: world.clock.now() });
+  await world.clock.advance(100);
+  await stopping(world, a);
+  t.like(b.record()?.removals(), { count: 3 });
+  const c = await world.start();
+  await world.clock.advance(75_000);
+  await stopping(world, b);
+  t.like(c.record()?.removals(), { count: 0 });
+});
+
+test('I13: of whoever ends without a word nobody knows what it removed last', async (t) => {
+  const [world, a, b] = await pair();
+  void a.record()?.writeRemovals({ count: 1, atMs: world.clock.now() });
+  await world.clock.advance(100);
+  a.lease.setCut(true);
+  await world.clock.advance(30_000);
+  t.true((b.record()?.removals()?.count ?? 0) >= 1_000);
+});
+
+test('who leads first has nobody’s removals to count', async (t) => {
+  const [, a] = await pair();
+  t.is(a.record()?.removals(), undefined);
+});
+
+async function stopping(world: ReplicaWorld, { replica }: TestReplica): Promise<void> {
+  const stopped = replica.stop();
+  await world.clock.advance(2_000);
+  await stopped;
+}

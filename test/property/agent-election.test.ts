@@ -80,6 +80,7 @@ class World {
         self: { pod: isSamePod ? `pod-${name}` : `pod-${name}-${life}`, life: String(life) },
         address: () => `10.0.0.${life}:9081`,
         viewRevision: () => 0,
+        removals: () => 0,
         isCurrent: () => name !== 'c',
       },
     );

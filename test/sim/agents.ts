@@ -2,7 +2,7 @@
 
 import type { RecordChange } from '../../agent/session/record.ts';
 import { keyOf } from './joined.ts';
-import { plantAbsenceDeletes, plantHaste, unbounded } from './plants.ts';
+import { plantAbsenceDeletes, plantForgottenRemovals, plantHaste, unbounded } from './plants.ts';
 import { replicaLease, SimAgent, type AgentHost } from './sim-agent.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { publicKeyHashOf } from './sim-pki.ts';
@@ -40,6 +40,7 @@ export async function makeAgent(
     onCommit: (changes: readonly RecordChange[]) =>
       ground.watching.tell((checker) => checker.onCommit?.(name, changes)),
     ...(bug === 'absence-deletes' ? { plant: plantAbsenceDeletes } : {}),
+    ...(bug === 'removals-forgotten' ? { plant: plantForgottenRemovals } : {}),
     ...(bug === 'fights-unbounded' ? { plantClock: plantHaste } : {}),
     ...(bug === 'removals-unbounded' ? { guard: unbounded } : {}),
   };

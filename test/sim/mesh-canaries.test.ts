@@ -25,6 +25,7 @@ const canaries: readonly Canary[] = [
   { bug: 'guards-ignored', invariant: 'I12', only: ['coordinator deposed'] },
   { bug: 'writes-lost', invariant: 'I1', only: ['coordinator crash'] },
   { bug: 'removals-unbounded', invariant: 'I13', only: ['agent moved to another node'] },
+  { bug: 'removals-forgotten', invariant: 'I13', only: ['agent crash'] },
   { bug: 'unjoin-hasty', invariant: 'I7', only: ['agent crash'] },
   { bug: 'replicas-unfenced', invariant: 'I12', only: ['agent stopped'] },
   { bug: 'revocations-unseen', invariant: 'I8', only: ['agent crash'] },

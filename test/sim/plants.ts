@@ -29,6 +29,12 @@ export function plantAbsenceDeletes(session: AgentSession): AgentSession {
   };
 }
 
+/** Each life counts removals from nothing. */
+export function plantForgottenRemovals(session: AgentSession): AgentSession {
+  const { assignment } = session;
+  return { ...session, assignment: { ...assignment, removals: () => ({ count: 0, atMs: 0 }) } };
+}
+
 /** A minute is over in a second or two: no fight lasts long enough to be one. */
 export function plantHaste(clock: Clock): Clock {
   return { ...clock, monotonicMs: () => clock.monotonicMs() * 50 };

@@ -87,6 +87,7 @@ export type AgentHost = Pick<
   | 'killAll'
   | 'lastTroubleMs'
   | 'loseFolder'
+  | 'lostFolderMs'
   | 'pause'
   | 'resume'
   | 'start'
@@ -100,6 +101,7 @@ interface Role extends Pick<AgentPorts, 'session' | 'kube' | 'recordedTopology' 
 export class SimAgent {
   readonly name: ClusterName;
   readonly disk = new Map<RecordTable, Map<string, unknown>>();
+  lostFolderMs = -Infinity; // monotonic
   readonly #options: SimAgentOptions;
   #process: SimProcess | undefined;
   #agent: Agent | undefined;
@@ -165,6 +167,7 @@ export class SimAgent {
     );
     this.disk.clear();
     this.disk.set('facts', new Map(kept));
+    this.lostFolderMs = this.#options.clock.monotonicMs();
   }
 
   /** Monotonic: now while it is stopped or gone, else when it last was. */
@@ -177,8 +180,7 @@ export class SimAgent {
     if (this.isRunning()) return;
     const { clock, chance, trace } = this.#options;
     this.#lives += 1;
-    this.#lastTroubleMs = clock.monotonicMs();
-    this.#startedMs = clock.monotonicMs();
+    this.#lastTroubleMs = this.#startedMs = clock.monotonicMs();
     const skewMs = chance.between(-120_000, 120_000);
     const process = new SimProcess(`${this.name}/${this.#user}-${this.#lives}`, clock, skewMs);
     this.#process = process;

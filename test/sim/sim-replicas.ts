@@ -8,6 +8,8 @@ import type { AgentHost, SimAgent } from './sim-agent.ts';
 const lookMs = 100;
 
 export class SimReplicas implements AgentHost {
+  /** That another replica led stands in the Lease: no folder is needed for it. */
+  readonly lostFolderMs = -Infinity;
   readonly #pods: readonly SimAgent[];
   readonly #chance: SeededChance;
   readonly #clock: Clock;

@@ -61,6 +61,7 @@ export type Bug =
   | 'guards-ignored'
   | 'writes-lost'
   | 'removals-unbounded'
+  | 'removals-forgotten'
   | 'fights-unbounded'
   | 'unjoin-hasty'
   | 'replicas-unfenced'

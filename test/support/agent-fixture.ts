@@ -9,7 +9,7 @@ import {
 import type { RemovalOrder, Shard, ShardManifest } from '../../common/model/shard.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { contentHash } from '../../common/pure/digest.ts';
-import type { Assignment } from '../../agent/shard/assignment.ts';
+import type { Assignment, RemovalNote } from '../../agent/shard/assignment.ts';
 
 export interface TestAssignment extends Assignment {
   wish(manifest: ShardManifest): Shard;
@@ -17,6 +17,8 @@ export interface TestAssignment extends Assignment {
   giveUp(key: ServiceKey, mode: 'delete' | 'release'): void;
   /** Nobody wants it or orders it away any more. */
   forget(key: ServiceKey): void;
+  /** As in an empty folder. */
+  loseNotes(): void;
 }
 
 export function toShard(manifest: ShardManifest): Shard {
@@ -29,6 +31,7 @@ export function createTestAssignment(): TestAssignment {
   const orders = new Map<ServiceKey, RemovalOrder>();
   const listeners = new Set<(key: ServiceKey) => void>();
   let revision = 0;
+  let removals: RemovalNote | undefined;
   const tell = (key: ServiceKey): void => {
     for (const listener of listeners) listener(key);
   };
@@ -40,6 +43,14 @@ export function createTestAssignment(): TestAssignment {
       for (const shard of found.shards) shards.set(shard.key, shard);
       for (const order of found.orders) orders.set(order.key, order);
       for (const { key } of [...found.shards, ...found.orders]) tell(key);
+      return Promise.resolve();
+    },
+    removals: () => removals,
+    loseNotes: () => {
+      removals = undefined;
+    },
+    noteRemovals: (note) => {
+      removals = note;
       return Promise.resolve();
     },
     subscribe: (listener) => {

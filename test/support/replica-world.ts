@@ -196,6 +196,8 @@ function playSession(onStop: () => void): AgentSession {
       order: () => undefined,
       keys: () => [],
       recover: () => Promise.resolve(),
+      removals: () => undefined,
+      noteRemovals: () => Promise.resolve(),
       subscribe: () => () => undefined,
     },
     report: () => undefined,

@@ -63,30 +63,32 @@ export async function startShardWorld(
   const told: ShardResult[] = [];
   const events: Parameters<RecordEvent>[0][] = [];
   const gateListeners = new Set<(isFresh: boolean) => void>();
-  const applier = createShardApplier(
-    {
-      kube,
-      services,
-      assignment,
-      gate: {
-        isFresh: () => sim.state() === 'up',
-        subscribe: (listener) => {
-          gateListeners.add(listener);
-          return () => void gateListeners.delete(listener);
+  const open = () =>
+    createShardApplier(
+      {
+        kube,
+        services,
+        assignment,
+        gate: {
+          isFresh: () => sim.state() === 'up',
+          subscribe: (listener) => {
+            gateListeners.add(listener);
+            return () => void gateListeners.delete(listener);
+          },
         },
+        report: (result) => {
+          told.push(result);
+          results.set(result.key, result);
+        },
+        record: (event) => void events.push(event),
+        clock,
+        chance,
+        log: silentLog,
+        metrics: silentMetrics,
       },
-      report: (result) => {
-        told.push(result);
-        results.set(result.key, result);
-      },
-      record: (event) => void events.push(event),
-      clock,
-      chance,
-      log: silentLog,
-      metrics: silentMetrics,
-    },
-    { federation: 'fed', guard },
-  );
+      { federation: 'fed', guard },
+    );
+  let applier = open();
   await clock.advance(1_000);
   const setState = async (state: 'up' | 'down' | 'frozen'): Promise<void> => {
     sim.set(state);
@@ -102,12 +104,18 @@ export async function startShardWorld(
     }
     for (const listener of gateListeners) listener(state === 'up');
   };
+  /** Another life of the agent. */
+  const restart = async (): Promise<void> => {
+    await applier.stop();
+    applier = open();
+    await clock.advance(1_000);
+  };
   const stop = async (): Promise<void> => {
     await applier.stop();
     services.stop();
     await sim.close();
   };
-  return { clock, sim, hand, assignment, results, told, events, setState, stop };
+  return { clock, sim, hand, assignment, results, told, events, setState, restart, stop };
 }
 export type ShardWorld = Awaited<ReturnType<typeof startShardWorld>>;
 

@@ -12,8 +12,7 @@ import { simGuard, type AgentHost } from '../sim-agent.ts';
 import { federation } from '../sim-coordinator.ts';
 import type { Blame, Checker } from './checker.ts';
 
-// A call begun at the end of one minute may be carried out in the next.
-const windowMs = 59_000;
+const windowMs = 60_000;
 
 export interface GuardChecker extends Checker {
   /** An admin is about to delete this Service by hand. */
@@ -27,16 +26,30 @@ export function createGuardChecker(
   const { clock, agents } = options;
   const removals = new Map<string, readonly number[]>();
   const byHand = new Set<string>();
+  /** Shards that are there, by cluster, and since when there are none. */
+  const shards = new Map<string, Set<string>>();
+  const emptySinceMs = new Map<string, number>();
 
   const countRemoval = (cluster: string): void => {
     const nowMs = clock.monotonicMs();
-    // A life knows nothing of the removals of the last one.
-    const sinceMs = Math.max(nowMs - windowMs, agents.get(cluster)?.startedMs() ?? 0);
-    const recent = [...(removals.get(cluster) ?? []), nowMs].filter((at) => at > sinceMs);
+    // Whatever life or replica removed it.
+    const recent = [...(removals.get(cluster) ?? []), nowMs].filter((at) => at > nowMs - windowMs);
     removals.set(cluster, recent);
     if (recent.length > simGuard.removalsPerMinute) {
       blame(`${recent.length} shards were removed in ${cluster} within a minute`);
     }
+  };
+
+  /** An agent whose folder was lost where no shards were had nothing to keep safe, and forgets. */
+  const countShard = (cluster: string, name: string, isThere: boolean): void => {
+    const there = shards.get(cluster) ?? new Set();
+    shards.set(cluster, there);
+    if (isThere && there.size === 0) {
+      const lostMs = agents.get(cluster)?.lostFolderMs ?? -Infinity;
+      if (lostMs >= (emptySinceMs.get(cluster) ?? 0)) removals.delete(cluster);
+    }
+    if (isThere) there.add(name);
+    else if (there.delete(name) && there.size === 0) emptySinceMs.set(cluster, clock.monotonicMs());
   };
 
   const checkOwn = (cluster: string, { current, previous, kind }: ViewEvent): void => {
@@ -53,9 +66,10 @@ export function createGuardChecker(
       if (!current.key.startsWith('core/services/')) return;
       const { namespace = '', name, uid = '' } = current.object.metadata;
       if (madKeys.some((key) => key === `${namespace}/${name}`)) return checkOwn(cluster, event);
-      const isShard = previous !== undefined && federationOf(previous.object) === federation;
-      if (kind !== 'deleted' || !isShard || byHand.has(`${cluster} ${uid}`)) return;
-      countRemoval(cluster);
+      const wasShard = previous !== undefined && federationOf(previous.object) === federation;
+      const isDeleted = kind === 'deleted';
+      if (isDeleted && wasShard && !byHand.has(`${cluster} ${uid}`)) countRemoval(cluster);
+      countShard(cluster, name, !isDeleted && federationOf(current.object) === federation);
     },
   };
 }
