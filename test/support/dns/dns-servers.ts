@@ -102,6 +102,11 @@ const schemas = [
   '/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql',
 ];
 
+/** Of the database that it makes no tables in itself. */
+export function pdnsSchema(): string {
+  return schemas.find((path) => existsSync(path)) ?? '';
+}
+
 export const powerDns: DnsServerKind = {
   name: 'powerdns',
   isSerial: true, // SQLite's database is locked for the second, which PowerDNS answers SERVFAIL
@@ -109,7 +114,7 @@ export const powerDns: DnsServerKind = {
   prepare: (setup) => {
     const { folder, port } = setup;
     const database = join(folder, 'zones.db');
-    const schema = schemas.find((path) => existsSync(path)) ?? '';
+    const schema = pdnsSchema();
     execFileSync('/usr/bin/sqlite3', [database], {
       // Its other threads read meanwhile; without this a write finds the database locked at times.
       input: `PRAGMA journal_mode=WAL;\n${readFileSync(schema, 'utf8')}\n${powerDnsRows(setup)}`,
