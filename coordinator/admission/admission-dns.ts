@@ -29,6 +29,7 @@ import { invalid } from '../api/machinery/answer/status-error.ts';
 import type { FieldError } from '../api/machinery/kind.ts';
 import { invalidValue } from '../api/machinery/rules/field-errors.ts';
 import type { Desired } from '../desired/store.ts';
+import { toMarkName } from '../dns/apply/ownership.ts';
 import { isNameable, levelsOf } from '../dns/publish/levels.ts';
 import { isPublishedIn } from '../dns/zones/selection.ts';
 import { isChosen } from '../placement/plan-choice.ts';
@@ -56,11 +57,18 @@ export function admitNames(
   const key = toServiceKey({ namespace, name });
   const domains = domainsOf(options, namespace, dns);
   const globals = domains.map((domain) => toGlobalName(key, { ...options.scope, domain }));
-  const tooLong = globals.filter((global) => !isNameable(global));
+  const unmarked = new Set(domainsOf(options, namespace, dns, isEmbedded));
+  // At a provider the names have a mark beside them, which is longer.
+  const longest = domains.map((domain) => {
+    const scope = { ...options.scope, domain };
+    return unmarked.has(domain) ? toGlobalName(key, scope) : toMarkName(key, scope);
+  });
+  const tooLong = longest.filter((each) => !isNameable(each));
   const [first] = tooLong;
-  if (first !== undefined && tooLong.length === globals.length) {
+  if (first !== undefined && tooLong.length === longest.length) {
+    const what = first.startsWith('_') ? 'the owner mark of its names' : 'its public name';
     const detail =
-      `its public name would be ${first}, of ${first.length} characters, and DNS carries ` +
+      `${what} would be ${first}, of ${first.length} characters, and DNS carries ` +
       `${nameMax}: choose a shorter name or namespace, or a DNSZone of a shorter domain`;
     const errors = [invalidValue('metadata.name', name, detail)];
     throw invalid({ group: '', kind: 'Service', name, errors });
@@ -127,6 +135,11 @@ function doubtAlias(
     const detail = `is the domain itself, where no CNAME may stand (RFC 1912 2.4): choose a name below it`;
     return [invalidValue(field, alias.name, detail)];
   }
+  const server = zonesOf(desired).find((zone) => serversOf(zone).includes(alias.name));
+  if (server !== undefined) {
+    const detail = `is a name server’s of DNSZone ${server.metadata.name}: choose another`;
+    return [invalidValue(field, alias.name, detail)];
+  }
   const owner = ownerOf(desired, policy, alias.name);
   if (owner === undefined) return [];
   const { name = '', namespace = '' } = owner.metadata;
@@ -134,6 +147,18 @@ function doubtAlias(
     `is wanted by the Service ${namespace}/${owner.spec?.serviceName ?? ''} already ` +
     `(ServicePolicy ${name}): choose another, or remove it there first`;
   return [invalidValue(field, alias.name, detail)];
+}
+
+function isEmbedded({ spec }: DnsZone): boolean {
+  return spec.provider === 'Embedded';
+}
+
+/** Of the embedded zone, which answers for them itself. */
+function serversOf(zone: DnsZone): readonly string[] {
+  const { domain, embedded } = zone.spec;
+  if (!isEmbedded(zone)) return [];
+  const { nameServers = [] } = embedded ?? {};
+  return nameServers.length === 0 ? [`ns1.${domain}`] : nameServers;
 }
 
 /** The first policy of another Service that wants the name. */

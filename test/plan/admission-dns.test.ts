@@ -117,6 +117,70 @@ test('D1 where some zones or levels cannot carry a name, that is told and the re
   t.regex(warnings(told)[0] ?? '', /^too long for DNS, so left out: nginx\.default\./);
 });
 
+test('D1 at a provider the owner mark has to fit too', async (t) => {
+  const labels = ['d'.repeat(60), 'd'.repeat(60), 'd'.repeat(60), 'com'];
+  const domain = ['x'.repeat(30), ...labels].join('.');
+  // nginx.default.myfederation.svc.<domain>
+  const [global, mark] = [30 + 1 + domain.length, 10 + 31 + domain.length];
+  t.true(global <= 253 && mark > 253, `${global} ${mark}`);
+  const inside = await serve();
+  await addZone(inside, 'inside', { domain });
+  t.is((await inside.call('POST', servicesIn('default'), service('nginx'))).status, 201);
+  const outside = await serve();
+  const route53 = { hostedZoneId: 'Z1' };
+  await outside.put(dnsZoneKind, {
+    metadata: { name: 'outside' },
+    spec: { provider: 'Route53', domain, route53 },
+  });
+  const refused = await outside.call('POST', servicesIn('default'), service('nginx'));
+  t.is(refused.status, 422);
+  t.regex(message(refused), /the owner mark of its names would be _fedowner\.nginx\./);
+});
+
+test('a name server’s name is no short name', async (t) => {
+  const api = await serve();
+  await addZone(api, 'short', { domain: 'example.com' });
+  const glue = [{ name: 'ns.example.net', addresses: ['192.0.2.1'] }];
+  const embedded = { nameServers: ['ns.example.net'], glue };
+  await addZone(api, 'said', { domain: 'example.net', embedded });
+  for (const name of ['ns1.example.com', 'ns.example.net']) {
+    const dns = { aliases: [{ name }] };
+    const refused = await api.call('POST', policiesIn('default'), policy('p', dns));
+    t.is(refused.status, 422);
+    t.regex(message(refused), /is a name server’s of DNSZone/);
+  }
+});
+
+test('a DNSZone within another one is told which names it takes from that', async (t) => {
+  const api = await serve();
+  await addZone(api, 'outer', { domain: 'example.com' });
+  const create = async (name: string, domain: string): Promise<readonly string[]> => {
+    const answer = await api.call('POST', '/apis/isthmus.dev/v1alpha1/dnszones', {
+      apiVersion: 'isthmus.dev/v1alpha1',
+      kind: 'DNSZone',
+      metadata: { name },
+      spec: { provider: 'Embedded', domain },
+    });
+    t.is(answer.status, 201);
+    return warnings(answer);
+  };
+  t.regex(
+    (await create('eu', 'eu.example.com'))[0] ?? '',
+    /names of the region eu \(ams\) of DNSZone outer lie within eu\.example\.com/,
+  );
+  t.regex(
+    (await create('zone', 'z.us.example.com'))[0] ?? '',
+    /the zone z of the region us \(no cluster is there yet\) of DNSZone outer/,
+  );
+  t.deepEqual(await create('deep', 'a.b.c.example.com'), []);
+  t.deepEqual(await create('beside', 'example.net'), []);
+  await addZone(api, 'inner', { domain: 'eu.example.org' });
+  t.regex(
+    (await create('above', 'example.org'))[0] ?? '',
+    /names of the region eu \(ams\) of this one lie within eu\.example\.org of DNSZone inner/,
+  );
+});
+
 test('a zone that is not for the Service does not matter', async (t) => {
   const api = await serve();
   await addZone(api, 'short', { domain: 'example.com' });

@@ -175,3 +175,15 @@ test('two clouds with a region of one name are kept apart when told so', (t) => 
     provider: undefined,
   });
 });
+
+test('at a provider names that leave no room for their owner mark are not planned', (t) => {
+  const labels = ['d'.repeat(60), 'd'.repeat(60), 'd'.repeat(60), 'com'];
+  const zone = ['x'.repeat(34), ...labels].join('.');
+  const plan = (shape: ZoneShape) => planRow({ shards: [a], more: { shape, zone } });
+  const inside = plan(embeddedShape).planned;
+  t.true(inside.recordSets.length > 0);
+  const { planned, findings } = plan(rfc2136);
+  t.like(planned, { reason: 'NameTooLong', recordSets: [] });
+  t.regex(planned.message, /^DNS cannot carry _fedowner\.nginx\.web\..*the owner mark/);
+  t.deepEqual(findings, []);
+});

@@ -22,8 +22,16 @@ import type {
   PublishedShard,
   RecordSet,
 } from '../../../common/model/publication.ts';
+import type { NameScope } from '../../../common/pure/level-names.ts';
+import { toMarkName } from '../apply/ownership.ts';
 import type { PublicationInput } from './input.ts';
-import { fallbackLevels, levelsOf, type LevelName, type ServiceLevels } from './levels.ts';
+import {
+  fallbackLevels,
+  isNameable,
+  levelsOf,
+  type LevelName,
+  type ServiceLevels,
+} from './levels.ts';
 import { noAliases, planAliases } from './plan-aliases.ts';
 import {
   activeOf,
@@ -48,7 +56,8 @@ export function planPublication(input: PublicationInput): Publication {
   const scope = { federation: input.federation, domain: input.zone };
   const levels = levelsOf(input.key, scope, candidates);
   const { global } = levels;
-  const refusal = whyNoNames(input, candidates, everHealthy, levels);
+  const refusal =
+    whyNoNames(input, candidates, everHealthy, levels) ?? whyNoMark(input, levels, scope);
   if (refusal !== undefined || global === undefined) {
     const outcome = refusal ?? tooLong(levels);
     const isThrough = input.isHeadless || input.type === 'ExternalName';
@@ -115,6 +124,18 @@ function whyNoNames(
     };
   }
   return levels.global === undefined ? tooLong(levels) : undefined;
+}
+
+/** At a provider no name stands without its owner mark, which is longer than the global name. */
+function whyNoMark(
+  { key, shape = embeddedShape }: PublicationInput,
+  { global }: ServiceLevels<Candidate>,
+  scope: NameScope,
+): Outcome | undefined {
+  const mark = toMarkName(key, scope);
+  if (global === undefined || !shape.hasFallbacks || isNameable(mark)) return undefined;
+  const message = `DNS cannot carry ${mark}, the owner mark of the names.`;
+  return { reason: 'NameTooLong', message };
 }
 
 function tooLong(levels: ServiceLevels<Candidate>): Outcome {
