@@ -150,8 +150,8 @@ function toIndex(step: string): number | undefined {
   return /^(0|[1-9]\d{0,8})$/.test(step) ? Number(step) : undefined;
 }
 
-/** By entries: an assignment to `__proto__` would not make a member. */
+/** By a computed member, or by entries: an assignment to `__proto__` would not make a member. */
 function withOwn(object: JsonObject, name: string, value: Json | undefined): JsonObject {
-  const kept = Object.entries(object).filter(([key]) => key !== name);
-  return Object.fromEntries(value === undefined ? kept : [...kept, [name, value]]);
+  if (value !== undefined) return { ...object, [name]: value };
+  return Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
 }

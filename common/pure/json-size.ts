@@ -21,5 +21,10 @@ export function roomBeside(value: Json | undefined, room: number, depth = 0): nu
 }
 
 function bytesOf(text: string, room: number): number {
-  return text.length > room ? text.length : Buffer.byteLength(JSON.stringify(text));
+  if (text.length > room) return text.length;
+  if (isPlain.test(text)) return text.length + 2;
+  return Buffer.byteLength(JSON.stringify(text));
 }
+
+// One byte each in JSON: nothing that is escaped, or of several bytes.
+const isPlain = /^[ !#-[\]-~]*$/;

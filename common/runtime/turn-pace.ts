@@ -6,6 +6,7 @@
 //   P3. The promises that follow one are in the time as well. They run between two callbacks of
 //       the event loop and not within one: so each callback takes up one.
 
+import type { Steps } from '../pure/steps.ts';
 import type { Clock } from './clock.ts';
 
 /** What taking up and the promises that follow it at once may use of a turn. */
@@ -51,4 +52,15 @@ export function paceTurns<T>(clock: Clock, take: (one: T) => void): (one: T) => 
       take(one);
     }
   };
+}
+
+/** Runs work that is made of steps; each begins in a turn of its own, but the first, which is now. */
+export async function runInTurns<T>(clock: Pick<Clock, 'soon'>, steps: Steps<T>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await new Promise<void>((resolve) => {
+      clock.soon(resolve);
+    });
+  }
 }

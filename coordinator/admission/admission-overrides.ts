@@ -4,14 +4,15 @@
 import { toClusterName } from '../../common/model/ids.ts';
 import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject, Service } from '../../common/model/kube-object.ts';
+import { Pace, runAtOnce, type Steps } from '../../common/pure/steps.ts';
 import { serviceKind } from '../api/kinds/service/service.ts';
 import type { FieldError } from '../api/machinery/kind.ts';
 import { invalidValue } from '../api/machinery/rules/field-errors.ts';
-import { isChosen } from '../placement/plan-choice.ts';
+import { indexChoices } from '../placement/choice-index.ts';
 import { toManifest } from '../placement/plan-manifest.ts';
 import {
-  applyOverrides,
-  overridesFor,
+  applyInSteps,
+  operationsPerStep,
   tooManyVariants,
   variantsMax,
 } from '../placement/plan-overrides.ts';
@@ -26,24 +27,40 @@ export function judgeOverrides(
   service: Service,
   clusters: readonly Cluster[],
 ): readonly FieldError[] {
+  return runAtOnce(judgeInSteps(policy, service, clusters));
+}
+
+/** As judgeOverrides, for whoever lets others have their turns meanwhile. */
+export function* judgeInSteps(
+  policy: ServicePolicy,
+  service: Service,
+  clusters: readonly Cluster[],
+): Steps<readonly FieldError[]> {
   const { overrides = [], placement } = policy.spec ?? {};
   const base = toManifest(service, policy);
+  const pace = new Pace(operationsPerStep);
+  const chosen = indexChoices([placement]);
+  const overriding = indexChoices(overrides);
   const judged = new Set<string>();
   const errors = new Map<string, FieldError>();
-  for (const cluster of [...clusters.filter((one) => isChosen(one, placement)), nobody]) {
-    const places =
-      cluster === nobody
-        ? overrides.flatMap((override, index) => (isForAll(override) ? [index] : []))
-        : overridesFor(cluster, overrides);
-    if (places.length === 0 || judged.has(places.join())) continue;
-    if (judged.size >= variantsMax && cluster !== nobody) {
+  const later = overrides.flatMap((override, index) => (isForAll(override) ? [index] : []));
+  const seen = new Set<readonly number[]>();
+  for (const cluster of [...clusters, undefined]) {
+    if (cluster !== undefined && chosen.places(cluster).length === 0) continue;
+    // Clusters that join later have what holds for all.
+    const places = cluster === undefined ? later : overriding.places(cluster);
+    if (places.length === 0 || seen.has(places) || judged.has(places.join())) continue;
+    if (judged.size >= variantsMax && cluster !== undefined) {
       const error = fault(tooManyVariants, '');
       errors.set(error.message, error);
       break;
     }
+    seen.add(places);
     judged.add(places.join());
-    const where = cluster === nobody ? '' : ` in cluster ${toClusterName(cluster.metadata.name)}`;
-    const result = applyOverrides(base, overrides, places);
+    const where =
+      cluster === undefined ? '' : ` in cluster ${toClusterName(cluster.metadata.name)}`;
+    const result = yield* applyInSteps(base, { overrides, places, pace });
+    if (pace.isOver(judgingCost)) yield;
     const found =
       result.kind === 'failed'
         ? [fault(result.failure, where)]
@@ -54,12 +71,8 @@ export function judgeOverrides(
   return [...errors.values()].slice(0, errorsMax);
 }
 
-/** Stands for clusters that join later. */
-const nobody: Cluster = {
-  apiVersion: '',
-  kind: 'Cluster',
-  metadata: { name: '' },
-};
+/** Of the rules of Services, beside what operationsPerStep counts. */
+const judgingCost = 20;
 
 function isForAll(choice: NonNullable<NonNullable<ServicePolicy['spec']>['overrides']>[number]) {
   return choice.clusters === undefined && choice.clusterSelector === undefined;

@@ -7,9 +7,10 @@ import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts
 import type { Service } from '../../common/model/kube-object.ts';
 import { isSameJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
+import type { Steps } from '../../common/pure/steps.ts';
 import type { NameScope } from '../../common/pure/level-names.ts';
 import { levelsOf } from '../dns/publish/levels.ts';
-import { planPlacement, type PlacementPlan } from '../placement/plan.ts';
+import { planInSteps, type PlacementPlan } from '../placement/plan.ts';
 
 export interface PreviewInput {
   /** undefined: there is none, or none any more. */
@@ -32,9 +33,9 @@ export interface Wanted {
 const namedMax = 5;
 const namesMax = 2;
 
-export function previewService(input: PreviewInput): readonly string[] {
-  const now = planOf(input, input.before);
-  const then = planOf(input, input.after);
+export function* previewService(input: PreviewInput): Steps<readonly string[]> {
+  const now = yield* planOf(input, input.before);
+  const then = yield* planOf(input, input.after);
   if (then?.kind === 'refused') {
     return [`dry run: the placement would stay as it is: ${then.message}`];
   }
@@ -55,11 +56,12 @@ export function previewService(input: PreviewInput): readonly string[] {
   ];
 }
 
-function planOf(
+function* planOf(
   { clusters, recorded }: PreviewInput,
   wanted: Wanted | undefined,
-): PlacementPlan | undefined {
-  return wanted === undefined ? undefined : planPlacement({ ...wanted, clusters, recorded });
+): Steps<PlacementPlan | undefined> {
+  if (wanted === undefined) return undefined;
+  return yield* planInSteps({ ...wanted, clusters, recorded });
 }
 
 function contentOf(plan: PlacementPlan | undefined, cluster: ClusterName): unknown {

@@ -24,16 +24,15 @@ import {
   type Cluster,
   type ServicePolicy,
 } from '../../common/model/isthmus-kinds.ts';
-import type { DnsZone } from '../../common/model/dns-zone.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import type { PlacementView, SessionView } from '../../common/model/views.ts';
 import { isSameJson } from '../../common/pure/canonical-json.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
+import { runInTurns } from '../../common/runtime/turn-pace.ts';
 import { previewCluster, warnOfAbsence } from './admission-clusters.ts';
 import { admitNames, admitPolicyDns } from './admission-dns.ts';
-import { judgeOverrides } from './admission-overrides.ts';
+import { judgeInSteps } from './admission-overrides.ts';
 import { doubtPlaces, warnOfPlaces } from './admission-places.ts';
-import { warnOfNesting } from './admission-zones.ts';
 import { listed, previewService, type Wanted } from './admission-preview.ts';
 import type { Admit } from '../api/machinery/api.ts';
 import {
@@ -43,7 +42,7 @@ import {
 } from '../api/machinery/answer/status-error.ts';
 import { invalidValue } from '../api/machinery/rules/field-errors.ts';
 import type { Desired } from '../desired/store.ts';
-import { governingPolicy, planPlacement, readAnnotation } from '../placement/plan.ts';
+import { chooseClusters, governingPolicy, readAnnotation } from '../placement/plan.ts';
 import { toManifest, v1SelectorAnnotation } from '../placement/plan-manifest.ts';
 import { fitsShard, shardBytesMax } from '../placement/plan-overrides.ts';
 
@@ -63,24 +62,18 @@ export function createAdmission(options: AdmissionOptions): Admit {
     if (subresource !== '') return { warnings: [] };
     switch (`${kind.group}/${kind.plural}`) {
       case '/services':
-        return { warnings: admitService(options, change) };
+        return { warnings: await admitService(options, change) };
       case `${isthmusGroup}/servicepolicies`:
-        return { warnings: admitPolicy(options, change) };
+        return { warnings: await admitPolicy(options, change) };
       case `${isthmusGroup}/clusters`:
         return { warnings: await admitCluster(options, change) };
-      case `${isthmusGroup}/dnszones`:
-        return { warnings: change.operation === 'create' ? admitZone(options, change) : [] };
       default:
         return { warnings: [] };
     }
   };
 }
 
-function admitZone(options: AdmissionOptions, { object }: Change): readonly string[] {
-  return object === undefined ? [] : warnOfNesting(options, object as DnsZone); // by its kind
-}
-
-function admitService(options: AdmissionOptions, change: Change): readonly string[] {
+async function admitService(options: AdmissionOptions, change: Change): Promise<readonly string[]> {
   const [next, old] = [change.object as Service | undefined, change.old as Service | undefined];
   const object = next ?? old;
   if (object === undefined) return [];
@@ -96,13 +89,13 @@ function admitService(options: AdmissionOptions, change: Change): readonly strin
       ? []
       : [
           ...admitNames(options, { next, old }, governingPolicy(next, policies).policy?.spec?.dns),
-          ...warnOfOverrides(options, next, old, policies),
+          ...(await warnOfOverrides(options, next, old, policies)),
           ...warnOfAdoption(options, { service: next, policies }),
         ];
   if (!change.isDryRun) return warnings;
   const after = next === undefined ? undefined : { service: next, policies };
   const before = old === undefined ? undefined : { service: old, policies };
-  return [...warnings, ...preview(options, { before, after })];
+  return [...warnings, ...(await preview(options, { before, after }))];
 }
 
 function refuseReserved(namespace: string, name: string): void {
@@ -133,17 +126,18 @@ function refuseUnreadable(next: Service | undefined, old: Service | undefined): 
 }
 
 /** An edit that a policy's overrides do not fit any more is the user's right, and is told. */
-function warnOfOverrides(
+async function warnOfOverrides(
   options: AdmissionOptions,
   next: Service,
   old: Service | undefined,
   policies: readonly ServicePolicy[],
-): readonly string[] {
+): Promise<readonly string[]> {
   const { policy } = governingPolicy(next, policies);
   if (policy?.spec?.overrides === undefined) return [];
-  const [first] = judgeOverrides(policy, next, clustersOf(options));
-  if (first === undefined) return [];
   if (old !== undefined && isSameJson(old.spec, next.spec)) return [];
+  const { clock } = options;
+  const [first] = await runInTurns(clock, judgeInSteps(policy, next, clustersOf(options)));
+  if (first === undefined) return [];
   const outcome = old === undefined ? 'get none' : 'keep their last content';
   return [
     `ServicePolicy ${policy.metadata.name} does not fit, its shards ${outcome}: ${first.field}: ${first.message}`,
@@ -156,9 +150,10 @@ function warnOfAdoption(options: AdmissionOptions, wanted: Wanted): readonly str
   const { name, namespace = '' } = wanted.service.metadata;
   const key = toServiceKey({ namespace, name });
   const recorded = new Set(placement.clustersOf(key));
-  const plan = planPlacement({ ...wanted, clusters: clustersOf(options), recorded });
-  if (plan.kind === 'refused') return [];
-  const held = plan.clusters.filter(
+  const { policy } = governingPolicy(wanted.service, wanted.policies);
+  const chosen = chooseClusters({ ...wanted, clusters: clustersOf(options), recorded }, policy);
+  if (typeof chosen === 'string') return [];
+  const held = chosen.filter(
     (cluster) => !recorded.has(cluster) && sessions.hasForeignService(cluster, key),
   );
   if (held.length === 0) return [];
@@ -166,14 +161,14 @@ function warnOfAdoption(options: AdmissionOptions, wanted: Wanted): readonly str
     always: 'it will be adopted, and changed to conform',
     ifEqual: 'it will be adopted where it is equal, and left alone elsewhere',
     never: 'it will be left alone, and there will be no shard there',
-  }[plan.policy?.spec?.adoption ?? 'always'];
+  }[policy?.spec?.adoption ?? 'always'];
   const who = listed(held, adoptersMax, 'clusters');
   return [`a Service ${key} is there already in ${who}: ${outcome}`];
 }
 
 const adoptersMax = 5;
 
-function admitPolicy(options: AdmissionOptions, change: Change): readonly string[] {
+async function admitPolicy(options: AdmissionOptions, change: Change): Promise<readonly string[]> {
   const next = change.object as ServicePolicy | undefined;
   const old = change.old as ServicePolicy | undefined;
   const { name, namespace = '' } = (next ?? old)?.metadata ?? { name: '' };
@@ -182,7 +177,8 @@ function admitPolicy(options: AdmissionOptions, change: Change): readonly string
   if (next !== undefined) {
     const service = serviceOf(options, namespace, next.spec?.serviceName);
     if (service !== undefined && !isSameJson(next.spec?.overrides, old?.spec?.overrides)) {
-      const errors = judgeOverrides(next, service, clustersOf(options));
+      const judging = judgeInSteps(next, service, clustersOf(options));
+      const errors = await runInTurns(options.clock, judging);
       if (errors.length > 0)
         throw invalid({ group: isthmusGroup, kind: 'ServicePolicy', name, errors });
     }
@@ -197,7 +193,7 @@ function admitPolicy(options: AdmissionOptions, change: Change): readonly string
     if (service === undefined) continue;
     const before = { service, policies: [...others, ...(old === undefined ? [] : [old])] };
     const after = { service, policies: [...others, ...(next === undefined ? [] : [next])] };
-    warnings.push(...preview(options, { before, after }));
+    warnings.push(...(await preview(options, { before, after })));
   }
   return warnings;
 }
@@ -254,16 +250,17 @@ async function admitCluster(options: AdmissionOptions, change: Change): Promise<
   return [...warnings, ...preview];
 }
 
-function preview(
+async function preview(
   options: AdmissionOptions,
   change: { readonly before: Wanted | undefined; readonly after: Wanted | undefined },
-): readonly string[] {
-  const { placement, scope } = options;
+): Promise<readonly string[]> {
+  const { placement, scope, clock } = options;
   const { name, namespace = '' } = (change.after ?? change.before)?.service.metadata ?? {
     name: '',
   };
   const recorded = new Set(placement.clustersOf(toServiceKey({ namespace, name })));
-  return previewService({ ...change, clusters: clustersOf(options), recorded, scope });
+  const steps = previewService({ ...change, clusters: clustersOf(options), recorded, scope });
+  return runInTurns(clock, steps);
 }
 
 function clustersOf({ desired }: AdmissionOptions): readonly Cluster[] {

@@ -16,6 +16,7 @@ interface Read {
 export class ClusterList {
   readonly #desired: Desired;
   #read: Read | undefined;
+  #version = 0;
 
   constructor(desired: Desired) {
     this.#desired = desired;
@@ -24,6 +25,16 @@ export class ClusterList {
   /** A Cluster changed: the next reader reads again. */
   invalidate(): void {
     this.#read = undefined;
+  }
+
+  /** Something changed that decides who gets a shard. */
+  change(): void {
+    this.#version += 1;
+  }
+
+  /** Another one after each change(). */
+  version(): number {
+    return this.#version;
   }
 
   read(): Read {

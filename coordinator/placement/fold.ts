@@ -7,7 +7,7 @@ import type { RemovalOrder, Shard } from '../../common/model/shard.ts';
 import type { PlacementNotes, ShardTraffic } from '../../common/model/views.ts';
 import { isSameJson } from '../../common/pure/canonical-json.ts';
 import type { LeavingClusters } from './plan-moves.ts';
-import { weightMax } from './plan.ts';
+import { weightMax } from './plan-variants.ts';
 
 export interface Due {
   readonly cluster: ClusterName;

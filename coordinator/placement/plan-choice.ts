@@ -17,13 +17,20 @@ export function isChosen(cluster: Cluster, choice: ClusterChoice | undefined): b
     return false;
   const selector = choice?.clusterSelector;
   if (selector === undefined) return true;
-  const labels = Object.entries(selector.matchLabels ?? {}).map(
+  return matchesSelector(cluster.metadata.labels ?? {}, toRequirements(selector));
+}
+
+/** What a selector demands; without one: nothing. */
+export function toRequirements(
+  selector: ClusterChoice['clusterSelector'] | undefined,
+): readonly Requirement[] {
+  const labels = Object.entries(selector?.matchLabels ?? {}).map(
     ([key, value]): Requirement => ({ key, operator: 'In', values: [value] }),
   );
-  const expressions = (selector.matchExpressions ?? []).map(
+  const expressions = (selector?.matchExpressions ?? []).map(
     ({ key, operator, values }): Requirement => ({ key, operator, values: values ?? [] }),
   );
-  return matchesSelector(cluster.metadata.labels ?? {}, [...labels, ...expressions]);
+  return [...labels, ...expressions];
 }
 
 /** The first taint that keeps a new shard out (`isThere`: a shard that is there already). */

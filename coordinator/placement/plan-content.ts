@@ -8,6 +8,7 @@ import type { ClusterName, ServiceKey } from '../../common/model/ids.ts';
 import type { Shard, ShardManifest } from '../../common/model/shard.ts';
 import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
 import { contentHash } from '../../common/pure/digest.ts';
+import { Pace, type Steps } from '../../common/pure/steps.ts';
 import type { PlacementPlan } from './plan.ts';
 import type { PlacementRecord } from './records.ts';
 
@@ -20,15 +21,33 @@ export interface Content {
   readonly isEmpty: (cluster: ClusterName) => boolean;
 }
 
+/** Of each different shard of the plan, in steps. */
+export function* encodeShards(key: ServiceKey, plan: PlacementPlan): Steps<EncodedShards> {
+  const encoded = new Map<ShardManifest, Shard>();
+  const pace = new Pace(bytesPerStep);
+  for (const manifest of new Set(plan.variants.values())) {
+    const shard = toShard(key, manifest);
+    encoded.set(manifest, shard);
+    if (pace.isOver(shard.bytes.length)) yield;
+  }
+  return encoded;
+}
+
+export type EncodedShards = ReadonlyMap<ShardManifest, Shard>;
+
+// Some 2 ms of a turn.
+const bytesPerStep = 100_000;
+
 export function planContent(input: {
   readonly key: ServiceKey;
   readonly plan: PlacementPlan;
+  readonly shards?: EncodedShards;
   readonly recorded: PlacementRecord;
   /** What the view showed last. */
   readonly shown: (cluster: ClusterName) => Shard | undefined;
 }): Content {
   const { key, plan, recorded, shown } = input;
-  const encoded = new Map<ShardManifest, Shard>();
+  const encoded = new Map(input.shards);
   const encode = (manifest: ShardManifest): Shard => {
     const shard = encoded.get(manifest) ?? toShard(key, manifest);
     encoded.set(manifest, shard);

@@ -17,6 +17,7 @@ import type { Json, ServicePort } from '../../common/model/kube-object.ts';
 import type { ShardManifest } from '../../common/model/shard.ts';
 import { patchJson } from '../../common/pure/json-patch.ts';
 import { roomBeside } from '../../common/pure/json-size.ts';
+import type { Pace, Steps } from '../../common/pure/steps.ts';
 import { isChosen } from './plan-choice.ts';
 
 /** Where in the policy's spec, such as `overrides[0].patch[2]`, and why. */
@@ -37,26 +38,42 @@ export function overridesFor(
   return overrides.flatMap((override, index) => (isChosen(cluster, override) ? [index] : []));
 }
 
+/** Some 2 ms of a turn; typed fields, operations of patches and finished shards count for one each. */
+export const operationsPerStep = 250;
+
 /** `places`: of overridesFor. */
-export function applyOverrides(
+export function* applyInSteps(
   base: ShardManifest,
-  overrides: readonly ShardOverride[],
-  places: readonly number[],
-): Overridden {
-  let manifest = base;
-  let last = 0;
+  by: {
+    readonly overrides: readonly ShardOverride[];
+    readonly places: readonly number[];
+    readonly pace: Pace;
+  },
+): Steps<Overridden> {
+  const { overrides, places, pace } = by;
+  let draft = new ShardDraft(base);
   for (const place of places) {
     const override = overrides[place];
     if (override === undefined) continue;
-    const next = applyOne(manifest, override, `overrides[${place}]`);
+    const { patch = [], nodePorts = [] } = override;
+    if (pace.isOver(1 + patch.length + nodePorts.length)) yield;
+    const field = `overrides[${place}]`;
+    const failure = draft.override(override, field);
+    if (failure !== undefined) return { kind: 'failed', failure };
+    if (patch.length === 0) continue;
+    const next = applyPatch(draft.manifest(), patch, `${field}.patch`);
     if (next.kind === 'failed') return next;
-    manifest = next.manifest;
-    last = place;
+    draft = new ShardDraft(next.manifest);
   }
+  if (pace.isOver(finishingCost)) yield;
+  const manifest = draft.manifest();
   if (fitsShard(manifest)) return { kind: 'manifest', manifest };
   const message = `the shard is larger than ${shardBytesMax} bytes then, or too deep`;
-  return { kind: 'failed', failure: { field: `overrides[${last}]`, message } }; // V4
+  const failure = { field: `overrides[${places.at(-1) ?? 0}]`, message };
+  return { kind: 'failed', failure }; // V4
 }
+
+const finishingCost = 10;
 
 /** etcd's own bound of a request; an agent takes half a MiB more. */
 export const shardBytesMax = 1.5 * 2 ** 20;
@@ -77,48 +94,57 @@ export function fitsShard(manifest: ShardManifest): boolean {
   return roomBeside(manifest as unknown as Json, shardBytesMax) >= 0; // a manifest is JSON
 }
 
-function applyOne(base: ShardManifest, override: ShardOverride, field: string): Overridden {
-  const ports = withNodePorts(base, override, field);
-  if ('message' in ports) return { kind: 'failed', failure: ports };
-  const { annotations, loadBalancerClass, loadBalancerIP, externalTrafficPolicy } = override;
-  const typed: ShardManifest = {
-    ...base,
-    metadata: {
-      ...base.metadata,
-      ...(annotations === undefined
-        ? {}
-        : { annotations: { ...base.metadata.annotations, ...annotations } }),
-    },
-    spec: {
-      ...base.spec,
+/** Gathers what the typed fields of overrides say, so that each costs what it says and no more. */
+class ShardDraft {
+  readonly #base: ShardManifest;
+  #annotations: Map<string, string> | undefined;
+  #fields: Partial<ShardManifest['spec']> = {};
+  #ports: ServicePort[] | undefined;
+
+  constructor(base: ShardManifest) {
+    this.#base = base;
+  }
+
+  /** Why it cannot be done. */
+  override(override: ShardOverride, field: string): OverrideFailure | undefined {
+    const { annotations, loadBalancerClass, loadBalancerIP, externalTrafficPolicy } = override;
+    for (const [index, { port, protocol = 'TCP', nodePort }] of (
+      override.nodePorts ?? []
+    ).entries()) {
+      const ports = (this.#ports ??= [...(this.#base.spec.ports ?? [])]);
+      const at = ports.findIndex(
+        (one) => one.port === port && (one.protocol ?? 'TCP') === protocol,
+      );
+      const found = ports[at];
+      if (found === undefined) {
+        const message = `the Service has no port ${port}/${protocol}`;
+        return { field: `${field}.nodePorts[${index}].port`, message };
+      }
+      ports[at] = { ...found, nodePort };
+    }
+    for (const [name, value] of Object.entries(annotations ?? {})) {
+      this.#annotations ??= new Map(Object.entries(this.#base.metadata.annotations ?? {}));
+      this.#annotations.set(name, value);
+    }
+    this.#fields = {
+      ...this.#fields,
       ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
       ...(loadBalancerIP === undefined ? {} : { loadBalancerIP }),
       ...(externalTrafficPolicy === undefined ? {} : { externalTrafficPolicy }),
-      ...(ports.ports === undefined ? {} : { ports: ports.ports }),
-    },
-  };
-  return override.patch === undefined || override.patch.length === 0
-    ? { kind: 'manifest', manifest: typed }
-    : applyPatch(typed, override.patch, `${field}.patch`);
-}
-
-function withNodePorts(
-  { spec: { ports } }: ShardManifest,
-  { nodePorts = [] }: ShardOverride,
-  field: string,
-): { readonly ports: readonly ServicePort[] | undefined } | OverrideFailure {
-  if (nodePorts.length === 0) return { ports };
-  let next = ports ?? [];
-  for (const [index, { port, protocol = 'TCP', nodePort }] of nodePorts.entries()) {
-    const at = next.findIndex((one) => one.port === port && (one.protocol ?? 'TCP') === protocol);
-    const found = next[at];
-    if (found === undefined) {
-      const message = `the Service has no port ${port}/${protocol}`;
-      return { field: `${field}.nodePorts[${index}].port`, message };
-    }
-    next = next.with(at, { ...found, nodePort });
+    };
+    return undefined;
   }
-  return { ports: next };
+
+  manifest(): ShardManifest {
+    const { metadata, spec } = this.#base;
+    const annotations = this.#annotations && Object.fromEntries(this.#annotations);
+    const ports = this.#ports;
+    return {
+      ...this.#base,
+      metadata: annotations === undefined ? metadata : { ...metadata, annotations },
+      spec: { ...spec, ...this.#fields, ...(ports === undefined ? {} : { ports }) },
+    };
+  }
 }
 
 function applyPatch(
@@ -151,19 +177,28 @@ function findShapeFault(value: Json, before: ShardManifest): string | undefined 
   if (meta === undefined || body === undefined) return 'the result has no metadata or no spec';
   if (rest['apiVersion'] !== 'v1' || rest['kind'] !== 'Service' || Object.keys(rest).length !== 2)
     return 'a patch changes metadata.labels, metadata.annotations and spec only';
+  // A patch keeps what it does not reach as it is.
+  const isMetaKept = Object.is(meta, before.metadata);
+  const fault = isMetaKept ? undefined : findMetadataFault(meta, before.metadata);
+  if (fault !== undefined) return fault;
+  if (!types.has(body['type'])) return 'spec.type is not a type of Services';
+  return findPortFault(body['ports']);
+}
+
+function findMetadataFault(
+  meta: Readonly<Record<string, Json | undefined>>,
+  before: ShardManifest['metadata'],
+): string | undefined {
   const { name, namespace, labels = {}, annotations = {}, ...others } = meta;
-  const { name: ownName, namespace: ownNamespace } = before.metadata;
-  if (name !== ownName || namespace !== ownNamespace || Object.keys(others).length > 0)
+  const isNamedSo = name === before.name && namespace === before.namespace;
+  if (!isNamedSo || Object.keys(others).length > 0)
     return 'a patch changes metadata.labels, metadata.annotations and spec only';
   if (!isTextMap(labels)) return 'metadata.labels is not a map of texts';
   if (!isTextMap(annotations)) return 'metadata.annotations is not a map of texts';
-  const own = before.metadata.annotations ?? {};
-  const ours = Object.entries({ ...own, ...toRecord(annotations) }).find(
-    ([key]) => key.startsWith('isthmus.dev/') && toRecord(annotations)?.[key] !== own[key],
-  );
-  if (ours !== undefined) return `the annotation ${ours[0]} is not the policy's to set`;
-  if (!types.has(body['type'])) return 'spec.type is not a type of Services';
-  return findPortFault(body['ports']);
+  const [own, next] = [before.annotations ?? {}, toRecord(annotations) ?? {}];
+  const isOurs = (key: string): boolean => key.startsWith('isthmus.dev/') && next[key] !== own[key];
+  const ours = Object.keys(own).find(isOurs) ?? Object.keys(next).find(isOurs);
+  return ours === undefined ? undefined : `the annotation ${ours} is not the policy's to set`;
 }
 
 function findPortFault(ports: Json | undefined): string | undefined {

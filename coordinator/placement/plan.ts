@@ -15,22 +15,18 @@
 //
 // Next: plan-moves.ts says when a cluster that is no longer chosen may go.
 
-import type { Cluster, ServicePolicy, ShardWeight } from '../../common/model/isthmus-kinds.ts';
+import type { Cluster, ServicePolicy } from '../../common/model/isthmus-kinds.ts';
 import { toClusterName, type ClusterName } from '../../common/model/ids.ts';
 import type { Service } from '../../common/model/kube-object.ts';
-import type { ShardManifest } from '../../common/model/shard.ts';
 import { isStranger } from '../../common/pure/cluster-approval.ts';
 import { matchesSelector, type Requirement } from '../../common/pure/label-selector.ts';
+import { indexSelectors } from '../../common/pure/label-selector-index.ts';
+import { runAtOnce, type Steps } from '../../common/pure/steps.ts';
+import { indexChoices } from './choice-index.ts';
 import { parseV1Selector } from './cluster-selector.ts';
 import { findTaint, isChosen } from './plan-choice.ts';
-import { toManifest, v1SelectorAnnotation } from './plan-manifest.ts';
-import {
-  applyOverrides,
-  overridesFor,
-  tooManyVariants,
-  variantsMax,
-  type OverrideFailure,
-} from './plan-overrides.ts';
+import { v1SelectorAnnotation } from './plan-manifest.ts';
+import { planContents, type ShardContents } from './plan-variants.ts';
 
 export interface PlacementInput {
   readonly service: Service;
@@ -38,19 +34,6 @@ export interface PlacementInput {
   readonly clusters: readonly Cluster[];
   /** Clusters that may hold a shard already. */
   readonly recorded?: ReadonlySet<ClusterName>;
-}
-
-/** What each shard says. */
-export interface ShardContents {
-  /** Of every cluster without an override. */
-  readonly manifest: ShardManifest;
-  /** Of clusters that overrides change; those with the same overrides share one. */
-  readonly variants: ReadonlyMap<ClusterName, ShardManifest>;
-  readonly failures: ReadonlyMap<ClusterName, OverrideFailure>;
-  /** 0 to 100, of clusters whose weight is not 100. */
-  readonly weights: ReadonlyMap<ClusterName, number>;
-  /** Clusters that the policy's failover does not count among the primary ones. */
-  readonly backups: ReadonlySet<ClusterName>;
 }
 
 export interface Governing {
@@ -72,12 +55,17 @@ export type PlacementPlan = ShardContents &
   );
 
 export function planPlacement(input: PlacementInput): PlacementPlan {
-  const { service, clusters, recorded = nowhere } = input;
+  return runAtOnce(planInSteps(input));
+}
+
+/** As planPlacement, for whoever lets others have their turns meanwhile. */
+export function* planInSteps(input: PlacementInput): Steps<PlacementPlan> {
+  const { service, clusters } = input;
   const governing = governingPolicy(service, input.policies);
-  const requirements = readAnnotation(service);
-  if (typeof requirements === 'string') {
-    const contents = planContents(service, governing.policy, clusters);
-    const message = `annotation ${v1SelectorAnnotation}: ${requirements}`;
+  const names = chooseClusters(input, governing.policy);
+  const contents = yield* planContents(service, governing.policy, clusters);
+  if (typeof names === 'string') {
+    const message = `annotation ${v1SelectorAnnotation}: ${names}`;
     return {
       kind: 'refused',
       reason: 'InvalidClusterSelector',
@@ -86,20 +74,29 @@ export function planPlacement(input: PlacementInput): PlacementPlan {
       ...contents,
     };
   }
-  const chosen = clusters.filter((cluster) =>
-    isWanted(cluster, {
-      policy: governing.policy,
-      requirements,
-      isThere: recorded.has(toClusterName(cluster.metadata.name)),
-    }),
-  );
-  const names = chosen.map(({ metadata }) => toClusterName(metadata.name)).sort();
-  return {
-    kind: 'placed',
-    clusters: names,
-    ...governing,
-    ...planContents(service, governing.policy, clusters),
-  };
+  return { kind: 'placed', clusters: names, ...governing, ...contents };
+}
+
+/** Where shards shall be, sorted; what they say is not asked. A text: why it cannot be read. */
+export function chooseClusters(
+  { service, clusters, recorded = nowhere }: PlacementInput,
+  policy: ServicePolicy | undefined,
+): readonly ClusterName[] | string {
+  const requirements = readAnnotation(service);
+  if (typeof requirements === 'string') return requirements;
+  const { places } = indexChoices([policy?.spec?.placement]);
+  const { match } = indexSelectors([requirements]);
+  const isMeant = (cluster: Cluster): boolean =>
+    places(cluster).length > 0 &&
+    (requirements.length === 0 || match(cluster.metadata.labels ?? {})[0] === 1);
+  return clusters
+    .filter((one) => isMeant(one) && mayHold(one, policy, recorded.has(nameOf(one))))
+    .map(nameOf)
+    .sort();
+}
+
+function nameOf({ metadata }: Cluster): ClusterName {
+  return toClusterName(metadata.name);
 }
 
 const nowhere: ReadonlySet<ClusterName> = new Set();
@@ -120,11 +117,19 @@ export function isWanted(
   },
 ): boolean {
   const placement = by.policy?.spec?.placement;
+  return (
+    matchesSelector(cluster.metadata.labels ?? {}, by.requirements) &&
+    isChosen(cluster, placement) &&
+    mayHold(cluster, by.policy, by.isThere)
+  );
+}
+
+/** Nothing of its own keeps the cluster from having a shard. */
+function mayHold(cluster: Cluster, policy: ServicePolicy | undefined, isThere: boolean): boolean {
   if (isLeaving(cluster) || isStranger(cluster.status)) return false;
-  if (!matchesSelector(cluster.metadata.labels ?? {}, by.requirements)) return false;
-  if (!isChosen(cluster, placement)) return false;
-  if (findTaint(cluster, placement?.tolerations ?? [], by.isThere) !== undefined) return false;
-  return by.isThere || cluster.spec?.unschedulable !== true;
+  const tolerations = policy?.spec?.placement?.tolerations ?? [];
+  if (findTaint(cluster, tolerations, isThere) !== undefined) return false;
+  return isThere || cluster.spec?.unschedulable !== true;
 }
 
 /** It is being removed from the federation. */
@@ -144,45 +149,4 @@ function byAge(a: ServicePolicy, b: ServicePolicy): number {
   const [created, than] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
   if (created !== than) return created < than ? -1 : 1;
   return a.metadata.name < b.metadata.name ? -1 : 1;
-}
-
-function planContents(
-  service: Service,
-  policy: ServicePolicy | undefined,
-  clusters: readonly Cluster[],
-): ShardContents {
-  const manifest = toManifest(service, policy);
-  const { overrides = [], weights = [], dns } = policy?.spec ?? {};
-  const primary = dns?.failover?.primary;
-  const variants = new Map<ClusterName, ShardManifest>();
-  const failures = new Map<ClusterName, OverrideFailure>();
-  const weighed = new Map<ClusterName, number>();
-  const backups = new Set<ClusterName>();
-  const done = new Map<string, ReturnType<typeof applyOverrides>>();
-  const contents = { manifest, variants, failures, weights: weighed, backups };
-  if (overrides.length === 0 && weights.length === 0 && primary === undefined) return contents;
-  for (const cluster of clusters) {
-    const name = toClusterName(cluster.metadata.name);
-    const weight = weightOf(cluster, weights);
-    if (weight !== weightMax) weighed.set(name, weight);
-    if (primary !== undefined && !isChosen(cluster, primary)) backups.add(name);
-    const places = overridesFor(cluster, overrides);
-    if (places.length === 0) continue;
-    const known = done.get(places.join());
-    if (known === undefined && done.size >= variantsMax) {
-      failures.set(name, tooManyVariants);
-      continue;
-    }
-    const result = known ?? applyOverrides(manifest, overrides, places);
-    done.set(places.join(), result);
-    if (result.kind === 'failed') failures.set(name, result.failure);
-    else variants.set(name, result.manifest);
-  }
-  return contents;
-}
-
-export const weightMax = 100;
-
-function weightOf(cluster: Cluster, weights: readonly ShardWeight[]): number {
-  return weights.find((one) => isChosen(cluster, one))?.weight ?? weightMax;
 }

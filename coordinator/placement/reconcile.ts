@@ -27,7 +27,7 @@ import type { Announcer } from './announce.ts';
 import { auditRecords } from './audit.ts';
 import type { ClusterList } from './cluster-list.ts';
 import type { Due, PlacementTable } from './fold.ts';
-import { isLeaving, planPlacement, type PlacementPlan } from './plan.ts';
+import { isLeaving, type PlacementPlan } from './plan.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { planContent, type Content } from './plan-content.ts';
 import type { Published } from './merge-published.ts';
@@ -51,6 +51,7 @@ import {
   toRemovalOrder,
   type PlacementRecord,
 } from './records.ts';
+import { prepare, type Prepared } from './prepare.ts';
 import { planNames, type NamesDecision } from './finalize.ts';
 import { finalize, sinceDeletion, writeGuarded } from './removal.ts';
 
@@ -87,12 +88,28 @@ interface Decision {
 }
 
 export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResult> {
-  const { desired, announcer } = stage;
-  // All reads that decide come before the first await, so they are of one revision.
+  const { desired } = stage;
   const at = toLogKey({ group: '', resource: 'services', ...splitServiceKey(key) });
   const stored = isFederated(key) ? desired.get(at) : undefined;
   const service = stored?.object as Service | undefined; // by its log key
-  const decision = decide(stage, key, service);
+  if (stored === undefined || service === undefined) {
+    return conclude(stage, key, { stored: undefined, service: undefined, prepared: undefined });
+  }
+  const result = await prepare(stage, key, service, (prepared) =>
+    conclude(stage, key, { stored, service, prepared }),
+  );
+  return result === 'changed' ? { kind: 'conflict' } : result;
+}
+
+type Found =
+  | { readonly stored: StoredObject; readonly service: Service; readonly prepared: Prepared }
+  | { readonly stored: undefined; readonly service: undefined; readonly prepared: undefined };
+
+async function conclude(stage: Stage, key: ServiceKey, found: Found): Promise<RunResult> {
+  const { desired, announcer } = stage;
+  const { stored, service } = found;
+  // All reads that decide come before the first await, so they are of one revision.
+  const decision = decide(stage, key, found);
   const { input, steps, finding } = decision;
   announcer.refusal(key, service, toRefusal(decision));
   announcer.moving(key, service, decision.moves);
@@ -106,7 +123,7 @@ export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResul
   const shown = isUnchanged ? input.recorded : readRecord(desired.get(placementKey(key)));
   if (!isUnchanged) show(stage, key, decision, shown);
   announcer.moves(key, service, { before: input.recorded.clusters, after: shown.clusters });
-  const isEnding = stored !== undefined && service !== undefined && isGoing(service);
+  const isEnding = stored !== undefined && isGoing(service);
   if (isEnding && decision.names.kind === 'wait')
     return { kind: 'settled', againAfterMs: decision.names.againAfterMs };
   return isEnding && finding === undefined
@@ -114,17 +131,17 @@ export async function reconcile(stage: Stage, key: ServiceKey): Promise<RunResul
     : { kind: 'settled', againAfterMs: decision.moves.againAfterMs };
 }
 
-function decide(stage: Stage, key: ServiceKey, service: Service | undefined): Decision {
+function decide(stage: Stage, key: ServiceKey, { service, prepared }: Found): Decision {
   const { desired, clusters, table } = stage;
   const recorded = readRecord(desired.get(placementKey(key)));
   const known = clusters.read();
   const published = publicationsOf(desired, key);
   const publication = readPublished(desired, key);
-  const plan = service === undefined ? undefined : planFor(stage, key, service, recorded);
+  const plan = prepared?.plan;
   const content =
-    plan === undefined
+    prepared === undefined
       ? undefined
-      : planContent({ key, plan, recorded, shown: (name) => table.shard(name, key) });
+      : planContent({ key, ...prepared, recorded, shown: (name) => table.shard(name, key) });
   const going = known.leaving.size === 0 ? nobody : toGoing(known.all);
   const names = namesOf(stage, key, service, published);
   const wish = toWish({ service, plan, content, recorded, going, names });
@@ -190,20 +207,6 @@ function moveRules(plan: PlacementPlan | undefined) {
   const { strategy = 'WhenHealthy', timeoutSeconds } = plan?.policy?.spec?.move ?? {};
   const timeoutMs = timeoutSeconds === undefined ? moveTimeoutDefaultMs : timeoutSeconds * 1000;
   return { strategy, timeoutMs };
-}
-
-function planFor(
-  { clusters, policies }: Stage,
-  key: ServiceKey,
-  service: Service,
-  { clusters: recorded }: PlacementRecord,
-): PlacementPlan {
-  return planPlacement({
-    service,
-    policies: policies.of(key),
-    clusters: clusters.read().all,
-    recorded: new Set(recorded),
-  });
 }
 
 const nobody: ReadonlyMap<ClusterName, RemovalOrder['mode']> = new Map();

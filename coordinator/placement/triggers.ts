@@ -1,5 +1,6 @@
 // What wakes which Service. A change of one object touches the Services that it names; a Cluster
-// that comes, goes or changes its labels touches all of them once, in turns.
+// that comes or goes touches all of them once, in turns; one that changes its labels or taints those
+// that this says something to (sweep.ts, plan-concerns.ts).
 
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import {
@@ -22,8 +23,11 @@ import { clustersPrefix, type ClusterList } from './cluster-list.ts';
 import type { Due, PlacementTable } from './fold.ts';
 import type { PendingRevisions } from './pending.ts';
 import { policiesPrefix, policyTarget, type PolicyIndex } from './policy-index.ts';
+import { isLeaving } from './plan.ts';
+import type { ClusterChange } from './plan-concerns.ts';
 import { dnsAppliedPrefix, dnsZonesPrefix } from './published.ts';
 import { placementsPrefix, removalOrdersPrefix, toRemovalOrder } from './records.ts';
+import { Sweep } from './sweep.ts';
 
 const servicesPrefix = toLogPrefix('', 'services');
 const publicationsPrefix = toLogPrefix(isthmusGroup, 'publications');
@@ -73,8 +77,9 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
     const name = toClusterName(current.object.metadata.name);
     unjoin.mark(name);
     if (kind === 'modified' && isSameToPlacement(current.object, previous?.object)) return;
+    clusters.change();
     for (const { key } of table.removalsOf(name)) mark(key, current.revision);
-    sweep.request(current.revision);
+    sweep.request(current.revision, kind === 'modified' ? toChange(current, previous) : undefined);
   };
   const onPublication = ({ kind, current }: ViewEvent): void => {
     const key = publishedKey(current.key);
@@ -103,62 +108,21 @@ export function watchTriggers(options: TriggerOptions): readonly (() => void)[] 
   return [...watches.map((watch) => () => watch.cancel()), () => sweep.stop()];
 }
 
-// Enough to make progress, few enough for a turn well under 10 ms (I11).
-const sweepTurn = 500;
-// No Service has this key: its namespace would be empty.
-const sweepKey = '/';
-
-/** Marks every Service, some each turn; the view counts as behind until the last is marked. */
-class Sweep {
-  readonly services = new Set<ServiceKey>();
-  readonly #options: TriggerOptions;
-  readonly #mark: (key: ServiceKey, revision: Revision) => void;
-  /** Lowest revision for which another sweep is due. */
-  #due: Revision | undefined;
-  #isRunning = false;
-  #isStopped = false;
-
-  constructor(options: TriggerOptions, mark: (key: ServiceKey, revision: Revision) => void) {
-    this.#options = options;
-    this.#mark = mark;
-  }
-
-  request(revision: Revision): void {
-    this.#options.pending.expect(sweepKey, revision);
-    this.#due ??= revision;
-    if (!this.#isRunning) this.#begin();
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-  }
-
-  #begin(): void {
-    const revision = this.#due;
-    this.#isRunning = revision !== undefined;
-    if (revision === undefined) return;
-    this.#due = undefined;
-    this.#options.pending.begin(sweepKey);
-    this.#step(this.services.values(), revision);
-  }
-
-  #step(rest: IterableIterator<ServiceKey>, revision: Revision): void {
-    if (this.#isStopped) return;
-    for (let count = 0; count < sweepTurn; count += 1) {
-      const next = rest.next();
-      if (next.done === true) {
-        this.#options.pending.settle(sweepKey);
-        this.#begin();
-        return;
-      }
-      this.#mark(next.value, revision);
-    }
-    this.#options.clock.soon(() => this.#step(rest, revision));
-  }
-}
-
 function serviceKeyOf({ metadata }: KubeObject): ServiceKey {
   return toServiceKey({ namespace: metadata.namespace ?? '', name: metadata.name });
+}
+
+function toChange(
+  current: ViewEvent['current'],
+  previous: ViewEvent['previous'],
+): ClusterChange | undefined {
+  const [before, after] = [previous?.object as Cluster | undefined, current.object as Cluster];
+  // By their prefix. One that leaves, or is let in, is another matter than what it says of itself.
+  const isSameMember =
+    before !== undefined &&
+    isLeaving(before) === isLeaving(after) &&
+    isStranger(before.status) === isStranger(after.status);
+  return isSameMember ? { before, after } : undefined;
 }
 
 /** Publications are named `<service>.<domain>`, and a Service's name has no dot. */
