@@ -24,6 +24,7 @@ import {
   type Cluster,
   type ServicePolicy,
 } from '../../common/model/isthmus-kinds.ts';
+import type { DnsZone } from '../../common/model/dns-zone.ts';
 import type { Service } from '../../common/model/kube-object.ts';
 import type { PlacementView, SessionView } from '../../common/model/views.ts';
 import { isSameJson } from '../../common/pure/canonical-json.ts';
@@ -33,6 +34,7 @@ import { previewCluster, warnOfAbsence } from './admission-clusters.ts';
 import { admitNames, admitPolicyDns } from './admission-dns.ts';
 import { judgeInSteps } from './admission-overrides.ts';
 import { doubtPlaces, warnOfPlaces } from './admission-places.ts';
+import { warnOfNesting } from './admission-zones.ts';
 import { listed, previewService, type Wanted } from './admission-preview.ts';
 import type { Admit } from '../api/machinery/api.ts';
 import {
@@ -67,10 +69,16 @@ export function createAdmission(options: AdmissionOptions): Admit {
         return { warnings: await admitPolicy(options, change) };
       case `${isthmusGroup}/clusters`:
         return { warnings: await admitCluster(options, change) };
+      case `${isthmusGroup}/dnszones`:
+        return { warnings: change.operation === 'create' ? admitZone(options, change) : [] };
       default:
         return { warnings: [] };
     }
   };
+}
+
+function admitZone(options: AdmissionOptions, { object }: Change): readonly string[] {
+  return object === undefined ? [] : warnOfNesting(options, object as DnsZone); // by its kind
 }
 
 async function admitService(options: AdmissionOptions, change: Change): Promise<readonly string[]> {
