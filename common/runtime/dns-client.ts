@@ -94,8 +94,13 @@ function askByUdp({
       const answer = parseAnswer(message, question);
       if (answer !== undefined) end(answer); // C1: others may be forged
     });
-    // Connected: datagrams of other senders, and only theirs, are left out by the kernel.
-    socket.connect(server.port, server.host, () => socket.send(bytes));
+    // Connected: datagrams of other senders, and only theirs, are left out by the kernel. Where there
+    // is no way there (an IPv6 address on a host without IPv6), the callback is given the error:
+    // sending all the same would throw where nobody can catch it.
+    socket.connect(server.port, server.host, (...[error]: readonly unknown[]) => {
+      if (error instanceof Error) end(error.message);
+      else socket.send(bytes);
+    });
   });
 }
 
