@@ -76,6 +76,25 @@ test('an unsigned refusal is denied, and its reason not believed', async (t) => 
     t.regex(outcome.message, /without a signature.*cannot be trusted/);
 });
 
+test('an answer that was cut short is no word of what stands at a name', async (t) => {
+  const provider = await openLiar(t, (request, read) =>
+    signedBy(read, key, macOf(request), { flags: 0x8600 | (read.flags & 0x7800) }),
+  );
+  const error = await t.throwsAsync(provider.read([`a.${zone}`], patience));
+  t.regex(error?.message ?? '', /cut an answer short/);
+});
+
+test('a wrong clock is named also where the server signs nothing of it', async (t) => {
+  const provider = await openLiar(t, (_, read) => {
+    const message = encodeMessage(noError(read, { flags: 0x8409 }));
+    const { bytes } = signMessage(message, { key, atSeconds: nowSeconds(), error: 18 });
+    // The same record without its MAC, as of a server that cannot sign.
+    return [withoutMac(bytes, 32)];
+  });
+  const error = await t.throwsAsync(provider.read([`a.${zone}`], patience));
+  t.regex(error?.message ?? '', /BADTIME.*set both clocks by NTP/);
+});
+
 test('a transfer that is never signed ends, however long it is', async (t) => {
   const answer = { name: nameOf(`n.${zone}`), type: 1, class: 1, ttlSeconds: 60 };
   const data = toRecordData(1, '192.0.2.1') ?? Buffer.alloc(4);
@@ -197,4 +216,16 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
     (caught: unknown) => caught,
   );
   return error instanceof MeshError ? error.code : String(error);
+}
+
+/** A signed message with an empty MAC: the record's tail is MAC, id, error and empty other data. */
+function withoutMac(bytes: Uint8Array, macBytes: number): Buffer {
+  const signed = Buffer.from(bytes);
+  const macAt = signed.length - 6 - macBytes;
+  const cut = Buffer.concat([signed.subarray(0, macAt), signed.subarray(macAt + macBytes)]);
+  cut.writeUInt16BE(0, macAt - 2);
+  const algorithmBytes = 13; // hmac-sha256.
+  const dataAt = macAt - 2 - 8 - algorithmBytes;
+  cut.writeUInt16BE(cut.length - dataAt, dataAt - 2);
+  return cut;
 }

@@ -212,6 +212,10 @@ async function ask(
   return answers.map((answer) => {
     if (answer.kind !== 'answer') throw toReadError(answer);
     const code = responseCodeOf(answer.message);
+    // Over TCP too, where answer and signature do not fit (RFC 8945 5.3): what is missing would be
+    // taken for what is not there.
+    if ((answer.message.flags & messageFlags.isTruncated) !== 0)
+      throw unavailable(`${session.server} cut an answer short: a name holds too many records`);
     if (code === noError || code === nameError) return answer.message;
     const text = responseCodeText(code);
     if (code === 5 || code === 9) throw noZone(session, `answers ${text}`);

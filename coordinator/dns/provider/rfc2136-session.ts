@@ -181,6 +181,16 @@ function refusedText({ server, key, apex }: SessionOptions, error: number): stri
         `${server} does not accept key ${keyName} (BADKEY): it is unknown there under this name ` +
         `and algorithm (${key.algorithm}), or may not do this in ${toNameText(apex)}`
       );
+    case tsigErrors.badTime:
+      return (
+        `${server} refuses our signatures as too old or too new (BADTIME), and does not sign what ` +
+        `its own time is: set both clocks by NTP`
+      );
+    case tsigErrors.badTruncation:
+      return (
+        `${server} demands a longer signature of key ${keyName} than ${key.algorithm} has ` +
+        `(BADTRUNC): let it take whole signatures of this algorithm`
+      );
     default:
       return `${server} refuses the signature of key ${keyName} (TSIG error ${error})`;
   }
