@@ -73,7 +73,7 @@ class KeyIndex {
   readonly key: string;
   readonly #demands = new Map<number, Demand[]>();
   /** Selectors that name a value, and may answer otherwise for it than for one that none names. */
-  readonly #naming = new Map<string, Set<number>>();
+  readonly #naming = new Map<string, number[]>();
   /** Selectors that compare numbers: none of their values is like another. */
   readonly #comparing = new Set<number>();
   readonly #known = new Map<string, MatchBits>();
@@ -86,16 +86,16 @@ class KeyIndex {
 
   add(place: number, requirement: Requirement): void {
     const { operator } = requirement;
-    const demand = { requirement, values: new Set(requirement.values) };
+    const demand = { requirement, values: toValues(requirement.values) };
     const demands = this.#demands.get(place);
     if (demands === undefined) this.#demands.set(place, [demand]);
     else demands.push(demand);
     if (operator === 'Gt' || operator === 'Lt') this.#comparing.add(place);
     if (operator !== 'In' && operator !== 'NotIn') return;
-    for (const value of demand.values) {
+    for (const value of requirement.values) {
       const naming = this.#naming.get(value);
-      if (naming === undefined) this.#naming.set(value, new Set([place]));
-      else naming.add(place);
+      if (naming === undefined) this.#naming.set(value, [place]);
+      else if (naming.at(-1) !== place) naming.push(place); // selectors come one after the other
     }
   }
 
@@ -131,8 +131,12 @@ class KeyIndex {
 
 interface Demand {
   readonly requirement: Requirement;
-  /** Many at times. */
-  readonly values: ReadonlySet<string>;
+  readonly values: Pick<ReadonlySet<string>, 'has'>;
+}
+
+/** A few are found as fast in the list that is there. */
+function toValues(values: readonly string[]): Demand['values'] {
+  return values.length > 16 ? new Set(values) : { has: (value) => values.includes(value) };
 }
 
 function meets(value: string, { requirement, values }: Demand): boolean {
