@@ -304,6 +304,13 @@ test('nothing suspect goes before every Service was looked at once', (t) => {
   t.true(fuse.isWhole);
 });
 
+test('who cannot be looked at for long holds up nobody else', (t) => {
+  const fuse = new ZoneFuse();
+  fuse.await(serviceKey('s1'));
+  fuse.awaitNoLonger();
+  t.true(fuse.isWhole);
+});
+
 test('I3: publications that vanish while their Services stand take nothing with them', async (t) => {
   const world = await threeClusters();
   const before = world.lines();

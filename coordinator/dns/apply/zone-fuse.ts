@@ -64,6 +64,11 @@ export class ZoneFuse {
     this.#awaited.add(key);
   }
 
+  /** Whoever could not be looked at yet is done without. */
+  awaitNoLonger(): void {
+    this.#awaited.clear();
+  }
+
   /** Services whose changes are held. */
   *heldServices(): Generator<ServiceKey> {
     for (const key of this.#suspects.keys()) if (this.isHeld(key)) yield key;

@@ -4,6 +4,7 @@
 import type { AppliedState } from '../../../common/model/dns-zone.ts';
 import type { ServiceKey } from '../../../common/model/ids.ts';
 import type { AppliedZone, DnsZoneState, PlannedChange } from '../../../common/model/views.ts';
+import type { Timer } from '../../../common/runtime/clock.ts';
 import { createLoop, type Loop } from '../../../common/runtime/loop.ts';
 import type { DnsProvider } from '../provider/provider.ts';
 import { Calls, type Budgets } from './calls.ts';
@@ -32,6 +33,9 @@ export interface ZoneOptions {
   readonly tell: (key: ServiceKey | undefined) => void;
 }
 
+/** A Service that cannot be looked at by then holds up nobody else's failover. */
+const wholeMs = 15_000;
+
 export class Zone {
   readonly #options: ZoneOptions;
   readonly #state: ZoneState;
@@ -45,6 +49,7 @@ export class Zone {
   readonly #writer: ZoneWriter;
   #heldSinceMs = 0;
   #isBeginning = true;
+  #patience: Timer | undefined;
   /** What of the DNSZone changes what is wanted of its Services. */
   #shape = '';
   #cause: { generation: number | undefined; provider: DnsProvider | undefined } = {
@@ -131,6 +136,7 @@ export class Zone {
   }
 
   async stop(): Promise<void> {
+    this.#patience?.cancel();
     this.#drift.stop();
     this.#follow.stop();
     this.#abort.abort();
@@ -140,6 +146,10 @@ export class Zone {
   /** Every Service that there is was marked. */
   marked(): void {
     this.#isBeginning = false;
+    this.#patience = this.#options.applier.clock.after(wholeMs, () => {
+      this.#fuse.awaitNoLonger();
+      this.#writer.wake();
+    });
   }
 
   mark(key: ServiceKey, isUrgent = false): void {
