@@ -9,7 +9,7 @@ import type { SessionsOptions, ClusterRecord, Stage } from './stage.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import { toLogPrefix, type ClusterName, type ServiceKey } from '../../common/model/ids.ts';
 import type { AgentMessage } from '../../common/model/session.ts';
-import type { SessionView } from '../../common/model/views.ts';
+import type { SessionState, SessionView } from '../../common/model/views.ts';
 import { isAdmitted } from '../../common/pure/cluster-approval.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { describeVersionSkew } from '../../common/pure/skew.ts';
@@ -23,7 +23,7 @@ import { awaitView, checkPeer, claimSession, supersededRefusal } from './hello.t
 import { AgentLink } from './link.ts';
 import type { Refusal, SessionHandler, SessionStream } from './mesh-port.ts';
 import { tellCluster } from './cluster-objects.ts';
-import { onMessage, recordTrust, toNatsState } from './messages.ts';
+import { onMessage, toNatsState } from './messages.ts';
 import { PeerDigest } from './peer-digest.ts';
 import { PeerJournal } from './peer-journal.ts';
 import { startPeerTelling } from './peer-telling.ts';
@@ -33,6 +33,7 @@ import { checkReceipt } from './receipts.ts';
 import { watchCertificateEnd } from './renewal.ts';
 import { checkRival } from './rival.ts';
 import { SharedMessages } from './shared-messages.ts';
+import { createTrustRecorder } from './trust-record.ts';
 
 export interface Sessions extends SessionView {
   /** Resolves with the port that agents dial. */
@@ -68,7 +69,12 @@ export function createSessions(options: SessionsOptions): Sessions {
   const joins = new Admission(joinBounds, options.clock);
   const admitted = { hellos, greetings, joins };
   const questions = new Questions(options.clock);
-  const told = { tell, shared, journal, peerDigest, questions };
+  const stateOf = (cluster: ClusterName): SessionState | undefined => {
+    const record = clusters.get(cluster);
+    return record?.link === undefined ? undefined : record.state;
+  };
+  const trust = createTrustRecorder({ ...options, stateOf });
+  const told = { tell, shared, journal, peerDigest, questions, trust };
   const stage: Stage = { ...options, ...admitted, ...told, clusters };
   const stops: (() => void)[] = [];
   return {
@@ -94,6 +100,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       for (const stop of stops.splice(0)) stop();
       for (const { link } of clusters.values())
         link?.sendNow({ kind: 'drain', reconnectAfterMs: 0 });
+      await trust.stop();
       await options.listener.close();
     },
   };
@@ -331,7 +338,7 @@ function checkVersion(stage: Stage, { cluster }: AgentLink, hello: Hello): Refus
 function tellTrust(stage: Stage, link: AgentLink): void {
   const { clusters, authority } = stage;
   const trusted = clusters.get(link.cluster)?.state?.trustDigest;
-  if (trusted !== undefined) recordTrust(stage, link.cluster, trusted);
+  if (trusted !== undefined) stage.trust.mark(link.cluster);
   if (trusted === undefined || trusted === authority.trustDigest()) return;
   link.sendNow({ kind: 'trust', caPem: authority.trustedPem() });
 }

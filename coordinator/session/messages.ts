@@ -1,13 +1,12 @@
 // What a connected agent says after its Hello, and what follows from it. Next file: ./loop.ts.
 
-import type { ClusterName, Revision, ServiceKey } from '../../common/model/ids.ts';
+import type { Revision, ServiceKey } from '../../common/model/ids.ts';
 import type { AgentMessage, NatsKey, NatsLoginAnswer } from '../../common/model/session.ts';
 import type { RemovalOrder, ShardResult } from '../../common/model/shard.ts';
 import type { SessionState } from '../../common/model/views.ts';
 import { assertNever } from '../../common/pure/errors.ts';
 import { describeError } from '../../common/runtime/log.ts';
 import type { AgentLink } from './link.ts';
-import { changeCluster } from './cluster-objects.ts';
 import { renew } from './renewal.ts';
 import type { ClusterRecord, Stage } from './stage.ts';
 
@@ -29,7 +28,7 @@ export function onMessage(
       record.state = { ...record.state, trustDigest: message.digest };
       // Others say nothing that the record does not: it is behind.
       if (message.digest !== stage.authority.trustDigest()) return;
-      return recordTrust(stage, link.cluster, message.digest);
+      return stage.trust.mark(link.cluster);
     case 'inventory':
       // Asked for once: another one would have everything sent anew to an agent that need not read.
       if (link.isLive) {
@@ -172,16 +171,4 @@ export function toNatsState(
       login.kind === 'refused' ? { reason: login.reason, message: login.message } : undefined,
     lateRevocation: telemetryUsers.lateRevocation(),
   };
-}
-
-/** In the log, where whoever retires a CA looks, also when the agent is connected to a replica. */
-export function recordTrust(stage: Stage, cluster: ClusterName, digest: string): void {
-  changeCluster(stage.desired, cluster, ({ status }) =>
-    status?.trustDigest === digest ? undefined : { ...status, trustDigest: digest },
-  ).catch((error: unknown) => {
-    stage.log.warn('which CAs an agent trusts was not recorded', {
-      cluster,
-      error: describeError(error),
-    });
-  });
 }

@@ -20,6 +20,7 @@ import type { ForeignSet } from '../../common/pure/foreign-services.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
+import type { Loop } from '../../common/runtime/loop.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Quota } from '../../common/runtime/quota.ts';
 import type { Desired } from '../desired/store.ts';
@@ -98,5 +99,7 @@ export interface Stage extends SessionsOptions {
   readonly journal: PeerJournal;
   readonly peerDigest: PeerDigest;
   readonly questions: Questions;
+  /** Marked with each cluster whose agent says which CAs it trusts. */
+  readonly trust: Loop<ClusterName>;
   readonly tell: (cluster: ClusterName, key?: ServiceKey) => void;
 }
