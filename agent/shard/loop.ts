@@ -28,7 +28,7 @@ import { noResidue } from './plan-drift.ts';
 import type { LocalGuard } from './plan-guard.ts';
 import { planRecovery } from './plan-recovery.ts';
 import { planShard, type ShardAction, type ShardSituation, type Wish } from './plan.ts';
-import { createRemovalBudget, type RemovalBudget } from './removal-budget.ts';
+import { createRemovalBudget, createRemovalNotes, type RemovalBudget } from './removal-budget.ts';
 import { nextLookMs, noteLook, toFightResult, truceLeftMs } from './step-fight.ts';
 import { StepTaker, type Step } from './take-step.ts';
 
@@ -82,6 +82,7 @@ class Applier implements ShardApplier {
   readonly #settings: ShardApplierSettings;
   readonly #memories: KeyMemories;
   readonly #budget: RemovalBudget;
+  readonly #noteRemovals: () => Promise<void>;
   readonly #acts: ShardActs;
   readonly #taker: StepTaker;
   readonly #lanes: Lanes;
@@ -95,12 +96,14 @@ class Applier implements ShardApplier {
     this.#settings = settings;
     this.#memories = new KeyMemories(ports.report);
     this.#budget = createRemovalBudget(clock, settings.guard.removalsPerMinute);
+    this.#noteRemovals = createRemovalNotes({ ...ports, budget: this.#budget });
     this.#acts = createActs(ports.kube);
     this.#taker = new StepTaker({
       ...ports,
       acts: this.#acts,
       memories: this.#memories,
       budget: this.#budget,
+      noteRemovals: this.#noteRemovals,
       memberEvents: createMemberEvents(ports),
     });
     const run = (key: ServiceKey): Promise<Again> => this.#run(key);
@@ -175,11 +178,9 @@ class Applier implements ShardApplier {
     // An empty folder in a cluster that has shards: as many may just have gone as may go.
     const hasShards = [...services.values()].some((one) => federationOf(one) === federation);
     this.#budget.assume(hasShards ? guard.removalsPerMinute : 0);
-    assignment
-      .noteRemovals({ count: this.#budget.count(), atMs: nowMs })
-      .catch((error: unknown) =>
-        log.warn('how many shards were removed is not noted', { error: describeError(error) }),
-      );
+    this.#noteRemovals().catch((error: unknown) =>
+      log.warn('how many shards were removed is not noted', { error: describeError(error) }),
+    );
   }
 
   #markAll(): void {

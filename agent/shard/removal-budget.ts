@@ -4,8 +4,11 @@
 //       after the end of its deadline: the API server may carry it out at any time between.
 //   B2. One that the API server refused does not count.
 //   B3. What a former life removed lately counts as if it were now: no wall clock is believed.
+//   B4. Notes for the next life are written one after another, each with what counts by then: a
+//       smaller one that comes late would forget the rest.
 
 import type { Clock } from '../../common/runtime/clock.ts';
+import type { Assignment } from './assignment.ts';
 
 export interface RemovalBudget {
   left(): number;
@@ -60,5 +63,22 @@ export function createRemovalBudget(clock: Clock, perMinute: number): RemovalBud
       const firstMs = Math.min(nowMs, ...spent.map(({ endedMs }) => endedMs));
       return Math.max(1, firstMs + windowMs - nowMs);
     },
+  };
+}
+
+/** Writes how many count now; resolves when that is durable (B4). */
+export function createRemovalNotes(options: {
+  readonly assignment: Pick<Assignment, 'noteRemovals'>;
+  readonly budget: RemovalBudget;
+  readonly clock: Clock;
+}): () => Promise<void> {
+  const { assignment, budget, clock } = options;
+  let last: Promise<void> = Promise.resolve();
+  return () => {
+    const next = last.then(() =>
+      assignment.noteRemovals({ count: budget.count(), atMs: clock.now() }),
+    );
+    last = next.catch(() => undefined); // its owner is told
+    return next;
   };
 }

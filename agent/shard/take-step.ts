@@ -24,6 +24,7 @@ export interface StepPorts {
   readonly acts: ShardActs;
   readonly memories: KeyMemories;
   readonly budget: RemovalBudget;
+  readonly noteRemovals: () => Promise<void>;
   readonly memberEvents: MemberEvents;
   readonly assignment: Assignment;
   readonly record: RecordEvent;
@@ -245,10 +246,10 @@ export class StepTaker {
     uid: string,
     { order, observed }: Pick<ShardSituation, 'order' | 'observed'>,
   ): Promise<void> {
-    const { acts, budget, clock, log, assignment } = this.#ports;
+    const { acts, budget, noteRemovals, log, assignment } = this.#ports;
     const spending = budget.spend();
     try {
-      await assignment.noteRemovals({ count: budget.count(), atMs: clock.now() });
+      await noteRemovals();
     } catch (error) {
       spending.undone();
       throw error;

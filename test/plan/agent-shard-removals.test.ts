@@ -4,7 +4,8 @@
 import test from 'ava';
 import { toServiceKey } from '../../common/model/ids.ts';
 import type { ShardManifest } from '../../common/model/shard.ts';
-import { createRemovalBudget } from '../../agent/shard/removal-budget.ts';
+import { sleep } from '../../common/runtime/clock.ts';
+import { createRemovalBudget, createRemovalNotes } from '../../agent/shard/removal-budget.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { startShardWorld, type ShardWorld } from '../support/shard-world.ts';
 
@@ -118,6 +119,26 @@ test('B2 a refused removal takes no room from others', (t) => {
   const budget = createRemovalBudget(createManualClock(), 1);
   budget.spend().undone();
   t.is(budget.left(), 1);
+});
+
+test('I13 B4 the last note that is written says all, however long the first one takes', async (t) => {
+  const clock = createManualClock();
+  const budget = createRemovalBudget(clock, 3);
+  const noted: number[] = [];
+  let delayMs = 50;
+  const noteRemovals = async ({ count }: { readonly count: number }): Promise<void> => {
+    delayMs -= 20;
+    await sleep(clock, delayMs);
+    noted.push(count);
+  };
+  const write = createRemovalNotes({ assignment: { noteRemovals }, budget, clock });
+  const writing = [1, 2].map(() => {
+    budget.spend();
+    return write();
+  });
+  await clock.advance(100);
+  await Promise.all(writing);
+  t.is(noted.at(-1), 2);
 });
 
 test('B3 what another life removed counts from now', async (t) => {
