@@ -6,6 +6,8 @@ import { toPublicationObject } from '../../common/pure/publication-object.ts';
 import { createZoneBudgets } from '../../coordinator/dns/publish/zone-budgets.ts';
 import { nginx } from '../support/dns-fixtures.ts';
 
+const none = new Uint8Array(0);
+
 const zone = {
   name: 'public',
   uid: 'uid',
@@ -29,7 +31,7 @@ function createBudgets() {
     message: '',
   });
   const key = toLogKey({ group: 'isthmus.dev', resource: 'publications', name: 'x' });
-  const current = { key, object, revision: toRevision(1), bytes: 1 };
+  const current = { key, object, revision: toRevision(1), bytes: () => none };
   let changes = 0;
   return {
     add: (count: number): void => {
