@@ -221,9 +221,14 @@ class ZoneFeed implements Feed {
     return undefined;
   }
 
+  /** Also of a DNSZone that has just gone, until all that it said was looked at again. */
   #domainOf(publication: Publication): string | undefined {
-    const isOurs = this.#zones.get(publication.zone)?.dnsZones.includes(dnsZoneOf(publication));
-    return isOurs === true ? publication.zone : undefined;
+    const zone = this.#zones.get(publication.zone);
+    if (zone === undefined) return undefined;
+    const dnsZone = dnsZoneOf(publication);
+    const isOurs = zone.dnsZones.includes(dnsZone);
+    const isDue = this.#loads.some(({ dnsZones }) => dnsZones.has(dnsZone));
+    return isOurs || isDue ? publication.zone : undefined;
   }
 
   #domainOfAny(publication: Publication, dnsZones: ReadonlySet<string>): string | undefined {

@@ -237,3 +237,30 @@ test('F2 a long log is loaded by pages, changes between them included', async (t
   t.regex(ask('s449'), /8\.8\.0\.2$/);
   t.is(ask('s0'), '');
 });
+
+test('I7 what a DNSZone said that is gone is not answered, though its publications go while the rest is read', async (t) => {
+  const world = await openZoneWorld(t);
+  await world.putZone('a', {});
+  await world.putZone('b', {});
+  for (let index = 0; index < 250; index += 1)
+    await world.publish(`s${index}`, sets(`s${index}`, '8.8.0.1'), { dnsZone: 'a' });
+  const zones = new ServedZones(settings, []);
+  const turns: (() => void)[] = [];
+  const drain = (): void => {
+    for (let run = turns.shift(); run !== undefined; run = turns.shift()) run();
+  };
+  const feed = feedZones({
+    desired: world.desired,
+    settings,
+    onDelta: (delta) => zones.apply(delta),
+    soon: (run) => void turns.push(run),
+  });
+  t.teardown(() => feed.stop());
+  drain();
+  t.is(zones.all()[0]?.table.serviceCount, 250);
+  await world.removeZone('a');
+  // The last in the order of the log, which the first page does not reach.
+  await world.publish('s99', undefined, { dnsZone: 'a' });
+  drain();
+  t.is(zones.all()[0]?.table.serviceCount, 0);
+});
