@@ -63,6 +63,7 @@ export interface DnsZoneSpec {
   readonly route53?: {
     readonly hostedZoneId: string;
     readonly roleArn?: string;
+    readonly externalId?: string;
     readonly endpoint?: string;
   };
   readonly cloudDNS?: {

@@ -33,6 +33,19 @@ const good: readonly (readonly [string, object])[] = [
     },
   ],
   [
+    'Route 53 at a VPC endpoint, by a role that asks for an external ID',
+    {
+      domain: 'example.com',
+      provider: 'Route53',
+      route53: {
+        ...route53,
+        endpoint: 'https://vpce-1-2.route53.us-east-1.vpce.amazonaws.com',
+        roleArn: 'arn:aws:iam::123456789012:role/dns',
+        externalId: 'isthmus/prod:1',
+      },
+    },
+  ],
+  [
     'Cloud DNS, private, of chosen namespaces',
     {
       domain: 'corp',
@@ -135,6 +148,21 @@ const bad: readonly (readonly [object, readonly string[]])[] = [
       'spec.cloudDNS.endpoint: Invalid value: "https://googleapis.com.evil.test": needs ' +
         'spec.secretRef, since each request carries a token: the coordinator’s own goes to ' +
         'googleapis.com and to this host alone',
+    ],
+  ],
+  [
+    {
+      domain: 'example.com',
+      provider: 'Route53',
+      route53: { ...route53, endpoint: 'https://amazonaws.com.evil.test', externalId: 'a b' },
+    },
+    [
+      'spec.route53.roleArn: Required value: must be set when `externalId` is',
+      'spec.route53.externalId: Invalid value: "a b": must be 2 letters, digits and +=,.@:/_- or ' +
+        'more, as the trust policy has it',
+      'spec.route53.endpoint: Invalid value: "https://amazonaws.com.evil.test": needs ' +
+        'spec.secretRef, since each request carries a token: the coordinator’s own goes to ' +
+        'amazonaws.com and to this host alone',
     ],
   ],
   [

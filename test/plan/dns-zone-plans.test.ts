@@ -256,6 +256,16 @@ test('Ready says the one thing that a person has to do first', (t) => {
     ready({ provider: 'RFC2136', rfc2136: { server: '127.0.0.1:53', tsigKeyName: 'k' } }),
     'True Writable: Names are written at 127.0.0.1:53 (RFC2136).',
   );
+  const seen = (isPrivate: boolean, spec: Partial<DnsZoneSpec>): string => {
+    const { found } = facts({});
+    const description = { nameServers: [], isPrivate };
+    const asked = found === undefined ? undefined : { ...found, description };
+    return said({ zone: zone('old', { route53: one, ...spec }), found: asked }, 'Ready');
+  };
+  t.regex(seen(true, {}), /^True .*private one there: with spec\.visibility: Private/);
+  t.regex(seen(false, { visibility: 'Private' }), /^True .*the whole world can read the private/);
+  t.regex(seen(true, { visibility: 'Private' }), /\(Route53\)\.$/);
+  t.regex(seen(false, {}), /\(Route53\)\.$/);
   const cloudDNS = { project: 'p', managedZone: 'z' };
   t.is(
     ready({ provider: 'CloudDNS', cloudDNS }),

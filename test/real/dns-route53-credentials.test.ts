@@ -97,12 +97,35 @@ testChain('a role that is assumed with keys of a Secret, once for many calls', a
   t.is(double.roles.get(role)?.length, 1);
 });
 
+testChain('a role of another company is assumed by its external ID, and not without', async (t) => {
+  const double = await openDouble(t);
+  double.roles.set(role, []);
+  double.externalIds.set(role, 'isthmus-1');
+  const own = { roleArn: role, credentials: testKeys };
+  const error = await t.throwsAsync(open(t, double, own).describe(patience));
+  t.regex(error?.message ?? '', /spec\.route53\.externalId/);
+  const provider = open(t, double, { ...own, externalId: 'isthmus-1' });
+  t.is((await provider.describe(patience)).recordSets, 2);
+});
+
+testChain('a zone says whether the world can ask for it', async (t) => {
+  const double = await openDouble(t);
+  const provider = open(t, double, { credentials: testKeys });
+  t.is((await provider.describe(patience)).isPrivate, false);
+  for (const { zone } of double.service.zones.values()) zone.isPrivate = true;
+  const described = await provider.describe(patience);
+  t.true(described.isPrivate);
+  t.deepEqual(described.nameServers, []);
+});
+
 testChain('a role that may not be assumed is denied, and Route 53 was not asked', async (t) => {
   const double = await openDouble(t);
   const provider = open(t, double, { roleArn: role, credentials: testKeys });
   const error = await t.throwsAsync(provider.describe(patience), { instanceOf: MeshError });
   t.is(error?.code, 'DNS_DENIED');
   t.regex(error?.message ?? '', /not authorized to perform: sts:AssumeRole on .*role\/isthmus/);
+  t.regex(error?.message ?? '', /^AWS STS.*trust policy.*spec\.route53\.externalId/);
+  t.notRegex(error?.message ?? '', /arn:aws:route53/);
   t.is(double.count('GetHostedZone'), 0);
 });
 

@@ -248,6 +248,7 @@ test('the zone tells its servers, its size, its quota and how long absence is ke
   t.deepEqual(found, {
     apex: 'example.com',
     nameServers: ['ns-1.awsdns-01.com', 'ns-2.awsdns-02.net', 'ns-3.awsdns-03.org'],
+    isPrivate: false,
     recordSetsMax: 10_000,
     recordSets: 2,
     negativeTtlSeconds: 900,

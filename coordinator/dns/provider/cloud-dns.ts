@@ -121,6 +121,7 @@ class CloudDns implements DnsProvider {
       return {
         ...(typeof dnsName === 'string' ? { apex: dnsName.toLowerCase().replace(/\.$/, '') } : {}),
         nameServers,
+        isPrivate: memberOf(zone, 'visibility') === 'private',
         recordSetsMax: this.#quota.recordSetsMax,
         ...(negativeTtlSeconds === undefined ? {} : { negativeTtlSeconds }),
       };

@@ -97,6 +97,8 @@ export interface ZoneDescription {
   readonly apex?: string;
   /** As the provider or the zone's NS records name them; sorted. */
   readonly nameServers: readonly string[];
+  /** Answered within networks of the provider alone, where it tells. */
+  readonly isPrivate?: boolean;
   /** Record sets that the zone may hold, and holds, where the provider tells. */
   readonly recordSetsMax?: number;
   readonly recordSets?: number;

@@ -10,6 +10,8 @@ export interface Route53Options {
   readonly hostedZoneId: string;
   /** Assumed with the credentials below, or with what the SDK finds. */
   readonly roleArn?: string;
+  /** Asked for by the role's trust policy (sts:ExternalId), where it is another company's. */
+  readonly externalId?: string;
   /** Of Route 53. Default: the partition's, or AWS_ENDPOINT_URL_ROUTE_53. */
   readonly endpoint?: string;
   /** Absent: the SDK's usual chain (environment, files, IRSA, instance). */
@@ -36,10 +38,8 @@ function loadSdk() {
   return import('@aws-sdk/client-route-53');
 }
 
-export async function openClient(
-  { credentials, roleArn, endpoint }: Route53Options,
-  exchange: Exchange,
-): Promise<OpenClient> {
+export async function openClient(options: Route53Options, exchange: Exchange): Promise<OpenClient> {
+  const { roleArn, endpoint } = options;
   // Which line of the SDK is used on which Node is decided in package.json.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const sdk = await loadSdk();
@@ -50,7 +50,7 @@ export async function openClient(
     // The SDK asks no more of a transport than Exchange has; its types ask for its own classes.
     requestHandler: exchange as unknown as NonNullable<Route53ClientConfig['requestHandler']>,
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(await toCredentials(credentials, roleArn, region)),
+    ...(await toCredentials(options, region)),
   });
   return { sdk, client };
 }
@@ -81,15 +81,18 @@ export class Call {
 }
 
 async function toCredentials(
-  keys: AwsKeys | undefined,
-  roleArn: string | undefined,
+  { credentials: keys, roleArn, externalId }: Route53Options,
   region: string,
 ) {
   if (roleArn === undefined) return keys === undefined ? {} : { credentials: keys };
   const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers');
   return {
     credentials: fromTemporaryCredentials({
-      params: { RoleArn: roleArn, RoleSessionName: 'isthmus' },
+      params: {
+        RoleArn: roleArn,
+        RoleSessionName: 'isthmus',
+        ...(externalId === undefined ? {} : { ExternalId: externalId }),
+      },
       clientConfig: { region, maxAttempts: 1 },
       ...(keys === undefined ? {} : { masterCredentials: keys }),
     }),

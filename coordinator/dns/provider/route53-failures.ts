@@ -157,6 +157,14 @@ function sayNoZone(found: SdkError, { hostedZoneId }: CallFacts): string {
 }
 
 function sayDenied(found: SdkError, { hostedZoneId }: CallFacts): string {
+  // STS' word on the way to Route 53, where nothing of the hosted zone was asked yet.
+  if (/sts:AssumeRole/.test(found.message)) {
+    return (
+      `${say(found).replace(/^Route 53:/, 'AWS STS:')}: the trust policy of the role has to name ` +
+      'the account of the credentials, and their own policy has to allow sts:AssumeRole on it ' +
+      '(a role that asks for an external ID: spec.route53.externalId)'
+    );
+  }
   return (
     `${say(found)}: the IAM policy of the credentials has to allow it on ` +
     `arn:aws:route53:::hostedzone/${hostedZoneId}`

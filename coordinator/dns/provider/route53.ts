@@ -100,10 +100,12 @@ class Route53Provider implements DnsProvider {
       this.#recordSetsMax(options),
     ]);
     const sets = found.HostedZone?.ResourceRecordSetCount;
+    const isPrivate = found.HostedZone?.Config?.PrivateZone;
     const negative = negativeTtlOf(soa.sets, fromRoute53Name(name));
     return {
       ...(name === '' ? {} : { apex: fromRoute53Name(name) }),
       nameServers: (found.DelegationSet?.NameServers ?? []).map(fromRoute53Name).sort(),
+      ...(isPrivate === undefined ? {} : { isPrivate }),
       ...(limit === undefined ? {} : { recordSetsMax: limit }),
       ...(sets === undefined ? {} : { recordSets: Number(sets) }),
       ...(negative === undefined ? {} : { negativeTtlSeconds: negative }),

@@ -15,6 +15,7 @@ export type ProviderOpening =
       readonly kind: 'Route53';
       readonly hostedZoneId: string;
       readonly roleArn?: string;
+      readonly externalId?: string;
       readonly endpoint?: string;
       /** Absent: what the SDK finds. */
       readonly credentials?: {

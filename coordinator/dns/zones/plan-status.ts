@@ -85,7 +85,22 @@ function sayReady(facts: ZoneFacts): Said {
     return toSaid('Ready', 'Unknown', 'Asking', 'The provider is asked for the zone.');
   }
   const message = `Names are written at ${placeOf(zone)} (${zone.spec.provider}).`;
-  return toSaid('Ready', 'True', 'Writable', message);
+  return toSaid('Ready', 'True', 'Writable', `${message}${sayVisibility(zone, found)}`);
+}
+
+/** What the provider says of who can ask, where the spec says otherwise: both may be meant so. */
+function sayVisibility({ spec }: DnsZone, { description }: ZoneFound): string {
+  const isPrivate = description?.isPrivate;
+  if (isPrivate === true && spec.visibility !== 'Private') {
+    return (
+      ' The zone is a private one there: with spec.visibility: Private, private addresses are ' +
+      'published too, and nobody looks for its delegation.'
+    );
+  }
+  if (isPrivate === false && spec.visibility === 'Private') {
+    return ' The zone is a public one there: the whole world can read the private addresses in it.';
+  }
+  return '';
 }
 
 /** As a person would look for it at the provider. */

@@ -146,7 +146,20 @@ function validateRoute53(spec: JsonObject): readonly FieldError[] {
     const detail = 'must be the ARN of a role, such as arn:aws:iam::123456789012:role/dns';
     errors.push(invalidValue('spec.route53.roleArn', role, detail));
   }
-  return [...errors, ...validateEndpoint('spec.route53.endpoint', ownText(part, 'endpoint'))];
+  const external = ownText(part, 'externalId');
+  if (external !== '' && role === '') {
+    errors.push(required('spec.route53.roleArn', 'must be set when `externalId` is'));
+  }
+  // As STS takes it.
+  if (external !== '' && !/^[\w+=,.@:/-]{2,1224}$/.test(external)) {
+    const detail = 'must be 2 letters, digits and +=,.@:/_- or more, as the trust policy has it';
+    errors.push(invalidValue('spec.route53.externalId', external, detail));
+  }
+  const at = {
+    field: 'spec.route53.endpoint',
+    homes: ['amazonaws.com', 'amazonaws.com.cn', 'api.aws'],
+  };
+  return [...errors, ...validateServiceEndpoint(spec, ownText(part, 'endpoint'), at)];
 }
 
 function validateCloudDns(spec: JsonObject): readonly FieldError[] {
@@ -163,24 +176,27 @@ function validateCloudDns(spec: JsonObject): readonly FieldError[] {
       'list` shows it, not its DNS name';
     errors.push(invalidValue('spec.cloudDNS.managedZone', zone, detail));
   }
-  const field = 'spec.cloudDNS.endpoint';
-  const endpoint = ownText(part, 'endpoint');
-  const wrong = validateEndpoint(field, endpoint);
-  if (endpoint === '' || wrong.length > 0 || own(spec, 'secretRef') !== undefined)
-    return [...errors, ...wrong];
-  return [...errors, ...refuseOwnToken(field, endpoint)];
+  const at = { field: 'spec.cloudDNS.endpoint', homes: ['googleapis.com'] };
+  return [...errors, ...validateServiceEndpoint(spec, ownText(part, 'endpoint'), at)];
 }
 
 /**
- * Z2. Without a Secret each request carries a token of the coordinator's own account, which whoever
- * answers at the endpoint could use elsewhere.
+ * Z2. Without a Secret each request carries a token of the coordinator's own account: Google's can be
+ * used elsewhere by whoever answers at the endpoint, and AWS' session token is one half of a login.
  */
-function refuseOwnToken(field: string, endpoint: string): readonly FieldError[] {
+function validateServiceEndpoint(
+  spec: JsonObject,
+  endpoint: string,
+  { field, homes }: { readonly field: string; readonly homes: readonly string[] },
+): readonly FieldError[] {
+  const wrong = validateEndpoint(field, endpoint);
+  if (endpoint === '' || wrong.length > 0 || own(spec, 'secretRef') !== undefined) return wrong;
   const { hostname } = new URL(endpoint);
-  if (isLoopback(hostname) || /(^|\.)googleapis\.com$/.test(hostname)) return [];
+  const isHome = homes.some((home) => `.${hostname}`.endsWith(`.${home}`));
+  if (isLoopback(hostname) || isHome) return [];
   const detail =
     'needs spec.secretRef, since each request carries a token: the coordinator’s own goes to ' +
-    'googleapis.com and to this host alone';
+    `${homes[0] ?? ''} and to this host alone`;
   return [invalidValue(field, endpoint, detail)];
 }
 

@@ -65,8 +65,13 @@ const route53 = struct(
     roleArn: boundText('IAM role to assume with the credentials, for a zone of another account.', {
       maxLength: 2_048,
     }),
+    externalId: boundText(
+      'External ID that the role’s trust policy asks for (sts:ExternalId). Needs roleArn.',
+      { maxLength: 1_224 },
+    ),
     endpoint: boundText(
-      'URL in place of the service’s own: a VPC endpoint, or a double for tests.',
+      'URL in place of the service’s own: a VPC endpoint, or a double for tests. Outside ' +
+        'amazonaws.com it needs secretRef.',
       { maxLength: 2_048 },
     ),
   },

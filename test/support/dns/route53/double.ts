@@ -46,6 +46,8 @@ export interface Route53Double {
   readonly principals: Map<string, Principal>;
   /** Role ARNs that may be assumed, and the access key ids given out. */
   readonly roles: Map<string, string[]>;
+  /** By role: the external ID that its trust policy asks for. */
+  readonly externalIds: Map<string, string>;
   readonly seen: Seen[];
   /** For the next requests of an action, in order; `always` for all. */
   readonly faults: Map<Action, Fault[]>;
@@ -82,6 +84,7 @@ export async function openRoute53Double(
       [testKeys.accessKeyId, { secretAccessKey: testKeys.secretAccessKey }],
     ]),
     roles: new Map<string, string[]>(),
+    externalIds: new Map<string, string>(),
     seen: [] as Seen[],
     faults: new Map<Action, Fault[]>(),
     always: new Map<Action, Fault>(),
@@ -121,7 +124,7 @@ export async function openRoute53Double(
 interface Serving {
   readonly double: Pick<
     Route53Double,
-    'service' | 'principals' | 'roles' | 'seen' | 'faults' | 'always' | 'allows'
+    'service' | 'principals' | 'roles' | 'externalIds' | 'seen' | 'faults' | 'always' | 'allows'
   >;
   readonly clock: Clock;
   readonly waiting: (() => Answered)[];
@@ -217,13 +220,15 @@ function refuse(code: string): Answered {
 /** STS, of which only this is needed; its answers have another namespace, which clients ignore. */
 function assumeRole(
   body: string,
-  { roles, principals }: Pick<Route53Double, 'roles' | 'principals'>,
+  { roles, externalIds, principals }: Pick<Route53Double, 'roles' | 'externalIds' | 'principals'>,
   clock: Clock,
 ): Answered {
   const form = new URLSearchParams(body);
   const given = roles.get(form.get('RoleArn') ?? '');
   const action = form.get('Action') ?? '';
-  if (!/^AssumeRole(WithWebIdentity)?$/.test(action) || given === undefined) {
+  const wanted = externalIds.get(form.get('RoleArn') ?? '');
+  const isTrusted = wanted === undefined || form.get('ExternalId') === wanted;
+  if (!/^AssumeRole(WithWebIdentity)?$/.test(action) || given === undefined || !isTrusted) {
     const why = `User: arn:aws:iam::123456789012:user/isthmus is not authorized to perform: sts:AssumeRole on resource: ${form.get('RoleArn') ?? ''}`;
     return toError(403, 'AccessDenied', why);
   }

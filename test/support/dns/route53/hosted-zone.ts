@@ -34,6 +34,8 @@ const charactersMax = 32_000;
 
 export class HostedZone {
   readonly options: HostedZoneOptions;
+  /** Answers within VPCs alone. */
+  isPrivate = false;
   readonly #sets = new Map<string, readonly StoredSet[]>();
   /** List keys of the names that have sets. */
   readonly #order: string[] = [];

@@ -172,6 +172,16 @@ export class Route53Service {
 
 function getZone(zone: HostedZone): Answered {
   const servers = zone.options.nameServers.map((name) => ['NameServer', name] as const);
+  if (zone.isPrivate) {
+    const vpc = [
+      ['VPCRegion', 'us-east-1'],
+      ['VPCId', 'vpc-1'],
+    ] as const;
+    return toAnswer('GetHostedZoneResponse', [
+      ['HostedZone', describeZone(zone)],
+      ['VPCs', [['VPC', vpc]]],
+    ]);
+  }
   return toAnswer('GetHostedZoneResponse', [
     ['HostedZone', describeZone(zone)],
     ['DelegationSet', [['NameServers', servers]]],
@@ -183,7 +193,7 @@ function describeZone(zone: HostedZone): readonly (readonly [string, XmlTree])[]
     ['Id', `/hostedzone/${zone.options.id}`],
     ['Name', zone.options.name],
     ['CallerReference', 'double'],
-    ['Config', [['PrivateZone', false]]],
+    ['Config', [['PrivateZone', zone.isPrivate]]],
     ['ResourceRecordSetCount', zone.size],
   ];
 }
