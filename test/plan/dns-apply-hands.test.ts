@@ -215,6 +215,33 @@ test('I12: the fence is another text by hand: nothing is written until it is gon
   }
 });
 
+test('a fence that a hand changed is looked at within two minutes of its return, however long it was away and the provider before', async (t) => {
+  let fault: ProviderFault | undefined = 'down';
+  const world = await openWorld(() => fault);
+  await world.clock.advance(30 * minuteMs);
+  t.is(world.applier.view.zone(domain)?.lastError?.reason, 'Unavailable');
+  world.provider.put(set(fenceName, 'TXT', 'hello'));
+  fault = undefined;
+  await world.clock.advance(30 * minuteMs);
+  t.is(world.applier.view.zone(domain)?.fence?.reason, 'ForeignFence');
+  t.is(world.applier.view.zone(domain)?.lastError, undefined, 'it answers');
+  world.provider.remove({ name: fenceName, type: 'TXT' });
+  await world.clock.advance(2 * minuteMs);
+  t.deepEqual(linesOf(world), sound);
+});
+
+test('a provider that denies after it was away is asked again as if nothing had been', async (t) => {
+  let fault: ProviderFault | undefined = 'down';
+  const world = await openWorld(() => fault);
+  await world.clock.advance(30 * minuteMs);
+  fault = 'denied';
+  await world.clock.advance(minuteMs + 1000);
+  t.is(world.applier.view.zone(domain)?.lastError?.reason, 'Denied');
+  fault = undefined;
+  await world.clock.advance(minuteMs);
+  t.deepEqual(linesOf(world), sound);
+});
+
 test('I7: the fence is deleted by hand while a batch is in doubt: what that one made is ours', async (t) => {
   for (const loss of ['lostAfter', 'lostBefore'] as const) {
     let fault: ProviderFault | undefined;

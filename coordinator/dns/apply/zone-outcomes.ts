@@ -35,12 +35,19 @@ export interface OutcomesOptions {
   readonly metrics: Metrics;
 }
 
+/** Doubling from the first to the last. */
+interface Wait {
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 const troubleWaits = {
   denied: { firstMs: 5000, lastMs: 300_000 },
   unavailable: { firstMs: 1000, lastMs: 60_000 },
 } as const;
 const quarantine = { firstMs: 5000, lastMs: 600_000 };
-const fencedWait = { firstMs: 10_000, lastMs: 600_000 };
+// As often as what stands in one Service's way: one name is read, and somebody may have removed it.
+const fencedWait = { firstMs: 10_000, lastMs: 60_000 };
 /** Shorter trouble is retried without a word: providers have it every day. */
 const tellAfterMs = 30_000;
 // A conflict is read and decided at once; one that comes back so often is somebody who fights.
@@ -52,6 +59,8 @@ const lagBuckets = [0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 900, 3600];
 export class ZoneOutcomes {
   readonly #options: OutcomesOptions;
   #batches = 0;
+  /** What was waited for last: failures are counted of one kind alone. */
+  #waited: Wait | undefined;
 
   constructor(options: OutcomesOptions) {
     this.#options = options;
@@ -59,9 +68,14 @@ export class ZoneOutcomes {
 
   /** The provider answered. */
   reached(): void {
-    const { state, events, tell } = this.#options;
+    const { state } = this.#options;
     state.failures = 0;
     state.blockedUntilMs = 0;
+    this.#answers();
+  }
+
+  #answers(): void {
+    const { state, events, tell } = this.#options;
     events.reached();
     if (state.trouble === undefined) return;
     state.trouble = undefined;
@@ -86,6 +100,7 @@ export class ZoneOutcomes {
 
   fencedOff(reason: NonNullable<AppliedZone['fence']>['reason'], message: string): number {
     const { state, events, clock, log, tell } = this.#options;
+    this.#answers();
     if (state.fenced?.reason !== reason || state.fenced.message !== message) {
       state.fenced = { reason, message, sinceMs: clock.now() };
       events.fenced(reason, message);
@@ -298,11 +313,7 @@ export class ZoneOutcomes {
     this.#options.reread(group.key);
   }
 
-  #trouble(
-    reason: ZoneTrouble['reason'],
-    message: string,
-    wait: { readonly firstMs: number; readonly lastMs: number },
-  ): number {
+  #trouble(reason: ZoneTrouble['reason'], message: string, wait: Wait): number {
     const { state, events, clock, log, tell } = this.#options;
     const nowMs = clock.now();
     const isNew = state.trouble?.reason !== reason || state.trouble.message !== message;
@@ -320,18 +331,17 @@ export class ZoneOutcomes {
     yield* this.#options.state.unsettled;
   }
 
-  #block(wait: { readonly firstMs: number; readonly lastMs: number }): number {
+  #block(wait: Wait): number {
     const { state, clock } = this.#options;
+    if (this.#waited !== wait) state.failures = 0;
+    this.#waited = wait;
     state.failures += 1;
     const waitMs = this.#backoff(wait, state.failures);
     state.blockedUntilMs = clock.monotonicMs() + waitMs;
     return waitMs;
   }
 
-  #backoff(
-    { firstMs, lastMs }: { readonly firstMs: number; readonly lastMs: number },
-    failures: number,
-  ): number {
+  #backoff({ firstMs, lastMs }: Wait, failures: number): number {
     const ceiling = Math.min(lastMs, firstMs * 2 ** Math.min(failures - 1, 20));
     return Math.round(ceiling * (0.5 + this.#options.chance.fraction() / 2));
   }
