@@ -299,7 +299,7 @@ test('conflicts name Services and names, and the budget the ways to more room', 
   }));
   t.regex(
     said({ foreign }, 'NameConflict'),
-    /^True ForeignRecords: .* 7 Services: shop\/s0 \(s0\.example\.com\), .* and 2 more\. .*takeOverFrom/,
+    /^True ForeignRecords: .* 7 Services: shop\/s0 \(s0\.example\.com\), .* and 2 more\. .*dns import old --dry-run.*takeOverFrom/,
   );
   t.regex(said({}, 'NameConflict'), /^False NoConflict/);
   const published = { services: 9, recordSets: 9, cut: 3 };

@@ -234,7 +234,7 @@ function heldMessage({ metadata }: DnsZone, held: NonNullable<AppliedZone['heldP
 // A status is read by people; the rest is in the Services' own conditions.
 const namedMax = 5;
 
-function sayConflicts({ foreign }: ZoneFacts): Said {
+function sayConflicts({ zone, foreign }: ZoneFacts): Said {
   const type = 'NameConflict';
   if (foreign.length === 0) {
     return toSaid(type, 'False', 'NoConflict', 'No record of others stands in the way.');
@@ -246,7 +246,8 @@ function sayConflicts({ foreign }: ZoneFacts): Said {
   const message =
     `Records of others stand at names of ${count(foreign.length, 'Service')}: ` +
     `${named.join(', ')}${more}. They are left alone, and these Services' names as they were. ` +
-    'Remove the records, or take them over by their owner id (spec.takeOverFrom).';
+    `Whose they are: kubectl isthmus dns import ${zone.metadata.name} --dry-run. Remove the records, ` +
+    'or take them over by their owner id (spec.takeOverFrom).';
   return toSaid(type, 'True', 'ForeignRecords', message);
 }
 
