@@ -139,7 +139,8 @@ export async function createCoordinator(
   const rights = await startAccess(ports, { kinds, reviewToken: options.reviewToken });
   const projections = createProjections(ports, 1 + (term.number % epochsMax));
   const recorder = createEventRecorder(ports);
-  const common = { ...ports, term, recorder };
+  const privateViews = createPrivateViews(() => dns.zones);
+  const common = { ...ports, term, recorder, privateViews };
   const placement = createPlacement({
     ...common,
     isReachable: (cluster) => sessions.session(cluster)?.isConnected === true,
@@ -160,7 +161,6 @@ export async function createCoordinator(
     ...common,
     placement,
     sessions,
-    privateViews: createPrivateViews(() => dns.zones),
     config: { federation, addressRules, ...options.health },
   });
   const dns = createDnsStage({

@@ -4,6 +4,7 @@ import type {
   EventRecorder,
   HealthView,
   PlacementView,
+  PrivateViews,
   SessionView,
   TermGuard,
 } from '../../common/model/views.ts';
@@ -22,6 +23,8 @@ export interface StatusOptions {
   readonly sessions: SessionView;
   readonly health: HealthView;
   readonly dns: DnsViews;
+  /** Whose private addresses are outside ones. Absent: nobody's. */
+  readonly privateViews?: Pick<PrivateViews, 'has'>;
   readonly term: TermGuard;
   readonly projections: StatusProjections;
   readonly recorder: EventRecorder;

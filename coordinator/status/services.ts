@@ -147,7 +147,8 @@ function gatherFacts(
   service: Service,
   before: ShardConditions,
 ): ServiceFacts {
-  const { placement, config, clock } = options;
+  const { placement, clock } = options;
+  const { addressRules: rules } = options.config;
   const { namespace = '', name } = service.metadata;
   const key = toServiceKey({ namespace, name });
   const nowText = toTimestamp(clock.now());
@@ -160,7 +161,7 @@ function gatherFacts(
     }),
     published: publishedOf(options, key),
     notes: placement.notes(key),
-    rules: config.addressRules,
+    rules: options.privateViews?.has(key) === true ? { ...rules, allowPrivate: true } : rules,
     nowText,
   };
 }

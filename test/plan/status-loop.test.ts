@@ -14,6 +14,17 @@ async function settled(names: readonly string[] = ['aws', 'gce']): Promise<Statu
   return world;
 }
 
+test('private addresses are listed where a private zone publishes the Service, and nowhere else', async (t) => {
+  for (const isPrivate of [true, false]) {
+    const world = await createStatusWorld(['a'], isPrivate);
+    await world.clock.advance(2000);
+    world.setShard('a', 'healthy', ['10.0.0.7']);
+    await world.clock.advance(2_000);
+    const { ingress } = world.service().status?.loadBalancer ?? {};
+    t.deepEqual(ingress, isPrivate ? [{ ip: '10.0.0.7', ipMode: 'VIP' }] : undefined);
+  }
+});
+
 test('the Service lists every publishable ingress of shards that are not dead', async (t) => {
   const world = await settled(['aws', 'gce', 'openstack']);
   world.setShard('openstack', 'notReady', ['10.0.0.7', '8.8.4.9']);

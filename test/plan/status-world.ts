@@ -65,12 +65,17 @@ const chance = {
   bytes: (count: number) => new Uint8Array(count),
 };
 
-export async function createStatusWorld(names: readonly string[]): Promise<StatusWorld> {
+/** `isPrivate`: a private DNSZone publishes the Service. */
+export async function createStatusWorld(
+  names: readonly string[],
+  isPrivate = false,
+): Promise<StatusWorld> {
   const clock = createVirtualClock();
   const store = createMemoryStore({ disk: createMemoryDisk('world') });
   const desired = await createDesired({ store, clock, log: silentLog, metrics: silentMetrics });
   await makeNamespace(desired);
-  const common = { desired, clock, chance, log: silentLog, metrics: silentMetrics };
+  const privateViews = { has: () => isPrivate };
+  const common = { desired, clock, chance, log: silentLog, metrics: silentMetrics, privateViews };
   const events = createEventRecorder(common);
   const clusters = names.map(toClusterName);
   const verdicts = new Map<ClusterName, ShardVerdict>();
@@ -104,12 +109,7 @@ export async function createStatusWorld(names: readonly string[]): Promise<Statu
     },
     term: { guard: () => ({ key: acquired.key, revision: term.revision }) },
     dns: embeddedDns,
-    projections: {
-      serviceShards: views.shards,
-      dnsRecordSets: views.recordSets,
-      endpoints: views.endpoints,
-      endpointSlices: views.slices,
-    },
+    projections: toProjections(views),
     recorder: events,
     config: { addressRules: { allowLoopback: false } },
   });
@@ -205,6 +205,15 @@ function createListeners() {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+  };
+}
+
+function toProjections(views: ReturnType<typeof createViews>) {
+  return {
+    serviceShards: views.shards,
+    dnsRecordSets: views.recordSets,
+    endpoints: views.endpoints,
+    endpointSlices: views.slices,
   };
 }
 
