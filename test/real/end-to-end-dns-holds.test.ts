@@ -71,6 +71,20 @@ async function startCluster(name: string): Promise<void> {
   await mesh.start(`${name}/agent`);
 }
 
+test.serial('what a person wishes of a zone is not held, however much goes', async (t) => {
+  const choose = (namespaces: readonly string[] | null): Promise<string> => {
+    const spec = JSON.stringify({ spec: { namespaces } });
+    return mesh.kubectl(federated, ['patch', 'dnszone', 'lab', '--type=merge', '-p', spec]);
+  };
+  await choose(['elsewhere']);
+  await untilSaid(zones, [/lab\s.*\s0\s+0\s+True/]);
+  t.true((await standing()).every((line) => line.endsWith(': NXDOMAIN')));
+  await choose(null);
+  await follows(mesh, { port: server.port, domain });
+  await untilSaid(zones, [/lab\s.*\s21\s+0\s+True/]);
+  t.is(await eventsOf('DNSHeld'), '');
+});
+
 test.serial('a frozen zone stays as it is while a cluster dies, and catches up', async (t) => {
   const before = await standing();
   t.regex(await plugin.ok(['dns', 'freeze', 'lab']), /dnszone\.isthmus\.dev\/lab frozen/);
