@@ -1,16 +1,18 @@
 // I5, I6. Weights and fail-over, in each state that is published and at the provider: a shard of
 // weight 0, or a backup, is in an answer only while nobody better is healthy; with nobody healthy
-// all fail open alike; draining takes no name's last address; who is taken back comes back.
+// all fail open alike; draining takes no name's last address; who is taken back comes back. A shard
+// that leaves DNS and is well is not ordered away before resolvers have forgotten it.
 //
 // What is published is held against what the policies said a moment before at most, and against
 // what they say now once nothing was in the way for a while.
 
 import { splitServiceKey, type ServiceKey } from '../../../common/model/ids.ts';
+import type { KubeObject } from '../../../common/model/kube-object.ts';
 import type { Publication } from '../../../common/model/publication.ts';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import { toGlobalName } from '../../../common/pure/level-names.ts';
 import { dnsZoneOf, readPublication } from '../../../common/pure/publication-object.ts';
-import { federation, type SimCoordinator } from '../sim-coordinator.ts';
+import { federation, ttlSeconds, type SimCoordinator } from '../sim-coordinator.ts';
 import { publicZone, type SimProvider } from '../sim-provider.ts';
 import type { SimDisk, Written } from '../sim-store.ts';
 import { readTraffic, type TrafficTable } from '../traffic.ts';
@@ -77,6 +79,7 @@ export function createWeightsChecker(options: WeightsOptions, blame: Blame): Che
     const before = published.get(at)?.publication;
     noteWanted(publication, isDelete);
     if (isDelete) return void published.delete(at);
+    noteLeaving(before, publication);
     published.set(at, { publication, sinceMs: clock.monotonicMs() });
     if (before?.serviceUid === publication.serviceUid) doubtLast(before, publication);
     const names = groupByName(publication.recordSets);
@@ -85,6 +88,32 @@ export function createWeightsChecker(options: WeightsOptions, blame: Blame): Che
     );
     const doubt = doubts.at(-1);
     if (doubt !== undefined && !doubts.includes(undefined)) blame(`published: ${doubt}`);
+  };
+
+  // When a shard that is well left DNS, by Service and cluster.
+  const leftMs = new Map<string, number>();
+  const noteLeaving = (before: Publication | undefined, { key, shards }: Publication): void => {
+    for (const { cluster, state, inDns } of shards) {
+      const was = before?.shards.find((shard) => shard.cluster === cluster);
+      const at = `${splitServiceKey(key).name} ${cluster}`;
+      if (inDns || state !== 'healthy') leftMs.delete(at);
+      else if (was?.inDns === true) leftMs.set(at, clock.monotonicMs());
+    }
+  };
+
+  const onOrder = (object: KubeObject): void => {
+    const { cluster, service } = object.spec as { readonly [field: string]: string };
+    const fromMs = leftMs.get(`${service} ${cluster}`);
+    const isGoing = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp !== undefined;
+    const of = [
+      disk.objects('services').find(({ metadata }) => metadata.name === service),
+      disk.objects('clusters').find(({ metadata }) => metadata.name === cluster),
+    ];
+    if (fromMs === undefined || of.some((one) => one === undefined || isGoing(one))) return;
+    if (coordinator.lastTroubleMs() > fromMs) return; // another life has another clock
+    const seconds = Math.round((clock.monotonicMs() - fromMs) / 1000);
+    if (seconds >= ttlSeconds) return;
+    blame(`${service} is ordered away from ${cluster} ${seconds} s after it left DNS, and is well`);
   };
 
   // Global names that are published for the provider, since when without a break.
@@ -162,6 +191,7 @@ export function createWeightsChecker(options: WeightsOptions, blame: Blame): Che
     invariant: 'I5',
     onWritten: ({ resource, object, isDelete }: Written) => {
       if (resource === 'servicepolicies' || resource === 'clusters') noteWishes();
+      if (resource === 'removalorders' && !isDelete) onOrder(object);
       const publication = resource === 'publications' ? readPublication(object) : undefined;
       if (publication !== undefined) onPublication(publication, isDelete);
     },
