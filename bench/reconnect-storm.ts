@@ -74,16 +74,18 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
       toService(index),
     );
   }
-  const before = await settledDns(kube);
-  say(`DNS has ${before.size} record sets; killing coordinator and nats-server`);
+  const saidBefore = await settledDns(kube);
+  say(`DNS has ${saidBefore.size} record sets; killing coordinator and nats-server`);
   const { killedMs, readyMs: upMs } = await restart();
+  const [started, workersBefore] = await Promise.all([readUsage(admin), pool.usage()]);
   const opened = await pool.opened({ ms: killedMs, count: agents }, backMs);
-  const usage = await readUsage(admin);
+  const [usage, workersThen] = await Promise.all([readUsage(admin), pool.usage()]);
+  const perReturn = (cpuMs: number): number => Math.round((cpuMs / agents) * 10) / 10;
   say('all are back; waiting for what that might set off');
   await sleep(systemClock, quietMs);
   const after = await readDns(kube);
-  const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
-    (name) => before.get(name) !== after.get(name),
+  const changed = [...new Set([...saidBefore.keys(), ...after.keys()])].filter(
+    (name) => saidBefore.get(name) !== after.get(name),
   );
   const since = (fromMs: number) => summarize(opened.map(({ atMs }) => atMs - fromMs));
   return {
@@ -98,7 +100,10 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
       'kill -> coordinator ready, ms': Math.round(upMs - killedMs),
       'DNS record sets': after.size,
       'DNS record sets that changed (goal 0)': changed.length,
+      'coordinator CPU until it is ready, ms': started.cpuMs,
       'coordinator CPU until all are back, ms': usage.cpuMs,
+      'coordinator CPU per return, ms': perReturn(usage.cpuMs - started.cpuMs),
+      'workers CPU per return, ms': perReturn(workersThen.cpuMs - workersBefore.cpuMs),
       'coordinator memory then, MiB': usage.rssMiB,
     },
   };

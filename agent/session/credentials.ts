@@ -7,6 +7,7 @@
 
 import { MeshError } from '../../common/pure/errors.ts';
 import { formatFingerprint } from '../../common/pure/cluster-approval.ts';
+import { rememberLast } from '../../common/pure/remember-last.ts';
 import type { AgentMessage } from '../../common/model/session.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
@@ -34,12 +35,17 @@ const timerMaxMs = 24 * 3_600_000;
 
 export class CredentialKeeper {
   readonly #options: CredentialsOptions;
+  // Asked for at each try, also while nobody answers.
+  readonly #validityOf: AgentPki['validity'];
+  readonly #trustDigestOf: AgentPki['trustDigest'];
   #refusal: string | undefined;
   #renewal: Timer | undefined;
   #waiting: { readonly text: string; readonly toldMs: number } | undefined;
 
   constructor(options: CredentialsOptions) {
     this.#options = options;
+    this.#validityOf = rememberLast(options.pki.validity);
+    this.#trustDigestOf = rememberLast(options.pki.trustDigest);
   }
 
   /** What the last try ended with; undefined when it was no refusal. */
@@ -58,13 +64,13 @@ export class CredentialKeeper {
   }
 
   async #identify(deadlineMs: number): Promise<Identity> {
-    const { record, pki, clock, log, cluster } = this.#options;
+    const { record, clock, log, cluster } = this.#options;
     const known = record.identity();
     const token = this.#options.token();
     const certPem = known?.certPem;
     const plan = planIdentity({
       hasCertificate: certPem !== undefined,
-      isExpired: certPem !== undefined && pki.validity(certPem).notAfterMs <= clock.now(),
+      isExpired: certPem !== undefined && this.#validityOf(certPem).notAfterMs <= clock.now(),
       refusal: this.#refusal,
       token,
       tokenHash: token === undefined ? undefined : tokenHash(token),
@@ -111,9 +117,8 @@ export class CredentialKeeper {
 
   /** Of the CAs trusted now; undefined before the join. */
   trustDigest(): string | undefined {
-    const { record, pki } = this.#options;
-    const caPem = record.identity()?.caPem;
-    return caPem === undefined ? undefined : pki.trustDigest(caPem);
+    const caPem = this.#options.record.identity()?.caPem;
+    return caPem === undefined ? undefined : this.#trustDigestOf(caPem);
   }
 
   /** Keeps the CAs, durably; what to answer. */

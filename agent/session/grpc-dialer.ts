@@ -6,6 +6,7 @@ import {
   Client,
   credentials as grpcCredentials,
   status,
+  type ChannelCredentials,
   type ClientDuplexStream,
   type ServiceError,
 } from '@grpc/grpc-js';
@@ -21,7 +22,7 @@ import {
   refusalRetryAfterKey,
   refusalRetryKey,
 } from '../../common/wire/mesh-service.ts';
-import { CoordinatorBusy, type MeshDialer, type StreamEnd } from './mesh-port.ts';
+import { CoordinatorBusy, type Credentials, type MeshDialer, type StreamEnd } from './mesh-port.ts';
 
 export interface GrpcDialerOptions {
   readonly coordinator: Address;
@@ -41,6 +42,9 @@ const channelOptions = {
   // (./patience.ts). grpc-js would judge before, and end streams of a process that had stood still.
   // Retries keep buffers for as long as a call lives, and ours live for weeks.
   'grpc.enable_retries': 0,
+  // One connection a session: the pool of the process would give the next one that of the last, which
+  // may have fallen silent, now that both are opened with the same credentials.
+  'grpc.use_local_subchannel_pool': 1,
   // It would take another proxy than the rest of the agent (common/runtime/proxy-tunnel.ts).
   'grpc.enable_http_proxy': 0,
   'grpc.initial_reconnect_backoff_ms': 200,
@@ -49,12 +53,13 @@ const channelOptions = {
 
 export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): MeshDialer {
   const target = formatAddress(coordinator);
-  const open = (ssl: Parameters<typeof grpcCredentials.createSsl>): Client =>
-    new Client(target, grpcCredentials.createSsl(...ssl), channelOptions);
+  const open = (credentials: ChannelCredentials): Client =>
+    new Client(target, credentials, channelOptions);
+  const toCredentials = rememberCredentials();
   return {
     fetchCa: (pin, deadlineMs) => fetchCa(coordinator, pin, clock, deadlineMs),
     join: (request, caPem, deadlineMs) => {
-      const client = open([Buffer.from(caPem)]);
+      const client = open(grpcCredentials.createSsl(Buffer.from(caPem)));
       return new Promise<JoinResponse>((resolve, reject) => {
         const { path, requestSerialize, responseDeserialize } = meshService.join;
         client.makeUnaryRequest(
@@ -73,8 +78,8 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
         );
       });
     },
-    connect: ({ certPem, keyPem, caPem }, handler) => {
-      const client = open([Buffer.from(caPem), Buffer.from(keyPem), Buffer.from(certPem)]);
+    connect: (credentials, handler) => {
+      const client = open(toCredentials(credentials));
       const { path, requestSerialize, responseDeserialize } = meshService.session;
       const call: ClientDuplexStream<AgentMessage, CoordinatorMessage> =
         client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
@@ -105,6 +110,21 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
         },
       };
     },
+  };
+}
+
+/** Keys and certificates are read once, and not at each try to reach a coordinator that is away. */
+function rememberCredentials(): (credentials: Credentials) => ChannelCredentials {
+  let last: { readonly of: Credentials; readonly made: ChannelCredentials } | undefined;
+  return (of) => {
+    const { certPem, keyPem, caPem } = of;
+    const isSame =
+      last?.of.certPem === certPem && last.of.keyPem === keyPem && last.of.caPem === caPem;
+    if (last === undefined || !isSame) {
+      const pems = [Buffer.from(caPem), Buffer.from(keyPem), Buffer.from(certPem)] as const;
+      last = { of, made: grpcCredentials.createSsl(...pems) };
+    }
+    return last.made;
   };
 }
 

@@ -20,12 +20,13 @@ export class PeerTable {
   readonly #services: Map<ServiceKey, PeerService>;
   /** Known before the whole table that is coming in, and not named by it yet. */
   #unnamed: Set<ServiceKey> | undefined;
-  /** Once somebody has asked for it. */
-  #digest: SumDigest | undefined;
+  /** Of all shards, kept up to date: each try to reach the coordinator begins with it. */
+  readonly #digest: SumDigest;
 
   constructor(tables: RecordTables) {
     this.#tables = tables;
     this.#services = readPeerServices(tables.load('peers'));
+    this.#digest = digestOf(this.#services.values());
   }
 
   services(): readonly PeerService[] {
@@ -35,7 +36,6 @@ export class PeerTable {
   /** Undefined while nothing is known: then a whole table, if empty, is news. */
   digest(): string | undefined {
     if (this.#services.size === 0 || this.#unnamed !== undefined) return undefined;
-    this.#digest ??= digestOf(this.#services.values());
     return this.#digest.value();
   }
 
@@ -56,7 +56,6 @@ export class PeerTable {
 
   /** Shards that stay as they were are the same objects (peer-fold.ts). */
   #count(key: ServiceKey, service: PeerService | undefined): void {
-    if (this.#digest === undefined) return;
     const [before, after] = [this.#services.get(key)?.shards ?? [], service?.shards ?? []];
     const kept = new Set(after);
     const known = new Set(before);

@@ -29,7 +29,9 @@ export interface RetryInput {
 }
 
 const firstMs = 500;
-const longestMs = 10_000;
+// All shall be back ten seconds after a coordinator is: half of that for who has just looked in vain.
+// A try at a closed door costs it nothing, and behind an open one they queue.
+const longestMs = 5_000;
 const refusedMs = 30_000;
 const waitingMs = 15_000;
 // Nobody stays away for longer because of a number that came over the wire.

@@ -3,6 +3,7 @@
 
 import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { MeshError } from '../pure/errors.ts';
+import { rememberLast } from '../pure/remember-last.ts';
 import { parseTimestamp } from './clock.ts';
 
 export interface KeyPairPem {
@@ -23,12 +24,14 @@ export interface CertificateFacts {
 
 /** What a certificate says, from PEM or DER. Throws MeshError fatal CERTIFICATE_INVALID. */
 export function readCertificate(of: string | Uint8Array): CertificateFacts {
-  let certificate: X509Certificate;
   try {
-    certificate = new X509Certificate(of);
+    return readFacts(new X509Certificate(of));
   } catch (error) {
     throw new MeshError('fatal', 'CERTIFICATE_INVALID', 'not a certificate', error);
   }
+}
+
+function readFacts(certificate: X509Certificate): CertificateFacts {
   const subject = certificate.subject.split('\n').map((line) => line.split(/=(.*)/s));
   const fields = (name: string): readonly string[] =>
     subject.flatMap(([key, value]) => (key === name && value !== undefined ? [value] : []));
@@ -79,17 +82,34 @@ export function isIssuedBy(options: {
   readonly nowMs: number;
 }): boolean {
   const { der, caPem, nowMs } = options;
-  try {
-    const certificate = new X509Certificate(der);
-    return (
-      splitPem(caPem)
-        .map((pem) => new X509Certificate(pem))
-        .some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey)) &&
-      (parseTimestamp(certificate.validFrom) ?? Infinity) <= nowMs &&
-      nowMs < (parseTimestamp(certificate.validTo) ?? -Infinity)
-    );
-  } catch {
-    return false;
+  return new CertificateReader().read({ der, caPem, nowMs }) !== undefined;
+}
+
+/**
+ * Reads certificates that one of some CAs has signed, and keeps what it has parsed of the CAs while
+ * they are the same: a thousand clients that come at once show a thousand certificates of one CA.
+ */
+export class CertificateReader {
+  readonly #casOf = rememberLast((pem) => splitPem(pem).map((one) => new X509Certificate(one)));
+
+  /** What it says; undefined when none of the CAs (PEM) signed it, or its dates exclude `nowMs`. */
+  read(of: {
+    readonly der: Uint8Array;
+    readonly caPem: string;
+    readonly nowMs: number;
+  }): CertificateFacts | undefined {
+    try {
+      const certificate = new X509Certificate(of.der);
+      const isOurs = this.#casOf(of.caPem).some(
+        (ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey),
+      );
+      const isInDate =
+        (parseTimestamp(certificate.validFrom) ?? Infinity) <= of.nowMs &&
+        of.nowMs < (parseTimestamp(certificate.validTo) ?? -Infinity);
+      return isOurs && isInDate ? readFacts(certificate) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 }
 

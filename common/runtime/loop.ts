@@ -6,11 +6,14 @@
 //   L2. A mark made during or before a run is never lost.
 //   L3. A failing key delays no other key.
 //   L4. What is urgent waits for what runs, never for what is due.
+//   L5. A key rests after its run where the loop says so (key-rest.ts): a Service of a thousand shards
+//       of which each changes by itself is not planned a thousand times.
 
 import type { Clock, Timer } from './clock.ts';
 import type { Chance } from './chance.ts';
 import { describeError, type Log } from './log.ts';
 import { InvariantError } from '../pure/errors.ts';
+import { KeyRests, type RestBounds } from './key-rest.ts';
 
 export interface LoopOptions<Key extends string> {
   readonly name: string;
@@ -24,6 +27,8 @@ export interface LoopOptions<Key extends string> {
   /** First and longest wait after a failure. Defaults 200 and 30,000. */
   readonly backoffMinMs?: number;
   readonly backoffMaxMs?: number;
+  /** L5. Default: none. */
+  readonly rest?: RestBounds;
 }
 
 export interface Loop<Key extends string> {
@@ -50,6 +55,9 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
   const delayed = new Map<Key, { readonly at: number; readonly timer: Timer }>();
   const failures = new Map<Key, number>();
   const idleWaiters: (() => void)[] = [];
+  const rests = new KeyRests<Key>(clock, options.rest, (key, isUrgent) =>
+    isUrgent ? markFirst(key) : mark(key),
+  );
   let isScheduled = false;
   let isStopped = false;
 
@@ -80,6 +88,7 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
   };
 
   const runOne = async (key: Key): Promise<void> => {
+    const startMs = clock.monotonicMs();
     try {
       const result = await run(key);
       failures.delete(key);
@@ -99,26 +108,32 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
       markAfter(key, delayMs);
     } finally {
       running.delete(key);
+      if (rests.begin(key, clock.monotonicMs() - startMs) && due.delete(key)) {
+        rests.holds(key, urgent.delete(key)); // marked while it ran
+      }
       if (due.size > 0) schedule();
       settle();
     }
   };
 
   const settle = (): void => {
-    if (due.size === 0 && running.size === 0) for (const wake of idleWaiters.splice(0)) wake();
+    if (isIdle()) for (const wake of idleWaiters.splice(0)) wake();
   };
+
+  const isIdle = (): boolean => due.size === 0 && running.size === 0 && rests.owed === 0;
 
   const mark = (key: Key): void => {
     if (isStopped) return;
     delayed.get(key)?.timer.cancel();
     delayed.delete(key);
+    if (rests.holds(key, false)) return;
     due.add(key);
     schedule();
   };
 
   const markFirst = (key: Key): void => {
     if (isStopped) return;
-    urgent.add(key);
+    if (!rests.holds(key, true)) urgent.add(key);
     mark(key);
   };
 
@@ -136,15 +151,13 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
   };
 
   const idle = (): Promise<void> =>
-    due.size === 0 && running.size === 0
-      ? Promise.resolve()
-      : new Promise((resolve) => idleWaiters.push(resolve));
+    isIdle() ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve));
 
   return {
     mark,
     markFirst,
     markAfter,
-    depth: () => due.size + running.size + delayed.size,
+    depth: () => due.size + running.size + delayed.size + rests.owed,
     idle,
     stop: async () => {
       isStopped = true;
@@ -152,6 +165,7 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
       urgent.clear();
       for (const { timer } of delayed.values()) timer.cancel();
       delayed.clear();
+      rests.stop();
       await idle();
     },
   };

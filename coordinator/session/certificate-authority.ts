@@ -1,5 +1,6 @@
 // The CA as joining and renewal need it. Adapter over common/runtime/pki.ts.
 
+import { rememberLast } from '../../common/pure/remember-last.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { trustDigest, type KeyPairPem } from '../../common/runtime/certificates.ts';
 import { requestKeyHash, signCsr, verifyCsr } from '../../common/runtime/pki.ts';
@@ -69,9 +70,10 @@ export function createAuthority(options: {
   readonly clock: Clock;
 }): CertificateAuthority {
   const { cas, federation, clock, lifetimeMs = certificateHours * hourMs } = options;
+  const digestOf = rememberLast(trustDigest); // asked for at each Hello
   return {
     trustedPem: () => cas.trustedPem(),
-    trustDigest: () => trustDigest(cas.trustedPem()),
+    trustDigest: () => digestOf(cas.trustedPem()),
     subscribe: (listener) => cas.subscribe(listener),
     lifetimeMs,
     hashOfRequest: async (csrDer) => {

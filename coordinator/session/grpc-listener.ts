@@ -19,7 +19,7 @@ import { toTimestamp, type Clock } from '../../common/runtime/clock.ts';
 import { gateHandshakes, handshakeMs } from '../../common/runtime/handshake-gate.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
-import { isIssuedBy, readCertificate, type KeyPairPem } from '../../common/runtime/certificates.ts';
+import { CertificateReader, type KeyPairPem } from '../../common/runtime/certificates.ts';
 import { formatAddress, type Address } from '../../common/runtime/settings.ts';
 import type { JoinRequest, JoinResponse } from '../../common/wire/mesh-codec.ts';
 import {
@@ -146,6 +146,7 @@ class PinContexts {
 export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
   const { clock, log } = options;
   const credentials = new OptionalClientCertificate(options);
+  const door = { ...options, reader: new CertificateReader() };
   const unsubscribe = options.certificates.subscribe(() => credentials.renew());
   const server = new Server({
     'grpc.max_receive_message_length': messageBytesMax,
@@ -161,7 +162,7 @@ export function createGrpcListener(options: GrpcListenerOptions): MeshListener {
           call: ServerUnaryCall<JoinRequest, JoinResponse>,
           reply: sendUnaryData<JoinResponse>,
         ) => void answerJoin(options, handlers, call, reply),
-        session: (call: SessionCall) => openStream(options, handlers, call),
+        session: (call: SessionCall) => openStream(door, handlers, call),
       });
       return new Promise((resolve, reject) => {
         const at = formatAddress(options.listen);
@@ -258,7 +259,11 @@ async function answerJoin(
   }
 }
 
-function openStream(options: GrpcListenerOptions, handlers: MeshHandlers, call: SessionCall): void {
+interface Door extends GrpcListenerOptions {
+  readonly reader: CertificateReader;
+}
+
+function openStream(options: Door, handlers: MeshHandlers, call: SessionCall): void {
   const { log, metrics } = options;
   const peer = identify(options, call);
   if ('reason' in peer) {
@@ -311,14 +316,14 @@ function openStream(options: GrpcListenerOptions, handlers: MeshHandlers, call: 
  * one that TLS could not verify to itself, so that ended, foreign and none look the same here; the
  * agent knows which it is, and asks to come back by its key.
  */
-function identify(options: GrpcListenerOptions, call: SessionCall): PeerIdentity | Refusal {
+function identify(options: Door, call: SessionCall): PeerIdentity | Refusal {
   const der = call.getAuthContext().sslPeerCertificate?.raw;
   const { trustedPem: caPem } = options.certificates.current();
   const nowMs = options.clock.now();
-  if (der === undefined || !isIssuedBy({ der, caPem, nowMs })) {
+  const facts = der === undefined ? undefined : options.reader.read({ der, caPem, nowMs });
+  if (facts === undefined) {
     return strange(`none of its CA came that is in date at ${toTimestamp(nowMs)}`);
   }
-  const facts = readCertificate(der);
   const named = facts.uris.map((uri) => parseClusterUri(options.federation, uri)).find(Boolean);
   const cluster = parseClusterName(named?.cluster ?? '');
   const isAgent = facts.organizations.includes(agentsOrganization);

@@ -2,7 +2,7 @@
 // Input: marks of Services. Output: guarded status writes, projected objects, events.
 //
 //   U8. One Service is written, and its projections change, at most once a second, and only when
-//       something of them changed.
+//       something of them changed. Looks that find nothing new take a tenth of the time at most.
 //   U9. A Service is judged only once placement has seen the revision at which it stands, so
 //       that no condition speaks of an earlier spec.
 
@@ -139,7 +139,8 @@ export function createServiceStatus(
     return next;
   };
 
-  return createLoop<ServiceKey>({ name: 'status-services', run, clock, chance, log });
+  const rest = { times: 9, maxMs: writeEveryMs };
+  return createLoop<ServiceKey>({ name: 'status-services', run, rest, clock, chance, log });
 }
 
 function gatherFacts(

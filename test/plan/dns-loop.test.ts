@@ -11,7 +11,7 @@ import type { Publication } from '../../common/model/publication.ts';
 import type { HealthView, PlacementView } from '../../common/model/views.ts';
 import { toPublicationKey, toPublicationObject } from '../../common/pure/publication-object.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
-import { systemClock, type Clock } from '../../common/runtime/clock.ts';
+import { keepProcessAlive, systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { createDns, type Dns, type DnsOptions } from '../../coordinator/dns/publish/loop.ts';
@@ -63,6 +63,10 @@ function cluster(name: string, zone: string, region: string): KubeObject {
     spec: { zone, region },
   };
 }
+
+// A Service that rests after a run is woken by a timer, which alone keeps no process alive.
+const alive = keepProcessAlive();
+test.after.always(() => alive.cancel());
 
 /** Two clusters and one Service, with verdicts that the test sets. */
 async function createWorld(given?: LogFixture, clock: Clock = systemClock) {

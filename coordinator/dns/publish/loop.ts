@@ -7,6 +7,8 @@
 //   M2. A level that comes or goes with a cluster is published for Services without a shard there
 //       only at providers, and in no hurry: no client asks for it yet.
 //   M3. What health says goes before what people edit: a dead address waits for no queue.
+//   M4. After a restart each shard of a Service is heard of by itself, and so is each of a great
+//       failure: planning all of them for each one takes a bounded part of the process.
 
 import { isthmusGroup, type Cluster } from '../../../common/model/isthmus-kinds.ts';
 import {
@@ -70,6 +72,10 @@ interface Running {
 // 10,000 Services take some 50 s; a failover meanwhile waits behind one pause's worth at most.
 const hurryless = { servicesPerTurn: 100, pauseMs: 500 };
 
+// A plan of a hundred shards takes a few milliseconds, and the one after it waits for four times as
+// long; a Service of a thousand is planned some four times a second while its shards change.
+const publishRest = { times: 4, maxMs: 250 };
+
 function startLoop(options: DnsOptions): Running {
   const { desired, placement, health, zones } = options;
   const memory: Memory = { complaints: new Map(), quiet: new Map() };
@@ -91,6 +97,7 @@ function startLoop(options: DnsOptions): Running {
   const loop: Loop<ServiceKey> = createLoop<ServiceKey>({
     ...options,
     name: 'dns',
+    rest: publishRest,
     run: (key) => reconcile({ ...options, facts }, memory, key),
   });
   const marks = createMarks(options, loop);
