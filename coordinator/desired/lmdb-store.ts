@@ -24,7 +24,10 @@ import { toLogPrefix, toRevision, type LogKey, type Revision } from '../../commo
 import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
+import { createRest, type Rest } from '../../common/runtime/rest.ts';
+import { createCommitOrder, type CommitOrder } from './commit-order.ts';
 import { isRunning, ownProcess } from './process-identity.ts';
 import type { Store, StoreRecord, WriteOutcome, WriteRequest } from './store.ts';
 
@@ -33,6 +36,8 @@ export interface LmdbStoreOptions {
   readonly path: string;
   readonly chance: Chance;
   readonly log: Log;
+  /** What came in one commit is told in the turns of this clock (I11); without it, at once. */
+  readonly clock?: Clock;
   /** Records kept for followers that resume. Default 20,000. */
   readonly logRecordsMax?: number;
   /**
@@ -93,12 +98,11 @@ class LmdbStore implements Store {
   readonly #tables: Tables;
   readonly #logRecordsMax: number;
   readonly #room: Room;
+  readonly #rest: Rest;
   readonly #id: string;
   readonly #epoch: number;
   readonly #followers = new Set<Follower>();
-  /** Committed, but an earlier commit has not been told yet. */
-  readonly #pending: StoreRecord[] = [];
-  #revision: Revision;
+  readonly #told: CommitOrder;
   #isBroken = false;
 
   constructor(tables: Tables, options: LmdbStoreOptions) {
@@ -110,9 +114,18 @@ class LmdbStore implements Store {
     this.#tables = tables;
     this.#logRecordsMax = options.logRecordsMax ?? 20_000;
     this.#room = new Room(options.path, options.freeBytesMin ?? 64 * 2 ** 20);
+    this.#rest = options.clock === undefined ? () => undefined : createRest(options.clock);
+    this.#told = createCommitOrder({
+      after: toRevision(revision),
+      rest: this.#rest,
+      tell: (record) => {
+        // A copy: one that begins to follow meanwhile has this already.
+        const followers = [...this.#followers];
+        for (const follow of followers) follow([record]);
+      },
+    });
     this.#id = id;
     this.#epoch = epoch;
-    this.#revision = toRevision(revision);
   }
 
   identity(): { readonly id: string; readonly epoch: number } {
@@ -120,7 +133,7 @@ class LmdbStore implements Store {
   }
 
   currentRevision(): Promise<Revision> {
-    return Promise.resolve(this.#revision);
+    return Promise.resolve(this.#told.revision());
   }
 
   async write(request: WriteRequest): Promise<WriteOutcome> {
@@ -142,7 +155,9 @@ class LmdbStore implements Store {
     }
     const attempt = attempts.at(-1); // a batch that the driver had to repeat ran it again
     if (attempt === undefined) throw unavailable('the store ran no transaction');
-    if (attempt.record !== undefined) this.#deliver(attempt.record);
+    if (attempt.record === undefined) return attempt.outcome;
+    this.#told.add(attempt.record);
+    await this.#rest(); // a large one is told in one turn and answered in the next
     return attempt.outcome;
   }
 
@@ -154,8 +169,9 @@ class LmdbStore implements Store {
   }
 
   follow(from: Revision, onRecords: Follower): { cancel(): void } {
-    const missed = readLog(this.#tables, from, this.#revision);
-    if (missed.length < this.#revision - from) {
+    const told = this.#told.revision();
+    const missed = readLog(this.#tables, from, told);
+    if (missed.length < told - from) {
       throw new MeshError('retryable', 'STORE_COMPACTED', `the log no longer reaches to ${from}`);
     }
     if (missed.length > 0) onRecords(missed);
@@ -172,21 +188,6 @@ class LmdbStore implements Store {
     this.#followers.clear();
     await this.#tables.meta.remove('holder');
     await this.#tables.root.close();
-  }
-
-  /** Tells followers in the order of revisions, whichever commit's promise resolves first. */
-  #deliver(record: StoreRecord): void {
-    this.#pending.push(record);
-    this.#pending.sort((a, b) => a.revision - b.revision);
-    let count = 0;
-    while (this.#pending[count]?.revision === this.#revision + 1 + count) count += 1;
-    const ready = this.#pending.splice(0, count);
-    const last = ready.at(-1);
-    if (last === undefined) return;
-    this.#revision = last.revision;
-    // A copy: one that begins to follow meanwhile has these already.
-    const followers = [...this.#followers];
-    for (const follow of followers) follow(ready);
   }
 }
 

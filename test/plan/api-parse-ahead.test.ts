@@ -1,8 +1,10 @@
 // What is long is read in slices or elsewhere before it is decoded, and is the same then.
 
 import test from 'ava';
+import { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts';
 import {
   JsonSyntaxError,
+  membersMax,
   parseJsonStrict,
 } from '../../coordinator/api/machinery/schema/json-strict.ts';
 import {
@@ -31,6 +33,42 @@ test('P1 a body parsed ahead is the same, and others get their turn meanwhile', 
   t.true(turns >= 10, String(turns));
   t.is(await parseAhead({ bytes: toBytes('{}'), format: 'json' }, noTurn), undefined);
 });
+
+test('YAML that is too long is refused here, and not copied to whoever reads it elsewhere', async (t) => {
+  let reads = 0;
+  const readYaml: ReadYaml = (text) => {
+    reads += 1;
+    return Promise.resolve(parseYamlBody(text));
+  };
+  const bytes = toBytes(`a: ${'x'.repeat(3 << 20)}`);
+  for (const format of ['yaml', 'apply'] as const) {
+    const refused = await t.throwsAsync(parseAhead({ bytes, format }, noTurn, readYaml), {
+      instanceOf: ApiError,
+    });
+    t.is(refused?.code, 413);
+  }
+  t.is(reads, 0);
+});
+
+test('J1 of an object with too many members no more is read', async (t) => {
+  const toBody = (count: number): Uint8Array =>
+    toBytes(JSON.stringify({ labels: Object.fromEntries(Array.from({ length: count }, toPair)) }));
+  const ahead = await parseAhead({ bytes: toBody(membersMax), format: 'json' }, noTurn);
+  t.false(ahead?.json instanceof Error);
+  let turns = 0;
+  const reading = parseAhead({ bytes: toBody(49_000), format: 'json' }, () => {
+    turns += 1;
+    return Promise.resolve();
+  });
+  const refused = await t.throwsAsync(reading, { instanceOf: ApiError });
+  t.is(refused?.code, 413);
+  t.is(refused?.message, 'Request entity too large: more than 10000 members of one object');
+  t.true(turns <= membersMax / 1_000, String(turns));
+});
+
+function toPair(_: unknown, index: number): readonly [string, string] {
+  return [`label-${index}`, 'x'];
+}
 
 test('P1, P2 a long body that breaks off is not read again to say so', async (t) => {
   const text = ` {"a":[${'1,'.repeat(20_000)}`;

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
-import { createRest, restAfterMs } from '../../coordinator/api/machinery/rest.ts';
+import { createRest, restAfterMs } from '../../common/runtime/rest.ts';
 import { createApiFixture, createManualClock } from '../support/api-fixture.ts';
 
 /** A clock that only work moves, with turns of an event loop that run what was due before them. */
@@ -61,6 +61,28 @@ test('R1 writes that come together share turns, none of them long', async (t) =>
   );
   t.true(Math.max(...turns) <= restAfterMs + 1, String(turns));
   t.true(turns.length >= 16, String(turns));
+});
+
+test('R1 a large step that came in leaves the rest of its turn to others', async (t) => {
+  const { clock, work, turn, settle, isIdle } = createLoop();
+  const rest = createRest(clock);
+  const ended: string[] = [];
+  await rest();
+  work(8); // one large step
+  const write = async (name: string): Promise<void> => {
+    await rest();
+    work(1);
+    ended.push(name);
+  };
+  const writes = ['a', 'b'].map(write);
+  await settle();
+  t.is(await turn(), 0, 'the second half of the long turn');
+  t.deepEqual(ended, []);
+  t.is(await turn(), 2);
+  await Promise.all(writes);
+  t.deepEqual(ended, ['a', 'b']);
+  while (!isIdle()) await turn();
+  t.is(rest(), undefined);
 });
 
 test('R2 a short write never rests, and the time of one turn is not that of the next', async (t) => {

@@ -1,6 +1,6 @@
 // Long work that can be paused: a generator that yields where somebody else may have a turn.
 
-import type { Rest } from './rest.ts';
+import type { Rest } from '../../../common/runtime/rest.ts';
 
 /** Yields between steps of a millisecond or so; returns the result. */
 export type Steps<T> = Generator<void, T, void>;

@@ -11,7 +11,7 @@ import { toPlainAccess } from '../access/access.ts';
 import { ApiError } from '../answer/status-error.ts';
 import type { KindDefinition } from '../kind.ts';
 import { toDeleteOptions, type Propagation } from '../request/delete-options.ts';
-import { createRest } from '../rest.ts';
+import { createRest } from '../../../../common/runtime/rest.ts';
 import type { KindTable } from '../request/routes.ts';
 import { deleteObject } from '../verbs/delete.ts';
 import { updateObject } from '../verbs/update.ts';

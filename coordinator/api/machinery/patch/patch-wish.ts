@@ -8,7 +8,7 @@ import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMergePatch } from './strategic-patch.ts';
 import { decodePatched, type Patched, type Patcher } from './patched.ts';
 import { refuseHuge } from '../rules/object-size.ts';
-import type { Rest } from '../rest.ts';
+import type { Rest } from '../../../../common/runtime/rest.ts';
 import { restBetween, type Steps } from '../steps.ts';
 import type { ParsedAhead } from '../schema/parse-ahead.ts';
 import { toJsonObject } from '../schema/json-value.ts';

@@ -36,6 +36,12 @@ const depthMax = 1_000;
  */
 export const valuesMax = 50_000;
 
+/**
+ * Of one object: twice what an object of Kubernetes may have in all (rules/object-size.ts). With
+ * 49,000, V8 copies a growing table within one value, and to list its keys takes 10 ms.
+ */
+export const membersMax = 10_000;
+
 export function parseJsonStrict(text: string): ParsedJson {
   const parser = new JsonParser(text);
   parser.run(Number.POSITIVE_INFINITY);
@@ -55,6 +61,8 @@ interface Frame {
   readonly container: Record<string, Json> | Json[];
   /** Of the member that is being read. */
   key: string;
+  /** So many were read. */
+  members: number;
 }
 
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
@@ -126,6 +134,10 @@ export class JsonParser {
 
   #member(frame: Frame, key: string): void {
     frame.key = key;
+    frame.members += 1;
+    if (frame.members > membersMax) {
+      throw new JsonBudgetError(`more than ${membersMax} members of one object`);
+    }
     if (Object.hasOwn(frame.container, key)) this.#duplicates.push(this.#path());
     this.#space();
     if (!this.#take(':')) this.#fail('after object key');
@@ -164,7 +176,7 @@ export class JsonParser {
   #open(container: Record<string, Json> | Json[]): void {
     if (this.#frames.length >= depthMax) this.#fail('exceeded max depth');
     this.#put(container);
-    this.#frames.push({ container, key: noKey });
+    this.#frames.push({ container, key: noKey, members: 0 });
     this.#at += 1;
   }
 

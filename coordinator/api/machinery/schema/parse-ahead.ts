@@ -5,7 +5,7 @@
 //   P1. What was read ahead is what would be read at one go, the error included.
 //   P2. Nothing long is read twice.
 
-import type { Rest } from '../rest.ts';
+import type { Rest } from '../../../../common/runtime/rest.ts';
 import { badRequest, tooLargeBecause } from '../answer/status-error.ts';
 import {
   JsonBudgetError,
@@ -14,7 +14,7 @@ import {
   parseJsonStrict,
   type ParsedJson,
 } from './json-strict.ts';
-import { parseYamlBody, YamlSyntaxError, type ParsedYaml } from './yaml-body.ts';
+import { parseYamlBody, refuseLong, YamlSyntaxError, type ParsedYaml } from './yaml-body.ts';
 
 /** What a body is written in: `apply` is JSON where it can be, else YAML. */
 export type BodyFormat = 'json' | 'yaml' | 'apply';
@@ -47,11 +47,15 @@ export async function parseAhead(
   const { bytes, format } = body;
   if (bytes.length < (format === 'json' ? aheadFromBytes : yamlAheadFromBytes)) return undefined;
   const text = toText(bytes);
-  if (format === 'yaml') return { yaml: await orYamlError(readYaml(text)) };
-  if (format === 'apply' && !startsJson(text)) return { yaml: await orYamlError(readYaml(text)) };
+  const readElsewhere = (): Promise<ParsedYaml | YamlSyntaxError> => {
+    refuseLong(text);
+    return orYamlError(readYaml(text));
+  };
+  if (format === 'yaml') return { yaml: await readElsewhere() };
+  if (format === 'apply' && !startsJson(text)) return { yaml: await readElsewhere() };
   const json = await readJson(text, rest);
   if (format === 'json' || isWhole(json)) return { json };
-  return { json, yaml: await orYamlError(readYaml(text)) };
+  return { json, yaml: await readElsewhere() };
 }
 
 // A promise, also of a fault.

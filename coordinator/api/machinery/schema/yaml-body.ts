@@ -43,9 +43,7 @@ const foreignTags: ReadonlySet<string> = new Set(
 
 /** The first document, as Kubernetes takes no notice of others; null when there is none. */
 export function parseYamlBody(text: string): ParsedYaml {
-  if (text.length > charactersMax) {
-    throw tooLargeBecause(`limit of YAML is ${charactersMax}; send JSON`);
-  }
+  refuseLong(text);
   refuseMany(text);
   const lineCounter = new LineCounter();
   const documents = parseAllDocuments(text, {
@@ -73,6 +71,12 @@ export function parseYamlBody(text: string): ParsedYaml {
   }
   refuseOddNodes(document, text);
   return { value: toPlain(toJs(document)), duplicates };
+}
+
+/** Throws 413. Asked also before a text goes to a thread: to copy 3 MB there takes 12 ms. */
+export function refuseLong(text: string): void {
+  if (text.length <= charactersMax) return;
+  throw tooLargeBecause(`limit of YAML is ${charactersMax}; send JSON`);
 }
 
 /** The lexer takes a tenth of the time of the whole, and is stopped as soon as it is clear. */

@@ -30,7 +30,7 @@ import {
   type WriteOptions,
 } from '../request/options.ts';
 import { readAhead } from './read-ahead.ts';
-import { createRest } from '../rest.ts';
+import { createRest } from '../../../../common/runtime/rest.ts';
 import { toPatchWish } from '../patch/patch-wish.ts';
 import { isNumbered } from '../protobuf/protobuf-body.ts';
 import { deleteProjected, isProjectedVerb } from './projected.ts';

@@ -10,7 +10,7 @@ import type { Access } from '../access/access.ts';
 import type { Admit } from '../api.ts';
 import type { AccessContext, FieldError, KindDefinition, UserInfo, WriteContext } from '../kind.ts';
 import type { WriteOptions } from '../request/options.ts';
-import type { Rest } from '../rest.ts';
+import type { Rest } from '../../../../common/runtime/rest.ts';
 import type { KindTable } from '../request/routes.ts';
 import { invalid, namespaceTerminating, notFound } from '../answer/status-error.ts';
 

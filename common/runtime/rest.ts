@@ -5,7 +5,7 @@
 //       long one (I11). Who rests goes on in the order in which he began to.
 //   R2. Nobody rests while there is time: a lone small write ends in the turn in which it began.
 
-import type { Clock } from '../../../common/runtime/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Undefined when there is time to go on at once. */
 export type Rest = () => Promise<void> | undefined;
@@ -15,16 +15,27 @@ export type Rest = () => Promise<void> | undefined;
  * rested), with a last step of some 2 ms each, it is less than the 10 ms of a turn.
  */
 export const restAfterMs = 2;
+/** One large step: with as much again the turn would be too long. */
+const longMs = 4;
 
 /** One for all writes of a process. */
 export function createRest(clock: Clock): Rest {
   let startMs: number | undefined;
+  let isLong = false;
+  const usedMs = (): number => (startMs === undefined ? 0 : clock.monotonicMs() - startMs);
+  /** What comes in and what rested are two halves of a turn: after a long one there is no other. */
+  const endHalf = (): void => {
+    if (!isLong && usedMs() >= longMs) {
+      isLong = true;
+      clock.soon(endHalf);
+      return;
+    }
+    [startMs, isLong] = [undefined, false];
+  };
   const isLate = (): boolean => {
-    if (startMs !== undefined) return clock.monotonicMs() - startMs >= restAfterMs;
+    if (startMs !== undefined) return usedMs() >= restAfterMs;
     startMs = clock.monotonicMs();
-    clock.soon(() => {
-      startMs = undefined;
-    });
+    clock.soon(endHalf);
     return false;
   };
   const wait = (resume: () => void): void => {
