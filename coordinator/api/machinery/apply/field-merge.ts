@@ -6,7 +6,7 @@
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import type { FieldSet } from './field-set.ts';
 import { isGranular, itemsOf, memberSchema, toElement, type ListSchema } from './field-walk.ts';
-import { isList, isRecord, jsonEquals } from '../schema/json-value.ts';
+import { isList, isRecord, jsonEquals, setMember } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
 
 /** `config` laid over `live`: granular parts member by member, the rest replaced. */
@@ -34,20 +34,6 @@ function merge(schema: Schema | undefined, live: Json | undefined, config: Json)
     setMember(merged, key, next);
   }
   return isSame && live !== undefined ? live : merged;
-}
-
-/** Also for `__proto__`, which is a legal key of ConfigMaps and annotations. */
-function setMember(object: Record<string, Json | undefined>, key: string, value: Json): void {
-  if (key !== '__proto__') {
-    object[key] = value;
-    return;
-  }
-  Object.defineProperty(object, key, {
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
 }
 
 function isVoid(value: Json | undefined): boolean {
@@ -122,12 +108,21 @@ function remove(schema: Schema | undefined, value: Json, gone: FieldSet): Json {
     const kept = items.flatMap((item) => removeItem(schema, item, gone));
     return kept.length === 0 ? null : kept;
   }
-  const kept = Object.entries(isRecord(value) ? value : {}).flatMap(([key, member]) => {
+  return removeMembers(schema, isRecord(value) ? value : {}, gone);
+}
+
+function removeMembers(schema: Schema, value: JsonObject, gone: FieldSet): Json {
+  const kept: Record<string, Json | undefined> = {};
+  let isEmpty = true;
+  for (const key of Object.keys(value)) {
+    const member = value[key];
     const child = gone.children.get(`f:${key}`);
-    if (member === undefined || child === undefined) return [[key, member] as const];
-    return child.isMember ? [] : [[key, remove(memberSchema(schema, key), member, child)] as const];
-  });
-  return kept.length === 0 ? null : Object.fromEntries(kept);
+    if (child?.isMember === true && member !== undefined) continue;
+    isEmpty = false;
+    const isWhole = member === undefined || child === undefined;
+    setMember(kept, key, isWhole ? member : remove(memberSchema(schema, key), member, child));
+  }
+  return isEmpty ? null : kept;
 }
 
 function removeItem(schema: ListSchema, item: Json, gone: FieldSet): readonly Json[] {

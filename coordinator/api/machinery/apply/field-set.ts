@@ -98,8 +98,13 @@ export function hasPath(set: FieldSet, path: Path): boolean {
 }
 
 function sortedChildren(set: FieldSet): readonly (readonly [string, FieldSet])[] {
-  const children = [...set.children];
-  return children.length < 2 ? children : children.sort(([a], [b]) => compareElements(a, b));
+  const { children } = set;
+  if (children.size < 2) return [...children];
+  const elements = [...children.keys()];
+  // Fields are in the order of their texts, and thousands of labels are fields.
+  if (elements.every((element) => element.startsWith('f:'))) elements.sort();
+  else elements.sort(compareElements);
+  return elements.map((element) => [element, children.get(element) ?? emptySet]);
 }
 
 /** Every member path: of each level the members first, then what lies below, both in order. */
@@ -123,29 +128,33 @@ export function setOf(paths: Iterable<Path>): FieldSet {
 
 interface Node {
   isMember: boolean;
-  readonly children: Map<string, Node>;
+  children: ReadonlyMap<string, Node>;
 }
 
 /** Collects paths one by one, in time proportional to their length. */
 export class FieldSetBuilder {
-  readonly #root: Node = { isMember: false, children: new Map() };
+  readonly #root: Node = { isMember: false, children: noNodes };
 
   insert(path: Path): void {
     let node = this.#root;
-    for (const element of path) {
-      let next = node.children.get(element);
-      if (next === undefined) {
-        next = { isMember: false, children: new Map() };
-        node.children.set(element, next);
-      }
-      node = next;
-    }
+    for (const element of path) node = node.children.get(element) ?? addChild(node, element);
     node.isMember = true;
   }
 
   build(): FieldSet {
     return this.#root;
   }
+}
+
+const noNodes: ReadonlyMap<string, Node> = new Map();
+
+// Most nodes are leaves, and need no map of their own.
+function addChild(node: Node, element: string): Node {
+  const child: Node = { isMember: false, children: noNodes };
+  const children = node.children === noNodes ? new Map<string, Node>() : node.children;
+  (children as Map<string, Node>).set(element, child);
+  node.children = children;
+  return child;
 }
 
 export function toFieldsV1(set: FieldSet): JsonObject {
@@ -168,9 +177,11 @@ export function fromFieldsV1(fields: Json | undefined): FieldSet | undefined {
 
 function readFields(fields: Json | undefined, depth: number): FieldSet | undefined {
   if (!isRecord(fields) || depth > depthMax) return undefined;
+  const names = Object.keys(fields);
+  if (names.length === 0) return leaf;
   const children = new Map<string, FieldSet>();
   let isMember = false;
-  for (const name of Object.keys(fields)) {
+  for (const name of names) {
     if (name === '.') {
       isMember = true;
       continue;

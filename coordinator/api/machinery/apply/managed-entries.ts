@@ -1,5 +1,7 @@
 // metadata.managedFields as a table of owners, and back.
 //
+// Each entry is a step, since each may say thousands of fields.
+//
 //   N1. An owner without fields has no entry. Entries stand in Kubernetes' order.
 
 import type { JsonObject, KubeObject } from '../../../../common/model/kube-object.ts';
@@ -14,6 +16,7 @@ import {
 } from './field-set.ts';
 import { compareText } from './field-element.ts';
 import { own, ownText } from '../schema/json-value.ts';
+import type { Steps } from '../steps.ts';
 
 export interface Owner {
   readonly manager: string;
@@ -43,7 +46,9 @@ export function idOf({ manager, operation, apiVersion, subresource }: Identity):
 }
 
 /** Undefined when an entry is none: the whole table is then unknown. */
-export function decodeOwners(entries: readonly JsonObject[] | undefined): Owners | undefined {
+export function* decodeOwners(
+  entries: readonly JsonObject[] | undefined,
+): Steps<Owners | undefined> {
   const owners = new Map<string, Owner>();
   for (const entry of entries ?? []) {
     const operation = ownText(entry, 'operation');
@@ -61,23 +66,31 @@ export function decodeOwners(entries: readonly JsonObject[] | undefined): Owners
       fields,
     };
     owners.set(idOf(owner), owner);
+    yield;
   }
   return owners;
 }
 
-export function encodeOwners(owners: Owners): readonly JsonObject[] {
-  return [...owners.values()]
-    .filter(({ fields }) => !isEmptySet(fields))
-    .sort(compareOwners)
-    .map((owner) => ({
-      ...(owner.manager === '' ? {} : { manager: owner.manager }),
-      operation: owner.operation,
-      apiVersion: owner.apiVersion,
-      ...(owner.time === '' ? {} : { time: owner.time }),
-      fieldsType: 'FieldsV1',
-      fieldsV1: toFieldsV1(owner.fields),
-      ...(owner.subresource === '' ? {} : { subresource: owner.subresource }),
-    }));
+export function* encodeOwners(owners: Owners): Steps<readonly JsonObject[]> {
+  const entries: JsonObject[] = [];
+  const owning = [...owners.values()].filter(({ fields }) => !isEmptySet(fields));
+  for (const owner of owning.sort(compareOwners)) {
+    yield;
+    entries.push(toEntry(owner));
+  }
+  return entries;
+}
+
+function toEntry(owner: Owner): JsonObject {
+  return {
+    ...(owner.manager === '' ? {} : { manager: owner.manager }),
+    operation: owner.operation,
+    apiVersion: owner.apiVersion,
+    ...(owner.time === '' ? {} : { time: owner.time }),
+    fieldsType: 'FieldsV1',
+    fieldsV1: toFieldsV1(owner.fields),
+    ...(owner.subresource === '' ? {} : { subresource: owner.subresource }),
+  };
 }
 
 function compareOwners(a: Owner, b: Owner): number {

@@ -95,7 +95,7 @@ export function* applyInSteps(request: ApplyRequest): Steps<KubeObject> {
   const annotated = withLastApplied(object, manager, config);
   if (isUnchanged && annotated === object && sameOwners(told, owners)) return live;
   yield;
-  return withManagedFields(annotated, encodeOwners(told));
+  return withManagedFields(annotated, yield* encodeOwners(told));
 }
 
 interface Merged {
@@ -120,13 +120,16 @@ function* mergeConfig(
   const fields = withoutReset(kind, subresource, toFieldSet(kind.schema, config));
   yield;
   const others = [...owners.values()].filter((owner) => idOf(owner) !== id);
-  const held = others.reduce((all, owner) => union(all, owner.fields), fields);
-  yield;
+  let held = fields;
+  for (const owner of others) {
+    held = union(held, owner.fields);
+    yield;
+  }
   const merged = mergeFields(kind.schema, before, config);
   yield;
-  const after = prune(kind.schema, merged, { last, held });
+  const after = yield* prune(kind.schema, merged, { last, held });
   yield;
-  const change = compare(kind, subresource, before, after);
+  const change = yield* compare(kind, subresource, before, after);
   yield;
   const forced = request.force || !refuseConflicts(request, before, { others, change });
   const self: Owner = {
@@ -140,7 +143,7 @@ function* mergeConfig(
   const next = new Map<string, Owner>();
   for (const owner of others) {
     yield;
-    next.set(idOf(owner), lose(owner, change, forced));
+    next.set(idOf(owner), yield* lose(owner, change, forced));
   }
   return { after, owners, next: next.set(id, self) };
 }
@@ -149,36 +152,42 @@ function selfId({ kind, manager, subresource }: ApplyRequest): string {
   return idOf({ manager, operation: 'Apply', apiVersion: toApiVersion(kind), subresource });
 }
 
-function compare(
+function* compare(
   kind: KindDefinition,
   subresource: Subresource,
   before: JsonObject,
   after: JsonObject,
-): Comparison {
+): Steps<Comparison> {
   const { added, modified, removed } = compareFields(kind.schema, before, after);
+  yield;
   const own = (set: FieldSet): FieldSet => withoutReset(kind, subresource, set);
   return { added: own(added), modified: own(modified), removed: own(removed) };
 }
 
 /** An owner after a write of somebody else. */
-function lose(owner: Owner, { added, modified, removed }: Comparison, forced = true): Owner {
+function* lose(
+  owner: Owner,
+  { added, modified, removed }: Comparison,
+  forced = true,
+): Steps<Owner> {
   const kept = forced ? difference(difference(owner.fields, added), modified) : owner.fields;
+  yield;
   return { ...owner, fields: difference(kept, removed) };
 }
 
 /** An object that was never applied gets its first owner, so that apply does not erase. */
 function* ownersBeforeApply(request: ApplyRequest): Steps<Owners> {
   const { kind, live } = request;
-  const owners = decodeOwners(live?.metadata.managedFields) ?? new Map<string, Owner>();
+  const owners = (yield* decodeOwners(live?.metadata.managedFields)) ?? new Map<string, Owner>();
   if (live === undefined) return owners;
   yield;
-  if (owners.size > 0) return toCurrent(kind, owners);
+  if (owners.size > 0) return yield* toCurrent(kind, owners);
   const [before, after] = [toZeroObject(kind), withManagedFields(live, [])];
   return yield* track({ ...request, manager: 'before-first-apply' }, owners, { before, after });
 }
 
 /** Owners in the terms of today's schema; those of versions that are not served are gone. */
-function toCurrent(kind: KindDefinition, owners: Owners): Owners {
+function* toCurrent(kind: KindDefinition, owners: Owners): Steps<Owners> {
   const current = new Map<string, Owner>();
   for (const [id, owner] of owners) {
     const slash = owner.apiVersion.indexOf('/');
@@ -186,6 +195,7 @@ function toCurrent(kind: KindDefinition, owners: Owners): Owners {
     // Another group's version is the other face of a kind that has two, such as Event.
     if (group === kind.group && owner.apiVersion !== toApiVersion(kind)) continue;
     current.set(id, { ...owner, fields: reconcile(kind.schema, owner.fields) });
+    yield;
   }
   return current;
 }
@@ -256,7 +266,8 @@ export function trackUpdate(request: TrackRequest): KubeObject {
 /** The same, for objects of thousands of fields. */
 export function* trackInSteps(request: TrackRequest): Steps<KubeObject> {
   const { kind, old, next } = request;
-  const owners = ownersBeforeUpdate(request);
+  const owners = yield* ownersBeforeUpdate(request);
+  yield;
   const after = withManagedFields(next, []);
   // Tracking was reset, or never began: it begins again with the next apply.
   if (owners.size === 0 && old !== undefined) return after;
@@ -264,7 +275,7 @@ export function* trackInSteps(request: TrackRequest): Steps<KubeObject> {
   yield;
   const tracked = yield* track(request, owners, { before, after });
   yield;
-  return withManagedFields(after, encodeOwners(tracked));
+  return withManagedFields(after, yield* encodeOwners(tracked));
 }
 
 type Writer = Pick<TrackRequest, 'kind' | 'manager' | 'subresource' | 'time'>;
@@ -276,11 +287,11 @@ function* track(
   objects: { readonly before: KubeObject; readonly after: KubeObject },
 ): Steps<Owners> {
   const [before, after] = [toJsonObject(objects.before), toJsonObject(objects.after)];
-  const change = compare(kind, subresource, before, after);
+  const change = yield* compare(kind, subresource, before, after);
   yield;
   const next = new Map<string, Owner>();
-  for (const [id, owner] of toCurrent(kind, owners)) {
-    const left = lose(owner, change);
+  for (const [id, owner] of yield* toCurrent(kind, owners)) {
+    const left = yield* lose(owner, change);
     if (!isEmptySet(left.fields)) next.set(id, left);
     yield;
   }
@@ -295,13 +306,13 @@ function* track(
 }
 
 /** Clients may edit the table itself (kubectl moves ownership so), or empty it to start anew. */
-function ownersBeforeUpdate({ old, next, subresource }: TrackRequest): Owners {
-  const live = decodeOwners(old?.metadata.managedFields) ?? new Map<string, Owner>();
+function* ownersBeforeUpdate({ old, next, subresource }: TrackRequest): Steps<Owners> {
+  const live = (yield* decodeOwners(old?.metadata.managedFields)) ?? new Map<string, Owner>();
   const sent = next.metadata.managedFields;
   if (subresource !== '' || sent === undefined || sent === old?.metadata.managedFields) return live;
   const [first] = sent;
   const isReset = first === undefined || (sent.length === 1 && Object.keys(first).length === 0);
   if (isReset) return new Map();
-  const decoded = decodeOwners(sent);
+  const decoded = yield* decodeOwners(sent);
   return decoded === undefined || decoded.size === 0 ? live : decoded;
 }

@@ -4,6 +4,8 @@
 // Input: the merged object, the manager's last set, what all managers hold now. Output: the object
 // without them. The result is that of structured-merge-diff's prune:
 //
+// An object of thousands of labels is looked at a dozen times: each time is a step.
+//
 //   P1. An item of a keyed list goes when its keys are given up by the last who held any of it,
 //       and stays with all that somebody holds otherwise.
 //   P2. What nobody ever owned stays, unless the item or struct around it goes.
@@ -13,22 +15,46 @@ import { difference, intersection, isEmptySet, union, type FieldSet } from './fi
 import { removeFields } from './field-merge.ts';
 import { memberSchema, toFieldSet } from './field-walk.ts';
 import type { Schema } from '../schema/schema.ts';
+import type { Steps } from '../steps.ts';
 
-export function prune(
+export function* prune(
   schema: Schema,
   merged: JsonObject,
   sets: { readonly last: FieldSet; readonly held: FieldSet },
-): JsonObject {
+): Steps<JsonObject> {
   // Most applies repeat what they said before: nothing is given up.
   if (isEmptySet(difference(sets.last, sets.held))) return merged;
+  yield;
   const last = withNamedFields(schema, sets.last);
+  yield;
   const held = withNamedFields(schema, sets.held);
-  const all = withNamedFields(schema, toFieldSet(schema, merged));
-  const setWithout = (gone: FieldSet): FieldSet =>
-    withNamedFields(schema, toFieldSet(schema, removeFields(schema, merged, gone)));
-  const withoutLast = setWithout(last);
-  const owned = setWithout(difference(all, union(withoutLast, held)));
-  return removeFields(schema, merged, intersection(difference(all, owned), last));
+  yield;
+  const all = yield* toNamedSet(schema, merged);
+  const withoutLast = yield* setWithout(schema, merged, last);
+  const taken = union(withoutLast, held);
+  yield;
+  const unheld = difference(all, taken);
+  yield;
+  const owned = yield* setWithout(schema, merged, unheld);
+  const unowned = difference(all, owned);
+  yield;
+  const gone = intersection(unowned, last);
+  yield;
+  return removeFields(schema, merged, gone);
+}
+
+function* setWithout(schema: Schema, merged: JsonObject, gone: FieldSet): Steps<FieldSet> {
+  const left = removeFields(schema, merged, gone);
+  yield;
+  return yield* toNamedSet(schema, left);
+}
+
+function* toNamedSet(schema: Schema, value: JsonObject): Steps<FieldSet> {
+  const set = toFieldSet(schema, value);
+  yield;
+  const named = withNamedFields(schema, set);
+  yield;
+  return named;
 }
 
 /** The fields of structs on the way to a member count as members; items and map keys do not. */

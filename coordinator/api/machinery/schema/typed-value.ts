@@ -8,7 +8,7 @@
 //   T3. Paths are put together only for what is wrong: most values are right.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
-import { isList, isRecord } from './json-value.ts';
+import { isList, isRecord, setMember } from './json-value.ts';
 import type { Schema } from './schema.ts';
 import { toTime } from './typed-time.ts';
 import { describeMismatch, TypeMismatch, type Step } from './type-mismatch.ts';
@@ -120,16 +120,14 @@ class Walk {
 
   #map(values: Schema, value: JsonObject): JsonObject {
     // Keys in order, as Go writes maps: the answer does not depend on who wrote what first.
-    const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return Object.fromEntries(
-      members.map(([key, member]) => {
-        this.#path.push({ key });
-        const typed = this.#value(values, member ?? zeroOf(values));
-        this.#path.pop();
-        this.#noteDuplicate(key);
-        return [key, typed];
-      }),
-    );
+    const members: Record<string, Json> = {};
+    for (const key of Object.keys(value).sort()) {
+      this.#path.push({ key });
+      setMember(members, key, this.#value(values, value[key] ?? zeroOf(values)));
+      this.#path.pop();
+      this.#noteDuplicate(key);
+    }
+    return members;
   }
 
   #scalar(schema: Schema, value: Json): Json {
