@@ -63,8 +63,13 @@ const qualifiedForm =
   `a qualified name ${partForm} with an optional DNS subdomain prefix and '/' ` +
   "(e.g. 'example.com/MyName')";
 
+// Nearly all: without these an object of 5,000 labels takes 4 ms to look at.
+const plainName = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const noFaults: readonly string[] = [];
+
 /** A label key: an optional DNS prefix, a slash, a name. */
 export function listQualifiedNameFaults(key: string): readonly string[] {
+  if (plainName.test(key)) return noFaults;
   const parts = key.split('/');
   if (parts.length > 2) return [qualifiedForm];
   const faults: string[] = [];
@@ -90,6 +95,7 @@ const valueForm =
   "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 export function listLabelValueFaults(value: string): readonly string[] {
+  if (value === '' || plainName.test(value)) return noFaults;
   return listFaults(value, 63, { pattern: labelValue, fault: valueForm });
 }
 

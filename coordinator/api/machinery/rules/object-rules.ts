@@ -105,10 +105,15 @@ export function validateLabels(
   labels: Readonly<Record<string, string>>,
   field = 'metadata.labels',
 ): readonly FieldError[] {
-  return Object.entries(labels).flatMap(([key, value]) => [
-    ...listQualifiedNameFaults(key).map((fault) => invalidValue(field, key, fault)),
-    ...listLabelValueFaults(value).map((fault) => invalidValue(field, value, fault)),
-  ]);
+  const errors: FieldError[] = [];
+  for (const key of Object.keys(labels)) {
+    const value = labels[key] ?? '';
+    const keyFaults = listQualifiedNameFaults(key);
+    const valueFaults = listLabelValueFaults(value);
+    for (const fault of keyFaults) errors.push(invalidValue(field, key, fault));
+    for (const fault of valueFaults) errors.push(invalidValue(field, value, fault));
+  }
+  return errors;
 }
 
 const annotationsBytesMax = 262144;

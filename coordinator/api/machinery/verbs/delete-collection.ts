@@ -46,6 +46,7 @@ async function deleteOne(
 ): Promise<void> {
   const { name, namespace = '' } = object.metadata;
   try {
+    await tools.rest();
     await deleteObject(tools, { ...call, name, namespace }, options);
   } catch (error) {
     // Somebody else was faster: it is gone, which is what was asked for.

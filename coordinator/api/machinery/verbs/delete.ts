@@ -47,6 +47,7 @@ export async function deleteObject(
     const why = call.kind.forbidDelete?.(live.object);
     if (why !== undefined) throw forbiddenBecause({ ...toResourceName(call.kind, call.name), why });
     await askAdmission(tools, call, { operation: 'delete', object: undefined, old: live.object });
+    await tools.rest();
     const written = await deleteLive(tools, call, options, live);
     if (written !== 'raced') return written;
   }
