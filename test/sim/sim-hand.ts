@@ -2,9 +2,11 @@
 // the applier finds what they did when it compares that Service's names. Nothing of it lasts longer
 // than a minute or the end of the faults; then the zone has to become what is published.
 
-import { toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import { toLogKey, toServiceKey, type ServiceKey } from '../../common/model/ids.ts';
+import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import { toGlobalName, toNamePrefix, toRegionName } from '../../common/pure/level-names.ts';
 import { readPublication } from '../../common/pure/publication-object.ts';
+import { splitZonedKey } from '../../coordinator/dns/apply/journal.ts';
 import type { ZoneRecordSet } from '../../coordinator/dns/provider/provider.ts';
 import type { MemoryZone } from '../support/dns/memory-provider.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
@@ -188,13 +190,15 @@ export class SimHand {
   #pickFree(): ZoneRecordSet | undefined {
     const { chance, domain, zone } = this.#options;
     const scope = { federation, domain };
+    const recorded = new Set(this.#recorded().flatMap(({ names }) => names));
     const free = scopeKeys
       .filter((key) => !this.isBlocked(key))
       .flatMap((key) => [
         toGlobalName(key, scope),
         ...regions.map((region) => toRegionName(key, region, scope)),
       ])
-      .filter((name) => !zone.names.has(name));
+      // What stands where a set of ours is recorded would be an edit of that.
+      .filter((name) => !zone.names.has(name) && !recorded.has(name));
     if (free.length === 0) return undefined;
     const name = chance.pick(free);
     return chance.isTrue(0.5) ? toA(name) : toSet(name, 'TXT', 'verification=42');
@@ -281,10 +285,18 @@ export class SimHand {
   }
 
   #isRecorded(key: ServiceKey): boolean {
+    return this.#recorded().some((one) => one.key === key);
+  }
+
+  /** What the applier knows to be ours, by Service. */
+  #recorded(): readonly { readonly key: ServiceKey; readonly names: readonly string[] }[] {
     const { disk, zoneName } = this.#options;
-    return disk
-      .objects('dnsapplied')
-      .some(({ metadata: { namespace: at, name } }) => `${at}/${name}` === `${key}.${zoneName}`);
+    return disk.objects('dnsapplied').flatMap(({ metadata, spec }) => {
+      const at = splitZonedKey(toLogKey({ ...appliedAt, ...metadata }));
+      if (at?.dnsZone !== zoneName) return [];
+      const { recordSets = [] } = (spec ?? {}) as { recordSets?: readonly ZoneRecordSet[] };
+      return [{ key: at.service, names: recordSets.map(({ name }) => name) }];
+    });
   }
 
   #aliasesOf(key: ServiceKey): ReadonlySet<string> {
@@ -297,6 +309,7 @@ export class SimHand {
   }
 }
 
+const appliedAt = { group: isthmusGroup, resource: 'dnsapplied' };
 const elsewhere = 'elsewhere.example.org';
 
 function toSet(name: string, type: string, value: string): ZoneRecordSet {

@@ -132,6 +132,7 @@ export function createSilenceChecker(options: SilenceOptions, blame: Blame): Che
     for (const publication of publications.values()) {
       const good = publication.shards.filter(
         (shard) =>
+          shard.isDrained !== true && // out of DNS as a wish, for as long as a provider is away
           isGoodSince(publication.key, shard, lastTargetMs) &&
           isObservedSince(shard.cluster, lastTargetMs),
       );

@@ -13,6 +13,7 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import { toGlobalName } from '../../../common/pure/level-names.ts';
 import { dnsZoneOf, readPublication } from '../../../common/pure/publication-object.ts';
 import { federation, ttlSeconds, type SimCoordinator } from '../sim-coordinator.ts';
+import { keyOf } from '../sim-hand.ts';
 import { publicZone, type SimProvider } from '../sim-provider.ts';
 import type { SimDisk, Written } from '../sim-store.ts';
 import { readTraffic, type TrafficTable } from '../traffic.ts';
@@ -166,7 +167,7 @@ export function createWeightsChecker(options: WeightsOptions, blame: Blame): Che
       if (isThere && wasThere === undefined) there.set(name, nowMs);
       if (isThere || wasThere === undefined) continue;
       there.delete(name);
-      if (provider.hand.isGone(name)) continue;
+      if (provider.hand.isGone(name) || provider.isBlocked(keyOf({ name }))) continue;
       if (wasThere >= sinceMs && by.startsWith('coordinator'))
         blame(`${by} took ${name} from the provider, which was published all the while`);
     }
