@@ -88,6 +88,14 @@ export interface DnsZoneSpec {
     readonly notify?: readonly string[];
     /** Networks that may transfer the zone (AXFR, RFC 5936). Default: none. */
     readonly allowTransfer?: readonly string[];
+    /**
+     * Only transfers that are signed with it are given, and NOTIFYs are signed (TSIG, RFC 8945). Its
+     * secret is `tsig-secret` of secretRef. Without allowTransfer it is enough, from anywhere.
+     */
+    readonly transferKey?: {
+      readonly name: string;
+      readonly algorithm?: 'hmac-sha256' | 'hmac-sha384' | 'hmac-sha512';
+    };
   };
 }
 

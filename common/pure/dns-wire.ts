@@ -33,6 +33,8 @@ export const responseCodes = {
   nameError: 3,
   notImplemented: 4,
   refused: 5,
+  /** RFC 8945 5.2: a signature that is none of ours. */
+  notAuthoritative: 9,
   /** Extended (RFC 6891 6.1.3): the high bits go into OPT. */
   badVersion: 16,
 } as const;

@@ -79,7 +79,8 @@ export function signMessage(
   hmac.update(message);
   hmac.update(prior?.form === 'further' ? timers(stamp) : variables(key, stamp));
   const mac = hmac.digest();
-  return { bytes: append(message, tsigRecord(key, { ...stamp, mac, id })), mac };
+  const by = { keyName: key.name, algorithm: hashes[key.algorithm].name };
+  return { bytes: append(message, toRecord(by, { ...stamp, mac, id })), mac };
 }
 
 interface Stamp {
@@ -111,12 +112,12 @@ function variables(key: TsigKey, stamp: Stamp): Buffer {
   ]);
 }
 
-function tsigRecord(
-  key: TsigKey,
+function toRecord(
+  by: { readonly keyName: WireName; readonly algorithm: string },
   tsig: Stamp & { readonly mac: Buffer; readonly id: number },
 ): Buffer {
   const data = Buffer.concat([
-    Buffer.from(hashes[key.algorithm].name, 'latin1'),
+    Buffer.from(by.algorithm, 'latin1'),
     timers(tsig),
     words(tsig.mac.length),
     tsig.mac,
@@ -124,7 +125,7 @@ function tsigRecord(
     tsig.other,
   ]);
   const head = words(typeTsig, classAny, 0, 0, data.length);
-  return Buffer.concat([Buffer.from(key.name, 'latin1'), head, data]);
+  return Buffer.concat([Buffer.from(by.keyName, 'latin1'), head, data]);
 }
 
 function append(message: Uint8Array, record: Uint8Array): Uint8Array {
@@ -137,6 +138,66 @@ function words(...values: readonly number[]): Buffer {
   const bytes = Buffer.alloc(values.length * 2);
   for (const [index, value] of values.entries()) bytes.writeUInt16BE(value & 0xffff, index * 2);
   return bytes;
+}
+
+export type RequestVerdict =
+  | { readonly kind: 'unsigned' }
+  /** FORMERR: a TSIG that is not the last record, one of several, or broken (RFC 8945 5.1). */
+  | { readonly kind: 'malformed' }
+  /** Whatever answers it is signed with this MAC as its prior. */
+  | { readonly kind: 'verified'; readonly mac: Uint8Array }
+  /** NOTAUTH: `sign` puts the reason behind the reply, signed where the RFC lets it be (5.2). */
+  | {
+      readonly kind: 'refused';
+      readonly error: number;
+      readonly sign: (reply: Uint8Array) => Uint8Array;
+    };
+
+/** What a server makes of a request's signature. `key`: the one that may sign it, if there is one. */
+export function verifyRequest(
+  bytes: Uint8Array,
+  key: TsigKey | undefined,
+  nowSeconds: number,
+): RequestVerdict {
+  const message = decodeMessage(bytes);
+  if (message === undefined) return { kind: 'malformed' };
+  const tsig = readTsig(message);
+  if (tsig === undefined) return { kind: 'unsigned' };
+  if (tsig === 'malformed') return tsigMalformed;
+  const isOurs = key !== undefined && tsig.keyName === key.name;
+  if (!isOurs || tsig.algorithm !== hashes[key.algorithm].name)
+    return refuseUnsigned(tsig, tsigErrors.badKey);
+  const mac = beginDigest(key, undefined)
+    .update(unsignedBytes(bytes, message, tsig.id))
+    .update(variables(key, tsig))
+    .digest();
+  if (mac.length !== tsig.mac.length || !timingSafeEqual(mac, tsig.mac))
+    return refuseUnsigned(tsig, tsigErrors.badSignature);
+  if (Math.abs(nowSeconds - tsig.atSeconds) <= tsig.fudge) return { kind: 'verified', mac };
+  const other = words(
+    Math.floor(nowSeconds / 2 ** 32),
+    (nowSeconds / 2 ** 16) & 0xffff,
+    nowSeconds,
+  );
+  const error = tsigErrors.badTime;
+  const prior = { mac, form: 'reply' } as const;
+  // 5.2.3: with the asker's own time, so that it can verify what ours is.
+  const options = { key, atSeconds: tsig.atSeconds, prior, error, other };
+  return { kind: 'refused', error, sign: (reply) => signMessage(reply, options).bytes };
+}
+
+const tsigMalformed: RequestVerdict = { kind: 'malformed' };
+
+/** Names and time are the asker's, who is owed no more (RFC 8945 5.2.1, 5.2.2). */
+function refuseUnsigned(tsig: Tsig, error: number): RequestVerdict {
+  const { keyName, algorithm, atSeconds, fudge, id } = tsig;
+  const nothing = Buffer.alloc(0);
+  const stamp = { atSeconds, fudge, error, other: nothing, mac: nothing, id };
+  return {
+    kind: 'refused',
+    error,
+    sign: (reply) => append(reply, toRecord({ keyName, algorithm }, stamp)),
+  };
 }
 
 export type TsigVerdict =

@@ -8,7 +8,13 @@
 //   F4. A zone's delegation stands in the zone above it: that one's serial rises with it.
 
 import type { DnsZone } from '../../common/model/dns-zone.ts';
-import { toLogKey, toLogPrefix, type Revision, type ServiceKey } from '../../common/model/ids.ts';
+import {
+  toLogKey,
+  toLogPrefix,
+  type LogKey,
+  type Revision,
+  type ServiceKey,
+} from '../../common/model/ids.ts';
 import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Publication } from '../../common/model/publication.ts';
@@ -20,6 +26,7 @@ import {
   readPublication,
   toPublicationKey,
 } from '../../common/pure/publication-object.ts';
+import { parseTsigSecret, tsigSecretKey } from '../../common/pure/tsig-secret.ts';
 import { followNew, type Desired, type ViewEvent, type WatchHandle } from '../desired/store.ts';
 import type { ZoneCluster, ZoneService } from './fold.ts';
 import { planEmbeddedZones, type EmbeddedZone, type ZoneSettings } from './plan-zones.ts';
@@ -43,6 +50,7 @@ export interface Feed {
 const publicationPrefix = toLogPrefix(isthmusGroup, 'publications');
 const clusterPrefix = toLogPrefix(isthmusGroup, 'clusters');
 const zonePrefix = toLogPrefix(isthmusGroup, 'dnszones');
+const secretPrefix = toLogPrefix('', 'secrets');
 const termKey = toLogKey({ group: isthmusGroup, resource: 'terms', name: 'coordinator' });
 // One page of a load: a millisecond or two in each thread.
 const publicationsPerPage = 200;
@@ -58,6 +66,8 @@ class ZoneFeed implements Feed {
   readonly #watches: readonly WatchHandle[];
   /** By domain; those of a load that still runs are planned, but not served. */
   #zones: ReadonlyMap<string, EmbeddedZone>;
+  /** Those that hold keys of transfers. */
+  #secrets: ReadonlySet<LogKey> = new Set();
   readonly #revisions = new Map<string, Revision>();
   readonly #loads: {
     readonly dnsZones: ReadonlySet<string>;
@@ -76,6 +86,7 @@ class ZoneFeed implements Feed {
       desired.watch(publicationPrefix, desired.revision(), (events) => this.#onServices(events)),
       desired.watch(clusterPrefix, desired.revision(), (events) => this.#onClusters(events)),
       followNew(desired, zonePrefix, (event) => this.#onZone(event)),
+      followNew(desired, secretPrefix, (event) => this.#onSecret(event)),
     ].map(expectWatch);
     this.#load(this.#zones.keys());
   }
@@ -88,7 +99,16 @@ class ZoneFeed implements Feed {
   #plan(): ReadonlyMap<string, EmbeddedZone> {
     const { desired, settings } = this.#options;
     const zones = [...desired.list(zonePrefix)].map(({ object }) => object as DnsZone); // by prefix
-    return new Map(planEmbeddedZones(zones, settings).map((zone) => [zone.domain, zone]));
+    this.#secrets = new Set(zones.flatMap((zone) => secretKeyOf(zone) ?? []));
+    const secretOf = (zone: DnsZone): string | undefined => {
+      const key = secretKeyOf(zone);
+      return key === undefined ? undefined : readSecret(desired.get(key)?.object);
+    };
+    return new Map(planEmbeddedZones(zones, settings, secretOf).map((zone) => [zone.domain, zone]));
+  }
+
+  #onSecret({ current }: ViewEvent): void {
+    if (this.#secrets.has(current.key)) this.#replan(current.revision);
   }
 
   #onServices(events: readonly ViewEvent[]): void {
@@ -125,6 +145,10 @@ class ZoneFeed implements Feed {
   #onZone({ current, previous, kind }: ViewEvent): void {
     // Its status is written again and again.
     if (kind === 'modified' && isSameJson(current.object.spec, previous?.object.spec)) return;
+    this.#replan(current.revision);
+  }
+
+  #replan(revision: Revision): void {
     const before = this.#zones;
     this.#zones = this.#plan();
     const removedZones = [...before.keys()].filter((domain) => !this.#zones.has(domain));
@@ -133,12 +157,12 @@ class ZoneFeed implements Feed {
       (zone) => !isSameJson(zone, before.get(zone.domain)),
     );
     if (changed.length === 0 && removedZones.length === 0) return;
-    for (const { domain } of changed) this.#raise(domain, current.revision);
+    for (const { domain } of changed) this.#raise(domain, revision);
     const isLoaded = (zone: EmbeddedZone): boolean =>
       isSameJson(zone.dnsZones, before.get(zone.domain)?.dnsZones) && !this.#isLoading(zone.domain);
     const zones = changed.filter(isLoaded);
     const domains = [...zones.map(({ domain }) => domain), ...removedZones];
-    const above = this.#raiseAbove(domains, current.revision);
+    const above = this.#raiseAbove(domains, revision);
     const parts = [...zones.map(({ domain }) => domain), ...above].map((domain) =>
       this.#toPart(domain, []),
     );
@@ -262,6 +286,20 @@ class ZoneFeed implements Feed {
     const { desired } = this.#options;
     return desired.get(termKey)?.revision ?? desired.revision();
   }
+}
+
+function secretKeyOf({ spec }: DnsZone): LogKey | undefined {
+  if (spec.provider !== 'Embedded' || spec.secretRef === undefined) return undefined;
+  return toLogKey({ group: '', resource: 'secrets', ...spec.secretRef });
+}
+
+/** Base64 of the key; undefined where the Secret holds none. */
+function readSecret(secret: KubeObject | undefined): string | undefined {
+  const data = (secret as { readonly data?: Readonly<Record<string, unknown>> } | undefined)?.data;
+  const value = data?.[tsigSecretKey];
+  if (typeof value !== 'string') return undefined;
+  const bytes = parseTsigSecret(Buffer.from(value, 'base64').toString('utf8'));
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('base64');
 }
 
 /** What of a publication is answered. */

@@ -8,10 +8,12 @@
 import { headerBytes, recordTypes } from '../../common/pure/dns-wire.ts';
 import { encodeTail } from '../../common/pure/dns-wire-encode.ts';
 import { parseHostPort } from '../../common/pure/host-port.ts';
+import { signMessage, type TsigKey } from '../../common/pure/tsig.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { soaRecord, type ZoneApex } from './apex.ts';
 import type { ServedZone } from './served-zones.ts';
+import { toTsigKey } from './transfer-key.ts';
 
 export interface NotifyOutcome {
   readonly domain: string;
@@ -62,12 +64,13 @@ export function createNotifier(ports: NotifierPorts): Notifier {
       for (const domain of gone) set(domain, new Map());
       for (const { zone, apex, table } of zones) {
         const { domain, notify } = zone;
+        const key = toTsigKey(zone);
         const known = secondaries.get(domain);
         const next = notify.map(
           (target) => [target, known?.get(target) ?? new Secondary(ports, domain, target)] as const,
         );
         set(domain, new Map(next));
-        for (const [, secondary] of next) secondary.want(apex, table.serial);
+        for (const [, secondary] of next) secondary.want({ apex, key }, table.serial);
       }
     },
     onResponse: (message, from) => {
@@ -80,11 +83,17 @@ export function createNotifier(ports: NotifierPorts): Notifier {
   };
 }
 
+interface Speaker {
+  readonly apex: ZoneApex;
+  /** NOTIFYs are signed with it, for secondaries that demand it. */
+  readonly key: TsigKey | undefined;
+}
+
 class Secondary {
   readonly #ports: NotifierPorts;
   readonly #domain: string;
   readonly #target: string;
-  #apex: ZoneApex | undefined;
+  #speaks: Speaker | undefined;
   #wanted: number | undefined;
   /** Newest serial that it confirmed, refused, or was given up for. */
   #settled: number | undefined;
@@ -100,8 +109,8 @@ class Secondary {
     this.#target = target;
   }
 
-  want(apex: ZoneApex, serial: number): void {
-    this.#apex = apex;
+  want(speaks: Speaker, serial: number): void {
+    this.#speaks = speaks;
     if (serial === this.#wanted) return;
     this.#wanted = serial;
     this.#attempt = 0;
@@ -134,9 +143,9 @@ class Secondary {
 
   async #send(): Promise<void> {
     const { clock, chance, lookup } = this.#ports;
-    const [serial, apex] = [this.#wanted, this.#apex];
+    const [serial, speaks] = [this.#wanted, this.#speaks];
     const to = parseHostPort(this.#target);
-    if (serial === undefined || apex === undefined || to === undefined) return;
+    if (serial === undefined || speaks === undefined || to === undefined) return;
     this.#lastSendMs = clock.monotonicMs();
     this.#attempt += 1;
     // Planned first: a look-up that never ends holds up nothing.
@@ -148,8 +157,13 @@ class Secondary {
     if (this.#isStopped || serial !== this.#wanted || serial === this.#settled) return;
     if (host === undefined) return this.#tell(serial, 'unknownHost');
     const [high = 0, low = 0] = chance.bytes(2);
-    this.#sent = { id: (high << 8) | low, serial, host };
-    this.#ports.send(toNotify(apex, serial, this.#sent.id), { host, port: to.port });
+    const id = (high << 8) | low;
+    const { apex, key } = speaks;
+    const message = toNotify(apex, serial, id);
+    this.#sent = { id, serial, host };
+    const atSeconds = Math.floor(clock.now() / 1000);
+    const bytes = key === undefined ? message : signMessage(message, { key, atSeconds }).bytes;
+    this.#ports.send(bytes, { host, port: to.port });
   }
 
   #settle(serial: number, kind: NotifyOutcome['kind']): void {

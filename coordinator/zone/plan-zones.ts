@@ -4,9 +4,11 @@
 //   E1. DNSZones of one domain are one zone: a server gives one answer to a name. Of a Service in
 //       several of them, the first DNSZone by name that has records of it speaks (feed.ts).
 //   E2. Until a DNSZone says who serves the process's own domain, we do.
+//   E3. A zone that shall have a key is never transferred without one.
 
 import type { DnsZone } from '../../common/model/dns-zone.ts';
 import { prependLabels, toWireName } from '../../common/pure/dns-wire.ts';
+import type { TsigAlgorithm } from '../../common/pure/tsig.ts';
 
 export interface ZoneSettings {
   /** Apex without the trailing dot. */
@@ -29,11 +31,21 @@ export interface EmbeddedZone {
   readonly notify: readonly string[];
   /** Networks that may transfer the zone. */
   readonly allowTransfer: readonly string[];
+  /** Transfers have to be signed with it, and NOTIFYs are. */
+  readonly transferKey?: TransferKey;
+}
+
+export interface TransferKey {
+  readonly name: string;
+  readonly algorithm: TsigAlgorithm;
+  /** Base64. Absent: the Secret is not there, or is no key; until then nobody has it (E3). */
+  readonly secret?: string;
 }
 
 export function planEmbeddedZones(
   dnsZones: readonly DnsZone[],
   settings: Pick<ZoneSettings, 'domain'>,
+  secretOf: (zone: DnsZone) => string | undefined = () => undefined,
 ): readonly EmbeddedZone[] {
   const byDomain = new Map<string, DnsZone[]>();
   for (const zone of [...dnsZones].sort(byName)) {
@@ -44,13 +56,18 @@ export function planEmbeddedZones(
   }
   const zones = [...byDomain]
     .filter(([domain]) => hasRoom(domain))
-    .map(([domain, parts]) => toEmbeddedZone(domain, parts));
+    .map(([domain, parts]) => toEmbeddedZone(domain, parts, secretOf));
   const isSaid = dnsZones.some(({ spec }) => spec.domain === settings.domain);
-  if (!isSaid) zones.push({ ...toEmbeddedZone(settings.domain, []), dnsZones: [settings.domain] });
+  if (!isSaid)
+    zones.push({ ...toEmbeddedZone(settings.domain, [], secretOf), dnsZones: [settings.domain] });
   return zones.sort((a, b) => (a.domain < b.domain ? -1 : 1));
 }
 
-function toEmbeddedZone(domain: string, parts: readonly DnsZone[]): EmbeddedZone {
+function toEmbeddedZone(
+  domain: string,
+  parts: readonly DnsZone[],
+  secretOf: (zone: DnsZone) => string | undefined,
+): EmbeddedZone {
   const specs = parts.flatMap(({ spec }) => spec.embedded ?? []);
   const { nameServers = [] } = specs.find((spec) => (spec.nameServers ?? []).length > 0) ?? {};
   return {
@@ -60,7 +77,21 @@ function toEmbeddedZone(domain: string, parts: readonly DnsZone[]): EmbeddedZone
     glue: specs.flatMap(({ glue = [] }) => glue),
     notify: unique(specs.flatMap(({ notify = [] }) => notify)),
     allowTransfer: unique(specs.flatMap(({ allowTransfer = [] }) => allowTransfer)),
+    ...toTransferKey(parts, secretOf),
   };
+}
+
+/** The first DNSZone by name that has one speaks. */
+function toTransferKey(
+  parts: readonly DnsZone[],
+  secretOf: (zone: DnsZone) => string | undefined,
+): Pick<EmbeddedZone, 'transferKey'> {
+  const part = parts.find(({ spec }) => spec.embedded?.transferKey !== undefined);
+  const said = part?.spec.embedded?.transferKey;
+  if (part === undefined || said === undefined) return {};
+  const { name, algorithm = 'hmac-sha256' } = said;
+  const secret = secretOf(part);
+  return { transferKey: { name, algorithm, ...(secret === undefined ? {} : { secret }) } };
 }
 
 /** For the mailbox of its SOA, and so for any name at all. */

@@ -6,6 +6,7 @@
 //       Only weights are not in it, since DNS has no word for them.
 //   X3. Each message is of bounded length and made when there is room for it: no turn grows long,
 //       and who reads slowly costs no memory.
+//   X4. Of a zone with a key nobody has anything without it; addresses are demanded beside it.
 
 import {
   headerBytes,
@@ -63,12 +64,17 @@ export class TransferServer {
     this.#allowedOf = allowedOf;
   }
 
-  answer(query: DnsQuery, transport: Transport, from: string): TransferAnswer {
+  /** `isSigned`: with the key of the zone. */
+  answer(
+    query: DnsQuery,
+    transport: Transport,
+    { from, isSigned }: { readonly from: string; readonly isSigned: boolean },
+  ): TransferAnswer {
     const say = (answer: Answer): TransferAnswer => {
       return { reply: toReply(query, answer, transport), code: answer.code };
     };
     const zone = this.#zones.at(query.name);
-    if (zone === undefined || !this.#allowedOf(zone).has(from)) return say(refused);
+    if (zone === undefined || !this.#mayHave(zone, from, isSigned)) return say(refused);
     if (query.type === recordTypes.IXFR) {
       const serial = readKnownSerial(query);
       if (serial === undefined) return say(formatError);
@@ -85,6 +91,13 @@ export class TransferServer {
       this.#running -= 1;
     };
     return { reply: { next: () => stream.next().value, end: once(end) }, code: 'transfer' };
+  }
+
+  /** X4. */
+  #mayHave(zone: ServedZone, from: string, isSigned: boolean): boolean {
+    const { transferKey, allowTransfer } = zone.zone;
+    if (transferKey === undefined) return this.#allowedOf(zone).has(from);
+    return isSigned && (allowTransfer.length === 0 || this.#allowedOf(zone).has(from));
   }
 }
 

@@ -1,14 +1,23 @@
-// Everything that one message may meet: the rate limit, transfers, answers, and replies to our own
+// Everything that one message may meet: the rate limit, signatures, transfers, answers, and replies to our own
 // NOTIFYs. Input: bytes, transport, address. Output: what to send; what happened, for counting.
 
-import { isResponse, responseCodes } from '../../common/pure/dns-wire.ts';
+import {
+  isResponse,
+  responseCodes,
+  udpBytesMax,
+  udpBytesMin,
+  type DnsQuery,
+  type ResponseCode,
+} from '../../common/pure/dns-wire.ts';
 import { emptyTail } from '../../common/pure/dns-wire-encode.ts';
-import { readRequest, toReply, type Transport } from '../../common/pure/dns-wire-reply.ts';
+import { readRequest, refused, toReply, type Transport } from '../../common/pure/dns-wire-reply.ts';
 import { toNetworks, type Networks } from '../../common/pure/networks.ts';
+import { tsigErrors, tsigLength, verifyRequest, type TsigKey } from '../../common/pure/tsig.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { ZoneResponder } from './answer.ts';
 import type { RateLimiter } from './rate-limit.ts';
 import type { ServedZone, ServedZones } from './served-zones.ts';
+import { createAnswerSigner, toTsigKey } from './transfer-key.ts';
 import { isTransfer, TransferServer, type TransferStream } from './transfer.ts';
 
 export interface ZoneServerOptions {
@@ -30,6 +39,7 @@ export class ZoneServer {
   readonly #responder: ZoneResponder;
   readonly #transfers: TransferServer;
   readonly #allowed = new WeakMap<ServedZone, Networks>();
+  readonly #keys = new WeakMap<ServedZone, { readonly key: TsigKey | undefined }>();
 
   constructor(options: ZoneServerOptions) {
     this.#options = options;
@@ -55,12 +65,59 @@ export class ZoneServer {
     if (reading.kind === 'drop') return this.#count(transport, 'dropped', undefined);
     if (reading.kind === 'reply') return this.#count(transport, reading.code, reading.bytes);
     const { query } = reading;
+    return mayBeSigned(query)
+      ? this.#answerSigned(query, transport, from)
+      : this.#answerPlain(query, transport, { from, isSigned: false });
+  }
+
+  #answerPlain(query: DnsQuery, transport: Transport, by: Asker): Uint8Array | TransferStream {
     if (isTransfer(query)) {
-      const { reply, code } = this.#transfers.answer(query, transport, from);
+      const { reply, code } = this.#transfers.answer(query, transport, by);
       return this.#count(transport, code, reply);
     }
     const answer = this.#responder.resolve(query);
     return this.#count(transport, answer.code, toReply(query, answer, transport));
+  }
+
+  /** RFC 8945 5.2: a signature is looked at before anything else. */
+  #answerSigned(
+    query: DnsQuery,
+    transport: Transport,
+    from: string,
+  ): Uint8Array | TransferStream | undefined {
+    const zone = this.#options.zones.find(query.name);
+    const key = zone === undefined ? undefined : this.#keyOf(zone);
+    const verdict = verifyRequest(query.bytes, key, this.#nowSeconds());
+    if (verdict.kind === 'unsigned')
+      return this.#answerPlain(query, transport, { from, isSigned: false });
+    const say = (code: ResponseCode): Uint8Array =>
+      this.#count(transport, code, toReply(query, { ...refused, code }, transport));
+    if (verdict.kind === 'malformed') return say(responseCodes.formatError);
+    if (verdict.kind === 'refused') {
+      this.#options.count(`incident ${tsigIncidents.get(verdict.error) ?? 'tsigRefused'}`);
+      return verdict.sign(say(responseCodes.notAuthoritative));
+    }
+    if (key === undefined) return undefined; // nothing is verified without one
+    const sign = createAnswerSigner({
+      key,
+      requestMac: verdict.mac,
+      nowSeconds: () => this.#nowSeconds(),
+    });
+    const reply = this.#answerPlain(query, transport, { from, isSigned: true });
+    if (!(reply instanceof Uint8Array)) return signStream(reply, sign);
+    return sign(withRoom(reply, query, transport, tsigLength(key)));
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#options.clock.now() / 1000);
+  }
+
+  #keyOf(zone: ServedZone): TsigKey | undefined {
+    const known = this.#keys.get(zone);
+    if (known !== undefined) return known.key;
+    const key = toTsigKey(zone.zone);
+    this.#keys.set(zone, { key });
+    return key;
   }
 
   #withhold(request: Uint8Array, allowance: 'drop' | 'truncate'): Uint8Array | undefined {
@@ -87,6 +144,49 @@ export class ZoneServer {
     this.#allowed.set(zone, networks);
     return networks;
   }
+}
+
+interface Asker {
+  readonly from: string;
+  readonly isSigned: boolean;
+}
+
+const tsigIncidents = new Map<number, string>([
+  [tsigErrors.badKey, 'tsigBadKey'],
+  [tsigErrors.badSignature, 'tsigBadSignature'],
+  [tsigErrors.badTime, 'tsigBadTime'],
+]);
+
+/** Resolvers send an OPT record at most: their questions are not read twice. */
+function mayBeSigned({ bytes, edns }: DnsQuery): boolean {
+  const additionals = ((bytes[10] ?? 0) << 8) | (bytes[11] ?? 0);
+  return additionals > (edns === undefined ? 0 : 1);
+}
+
+/** RFC 8945 5.3: what leaves no room for its signature is cut; the asker comes back over TCP. */
+function withRoom(
+  reply: Uint8Array,
+  query: DnsQuery,
+  transport: Transport,
+  bytes: number,
+): Uint8Array {
+  if (transport === 'tcp') return reply;
+  const taken = Math.max(query.edns?.payloadBytes ?? 0, udpBytesMin);
+  if (reply.length + bytes <= Math.min(taken, udpBytesMax)) return reply;
+  return toReply(query, truncated, transport);
+}
+
+function signStream(
+  stream: TransferStream,
+  sign: (message: Uint8Array) => Uint8Array,
+): TransferStream {
+  return {
+    next: () => {
+      const message = stream.next();
+      return message === undefined ? undefined : sign(message);
+    },
+    end: () => stream.end(),
+  };
 }
 
 const truncated = { code: responseCodes.noError, tail: emptyTail, isTruncated: true } as const;

@@ -151,6 +151,15 @@ const bad: readonly (readonly [object, readonly string[]])[] = [
     ],
   ],
   [
+    { domain: 'example.com', provider: 'Embedded', embedded: { transferKey: { name: 'a b' } } },
+    [
+      'spec.secretRef: Required value: must name the Secret with the key of transfers, in its key ' +
+        '`tsig-secret` (base64)',
+      'spec.embedded.transferKey.name: Invalid value: "a b": must be a DNS name, as the ' +
+        'secondaries’ configuration has it',
+    ],
+  ],
+  [
     {
       domain: 'example.com',
       provider: 'Route53',
@@ -173,7 +182,8 @@ const bad: readonly (readonly [object, readonly string[]])[] = [
     { domain: 'example.com', provider: 'Embedded', route53, secretRef },
     [
       "spec.route53: Forbidden: may not be set when `provider` is 'Embedded'",
-      "spec.secretRef: Forbidden: may not be set when `provider` is 'Embedded': it needs none",
+      "spec.secretRef: Forbidden: may not be set when `provider` is 'Embedded' without " +
+        'spec.embedded.transferKey: it needs none',
     ],
   ],
   [

@@ -246,6 +246,32 @@ test('a DNSZone that cannot go says why, and the way out', (t) => {
   );
 });
 
+test('a key of transfers that is not there is said, and what follows', (t) => {
+  const embedded = { transferKey: { name: 'k' } };
+  const spec = {
+    domain: 'example.com',
+    provider: 'Embedded',
+    embedded,
+    secretRef: { namespace: 'dns', name: 'k' },
+  } as const;
+  const ready = (data: Readonly<Record<string, string>> | undefined): string => {
+    const head = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'k' } };
+    const secret = data === undefined ? undefined : { ...head, data };
+    const opening = planOpening(spec, secret);
+    if (opening.kind === 'open') return 'open';
+    const found = { opening, answer: undefined, description: undefined };
+    return said({ zone: zone('old', spec), found }, 'Ready');
+  };
+  t.regex(
+    ready(undefined),
+    /^False SecretMissing: .*--from-file=tsig-secret=FILE\. Until then nobody/,
+  );
+  const short = Buffer.from('c2hvcnQ=').toString('base64');
+  t.regex(ready({ 'tsig-secret': short }), /^False SecretInvalid: .*16 bytes or more/);
+  const good = Buffer.from(Buffer.alloc(32, 1).toString('base64')).toString('base64');
+  t.regex(ready({ 'tsig-secret': good }), /^True Served/);
+});
+
 test('Ready says the one thing that a person has to do first', (t) => {
   const ready = (more: Partial<DnsZoneSpec>) => said({ zone: zone('old', more) }, 'Ready');
   t.is(

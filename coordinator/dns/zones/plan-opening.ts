@@ -8,6 +8,11 @@ import type { DnsZoneSpec } from '../../../common/model/dns-zone.ts';
 import type { KubeObject } from '../../../common/model/kube-object.ts';
 import { contentHash } from '../../../common/pure/digest.ts';
 import { parseHostPort, type HostPort } from '../../../common/pure/host-port.ts';
+import {
+  parseTsigSecret,
+  tsigSecretBytesMin,
+  tsigSecretKey,
+} from '../../../common/pure/tsig-secret.ts';
 import type { Refusal } from './plan-conflicts.ts';
 
 export type ProviderOpening =
@@ -50,7 +55,7 @@ export type Opening =
   | { readonly kind: 'open'; readonly with: ProviderOpening; readonly id: string };
 
 export function planOpening(spec: DnsZoneSpec, secret: KubeObject | undefined): Opening {
-  if (spec.provider === 'Embedded') return { kind: 'none' };
+  if (spec.provider === 'Embedded') return checkTransferKey(spec, secret);
   const { secretRef } = spec;
   if (secretRef !== undefined && secret === undefined) return sayMissing(spec);
   const found = toOpening(spec, readKeys(secret));
@@ -126,31 +131,40 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-// RFC 8945 lets a key be as short as its server likes; below this nobody should.
-const tsigSecretBytesMin = 16;
-
 function toRfc2136(spec: DnsZoneSpec, keys: Keys): ProviderOpening | Refusal {
   const { rfc2136 } = spec;
   const server = parseHostPort(rfc2136?.server ?? '');
   if (rfc2136 === undefined || server === undefined) {
     return sayInvalid(spec, 'spec.rfc2136.server is no host:port.');
   }
-  const text = textOf(keys, 'tsig-secret');
-  if (text === '') {
-    return sayInvalid(spec, `It needs tsig-secret, the base64 of the TSIG key. ${listed(keys)}`);
-  }
-  const secret = Buffer.from(text, 'base64');
-  const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(text) && secret.length >= tsigSecretBytesMin;
-  if (!isBase64) {
-    return sayInvalid(
-      spec,
-      `Its tsig-secret is not the base64 of ${tsigSecretBytesMin} bytes or more, as tsig-keygen ` +
-        'prints it.',
-    );
-  }
+  const secret = toTsigSecret(spec, keys);
+  if ('reason' in secret) return secret;
   const { tsigKeyName: name, tsigAlgorithm: algorithm = 'hmac-sha256' } = rfc2136;
   const key = { name: name.toLowerCase().replace(/\.$/, ''), algorithm, secret };
   return { kind: 'RFC2136', server, zone: rfc2136.zone ?? spec.domain, key };
+}
+
+function toTsigSecret(spec: DnsZoneSpec, keys: Keys): Uint8Array | Refusal {
+  const text = textOf(keys, tsigSecretKey);
+  if (text === '') {
+    return sayInvalid(spec, `It needs tsig-secret, the base64 of the TSIG key. ${listed(keys)}`);
+  }
+  return (
+    parseTsigSecret(text) ??
+    sayInvalid(
+      spec,
+      `Its tsig-secret is not the base64 of ${tsigSecretBytesMin} bytes or more, as tsig-keygen ` +
+        'prints it.',
+    )
+  );
+}
+
+/** The embedded zone opens nothing: its own thread takes the key of its transfers from the log. */
+function checkTransferKey(spec: DnsZoneSpec, secret: KubeObject | undefined): Opening {
+  if (spec.secretRef === undefined) return { kind: 'none' };
+  if (secret === undefined) return sayMissing(spec);
+  const found = toTsigSecret(spec, readKeys(secret));
+  return 'reason' in found ? { kind: 'refused', ...found } : { kind: 'none' };
 }
 
 function textOf(keys: Keys, key: string): string {
@@ -164,7 +178,7 @@ function listed(keys: Keys): string {
 }
 
 const keysOf: Readonly<Record<DnsZoneSpec['provider'], readonly string[]>> = {
-  Embedded: [],
+  Embedded: [tsigSecretKey],
   Route53: ['aws_access_key_id', 'aws_secret_access_key'],
   CloudDNS: ['credentials.json'],
   RFC2136: ['tsig-secret'],

@@ -67,6 +67,10 @@ function sayReady(facts: ZoneFacts): Said {
   if (zone.metadata.deletionTimestamp !== undefined) return no('Deleting', sayDeleting(facts));
   if (conflict !== undefined) return no(conflict.reason, conflict.message);
   if (zone.spec.provider === 'Embedded') {
+    if (found?.opening.kind === 'refused') {
+      const { reason, message } = found.opening;
+      return no(reason, `${ended(message)} Until then nobody can transfer the zone.`);
+    }
     return toSaid('Ready', 'True', 'Served', `The coordinator answers for ${zone.spec.domain}.`);
   }
   if (found === undefined) return toSaid('Ready', 'Unknown', 'Opening', 'The provider is opened.');

@@ -11,6 +11,15 @@ interface Setup {
   readonly port: number;
   readonly zone: string;
   readonly primaryPort: number;
+  /** Transfers and NOTIFYs are signed with it. */
+  readonly key?: SecondaryKey;
+}
+
+export interface SecondaryKey {
+  readonly name: string;
+  readonly algorithm: string;
+  /** Base64. */
+  readonly secret: string;
 }
 
 export interface SecondaryKind {
@@ -25,18 +34,20 @@ export const secondaryKinds: readonly SecondaryKind[] = [
     name: 'BIND',
     path: '/usr/sbin/named',
     flags: (file) => ['-g', '-n', '1', '-c', file],
-    configure: ({ folder, port, zone, primaryPort }) => `options { directory "${folder}";
+    configure: ({ folder, port, zone, primaryPort, key }) => `options { directory "${folder}";
       pid-file none; session-keyfile none; listen-on port ${port} { 127.0.0.1; };
       listen-on-v6 { none; }; recursion no; dnssec-validation no; notify no; minimal-responses yes; };
       controls { };
-      zone "${zone}" { type secondary; file "copy"; primaries port ${primaryPort} { 127.0.0.1; }; };
+      ${key === undefined ? '' : `key "${key.name}" { algorithm ${key.algorithm}; secret "${key.secret}"; };`}
+      zone "${zone}" { type secondary; file "copy";
+        primaries port ${primaryPort} { 127.0.0.1${key === undefined ? '' : ` key "${key.name}"`}; }; };
       `,
   },
   {
     name: 'Knot',
     path: '/usr/sbin/knotd',
     flags: (file) => ['-c', file],
-    configure: ({ folder, port, zone, primaryPort }) => `server:
+    configure: ({ folder, port, zone, primaryPort, key }) => `${knotKey(key)}server:
     listen: 127.0.0.1@${port}
     rundir: ${folder}
     udp-workers: 1
@@ -54,10 +65,12 @@ log:
 remote:
   - id: primary
     address: 127.0.0.1@${primaryPort}
+${key === undefined ? '' : `    key: ${key.name}`}
 acl:
   - id: primary-notifies
     address: 127.0.0.1
     action: notify
+${key === undefined ? '' : `    key: ${key.name}`}
 zone:
   - domain: ${zone}
     storage: ${folder}
@@ -68,6 +81,15 @@ zone:
   },
 ];
 
+function knotKey(key: SecondaryKey | undefined): string {
+  if (key === undefined) return '';
+  return `key:
+  - id: ${key.name}
+    algorithm: ${key.algorithm}
+    secret: ${key.secret}
+`;
+}
+
 export interface Secondary {
   readonly port: number;
   readonly pid: number;
@@ -75,10 +97,7 @@ export interface Secondary {
   stop(): Promise<void>;
 }
 
-export function startSecondary(
-  kind: SecondaryKind,
-  at: { readonly port: number; readonly zone: string; readonly primaryPort: number },
-): Secondary {
+export function startSecondary(kind: SecondaryKind, at: Omit<Setup, 'folder'>): Secondary {
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-secondary-'));
   const file = join(folder, 'server.conf');
   writeFileSync(file, kind.configure({ folder, ...at }));

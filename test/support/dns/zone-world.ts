@@ -46,6 +46,16 @@ export async function openZoneWorld(t: ExecutionContext, options: Partial<ZoneOp
         metadata: { name },
         spec: { domain, provider: 'Embedded', ...spec },
       }),
+    /** `secret`: base64, as key generators print it; undefined: the Secret goes. */
+    putTsigSecret: (name: string, secret: string | undefined) => {
+      const head = { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'dns', name } };
+      const object = {
+        ...head,
+        data: { 'tsig-secret': Buffer.from(secret ?? '').toString('base64') },
+      };
+      const at = toLogKey({ group: '', resource: 'secrets', namespace: 'dns', name });
+      return put(at, secret === undefined ? undefined : object);
+    },
     removeZone: (name: string) =>
       put(toLogKey({ group: 'isthmus.dev', resource: 'dnszones', name }), undefined),
     putCluster: (name: string, zone: string, region: string) =>

@@ -109,13 +109,16 @@ function validatePart(spec: JsonObject): readonly FieldError[] {
 function validateSecret(spec: JsonObject): readonly FieldError[] {
   const provider = ownText(spec, 'provider');
   const secret = own(spec, 'secretRef');
-  if (provider === 'Embedded' && secret !== undefined) {
-    return [
-      forbiddenField(
-        'spec.secretRef',
-        "may not be set when `provider` is 'Embedded': it needs none",
-      ),
-    ];
+  const hasTransferKey = own(ownRecord(spec, 'embedded'), 'transferKey') !== undefined;
+  if (provider === 'Embedded' && secret !== undefined && !hasTransferKey) {
+    const why =
+      "may not be set when `provider` is 'Embedded' without spec.embedded.transferKey: it needs none";
+    return [forbiddenField('spec.secretRef', why)];
+  }
+  if (provider === 'Embedded' && secret === undefined && hasTransferKey) {
+    const detail =
+      'must name the Secret with the key of transfers, in its key `tsig-secret` (base64)';
+    return [required('spec.secretRef', detail)];
   }
   if (provider === 'RFC2136' && secret === undefined) {
     const detail = 'must name the Secret with the TSIG key, in its key `tsig-secret` (base64)';
@@ -268,7 +271,22 @@ function validateEmbedded(spec: JsonObject): readonly FieldError[] {
     ...validateGlue(spec),
     ...at('notify').flatMap(({ field, value }) => validateServer(field, value)),
     ...at('allowTransfer').flatMap(({ field, value }) => validateCidr(field, value)),
+    ...validateTransferKey(part),
   ];
+}
+
+function validateTransferKey(part: JsonObject): readonly FieldError[] {
+  const name = ownText(ownRecord(part, 'transferKey'), 'name');
+  const wrong = name === '' ? undefined : checkKeyName(name);
+  return wrong === undefined
+    ? []
+    : [
+        invalidValue(
+          'spec.embedded.transferKey.name',
+          name,
+          wrong.replace('server’s', 'secondaries’'),
+        ),
+      ];
 }
 
 /** A name server below the domain is found by nobody without its addresses. */

@@ -45,8 +45,8 @@ const secretRef = struct(
   'Secret with the credentials. Without it Route53 and CloudDNS use what the SDK finds: ' +
     'environment, files, workload identity, metadata server. Keys for Route53: ' +
     'aws_access_key_id, aws_secret_access_key and, if there is one, aws_session_token; for ' +
-    'CloudDNS: credentials.json (a service account key); for RFC2136: tsig-secret (base64, as ' +
-    'tsig-keygen prints it). A changed Secret is used at once.',
+    'CloudDNS: credentials.json (a service account key); for RFC2136, and for Embedded with a ' +
+    'transferKey: tsig-secret (base64, as tsig-keygen prints it). A changed Secret is used at once.',
   {
     namespace: labelText('Namespace of the Secret.'),
     name: boundText('Name of the Secret.', { maxLength: nameMax }),
@@ -95,6 +95,12 @@ const cloudDNS = struct(
   { required: ['project', 'managedZone'] },
 );
 
+const tsigAlgorithm = text('Algorithm of the TSIG key. Default: hmac-sha256.', [
+  'hmac-sha256',
+  'hmac-sha384',
+  'hmac-sha512',
+]);
+
 const rfc2136 = struct(
   'RFC2136Zone',
   'The primary server, for provider RFC2136: BIND, Knot, PowerDNS and others that take dynamic ' +
@@ -111,11 +117,7 @@ const rfc2136 = struct(
       { maxLength: nameMax },
     ),
     tsigKeyName: boundText('Name of the TSIG key at the server.', { maxLength: nameMax }),
-    tsigAlgorithm: text('Algorithm of the TSIG key. Default: hmac-sha256.', [
-      'hmac-sha256',
-      'hmac-sha384',
-      'hmac-sha512',
-    ]),
+    tsigAlgorithm,
   },
   { required: ['server', 'tsigKeyName'] },
 );
@@ -154,6 +156,16 @@ const embedded = struct('EmbeddedZone', 'How the coordinator itself serves the z
     'Networks whose hosts may transfer the zone (AXFR, RFC 5936). Default: none.',
     boundText('One network, such as 192.0.2.0/24 or 2001:db8::53/128.', { maxLength: 64 }),
     networksMax,
+  ),
+  transferKey: struct(
+    'TransferKey',
+    'Key that transfers have to be signed with, and that NOTIFYs are signed with (TSIG, RFC 8945). ' +
+      'Its secret is tsig-secret of secretRef. Without allowTransfer the key is enough, from anywhere.',
+    {
+      name: boundText('Name of the key at the secondaries.', { maxLength: nameMax }),
+      algorithm: tsigAlgorithm,
+    },
+    { required: ['name'] },
   ),
 });
 
