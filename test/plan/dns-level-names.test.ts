@@ -187,3 +187,13 @@ test('at a provider names that leave no room for their owner mark are not planne
   t.regex(planned.message, /^DNS cannot carry _fedowner\.nginx\.web\..*the owner mark/);
   t.deepEqual(findings, []);
 });
+
+test('where each shard shall have a name of its own that DNS cannot carry, that is told', (t) => {
+  const labels = ['d'.repeat(60), 'd'.repeat(60), 'd'.repeat(60), 'com'];
+  const zone = ['x'.repeat(34), ...labels].join('.');
+  const shape = { ...embeddedShape, hostnameMode: 'PerShard' as const };
+  const at = { cluster: 'a', ips: ['8.8.0.1'] };
+  const [note] = planRow({ shards: [at], more: { shape, zone } }).planned.notes ?? [];
+  t.like(note, { reason: 'NameTooLong', count: 1 });
+  t.regex(note?.message ?? '', /: s-xxxxxxxx\.nginx\.web\./);
+});

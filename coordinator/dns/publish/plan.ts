@@ -43,9 +43,9 @@ import {
 } from './plan-candidates.ts';
 import { alias, planLevel, type At } from './plan-level.ts';
 import { noteRefused, toNotes } from './plan-notes.ts';
-import { planShardNames, toShardName } from './plan-shard-names.ts';
+import { isPerShard, planShardNames, toShardName } from './plan-shard-names.ts';
 import { planSrv, type AnsweringLevel } from './plan-srv.ts';
-import { embeddedShape } from './zone-shape.ts';
+import { embeddedShape, type ZoneShape } from './zone-shape.ts';
 
 export type { PublicationInput, ShardInput } from './input.ts';
 
@@ -193,12 +193,18 @@ function planNames(
       levelSets,
       globalName,
       plans: plans.map(({ plan }) => plan),
-      tooLong: [...levels.tooLong, ...srv.tooLong],
+      tooLong: [...levels.tooLong, ...srv.tooLong, ...unnameable(shape, globalName)],
       leftOut: fallbacks.leftOut,
       hasUnnamedPorts: srv.hasUnnamed,
       aliases,
     }),
   };
+}
+
+/** Of shards, where each shall have a name of its own and DNS cannot carry it. */
+function unnameable(shape: ZoneShape, globalName: string): readonly string[] {
+  const isMissing = isPerShard(shape) && toShardName(globalName, '') === undefined;
+  return isMissing ? [`s-xxxxxxxx.${globalName}`] : [];
 }
 
 function noteLengths(
