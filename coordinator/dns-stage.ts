@@ -72,6 +72,8 @@ export function createDnsStage(options: DnsStageOptions): DnsStage {
     imports: createImportSource({
       zones: zones.view,
       providers: zones.source,
+      budgets: applier.budgets,
+      clock: options.clock,
       federation: options.config.federation,
       ownerId,
     }),

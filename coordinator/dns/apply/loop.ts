@@ -30,6 +30,8 @@ export interface DnsApplier {
   /** Resolves when every Service has been looked at; writing may go on. */
   idle(): Promise<void>;
   readonly view: AppliedView;
+  /** Of accounts: whoever else asks a provider pays from them too. */
+  readonly budgets: Pick<Budgets, 'of'>;
 }
 
 export function createDnsApplier(options: DnsApplierOptions): DnsApplier {
@@ -37,9 +39,9 @@ export function createDnsApplier(options: DnsApplierOptions): DnsApplier {
 }
 
 class Applier implements DnsApplier {
+  readonly budgets: Budgets;
   readonly #options: DnsApplierOptions;
   readonly #journal: Journal;
-  readonly #budgets: Budgets;
   readonly #listeners = new Set<Parameters<AppliedView['subscribe']>[0]>();
   /** Newest fence that was sent, by zone: a term may go on after a stop. */
   readonly #fences = new Map<string, { sent: FenceValue | undefined }>();
@@ -52,7 +54,7 @@ class Applier implements DnsApplier {
   constructor(options: DnsApplierOptions) {
     this.#options = options;
     this.#journal = new Journal(options.desired, options.term);
-    this.#budgets = new Budgets(options.clock);
+    this.budgets = new Budgets(options.clock);
   }
 
   start(): void {
@@ -117,7 +119,7 @@ class Applier implements DnsApplier {
       name: zone.name,
       applier: this.#options,
       journal: this.#journal,
-      budgets: this.#budgets,
+      budgets: this.budgets,
       fenceMemory: memory,
       tell: (key) => this.#tell(zone.name, key),
     });
