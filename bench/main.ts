@@ -17,6 +17,7 @@ import { agentFootprint } from './agent-footprint.ts';
 import { createToApplied } from './create-to-applied.ts';
 import { dnsFailover } from './dns-failover.ts';
 import { dnsQueries } from './dns-queries.ts';
+import { dnsSweeps } from './dns-sweeps.ts';
 import { failover } from './failover.ts';
 import { joinAtOnce } from './join.ts';
 import { reconnectStorm } from './reconnect-storm.ts';
@@ -33,6 +34,7 @@ const benches = [
   createToApplied,
   failover,
   dnsFailover,
+  dnsSweeps,
   joinAtOnce,
   reconnectStorm,
   resync,

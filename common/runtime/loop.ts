@@ -8,6 +8,7 @@
 //   L4. What is urgent waits for what runs, never for what is due.
 //   L5. A key rests after its run where the loop says so (key-rest.ts): a Service of a thousand shards
 //       of which each changes by itself is not planned a thousand times.
+//   L6. Runs begin for a few milliseconds of a turn; the rest begins in the next.
 
 import type { Clock, Timer } from './clock.ts';
 import type { Chance } from './chance.ts';
@@ -44,6 +45,9 @@ export interface Loop<Key extends string> {
   stop(): Promise<void>;
 }
 
+/** What runs do before their first wait is work of the turn in which they begin. */
+const turnMs = 3;
+
 export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<Key> {
   const { clock, chance, log, run } = options;
   const concurrency = options.concurrency ?? 8;
@@ -71,12 +75,14 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
   };
 
   const startDue = (): void => {
-    startFrom(urgent);
-    startFrom(due);
+    const untilMs = clock.monotonicMs() + turnMs;
+    const isLate = startFrom(urgent, untilMs) || startFrom(due, untilMs);
+    if (isLate && due.size > 0) schedule();
     settle();
   };
 
-  const startFrom = (keys: Set<Key>): void => {
+  /** True when there is no time for more: at least one began. */
+  const startFrom = (keys: Set<Key>, untilMs: number): boolean => {
     for (const key of keys) {
       if (running.size >= concurrency) break;
       if (running.has(key)) continue; // L1; runOne looks again when it ends (L2)
@@ -84,7 +90,9 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
       due.delete(key);
       running.add(key);
       void runOne(key);
+      if (clock.monotonicMs() >= untilMs) return true; // L6
     }
+    return false;
   };
 
   const runOne = async (key: Key): Promise<void> => {

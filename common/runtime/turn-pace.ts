@@ -64,3 +64,17 @@ export async function runInTurns<T>(clock: Pick<Clock, 'soon'>, steps: Steps<T>)
     });
   }
 }
+
+/** Each who asks goes on in a turn in which nobody else of them does, in the order of asking. */
+export function createTurns(clock: Pick<Clock, 'soon'>): () => Promise<void> {
+  const waiting: (() => void)[] = []; // bounded by those who ask at once
+  const step = (): void => {
+    waiting.shift()?.();
+    if (waiting.length > 0) clock.soon(step);
+  };
+  return () =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      if (waiting.length === 1) clock.soon(step);
+    });
+}

@@ -23,6 +23,7 @@ import type { DnsZoneState } from '../../../common/model/views.ts';
 import { topologyOf } from '../../../common/pure/cluster-topology.ts';
 import { readPublication, toPublicationKey } from '../../../common/pure/publication-object.ts';
 import { createLoop, type Loop } from '../../../common/runtime/loop.ts';
+import { createTurns } from '../../../common/runtime/turn-pace.ts';
 import { follow, type StoredObject, type ViewEvent } from '../../desired/store.ts';
 import { createAliasRegistry } from './alias-registry.ts';
 import { createHostnameTable } from './hostname-table.ts';
@@ -88,6 +89,7 @@ function startLoop(options: DnsOptions): Running {
     places: () => levels.places(),
     aliases: (key: ServiceKey) => aliases.of(key),
     levelNamesMax: (zone: DnsZoneState) => budgets.levelNamesMax(zone),
+    ownTurn: createTurns(options.clock),
     hostnames: createHostnameTable({
       ...options,
       lookUp: options.lookUp,

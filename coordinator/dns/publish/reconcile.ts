@@ -34,7 +34,6 @@ import {
   toPublicationKey,
   toPublicationsPrefix,
 } from '../../../common/pure/publication-object.ts';
-import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Desired, StoredObject } from '../../desired/store.ts';
 import { auditPublication } from './audit.ts';
 import { readServiceDns } from './governing-policy.ts';
@@ -62,15 +61,17 @@ export interface FederationFacts {
   /** Of one Service, so that all fit into the zone. */
   readonly levelNamesMax: (zone: DnsZoneState) => number;
   readonly hostnames: HostnameTable;
+  /** For a large part of the work: see createTurns. */
+  readonly ownTurn: () => Promise<void>;
 }
 
 // Placement follows the log within an event-loop turn or two; that it shall place this Service
 // differently wakes us, so this wait is only for the case that it does not.
 const placementWaitMs = 250;
-// Planning takes some 10 µs a shard, and so do the audit and the comparison: with more of them
-// each gets a turn of its own. A change in between marks the key again, and the write names the
-// revision that was read.
-const shardsPerTurn = 200;
+// Planning takes some 10 µs a shard and name, and so do the audit and the comparison: with more of
+// them each gets a turn of its own, in which no other Service has one. A change in between marks the
+// key again, and the write names the revision that was read.
+const partsPerTurn = 200;
 // The end of a look-up marks the Service; this is only for the case that it does not.
 const lookupWaitMs = 1_000;
 // As long as a load balancer takes to come at least, and below what a person waits for.
@@ -142,19 +143,22 @@ async function publish(
       return { againAfterMs: waits.untilMs - nowMs };
     }
   }
+  const { ownTurn } = options.facts;
+  const hasOwnTurns = isLarge(options, target);
+  if (hasOwnTurns) await ownTurn();
   const planned = toInput(options, target, previous);
   const resolved = options.facts.hostnames.resolve(at, target.key, hostnamesOf(planned));
   if (isWaiting(planned, resolved)) return { againAfterMs: lookupWaitMs };
   const input = { ...planned, resolved: resolved.addresses };
   const next = withZone(planPublication(input), target.zone);
-  if (input.shards.length > shardsPerTurn) await nextTurn(options.clock);
+  if (hasOwnTurns) await ownTurn();
   const findings = auditPublication(input, next);
   if (findings.length > 0) {
     complain(options, complaints, { ...target, findings }); // L1
     return undefined;
   }
   complaints.delete(at);
-  if (input.shards.length > shardsPerTurn) await nextTurn(options.clock);
+  if (hasOwnTurns) await ownTurn();
   const isSame = previous !== undefined && isSameJson(previous, next);
   if (!isSame && previous !== undefined && isQuiet(previous, next)) {
     const wait = quiet.get(at) ?? { untilMs: nowMs + quietMs, revision: service.revision };
@@ -198,10 +202,15 @@ function isQuiet(previous: Publication, next: Publication): boolean {
   );
 }
 
-function nextTurn(clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    clock.soon(resolve);
-  });
+/** By what it has to look at: shards, and levels that have names without one. */
+function isLarge(
+  { placement, facts }: DnsOptions & { readonly facts: FederationFacts },
+  { key, zone }: PublishTarget,
+): boolean {
+  const shards = placement.clustersOf(key).length;
+  if (zone.spec.provider === 'Embedded') return shards > partsPerTurn;
+  const levels = facts.places().reduce((sum, { zones }) => sum + 1 + zones.length, 0);
+  return shards + Math.min(levels, facts.levelNamesMax(zone)) > partsPerTurn;
 }
 
 function toInput(
