@@ -30,7 +30,7 @@ import { createYamlReader } from './api/yaml/yaml-reader.ts';
 import { startYamlThread } from './api/yaml/yaml-thread.ts';
 import { reloadAll, type Base, type Reload } from './base.ts';
 import { createDnsLookout } from './dns-lookout.ts';
-import { createDnsProviders } from './dns-providers.ts';
+import { createDnsProviders, loadDnsSdks } from './dns-providers.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import type { Authority } from './trust/authority.ts';
 import { certificateLifetimeMs, joinApprovalOf } from './settings/join-settings.ts';
@@ -162,6 +162,7 @@ async function run(
   const rateLimit = rateLimitOf(settings);
   const zone = await createZone({ ...base, desired, listen, rateLimit });
   lifecycle.onClose({ name: 'zone', close: () => zone.close() });
+  await loadDnsSdks(desired);
   const meshPort = await coordinator.start();
   lifecycle.onClose({ name: 'coordinator', close: () => coordinator.stop() });
   const apiListen = addressOf(settings, 'api-listen');

@@ -190,6 +190,26 @@ test('the SDK is loaded by the first call, and not by opening', async (t) => {
   t.is(ran.errors, '', 'nothing is printed beside the log');
 });
 
+test('a start loads what the DNSZones of the log need, and nothing else', async (t) => {
+  const url = pathToFileURL('dist/coordinator/dns-providers.js').href;
+  const script = `
+    import { createRequire } from 'node:module';
+    const { cache } = createRequire('/');
+    const has = (what) => Object.keys(cache).some((path) => path.includes(what));
+    const { loadDnsSdks } = await import('${url}');
+    const said = [];
+    for (const provider of ['Embedded', 'RFC2136', 'CloudDNS', 'Route53']) {
+      await loadDnsSdks({ list: () => [{ object: { spec: { provider } } }] });
+      said.push([has('@aws-sdk/client-route-53'), has('google-auth-library')]);
+    }
+    console.log(JSON.stringify(said));
+  `;
+  const ran = await runProgram(process.execPath, ['--input-type=module', '-e', script], {
+    env: {},
+  });
+  t.is(ran.output.trim(), '[[false,false],[false,false],[false,true],[true,true]]', ran.errors);
+});
+
 test('the documented policy keeps to names of the federation, our types, and no UPSERT', (t) => {
   const policy = readDocumentedPolicy({ federation: 'fed', domain: 'example.com' });
   const may = (action: string, name: string, type = 'A'): boolean =>

@@ -4,7 +4,8 @@
 //   P1. Deletes name what stands exactly and creates nothing that stands: never UPSERT, which would
 //       overwrite what somebody else has put there. All deletes precede all creates, so that a
 //       name may change its type within one request.
-//   P2. The SDK is loaded by the first call: who has no Route 53 zone pays nothing for it.
+//   P2. The SDK is loaded by the first call, or by the start of a process that has a zone here
+//       (dns-providers.ts): who has none pays nothing for it.
 //   P3. No retries: the applier counts requests once, and decides.
 //
 // Next: route53-failures.ts (what an error means), route53-sets.ts (record sets).
