@@ -96,6 +96,11 @@ interface Facts {
 function readFacts({ wanted, recorded, publication }: MovesInput): Facts {
   const known = new Set(recorded);
   const published = new Map(publication?.shards.map((shard) => [String(shard.cluster), shard]));
+  const shards = [...published.values()];
+  // For whom one stands aside. Else it is out of DNS because that does not know of it yet.
+  const hasOther = shards.some(({ state, inDns }) => state === 'healthy' && inDns);
+  const isServing = (shard: PublishedShard | undefined): boolean =>
+    shard?.state === 'healthy' && (shard.inDns || (hasOther && standsAside(shard)));
   const ttls = (publication?.recordSets ?? []).map(({ ttlSeconds }) => ttlSeconds);
   return {
     newcomers: wanted.filter((cluster) => !known.has(cluster)),
@@ -105,11 +110,7 @@ function readFacts({ wanted, recorded, publication }: MovesInput): Facts {
   };
 }
 
-/** In DNS, or ready for it: of several load balancers that are names, too, DNS tells one. */
-function isServing(shard: PublishedShard | undefined): boolean {
-  return shard?.state === 'healthy' && (shard.inDns || standsAside(shard));
-}
-
+/** Ready for DNS, which leads to others: of several load balancers that are names it tells one. */
 function standsAside({ state, inDns, isDrained, addresses, hostnames }: PublishedShard): boolean {
   const isReady = state === 'healthy' && addresses.length + hostnames.length > 0;
   return isReady && !inDns && isDrained !== true;
