@@ -97,14 +97,22 @@ const usageMs = 5_000;
 
 /** CPU time since its start and resident memory, as its metrics say. */
 export async function readUsage(admin: string): Promise<Usage> {
-  const response = await fetch(`${admin}/metrics`, { signal: AbortSignal.timeout(usageMs) });
-  const text = await response.text();
-  const valueOf = (metric: string): number =>
-    Number(new RegExp(`^${metric} (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+  const valueOf = await readMetrics(admin);
   return {
     cpuMs: Math.round(valueOf('process_cpu_seconds_total') * 1000),
     rssMiB: Math.round(valueOf('process_resident_memory_bytes') / 2 ** 20),
   };
+}
+
+/** Agents that are connected. */
+export async function readSessions(admin: string): Promise<number> {
+  return (await readMetrics(admin))('mesh_session_agents');
+}
+
+async function readMetrics(admin: string): Promise<(metric: string) => number> {
+  const response = await fetch(`${admin}/metrics`, { signal: AbortSignal.timeout(usageMs) });
+  const text = await response.text();
+  return (metric) => Number(new RegExp(`^${metric} (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN);
 }
 
 function textOf(object: JsonObject, field: string): string {

@@ -7,7 +7,7 @@ import { sleep, systemClock } from '../common/runtime/clock.ts';
 import type { KubeClient } from '../common/runtime/kube-client.ts';
 import { waitForClusters } from '../demo/federation-api.ts';
 import type { BenchContext } from './context.ts';
-import { readUsage, startCoordinator } from './coordinator-process.ts';
+import { readSessions, readUsage, startCoordinator } from './coordinator-process.ts';
 import { makeClusters } from './make-clusters.ts';
 import { noteConditions, type Report } from './report.ts';
 import { toNumberSetting, type BenchDefinition } from './settings.ts';
@@ -27,6 +27,9 @@ const readyMs = 180_000;
 const backMs = 120_000;
 // What the return of all agents might still set off has happened by then.
 const quietMs = 10_000;
+// Agents that hear nothing for eight seconds leave their session.
+const calmLooks = 5;
+const calmLookMs = 2_000;
 const goal = { of: 'max', ms: 10_000 } as const;
 
 export const reconnectStorm: BenchDefinition = {
@@ -75,6 +78,8 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
     );
   }
   const saidBefore = await settledDns(kube);
+  say('waiting until all agents have told what they were told');
+  await allConnected({ admin, agents });
   say(`DNS has ${saidBefore.size} record sets; killing coordinator and nats-server`);
   const { killedMs, readyMs: upMs } = await restart();
   const [started, workersBefore] = await Promise.all([readUsage(admin), pool.usage()]);
@@ -107,6 +112,23 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
       'coordinator memory then, MiB': usage.rssMiB,
     },
   };
+}
+
+/**
+ * Sessions of all agents, at several looks in a row: workers that have a thousand tables of peers to
+ * read fall silent, and then it is not the restart that takes their sessions.
+ */
+async function allConnected(of: {
+  readonly admin: string;
+  readonly agents: number;
+}): Promise<void> {
+  const until = systemClock.monotonicMs() + readyMs;
+  for (let looks = 0; looks < calmLooks; ) {
+    if (systemClock.monotonicMs() > until)
+      throw new Error('agents lose their sessions by themselves');
+    await sleep(systemClock, calmLookMs);
+    looks = (await readSessions(of.admin)) === of.agents ? looks + 1 : 0;
+  }
 }
 
 /** Record sets by name, without what changes by itself. */

@@ -3,6 +3,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { toClusterName, toServiceKey } from '../../common/model/ids.ts';
+import { toCanonicalJson } from '../../common/pure/canonical-json.ts';
+import { toPeerItem } from '../../common/pure/peer-digest.ts';
 import {
   decodeCoordinatorMessage,
   encodeCoordinatorMessage,
@@ -27,6 +29,24 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('drop' as const), service: fc.nat(5), cluster: fc.nat(4) }),
   fc.record({ kind: fc.constantFrom('tell' as const, 'restart' as const) }),
 );
+
+test('an item is canonical JSON, as former versions count it', (t) => {
+  const texts = fc.array(fc.string(), { maxLength: 3 });
+  const shard = fc.record({
+    cluster: fc.constantFrom(toClusterName('one'), toClusterName('two')),
+    zones: texts,
+    region: fc.option(fc.string(), { nil: undefined }),
+    addresses: texts,
+    hostnames: texts,
+    tcpPorts: fc.array(fc.nat()),
+    isHealthy: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(shard, (one) => {
+      t.is(toPeerItem(keyOf(1), one), `${keyOf(1)} ${toCanonicalJson(one)}`);
+    }),
+  );
+});
 
 test('an agent that was told everything has the coordinator’s digest', async (t) => {
   await fc.assert(
