@@ -7,12 +7,15 @@ import { runSeed } from './simulation.ts';
 
 const known = JSON.parse(readFileSync('test/sim/seeds.json', 'utf8')) as readonly {
   readonly seed: number;
+  /** Hands edit the zone at the provider, which the seed alone does not say. */
+  readonly isEdited?: boolean;
   readonly found: string;
 }[];
 
-for (const { seed, found } of known) {
+for (const { found, ...run } of known) {
+  const { seed } = run;
   test.serial(`seed ${seed}, which once found that ${found}, is well`, async (t) => {
-    expectWell(t, await runSeed({ seed }));
+    expectWell(t, await runSeed(run));
   });
 }
 
