@@ -8,6 +8,7 @@ import {
   tsigErrors,
   tsigLength,
   unsignedMessagesMax,
+  verifyRequest,
   type TsigAlgorithm,
   type TsigKey,
 } from '../../common/pure/tsig.ts';
@@ -215,4 +216,48 @@ test('a pointer that leads forward or to itself ends the reading', (t) => {
     const question = Buffer.from([0xc0, target, 0, 1, 0, 1]);
     t.is(decodeMessage(Buffer.concat([header, question])), undefined, String(target));
   }
+});
+
+test('a request in which one bit is another one is not verified, but for its id and letters', (t) => {
+  const key: TsigKey = {
+    name: parseNameText('fedkey.example') ?? ('\0' as WireName),
+    algorithm: 'hmac-sha256',
+    secret: Buffer.alloc(32, 3),
+  };
+  const { bytes } = signMessage(plain, { key, atSeconds: at });
+  t.is(verifyRequest(bytes, key, at).kind, 'verified');
+  const taken: string[] = [];
+  for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+    const forged = Buffer.from(bytes);
+    const index = bit >> 3;
+    forged[index] = (forged[index] ?? 0) ^ (1 << (bit & 7));
+    if (verifyRequest(forged, key, at).kind !== 'verified') continue;
+    const isLetter = (bit & 7) === 5 && /[a-z]/i.test(String.fromCharCode(bytes[index] ?? 0));
+    // The id is another one after a forwarder (RFC 8945 5.1), names have no case (4.3.3).
+    if (index >= 2 && !(isLetter && index >= plain.length)) taken.push(`byte ${index}`);
+  }
+  t.deepEqual(taken, []);
+});
+
+test('a request is refused by the reason that RFC 8945 5.2 gives, and told no more', (t) => {
+  const name = parseNameText('fedkey.example') ?? ('\0' as WireName);
+  const key: TsigKey = { name, algorithm: 'hmac-sha256', secret: Buffer.alloc(32, 3) };
+  const { bytes, mac } = signMessage(plain, { key, atSeconds: at });
+  const reply = Buffer.from(plain);
+  reply.writeUInt16BE(0x8009, 2);
+  const refusal = (by: TsigKey | undefined, now = at) => {
+    const verdict = verifyRequest(bytes, by, now);
+    if (verdict.kind !== 'refused') return verdict.kind;
+    return createTsigVerifier({ key, requestMac: mac }).next(verdict.sign(reply), now);
+  };
+  t.like(refusal(undefined), { kind: 'refused', error: tsigErrors.badKey });
+  t.like(refusal({ ...key, algorithm: 'hmac-sha512' }), { error: tsigErrors.badKey });
+  const other = Buffer.alloc(32, 4);
+  t.like(refusal({ ...key, secret: other }), { kind: 'refused', error: tsigErrors.badSignature });
+  t.is(refusal(key, at + 300), 'verified');
+  // Signed with the time of the request, so that it can be believed; ours is in it.
+  t.deepEqual(refusal(key, at + 301), { kind: 'badTime', aheadSeconds: 0 });
+  t.is(verifyRequest(plain, key, at).kind, 'unsigned');
+  const twice = signMessage(bytes, { key, atSeconds: at }).bytes;
+  t.is(verifyRequest(twice, key, at).kind, 'malformed');
 });
