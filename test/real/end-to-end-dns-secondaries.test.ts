@@ -15,13 +15,15 @@ import { a, f, openRealMesh, type RealMesh } from '../support/real-mesh.ts';
 import { runProgram } from '../support/run-program.ts';
 import { startServerProcess, type ServerProcess } from '../support/server-process.ts';
 
-const test = testWith('kubectl', 'nats-server', 'named', 'knotd', 'dig');
+const test = testWith('kubectl', 'nats-server', 'named', 'knotd', 'dig', 'tsig-keygen');
 const domain = 'corp.example.com';
 // A refresh comes after 60 s: what is there sooner came by a NOTIFY.
 const notifiedMs = 30_000;
 let mesh: RealMesh;
 let folder = '';
 let primary = 0;
+/** Base64; empty: transfers are not signed. */
+let secret = '';
 const ports = new Map<string, number>();
 const servers = new Map<string, ServerProcess>();
 
@@ -33,9 +35,8 @@ test.before(async () => {
   await mesh.createNginx();
   start('bind', '/usr/sbin/named', ['-g', '-n', '1'], bindConfig('bind', ''));
   start('knot', '/usr/sbin/knotd', [], knotConfig());
-  const notify = ['bind', 'knot'].map((name) => `'127.0.0.1:${portOf(name)}'`).join(', ');
   const manifest = readBlock('#### The embedded zone', /kind: DNSZone/)
-    .replace("'192.0.2.53:53'", notify)
+    .replace("'192.0.2.53:53'", toNotify())
     .replace('192.0.2.53/32', '127.0.0.1/32');
   await mesh.kubectl(federated, ['apply', '-f', '-'], manifest);
 });
@@ -47,6 +48,10 @@ test.after.always('no process crashed, and none is left', async (t) => {
   t.deepEqual(mesh?.crashes, []);
 });
 
+const toNotify = (): string =>
+  ['bind', 'knot'].map((name) => `'127.0.0.1:${portOf(name)}'`).join(', ');
+const unsigned = '### A second server';
+const signed = '#### Signed transfers (TSIG)';
 const portOf = (name: string): number => ports.get(name) ?? 0;
 
 function start(name: string, path: string, flags: readonly string[], config: string): void {
@@ -56,8 +61,9 @@ function start(name: string, path: string, flags: readonly string[], config: str
 }
 
 function bindConfig(name: string, more: string): string {
-  const documented = readBlock('### A second server', /^zone "/)
+  const documented = readBlock(secret === '' ? unsigned : signed, /^(zone|key) "/)
     .replace('192.0.2.10', `127.0.0.1 port ${primary}`)
+    .replace('"..."', `"${secret}"`)
     .replace('file "', `file "${folder}/${name}-`);
   return `options { directory "${folder}"; pid-file none; session-keyfile none; recursion no;
       listen-on port ${portOf(name)} { 127.0.0.1; }; listen-on-v6 { none; }; notify no;
@@ -67,8 +73,9 @@ function bindConfig(name: string, more: string): string {
 }
 
 function knotConfig(): string {
-  const documented = readBlock('### A second server', /^remote:/)
+  const documented = readBlock(secret === '' ? unsigned : signed, /^(remote|key):/)
     .replace('192.0.2.10@53', `127.0.0.1@${primary}`)
+    .replace('secret: ...', `secret: ${secret}`)
     .replace('192.0.2.10', '127.0.0.1');
   return `server:
     listen: 127.0.0.1@${portOf('knot')}
@@ -172,5 +179,34 @@ test.serial(
     await leadsTo(a);
     const after = await untilSame(t);
     t.true(after > before, `${after} after ${before}`);
+  },
+);
+
+test.serial(
+  'with a key as documented secondaries follow, and nobody transfers without it',
+  async (t) => {
+    const key = await runProgram('tsig-keygen', ['isthmus'], { env: {} });
+    secret = /secret "([^"]+)"/.exec(key.output)?.[1] ?? '';
+    const commands = readBlock(signed, /^kubectl /).replace("'...'", `'${secret}'`);
+    const env = { KUBECONFIG: mesh.layout.kubeconfig };
+    t.like(await runProgram('/bin/sh', ['-c', `set -e\n${commands}`], { env }), { code: 0 });
+    const spec = readBlock(signed, /^spec:/).replace("'192.0.2.53:53'", toNotify());
+    await mesh.kubectl(federated, ['patch', 'dnszone', 'corp', '--type=merge', '-p', spec]);
+    const axfr = (...more: readonly string[]): Promise<string> =>
+      dig(primary, '+noall', '+answer', '+comments', domain, 'AXFR', ...more);
+    await eventually(20_000, async () => {
+      const said = await axfr();
+      return said.includes('Transfer failed') ? [] : [said];
+    });
+    t.regex(await axfr('-y', `hmac-sha256:isthmus:${secret}`), /\sSOA\s/);
+    await Promise.all(['bind', 'knot'].map((name) => servers.get(name)?.stop()));
+    start('bind', '/usr/sbin/named', ['-g', '-n', '1'], bindConfig('bind', ''));
+    start('knot', '/usr/sbin/knotd', [], knotConfig());
+    for (const name of ['bind', 'knot'])
+      await eventually(20_000, async () => ((await serialAt(portOf(name))) > 0 ? [] : [name]));
+    // Without the key they refused the NOTIFY of this change; they hear of the next one.
+    await annotateReady(mesh, f, true);
+    await leadsTo(a, f);
+    await untilSame(t);
   },
 );
