@@ -8,7 +8,7 @@
 import { headerBytes, recordTypes } from '../../common/pure/dns-wire.ts';
 import { encodeTail } from '../../common/pure/dns-wire-encode.ts';
 import { parseHostPort } from '../../common/pure/host-port.ts';
-import { signMessage, type TsigKey } from '../../common/pure/tsig.ts';
+import { createTsigVerifier, signMessage, type TsigKey } from '../../common/pure/tsig.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
 import { soaRecord, type ZoneApex } from './apex.ts';
@@ -97,7 +97,15 @@ class Secondary {
   #wanted: number | undefined;
   /** Newest serial that it confirmed, refused, or was given up for. */
   #settled: number | undefined;
-  #sent: { readonly id: number; readonly serial: number; readonly host: string } | undefined;
+  #sent:
+    | {
+        readonly id: number;
+        readonly serial: number;
+        readonly host: string;
+        /** Whether a reply is signed as the NOTIFY was. */
+        readonly isGenuine: (reply: Uint8Array) => boolean;
+      }
+    | undefined;
   #attempt = 0;
   #lastSendMs = -Infinity;
   #timer: Timer | undefined;
@@ -128,8 +136,11 @@ class Secondary {
     const isOurs = sent !== undefined && sent.id === ((high << 8) | low);
     if (!isOurs || ((flags >> 3) & 0x0f) !== opcodeNotify || !isSameHost(sent.host, from))
       return false;
+    const isConfirmed = (code & 0x0f) === 0;
+    // A forged one would end the repetitions; a refusal is often unsigned (RFC 8945 5.2).
+    if (isConfirmed && !sent.isGenuine(message)) return true;
     this.#sent = undefined;
-    this.#settle(sent.serial, (code & 0x0f) === 0 ? 'confirmed' : 'refused');
+    this.#settle(sent.serial, isConfirmed ? 'confirmed' : 'refused');
     return true;
   }
 
@@ -160,9 +171,8 @@ class Secondary {
     const id = (high << 8) | low;
     const { apex, key } = speaks;
     const message = toNotify(apex, serial, id);
-    this.#sent = { id, serial, host };
-    const atSeconds = Math.floor(clock.now() / 1000);
-    const bytes = key === undefined ? message : signMessage(message, { key, atSeconds }).bytes;
+    const { bytes, isGenuine } = signNotify(message, key, () => Math.floor(clock.now() / 1000));
+    this.#sent = { id, serial, host, isGenuine };
     this.#ports.send(bytes, { host, port: to.port });
   }
 
@@ -176,6 +186,18 @@ class Secondary {
     const [domain, target] = [this.#domain, this.#target];
     this.#ports.onOutcome({ domain, target, serial, kind });
   }
+}
+
+function signNotify(
+  message: Uint8Array,
+  key: TsigKey | undefined,
+  nowSeconds: () => number,
+): { readonly bytes: Uint8Array; readonly isGenuine: (reply: Uint8Array) => boolean } {
+  if (key === undefined) return { bytes: message, isGenuine: () => true };
+  const { bytes, mac } = signMessage(message, { key, atSeconds: nowSeconds() });
+  const isGenuine = (reply: Uint8Array): boolean =>
+    createTsigVerifier({ key, requestMac: mac }).next(reply, nowSeconds()).kind === 'verified';
+  return { bytes, isGenuine };
 }
 
 /** RFC 1996 3.7: the SOA goes along as a hint. */

@@ -1,15 +1,33 @@
 import test from 'ava';
 import packet from 'dns-packet';
+import { decodeMessage } from '../../common/pure/dns-message.ts';
+import { toWireName, type WireName } from '../../common/pure/dns-wire.ts';
+import { signMessage, type TsigKey } from '../../common/pure/tsig.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
 import { createNotifier, type NotifyOutcome } from '../../coordinator/zone/notifier.ts';
+import type { EmbeddedZone } from '../../coordinator/zone/plan-zones.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { serveZones } from '../support/served-zone.ts';
 
 const target = 'ns2.example.net:5353';
+const secret = Buffer.alloc(32, 5);
+const transferKey = {
+  name: 'k',
+  algorithm: 'hmac-sha256',
+  secret: secret.toString('base64'),
+} as const;
+const tsigKey: TsigKey = {
+  name: toWireName('k') ?? ('\0' as WireName),
+  algorithm: 'hmac-sha256',
+  secret,
+};
 
-function open(addresses: readonly (string | undefined)[] = ['192.0.2.2']) {
+function open(
+  addresses: readonly (string | undefined)[] = ['192.0.2.2'],
+  more: Partial<EmbeddedZone> = {},
+) {
   const clock = createManualClock();
-  const served = serveZones('myfederation', [{ domain: 'example.com', notify: [target] }]);
+  const served = serveZones('myfederation', [{ domain: 'example.com', notify: [target], ...more }]);
   const sent: { readonly atMs: number; readonly message: Buffer; readonly host: string }[] = [];
   const outcomes: NotifyOutcome[] = [];
   let lookups = 0;
@@ -37,7 +55,20 @@ function open(addresses: readonly (string | undefined)[] = ['192.0.2.2']) {
       const [soa] = packet.decode(message).answers ?? [];
       return (soa as { readonly data: packet.SoaData }).data.serial;
     });
-  return { clock, served, notifier, sent, tell, reply, kinds, serials };
+  /** As a secondary with the zone's key would. */
+  const replySigned = (index: number): void => {
+    const bytes = Buffer.from(sent[index]?.message ?? Buffer.alloc(12));
+    const signed = decodeMessage(bytes);
+    if (signed === undefined) throw new Error('no message was sent');
+    const plain = bytes.subarray(0, signed.lastRecordAt);
+    plain.writeUInt16BE(0, 10);
+    plain[2] = (plain[2] ?? 0) | 0x80;
+    const atSeconds = Math.floor(clock.now() / 1000);
+    const mac = bytes.subarray(bytes.length - 6 - 32, bytes.length - 6);
+    const prior = { mac: Buffer.from(mac), form: 'reply' } as const;
+    notifier.onResponse(signMessage(plain, { key: tsigKey, atSeconds, prior }).bytes, '192.0.2.2');
+  };
+  return { clock, served, notifier, sent, tell, reply, replySigned, kinds, serials };
 }
 
 test('a NOTIFY has the zone as its question and its new SOA as a hint', async (t) => {
@@ -124,4 +155,19 @@ test('secondaries of a zone that is gone hear nothing more, and those of others 
   notifier.tell([], ['example.com']);
   await clock.advance(600_000);
   t.is(sent.length, 2);
+});
+
+test('X4 with a key only a signed reply confirms a NOTIFY; a refusal may be unsigned', async (t) => {
+  const world = open(undefined, { transferKey });
+  world.tell(9);
+  await world.clock.advance(0);
+  world.reply(0); // anybody who guessed the id
+  await world.clock.advance(1_000);
+  t.is(world.sent.length, 2);
+  world.replySigned(1);
+  t.deepEqual(world.kinds(), ['confirmed 9']);
+  world.tell(10);
+  await world.clock.advance(1_000);
+  world.reply(2, 9);
+  t.deepEqual(world.kinds(), ['confirmed 9', 'refused 10']);
 });
