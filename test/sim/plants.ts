@@ -106,6 +106,6 @@ function leaking(request: DesiredWrite): DesiredWrite {
 function outOfDns(stored: StoredObject): StoredObject {
   const publication = readPublication(stored.object);
   if (publication === undefined) return stored;
-  const shards = publication.shards.map((shard) => ({ ...shard, inDns: false }));
+  const shards = publication.shards.map((shard) => ({ ...shard, inDns: false, addresses: [] }));
   return { ...stored, object: { ...stored.object, spec: { ...publication, shards } } };
 }
