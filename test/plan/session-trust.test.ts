@@ -40,7 +40,8 @@ async function begin() {
     log: silentLog,
   });
   return {
-    recorded: () => (log.get(clusterKey('one'))?.object as Cluster).status?.trustDigest,
+    recorded: () =>
+      (log.get(clusterKey('one'))?.object as Cluster | undefined)?.status?.trustDigest,
     setAway: (is: boolean) => {
       isAway = is;
     },
