@@ -1,6 +1,6 @@
 // List, then watch, for ever. Decides what follows each end of a watch:
 //   in good order      -> watch on from the last resourceVersion
-//   410 Expired        -> list again
+//   410 Expired        -> list again, soon: who says so is there
 //   a failure          -> wait with backoff, then watch on
 //   silence            -> the connection may be half open: watch on over a new one
 //   a revival (stir)   -> the server was away: watch on at once over a new connection
@@ -56,6 +56,7 @@ export function startWatch(options: {
   let resourceVersion: string | undefined;
   let failures = 0;
   let hasBrought = false;
+  let wasExpired = false;
 
   const followOnce = async (): Promise<End> => {
     try {
@@ -140,10 +141,12 @@ export function startWatch(options: {
       if (end.kind === 'expired') resourceVersion = undefined;
       const wasSteady = end.kind !== 'failed' && clock.monotonicMs() - startedMs >= steadyMs;
       if (end.kind === 'stirred' || wasSteady) {
-        failures = 0;
+        [failures, wasExpired] = [0, false];
         continue;
       }
-      failures = hasBrought ? 1 : failures + 1; // W2
+      const isNewlyExpired = end.kind === 'expired' && !wasExpired;
+      wasExpired = end.kind === 'expired';
+      failures = hasBrought || isNewlyExpired ? 1 : failures + 1; // W2
       const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(failures - 1, 10));
       await pause(Math.round(ceiling * (0.5 + chance.fraction() / 2)));
     }
