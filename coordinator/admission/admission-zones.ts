@@ -1,21 +1,85 @@
-// What is warned of when a DNSZone is made: a domain within another one's, where names of regions
-// and zones of the outer one are the inner one's to answer (RFC 1034 4.2). Input: the zone, and the
-// log. Output: warnings. Called by admission.ts.
+// What is warned of before a DNSZone is stored. Input: the zone, and the log. Output: warnings.
+// Called by admission.ts.
+//
+//   Z1. A domain within another one's: names of regions and zones of the outer one are the inner
+//       one's to answer (RFC 1034 4.2).
+//   Z2. Services that would leave the zone: that is a person's wish, which the fuse does not hold,
+//       and a mistyped namespace takes every name away at once. A dry run says so beforehand.
 
-import { toLogPrefix } from '../../common/model/ids.ts';
+import { toLogKey, toLogPrefix } from '../../common/model/ids.ts';
 import type { DnsZone } from '../../common/model/dns-zone.ts';
-import { isthmusGroup, type Cluster } from '../../common/model/isthmus-kinds.ts';
+import {
+  isthmusGroup,
+  type Cluster,
+  type ServicePolicy,
+} from '../../common/model/isthmus-kinds.ts';
+import { isSameJson } from '../../common/pure/canonical-json.ts';
 import { topologyOf } from '../../common/pure/cluster-topology.ts';
+import { dnsZoneOf, readPublication } from '../../common/pure/publication-object.ts';
 import type { Desired } from '../desired/store.ts';
+import { isPublishedIn } from '../dns/zones/selection.ts';
 import { listed } from './admission-preview.ts';
 
 const listedMax = 3;
 
-/** Its domain cannot be changed later, so only a new one is looked at. */
-export function warnOfNesting(
-  { desired }: { readonly desired: Desired },
+interface ZoneOptions {
+  readonly desired: Desired;
+}
+
+/** Z2. What changes of a zone's names by its own selection; a deleted zone says so by itself. */
+export function warnOfLeaving(
+  { desired }: ZoneOptions,
+  old: DnsZone,
   next: DnsZone,
 ): readonly string[] {
+  if (isSameJson(selectionOf(old), selectionOf(next))) return [];
+  const { name } = next.metadata;
+  const labels = new Map<string, Readonly<Record<string, string>>>();
+  const zonesWanted = zonesByService(desired);
+  const leaving: string[] = [];
+  for (const { object } of desired.list(toLogPrefix(isthmusGroup, 'publications'))) {
+    const publication = readPublication(object);
+    if (publication === undefined || dnsZoneOf(publication) !== name) continue;
+    if (publication.recordSets.length === 0) continue;
+    const { namespace = '' } = object.metadata;
+    const namespaceLabels = labels.get(namespace) ?? labelsOf(desired, namespace);
+    labels.set(namespace, namespaceLabels);
+    const zones = zonesWanted.get(publication.key);
+    const stays = isPublishedIn({ name, spec: next.spec }, { namespace, namespaceLabels, zones });
+    if (!stays) leaving.push(publication.key);
+  }
+  if (leaving.length === 0) return [];
+  const one = leaving.length === 1;
+  return [
+    `spec: ${one ? 'one Service leaves' : `${leaving.length} Services leave`} DNSZone ${name}, and ` +
+      `${one ? 'its' : 'their'} names in ${next.spec.domain} go at once: ` +
+      listed(leaving.sort(), listedMax, 'Services'),
+  ];
+}
+
+function selectionOf({ spec }: DnsZone): unknown {
+  const { namespaces, namespaceSelector, services } = spec;
+  return { namespaces: namespaces ?? null, selector: namespaceSelector ?? null, services };
+}
+
+function labelsOf(desired: Desired, namespace: string): Readonly<Record<string, string>> {
+  const at = toLogKey({ group: '', resource: 'namespaces', name: namespace });
+  return desired.get(at)?.object.metadata.labels ?? {};
+}
+
+/** Of Services whose policy names DNSZones. */
+function zonesByService(desired: Desired): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>();
+  for (const { object } of desired.list(toLogPrefix(isthmusGroup, 'servicepolicies'))) {
+    const { metadata, spec } = object as ServicePolicy; // by its prefix
+    if (spec?.dns?.zones !== undefined)
+      found.set(`${metadata.namespace ?? ''}/${spec.serviceName}`, spec.dns.zones);
+  }
+  return found;
+}
+
+/** Z1. Its domain cannot be changed later, so only a new one is looked at. */
+export function warnOfNesting({ desired }: ZoneOptions, next: DnsZone): readonly string[] {
   const others = [...desired.list(toLogPrefix(isthmusGroup, 'dnszones'))]
     .map(({ object }) => object as DnsZone) // by its prefix
     .filter(({ metadata }) => metadata.name !== next.metadata.name);

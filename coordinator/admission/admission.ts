@@ -34,7 +34,7 @@ import { previewCluster, warnOfAbsence } from './admission-clusters.ts';
 import { admitNames, admitPolicyDns } from './admission-dns.ts';
 import { judgeInSteps } from './admission-overrides.ts';
 import { doubtPlaces, warnOfPlaces } from './admission-places.ts';
-import { warnOfNesting } from './admission-zones.ts';
+import { warnOfLeaving, warnOfNesting } from './admission-zones.ts';
 import { listed, previewService, type Wanted } from './admission-preview.ts';
 import type { Admit } from '../api/machinery/api.ts';
 import {
@@ -70,15 +70,19 @@ export function createAdmission(options: AdmissionOptions): Admit {
       case `${isthmusGroup}/clusters`:
         return { warnings: await admitCluster(options, change) };
       case `${isthmusGroup}/dnszones`:
-        return { warnings: change.operation === 'create' ? admitZone(options, change) : [] };
+        return { warnings: admitZone(options, change) };
       default:
         return { warnings: [] };
     }
   };
 }
 
-function admitZone(options: AdmissionOptions, { object }: Change): readonly string[] {
-  return object === undefined ? [] : warnOfNesting(options, object as DnsZone); // by its kind
+function admitZone(options: AdmissionOptions, change: Change): readonly string[] {
+  const [next, old] = [change.object as DnsZone | undefined, change.old as DnsZone | undefined];
+  if (next === undefined) return [];
+  return change.operation === 'create' || old === undefined
+    ? warnOfNesting(options, next)
+    : warnOfLeaving(options, old, next);
 }
 
 async function admitService(options: AdmissionOptions, change: Change): Promise<readonly string[]> {

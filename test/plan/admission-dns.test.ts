@@ -1,6 +1,8 @@
 // What the API refuses and warns of before names are made: lengths, labels, short names, DNSZones.
 
 import test from 'ava';
+import { toRevision, toServiceKey } from '../../common/model/ids.ts';
+import { toPublicationKey, toPublicationObject } from '../../common/pure/publication-object.ts';
 import { createAdmission } from '../../coordinator/admission/admission.ts';
 import { clusterKind } from '../../coordinator/api/kinds/isthmus/cluster.ts';
 import { dnsZoneKind } from '../../coordinator/api/kinds/isthmus/dns-zone.ts';
@@ -44,6 +46,26 @@ async function serve(): Promise<ApiFixture> {
 
 async function addZone(api: ApiFixture, name: string, spec: object): Promise<void> {
   await api.put(dnsZoneKind, { metadata: { name }, spec: { provider: 'Embedded', ...spec } });
+}
+
+/** As names of shop/`name` in the DNSZone `own` are written to the log. */
+async function publish(api: ApiFixture, name: string, hasNames: boolean): Promise<void> {
+  const key = toServiceKey({ namespace: 'shop', name });
+  const object = toPublicationObject({
+    key,
+    serviceUid: '',
+    zone: 'example.com',
+    dnsZone: 'own',
+    recordSets: hasNames
+      ? [{ name: 'n', type: 'A', ttlSeconds: 60, values: ['192.0.2.1'], level: 'global' }]
+      : [],
+    shards: [],
+    everHealthy: true,
+    reason: '',
+    message: '',
+  });
+  const at = toPublicationKey(key, 'own');
+  await api.desired.write({ key: at, object, expected: toRevision(0) });
 }
 
 function service(name: string, spec: object = {}): object {
@@ -179,6 +201,32 @@ test('a DNSZone within another one is told which names it takes from that', asyn
     (await create('above', 'example.org'))[0] ?? '',
     /names of the region eu \(ams\) of this one lie within eu\.example\.org of DNSZone inner/,
   );
+});
+
+test('an edit by which Services leave a DNSZone says whose names go', async (t) => {
+  const api = await serve();
+  await addZone(api, 'own', { domain: 'example.com' });
+  for (const name of ['web', 'api', 'new']) await publish(api, name, name !== 'new');
+  const edit = async (spec: object): Promise<readonly string[]> => {
+    const answer = await api.call(
+      'PATCH',
+      '/apis/isthmus.dev/v1alpha1/dnszones/own?dryRun=All',
+      { spec },
+      merge,
+    );
+    t.is(answer.status, 200);
+    return warnings(answer);
+  };
+  t.deepEqual(await edit({ namespaces: ['sohp'] }), [
+    'spec: 2 Services leave DNSZone own, and their names in example.com go at once: shop/api, shop/web',
+  ]);
+  t.deepEqual(await edit({ namespaces: ['shop'] }), []);
+  t.is((await edit({ namespaceSelector: { matchLabels: { dns: 'public' } } })).length, 1);
+  t.is((await edit({ services: 'ByPolicy' })).length, 1);
+  await api.call('POST', policiesIn('shop'), policy('web', { zones: ['own'] }));
+  t.deepEqual(await edit({ services: 'ByPolicy' }), [
+    'spec: one Service leaves DNSZone own, and its names in example.com go at once: shop/api',
+  ]);
 });
 
 test('a zone that is not for the Service does not matter', async (t) => {
