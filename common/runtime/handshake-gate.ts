@@ -4,8 +4,9 @@
 // event loop, not one long one (I11).
 //
 //   D1. Who has said nothing costs no TLS and takes nobody's place; his time is bounded.
-//   D2. Few handshakes begin in one turn, and few run at once: clients that all answer in the same
-//       moment are few.
+//   D2. Few handshakes begin in one turn, and few run at once, of those that have just begun the
+//       fewest: clients that all answer in the same moment are near ones, and few. Who is far away
+//       answers later and by himself.
 //   D3. Addresses take turns: one that opens a thousand connections delays the others by one each.
 //   D4. Who is slow while others wait is closed: silence holds a place only so long. Longer when
 //       only connections of the same address wait: a busy client that opens two hundred at once is
@@ -25,11 +26,16 @@ export interface HandshakeBounds {
   readonly perTurn: number;
   /** Answers of so many at once are the longest turn; their round trips bound how many a second. */
   readonly atOnce: number;
+  /** Of these, so many that began less than `freshMs` ago. */
+  readonly freshAtOnce: number;
   /** While another address waits. A handshake is one or two round trips. */
   readonly patienceMs: number;
   /** While only its own address waits. */
   readonly ownPatienceMs: number;
 }
+
+/** Whoever is near has answered by then. */
+const freshMs = 25;
 
 /** A handshake that runs. */
 interface Run {
@@ -125,6 +131,7 @@ export class HandshakeGate<T> {
   /** The oldest first. */
   readonly #running = new Map<T, Run>();
   #isPumping = false;
+  #ripening: Timer | undefined;
   #patience: { readonly timer: Timer; readonly atMs: number } | undefined;
 
   constructor(bounds: HandshakeBounds, clock: Clock, work: HandshakeWork<T>) {
@@ -156,17 +163,31 @@ export class HandshakeGate<T> {
   }
 
   #pump(): void {
-    const { perTurn, atOnce } = this.#bounds;
-    for (let begun = 0; begun < perTurn && this.#running.size < atOnce; ) {
+    const { perTurn, atOnce, freshAtOnce } = this.#bounds;
+    const nowMs = this.#clock.monotonicMs();
+    const fresh = [...this.#running.values()].filter(({ startMs }) => startMs > nowMs - freshMs);
+    const room = Math.min(perTurn, atOnce - this.#running.size, freshAtOnce - fresh.length);
+    for (let begun = 0; begun < room; ) {
       const next = this.#next();
       if (next === undefined) return;
       const { address, one } = next;
-      this.#running.set(one, { address, startMs: this.#clock.monotonicMs() });
+      this.#running.set(one, { address, startMs: nowMs });
       if (this.#work.begin(one)) begun += 1;
       else this.#running.delete(one);
     }
-    if (this.#running.size < atOnce) this.#pumpSoon();
-    else this.#awaitSlowest();
+    if (this.#running.size >= atOnce) this.#awaitSlowest();
+    else if (room === perTurn) this.#pumpSoon();
+    else this.#awaitRipe(fresh[0]?.startMs ?? nowMs);
+  }
+
+  /** D2: until the one that began at `startMs` is fresh no more, unless one ends before. */
+  #awaitRipe(startMs: number): void {
+    if (this.#waiting.size === 0) return;
+    const leftMs = startMs + freshMs - this.#clock.monotonicMs();
+    this.#ripening ??= this.#clock.after(Math.max(0, leftMs), () => {
+      this.#ripening = undefined;
+      this.#pumpSoon();
+    });
   }
 
   /** D3: of the address whose turn it is, which is then behind the others. */

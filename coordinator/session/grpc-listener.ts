@@ -77,7 +77,13 @@ type SessionCall = ServerDuplexStream<AgentMessage, CoordinatorMessage>;
 // An orderly stop waits this long for streams to end, then cuts them.
 const drainMs = 1_000;
 // Agents of a thousand clusters come back at once, over slow lines and from busy machines.
-const handshakeBounds = { perTurn: 2, atOnce: 32, patienceMs: 5_000, ownPatienceMs: 5_000 };
+const handshakeBounds = {
+  perTurn: 2,
+  atOnce: 32,
+  freshAtOnce: 3,
+  patienceMs: 5_000,
+  ownPatienceMs: 5_000,
+};
 
 /** Asks for a client certificate and accepts a connection without one. */
 class OptionalClientCertificate extends ServerCredentials {

@@ -33,7 +33,7 @@ function createTurnClock() {
   };
 }
 
-const patience = { patienceMs: 1_000, ownPatienceMs: 5_000 };
+const patience = { freshAtOnce: 4, patienceMs: 1_000, ownPatienceMs: 5_000 };
 
 function createWorld(bounds = { perTurn: 2, atOnce: 4, ...patience }) {
   const clock = createTurnClock();
@@ -71,6 +71,25 @@ test('D2 a few begin in each turn, and no more than may run at once', (t) => {
   clock.turn();
   clock.turn();
   t.deepEqual(begun.slice(4), ['a4']);
+});
+
+test('D2 of those that have just begun fewer may run, and the others begin as these ripen', (t) => {
+  const { clock, gate, begun, add } = createWorld({
+    ...{ perTurn: 2, atOnce: 5, ...patience },
+    freshAtOnce: 3,
+  });
+  add('a', 10);
+  for (let turn = 0; turn < 4; turn += 1) clock.turn();
+  t.is(begun.length, 3);
+  gate.end('a0');
+  clock.turn();
+  t.is(begun.length, 4);
+  clock.advance(24);
+  clock.turn();
+  t.is(begun.length, 4);
+  clock.advance(1);
+  for (let turn = 0; turn < 4; turn += 1) clock.turn();
+  t.is(begun.length, 6); // three that are far away, and two: so many may run
 });
 
 test('D3 an address that has opened one waits for one of each other address', (t) => {

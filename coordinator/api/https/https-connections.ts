@@ -25,6 +25,7 @@ export interface ConnectionLimits {
 export const handshakeBounds: HandshakeBounds = {
   perTurn: 2,
   atOnce: 16,
+  freshAtOnce: 3,
   patienceMs: 1_000,
   ownPatienceMs: 5_000,
 };
