@@ -131,7 +131,7 @@ export class HandshakeGate<T> {
   /** The oldest first. */
   readonly #running = new Map<T, Run>();
   #isPumping = false;
-  #ripening: Timer | undefined;
+  #isRipening = false;
   #patience: { readonly timer: Timer; readonly atMs: number } | undefined;
 
   constructor(bounds: HandshakeBounds, clock: Clock, work: HandshakeWork<T>) {
@@ -182,10 +182,11 @@ export class HandshakeGate<T> {
 
   /** D2: until the one that began at `startMs` is fresh no more, unless one ends before. */
   #awaitRipe(startMs: number): void {
-    if (this.#waiting.size === 0) return;
+    if (this.#waiting.size === 0 || this.#isRipening) return;
+    this.#isRipening = true;
     const leftMs = startMs + freshMs - this.#clock.monotonicMs();
-    this.#ripening ??= this.#clock.after(Math.max(0, leftMs), () => {
-      this.#ripening = undefined;
+    this.#clock.after(Math.max(0, leftMs), () => {
+      this.#isRipening = false;
       this.#pumpSoon();
     });
   }

@@ -75,7 +75,9 @@ test('D2 a few begin in each turn, and no more than may run at once', (t) => {
 
 test('D2 of those that have just begun fewer may run, and the others begin as these ripen', (t) => {
   const { clock, gate, begun, add } = createWorld({
-    ...{ perTurn: 2, atOnce: 5, ...patience },
+    ...patience,
+    perTurn: 2,
+    atOnce: 5,
     freshAtOnce: 3,
   });
   add('a', 10);
