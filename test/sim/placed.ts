@@ -50,7 +50,10 @@ export function findMisplaced(disk: SimDisk, service: Service): string | undefin
   for (const { cluster, isDrained, awaits } of leaving) {
     if (isDrained) return `${cluster} is still on its way out`;
     if (strategy === 'AfterTimeout') return `the move from ${cluster} goes on by itself`;
-    if (moving?.reason !== 'MoveStalled') return `the move from ${cluster} has not stalled yet`;
+    // A policy that says no time, or is gone, leaves it ten minutes, which is beyond the run.
+    const isTimed = plan.policy?.spec?.move?.timeoutSeconds !== undefined;
+    if (isTimed && moving?.reason !== 'MoveStalled')
+      return `the move from ${cluster} has not stalled yet`;
     if (plan.policy?.spec?.move?.strategy === 'AfterTimeout') return `${cluster} is due to leave`;
     const awaited = awaits.filter((one) => plan.clusters.includes(one));
     const mayGo = awaited.length > 0 ? awaited.every(isServing) : plan.clusters.some(isServing);
