@@ -121,7 +121,7 @@ function normaliseValue(value: JsonLike, key: string): JsonLike {
   if (typeof value === 'number') return normaliseNumber(value, key);
   if (isList(value)) {
     const list = value
-      .filter((item) => item !== shardsFinalizer)
+      .filter((item) => item !== shardsFinalizer && !isOfRepair(item, key))
       .map((item) => normaliseValue(item, key));
     return unordered.has(key)
       ? [...list].sort((a, b) => compareText(JSON.stringify(a), JSON.stringify(b)))
@@ -143,6 +143,17 @@ function isOnlyOurs(name: string, value: JsonLike): boolean {
   return (
     (name === 'finalizers' && text === `["${shardsFinalizer}"]`) ||
     (name === 'f:finalizers' && /^\{("\.":\{\},)?"v:\\"isthmus\.dev\/shards\\"":\{\}\}$/.test(text))
+  );
+}
+
+/**
+ * An Event of the loop in which kube-apiserver compares addresses with Services, every three
+ * minutes: it meets one of a Service that is being made.
+ */
+function isOfRepair(item: JsonLike, key: string): boolean {
+  return (
+    (key === 'items' || key === 'rows') &&
+    JSON.stringify(item).includes('ipallocator-repair-controller')
   );
 }
 

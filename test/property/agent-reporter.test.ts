@@ -203,7 +203,8 @@ test('a lossy bus converges once it no longer loses', async (t) => {
         }
         bus.isLost = () => false;
         bus.connect(true);
-        await clock.advance(5_000);
+        // What was lost last is asked for again after some seconds.
+        await clock.advance(10_000);
         reporter.stop();
         const received = [...bus.health.keys()]
           .map((key) => [key, bus.health.item(key)?.ready])
