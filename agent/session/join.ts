@@ -4,6 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { MeshError } from '../../common/pure/errors.ts';
+import { toReplacedKey } from '../../common/pure/replaced-key.ts';
 import type { AgentPki } from './agent-pki.ts';
 import type { MeshDialer } from './mesh-port.ts';
 import type { AgentRecord, Identity } from './record.ts';
@@ -26,7 +27,8 @@ export function tokenHash(token: string): string {
 
 /**
  * The identity joined with, on disk. Throws MeshError: fatal JOIN_REFUSED, TOKEN_INVALID,
- * CA_MISMATCH; retryable JOIN_WAITING (a person has to approve), COORDINATOR_UNREACHABLE.
+ * CA_MISMATCH; retryable JOIN_WAITING (a person has to approve), COORDINATOR_UNREACHABLE,
+ * IDENTITY_NOT_KEPT (another replica would not know the key).
  */
 export async function join(input: JoinInput, token: string): Promise<Identity> {
   const { dialer, record, pki, cluster, deadlineMs } = input;
@@ -49,7 +51,14 @@ export async function join(input: JoinInput, token: string): Promise<Identity> {
         keyPem: known.keyPem,
       }
     : await pki.createKey(cluster);
-  const pending = { keyPem, certPem: undefined, caPem: undefined, tokenHash: tokenHash(token) };
+  const replacedKey = toReplacedKey(known);
+  const pending: Identity = {
+    keyPem,
+    certPem: undefined,
+    caPem: undefined,
+    tokenHash: tokenHash(token),
+    ...(replacedKey === undefined ? {} : { replacedKey }),
+  };
   await record.writeIdentity(pending);
   return ask(input, { identity: pending, token, csrDer, caPem });
 }

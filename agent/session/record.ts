@@ -25,6 +25,8 @@ export interface Identity {
   readonly caPem: string | undefined;
   /** Hex SHA-256 of the token joined with: a new token means a new join. */
   readonly tokenHash: string | undefined;
+  /** Hex SHA-256 of the key of the last certificate before this key, for other replicas. */
+  readonly replacedKey?: string;
 }
 
 /** Held by a former agent of this cluster, as its shards say. */
