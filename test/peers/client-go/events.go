@@ -87,6 +87,10 @@ func seriesOfEvents(ctx context.Context, r *run) error {
 		return err
 	}
 	for _, event := range found.Items {
+		// As above: what kube-apiserver's own controllers say has no series.
+		if event.ReportingController != "client-go" {
+			continue
+		}
 		say("event", "type", event.Type, "reason", event.Reason, "note", event.Note,
 			"action", event.Action, "told", event.Series.Count, "by", event.ReportingController)
 		err := r.client.EventsV1().Events(r.namespace).Delete(ctx, event.Name, metav1.DeleteOptions{})
