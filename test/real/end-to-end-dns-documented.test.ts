@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { recordSet } from '../contract/dns-provider-cases.ts';
 import { zoneFile } from '../support/dns/dns-server.ts';
-import { pdnsSchema } from '../support/dns/dns-servers.ts';
+import { knotHouse, pdnsSchema } from '../support/dns/dns-servers.ts';
 import { readBlock } from '../support/dns/documented.ts';
 import { conditionsOf, federated, follows, untilSaid } from '../support/dns/mesh-zones.ts';
 import { nsupdate } from '../support/dns/nsupdate.ts';
@@ -89,19 +89,7 @@ async function startKnot(): Promise<Started> {
   const documented = readBlock(heading, /^Knot:$/).replace('"..."', `"${secret}"`);
   writeFileSync(join(dir, 'example.org.zone'), zoneFile('example.org'));
   const file = join(dir, 'knot.conf');
-  const own = `server:
-    listen: 127.0.0.1@${port}
-    rundir: ${dir}
-database:
-    storage: ${dir}
-    journal-db-max-size: 64M
-    kasp-db-max-size: 10M
-    timer-db-max-size: 10M
-    catalog-db-max-size: 10M
-log:
-  - target: stderr
-    any: info
-template:
+  const own = `${knotHouse(dir, port)}template:
   - id: default
     storage: ${dir}
 `;

@@ -50,13 +50,8 @@ export const knot: DnsServerKind = {
   },
 };
 
-// Files and journal as Knot's defaults have them. With `zonefile-sync: -1` and `zonefile-load:
-// difference-no-serial` each start takes the zone back to what its file says.
-function knotConfig({ folder, port, zones, ours, other }: ServerSetup): string {
-  const keys = [ours, other].map(
-    (key) => `  - id: ${key.name}\n    algorithm: hmac-sha256\n    secret: ${secretText(key)}`,
-  );
-  const blocks = zones.map((zone) => `  - domain: ${zone}\n    file: ${zone}`);
+/** What every Knot of ours begins with: small, and its databases in the folder. */
+export function knotHouse(folder: string, port: number): string {
   return `server:
     listen: 127.0.0.1@${port}
     rundir: ${folder}
@@ -72,7 +67,17 @@ database:
 log:
   - target: stderr
     any: info
-key:
+`;
+}
+
+// Files and journal as Knot's defaults have them. With `zonefile-sync: -1` and `zonefile-load:
+// difference-no-serial` each start takes the zone back to what its file says.
+function knotConfig({ folder, port, zones, ours, other }: ServerSetup): string {
+  const keys = [ours, other].map(
+    (key) => `  - id: ${key.name}\n    algorithm: hmac-sha256\n    secret: ${secretText(key)}`,
+  );
+  const blocks = zones.map((zone) => `  - domain: ${zone}\n    file: ${zone}`);
+  return `${knotHouse(folder, port)}key:
 ${keys.join('\n')}
 acl:
   - id: ours-update

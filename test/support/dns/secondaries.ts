@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServerProcess, type ServerProcess } from '../server-process.ts';
+import { knotHouse } from './dns-servers.ts';
 
 interface Setup {
   readonly folder: string;
@@ -47,22 +48,13 @@ export const secondaryKinds: readonly SecondaryKind[] = [
     name: 'Knot',
     path: '/usr/sbin/knotd',
     flags: (file) => ['-c', file],
-    configure: ({ folder, port, zone, primaryPort, key }) => `${knotKey(key)}server:
-    listen: 127.0.0.1@${port}
-    rundir: ${folder}
-    udp-workers: 1
-    tcp-workers: 2
-    background-workers: 1
-database:
-    storage: ${folder}
-    journal-db-max-size: 64M
-    kasp-db-max-size: 10M
-    timer-db-max-size: 10M
-    catalog-db-max-size: 10M
-log:
-  - target: stderr
-    any: info
-remote:
+    configure: ({
+      folder,
+      port,
+      zone,
+      primaryPort,
+      key,
+    }) => `${knotKey(key)}${knotHouse(folder, port)}remote:
   - id: primary
     address: 127.0.0.1@${primaryPort}
 ${key === undefined ? '' : `    key: ${key.name}`}

@@ -7,10 +7,10 @@
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import type { FieldValidation } from '../schema/decode.ts';
 import { parseJsonBody, refuseWith, type ParsedAhead } from '../schema/parse-ahead.ts';
-import { cloneJson, isList, isRecord, jsonEquals, own } from '../schema/json-value.ts';
+import { cloneJson, isList, isRecord, jsonEquals, own, setMember } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest, tooLargeBecause, unprocessable } from '../answer/status-error.ts';
-import { printJson, setMember, type Patched, type Patcher } from './patched.ts';
+import { printJson, type Patched, type Patcher } from './patched.ts';
 import { runSteps, type Steps } from '../steps.ts';
 
 // The limits of kube-apiserver (its body limit also bounds copies).

@@ -2,10 +2,10 @@
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { parseJsonBody } from '../schema/parse-ahead.ts';
-import { isList, isRecord, own } from '../schema/json-value.ts';
+import { isList, isRecord, own, setMember } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest } from '../answer/status-error.ts';
-import { printJson, setMember, type Patcher } from './patched.ts';
+import { printJson, type Patcher } from './patched.ts';
 
 /** Throws 400 for what is no patch. */
 export const applyMergePatch: Patcher = ({ object, bytes, ahead, validation }) => {

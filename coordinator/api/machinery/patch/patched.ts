@@ -67,24 +67,6 @@ function sortOpened(value: Json, opened: ReadonlySet<object>): Json {
   return Object.fromEntries(members);
 }
 
-/** Sets a member that may be called `__proto__`, too. */
-export function setMember(
-  object: Record<string, Json | undefined>,
-  key: string,
-  value: Json,
-): void {
-  if (key !== '__proto__') {
-    object[key] = value;
-    return;
-  }
-  Object.defineProperty(object, key, {
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
-}
-
 export type Patcher = (request: {
   readonly kind: KindDefinition;
   readonly object: JsonObject;

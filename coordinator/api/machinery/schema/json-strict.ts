@@ -7,6 +7,7 @@
 
 import type { Json } from '../../../../common/model/kube-object.ts';
 import { JsonText } from './json-text.ts';
+import { setMember } from './json-value.ts';
 
 export interface ParsedJson {
   readonly value: Json;
@@ -184,8 +185,7 @@ export class JsonParser {
     const frame = this.#frames.at(-1);
     if (frame === undefined) this.#root = value;
     else if (Array.isArray(frame.container)) frame.container.push(value);
-    else if (frame.key === '__proto__') defineMember(frame.container, frame.key, value);
-    else frame.container[frame.key] = value;
+    else setMember(frame.container, frame.key, value);
   }
 
   #path(): string {
@@ -330,15 +330,6 @@ export class JsonParser {
 
 // Before the first member; no key of a member, for JSON's texts have no such character alone.
 const noKey = '\ud800';
-
-function defineMember(object: Record<string, Json>, key: string, value: Json): void {
-  Object.defineProperty(object, key, {
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
-}
 
 /** Go looks at bytes: of a character beyond ASCII it names the first one. */
 function quote(code: number): string {
