@@ -1,7 +1,7 @@
 // What a stranger can do to the API's port with a few connections, and must not achieve by it.
 
 import { once } from 'node:events';
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { connect as connectHttp2, constants as http2, type ClientHttp2Session } from 'node:http2';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { issueClientCertificate } from '../../common/runtime/pki.ts';
@@ -92,6 +92,37 @@ for (const path of [`${gadgets}?watch=FALSE`, `${gadgets}/big?watch=1`, '/versio
 
 function bobs(path: string): Readonly<Record<string, string>> {
   return path.startsWith('/version') ? {} : { authorization: 'Bearer tell-nobody' };
+}
+
+const resets = [
+  { what: 'a watch', path: `${gadgets}?watch=1&resourceVersion=0` },
+  { what: 'a list', path: gadgets },
+  { what: 'an object', path: `${gadgets}/big` },
+];
+
+for (const { what, path } of resets) {
+  for (const code of [http2.NGHTTP2_NO_ERROR, http2.NGHTTP2_CANCEL]) {
+    test(`who resets ${what} that he has not read leaves nothing (code ${code})`, async (t) => {
+      const world = await start(t, { requestMs: 60_000 });
+      await putBig(world, '1');
+      const deaf = openDeaf(t, world.https);
+      const stream = deaf.request({ ':path': path, authorization: 'Bearer tell-nobody' });
+      stream.on('error', () => undefined);
+      await once(stream, 'response');
+      stream.close(code);
+      await putBig(world, '2');
+      await eventually(waitMs, async () => {
+        const { requests, watches } = world.https.listener.open();
+        return requests + watches === 0 ? [] : [`${requests} requests, ${watches} watches`];
+      });
+      t.is(deaf.destroyed, false);
+    });
+  }
+}
+
+async function putBig({ fixture }: World, version: string): Promise<void> {
+  const annotations = { version, big: 'x'.repeat(1 << 20) };
+  await fixture.put(gadgetKind, { metadata: { name: 'big', namespace: 'default', annotations } });
 }
 
 test('a stranger’s body is not waited for where he may do nothing', async (t) => {

@@ -84,7 +84,9 @@ async function sendSlices(answer: Writable, body: Uint8Array): Promise<void> {
 
 /** Resolves when what was written is taken, or when the client is gone. */
 function untilDrained(answer: Writable): Promise<void> {
-  if (answer.destroyed || !answer.writableNeedDrain) return Promise.resolve();
+  // One that has ended needs no drain, and is not taken before it is closed.
+  const isTaken = !answer.writableNeedDrain && !answer.writableEnded;
+  if (answer.destroyed || isTaken) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
       answer.off('drain', done);

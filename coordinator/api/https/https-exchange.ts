@@ -66,6 +66,9 @@ export class Http2Exchange implements Exchange {
     this.carrier = stream.session ?? stream;
     this.body = stream.endAfterHeaders ? undefined : stream;
     this.answer = stream;
+    // A client that resets its stream without an error leaves it half alive in node, as long as there
+    // is something that it has not taken: neither `drain` nor `close` would ever come.
+    stream.once('aborted', () => queueMicrotask(() => stream.destroy()));
   }
 
   get remoteAddress(): string | undefined {
