@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { ClientHttp2Session, Settings } from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '../../common/runtime/clock.ts';
+import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { issueServerCertificate } from '../../common/runtime/pki.ts';
 import type { HttpsLimits } from '../../coordinator/api/https/https.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
@@ -17,9 +17,10 @@ const waitMs = 10_000;
 async function start(
   t: ExecutionContext,
   limits: Partial<HttpsLimits> = {},
+  clock: Clock = systemClock,
 ): Promise<HttpsFixture> {
   const fixture = await createApiFixture();
-  const https = await listenForTest(fixture.api, limits);
+  const https = await listenForTest(fixture.api, limits, clock);
   t.teardown(() => https.listener.close());
   return https;
 }
@@ -149,4 +150,33 @@ test('a hundred clients that come at once are all served', async (t) => {
     sessions.map((session) => askHttp2(session, { path: gadgets })),
   );
   t.true(answers.every(({ status }) => status === 200));
+});
+
+test('C1 clients that say GOAWAY together are let go over many turns', async (t) => {
+  const held: (() => void)[] = [];
+  let isHolding = false;
+  const clock: Clock = {
+    ...systemClock,
+    soon: (run) => {
+      if (!isHolding) return systemClock.soon(run);
+      held.push(run);
+      return { cancel: () => undefined };
+    },
+  };
+  const https = await start(t, {}, clock);
+  const sessions = Array.from({ length: 20 }, () => open(t, https));
+  for (const session of sessions) {
+    t.is((await askHttp2(session, { path: '/healthz' })).status, 200);
+  }
+  isHolding = true;
+  t.teardown(() => (isHolding = false));
+  for (const session of sessions) session.destroy(); // GOAWAY, then the end of the connection
+  const connections = (): number => https.listener.open().connections;
+  await eventually(waitMs, async () => (connections() < 20 ? [] : ['nobody is let go']));
+  t.true(connections() > 10, `${connections()} of 20 are left after one turn`);
+  isHolding = false;
+  for (const run of held) systemClock.soon(run);
+  await eventually(waitMs, async () =>
+    connections() === 0 ? [] : [`${connections()} connections are left`],
+  );
 });

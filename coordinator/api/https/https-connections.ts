@@ -55,11 +55,13 @@ export function watchConnections(
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('drop', () => onFault('dropped'));
+  const closeSoon = paceTurns<() => void>(clock, (close) => close());
   server.on('session', (session) => {
     sessions.add(session);
     session.on('error', (error) => onFault('session', error));
     session.once('close', () => sessions.delete(session));
     keepAlive(session, limits);
+    closeInTurn(session, closeSoon);
   });
   return {
     count: () => sockets.size,
@@ -83,6 +85,14 @@ function closeInTurns(server: Http2SecureServer, clock: Clock): void {
     if (socket.alpnProtocol !== 'h2') return; // node's HTTP/1.1 ends them itself
     socket.allowHalfOpen = true;
     socket.once('end', () => close(socket));
+  });
+}
+
+/** C1. Node closes a session in the same moment in which its client says GOAWAY. */
+function closeInTurn(session: ServerHttp2Session, closeSoon: (close: () => void) => void): void {
+  session.once('goaway', () => {
+    const close = session.close.bind(session);
+    session.close = () => closeSoon(close); // node calls it next, and finds nothing to do later
   });
 }
 
