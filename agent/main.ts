@@ -66,7 +66,7 @@ async function main(): Promise<void> {
 
 async function run(options: AgentOptions, lifecycle: Lifecycle, log: Log): Promise<void> {
   makePrivateFolder(options.dataDir); // it holds the agent's key
-  const metrics = createMetrics({ withProcess: true });
+  const metrics = createMetrics({ withProcess: true, clock });
   const parent = options.isHosted ? await openParentOf(log) : undefined;
   const kube =
     parent?.kube ??

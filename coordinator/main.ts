@@ -124,7 +124,7 @@ async function run(
   log: Log,
   onReload: (reload: Reload) => void,
 ): Promise<void> {
-  const metrics = createMetrics({ withProcess: true });
+  const metrics = createMetrics({ withProcess: true, clock });
   const lag = startLagMeter({ clock, metrics, cpuMs: threadCpuMs, watchGc: watchGcPauses });
   lifecycle.onClose({ name: 'lag meter', close: () => Promise.resolve(lag.stop()) });
   const base: Base = {

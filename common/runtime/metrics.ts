@@ -2,6 +2,8 @@
 // mesh_<stage>_<noun>_<unit>; labels come from closed sets and never hold Service names.
 
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { Clock } from './clock.ts';
+import { createRest } from './rest.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -27,10 +29,26 @@ export interface MetricsRegistry extends Metrics {
 
 const secondsBuckets = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 
-/** A registry of its own, with Node's process metrics when `withProcess`. */
-export function createMetrics(options: { readonly withProcess: boolean }): MetricsRegistry {
+/**
+ * Of Node's own, left out: what looks at every handle of the process at each scrape, which is a long
+ * turn with thousands of connections, and the lag of the event loop, which lag.ts tells better. Its
+ * timer would wake the process a hundred times a second, some 2 % of a core; it cannot be switched
+ * off, but it can be rare.
+ */
+const leftOut = /^nodejs_(?:active|eventloop_lag)_/;
+const rareMs = 3_600_000;
+
+export interface MetricsOptions {
+  /** With what Node tells of the process. */
+  readonly withProcess: boolean;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'soon'>;
+}
+
+/** A registry of its own. What it exposes is written over many turns of the event loop (I11). */
+export function createMetrics({ withProcess, clock }: MetricsOptions): MetricsRegistry {
   const registry = new Registry();
-  if (options.withProcess) collectDefaultMetrics({ register: registry });
+  if (withProcess) collectProcess(registry);
+  const rest = createRest(clock);
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();
@@ -52,8 +70,22 @@ export function createMetrics(options: { readonly withProcess: boolean }): Metri
       );
       histogram.observe(labels, value);
     },
-    expose: () => registry.metrics(),
+    expose: async () => {
+      const texts: string[] = [];
+      for (const { name } of registry.getMetricsAsArray()) {
+        await rest();
+        texts.push(await registry.getSingleMetricAsString(name));
+      }
+      return `${texts.join('\n\n')}\n`;
+    },
   };
+}
+
+function collectProcess(registry: Registry): void {
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: rareMs });
+  for (const { name } of registry.getMetricsAsArray()) {
+    if (leftOut.test(name)) registry.removeSingleMetric(name);
+  }
 }
 
 function known<M>(all: Map<string, M>, name: string, create: () => M): M {

@@ -19,7 +19,7 @@ export const restAfterMs = 2;
 const longMs = 4;
 
 /** One for all writes of a process. */
-export function createRest(clock: Clock): Rest {
+export function createRest(clock: Pick<Clock, 'monotonicMs' | 'soon'>): Rest {
   let startMs: number | undefined;
   let isLong = false;
   const usedMs = (): number => (startMs === undefined ? 0 : clock.monotonicMs() - startMs);

@@ -2,6 +2,7 @@
 // request line.
 
 import test from 'ava';
+import { systemClock } from '../../common/runtime/clock.ts';
 import { createMetrics } from '../../common/runtime/metrics.ts';
 import {
   createFlowControl,
@@ -27,7 +28,7 @@ interface World {
 
 function open(limits: Partial<FlowLimits> = {}): World {
   const clock = createManualClock();
-  const metrics = createMetrics({ withProcess: false });
+  const metrics = createMetrics({ withProcess: false, clock: systemClock });
   const flow = createFlowControl({ ...defaultFlowLimits, ...limits }, { clock, metrics });
   return { flow, clock, metrics: metrics.expose };
 }

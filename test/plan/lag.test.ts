@@ -11,7 +11,7 @@ import { createManualClock } from '../support/api-fixture.ts';
 
 test('I11 the lag meter tells how late a turn made it, and the latest of a minute', async (t) => {
   const clock = createManualClock();
-  const metrics = createMetrics({ withProcess: false });
+  const metrics = createMetrics({ withProcess: false, clock: systemClock });
   const meter = startLagMeter({ clock, metrics });
   clock.advance(10);
   clock.advance(35); // a turn of 25 ms more than it was due after
@@ -29,7 +29,7 @@ test('I11 the lag meter tells how late a turn made it, and the latest of a minut
 
 test('the lag meter tells apart what the thread did and what it waited for a core', async (t) => {
   const clock = createManualClock();
-  const metrics = createMetrics({ withProcess: false });
+  const metrics = createMetrics({ withProcess: false, clock: systemClock });
   let ranMs = 100;
   const meter = startLagMeter({ clock, metrics, cpuMs: () => ranMs });
   ranMs += 3;
@@ -42,7 +42,7 @@ test('the lag meter tells apart what the thread did and what it waited for a cor
 
 test('the lag meter tells apart our code and the collection of garbage', async (t) => {
   const clock = createManualClock();
-  const metrics = createMetrics({ withProcess: false });
+  const metrics = createMetrics({ withProcess: false, clock: systemClock });
   const startMs = clock.monotonicMs();
   let ranMs = 0;
   let onPause: (pause: GcPause) => void = () => undefined;

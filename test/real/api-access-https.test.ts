@@ -118,7 +118,9 @@ const sample =
 const comment = /^# (HELP [\w:]+ .*|TYPE [\w:]+ (counter|gauge|histogram|summary|untyped))$/;
 
 test('[k8s 15] /metrics is for who may read it, and every line is Prometheus text', async (t) => {
-  const https = await start(t, { metrics: createMetrics({ withProcess: true }) });
+  const https = await start(t, {
+    metrics: createMetrics({ withProcess: true, clock: systemClock }),
+  });
   const plain = await askHttp1(https, { path: '/metrics', headers: asUser });
   t.is(plain.status, 403);
   await askHttp1(https, { path: '/api/v1/services', headers: asAdmin });

@@ -53,7 +53,7 @@ function publication(values: readonly string[]) {
 async function openZone(t: ExecutionContext) {
   const { desired, put } = await openLog();
   await put(publicationKey, publication(['8.8.0.1']));
-  const metrics = createMetrics({ withProcess: false });
+  const metrics = createMetrics({ withProcess: false, clock: systemClock });
   const zone = await createZone({
     desired,
     domain: 'example.com',

@@ -1,6 +1,7 @@
 // The thread of the embedded zone: what happens when it hangs or dies.
 
 import test from 'ava';
+import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { createMetrics } from '../../common/runtime/metrics.ts';
 import { createZone } from '../../coordinator/zone/zone.ts';
@@ -14,7 +15,7 @@ test('V1 a thread that hangs is ended and started again, and one that answers is
   const { desired } = await openLog();
   const clock = createManualClock();
   const errors: string[] = [];
-  const metrics = createMetrics({ withProcess: false });
+  const metrics = createMetrics({ withProcess: false, clock: systemClock });
   const opening = createZone({
     desired,
     domain: 'example.com',

@@ -19,7 +19,7 @@ const domain = 'example.com';
 
 export async function openZoneWorld(t: ExecutionContext, options: Partial<ZoneOptions> = {}) {
   const { desired, put } = await openLog();
-  const metrics = createMetrics({ withProcess: false });
+  const metrics = createMetrics({ withProcess: false, clock: systemClock });
   const open = async () => {
     const zone = await createZone({
       desired,
