@@ -6,7 +6,7 @@
 //   C2. An HTTP/2 session that is silent is asked for a sign of life; one that gives none, and one
 //       that has had no stream for a while, is closed.
 
-import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
+import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
@@ -93,6 +93,23 @@ function closeInTurn(session: ServerHttp2Session, closeSoon: (close: () => void)
   session.once('goaway', () => {
     const close = session.close.bind(session);
     session.close = () => closeSoon(close); // node calls it next, and finds nothing to do later
+  });
+}
+
+/**
+ * C1. Node destroys a stream in the same moment in which its client resets it; not at all where the
+ * client says NO_ERROR and has not taken what was written. Neither `drain` nor `close` came then.
+ */
+export function destroyInTurn(stream: ServerHttp2Stream, soon: (act: () => void) => void): void {
+  stream.once('aborted', () => {
+    const destroy = stream.destroy.bind(stream);
+    let isPlanned = false;
+    stream.destroy = (error) => {
+      if (!isPlanned) soon(() => destroy(error));
+      isPlanned = true;
+      return stream;
+    };
+    queueMicrotask(() => stream.destroy()); // node may have called it by then
   });
 }
 

@@ -34,6 +34,8 @@ export interface Exchange {
   /** Sends the head now, and not with the first of the body. */
   flushHead(): void;
   isAnswered(): boolean;
+  /** The client is gone, or has reset the stream. */
+  isLeft(): boolean;
   /** HTTP/2: closes the stream once the answer is out, whatever the client still sends. */
   endWhenSent(): void;
   /** Ends the exchange without (the rest of) an answer. */
@@ -66,9 +68,6 @@ export class Http2Exchange implements Exchange {
     this.carrier = stream.session ?? stream;
     this.body = stream.endAfterHeaders ? undefined : stream;
     this.answer = stream;
-    // A client that resets its stream without an error leaves it half alive in node, as long as there
-    // is something that it has not taken: neither `drain` nor `close` would ever come.
-    stream.once('aborted', () => queueMicrotask(() => stream.destroy()));
   }
 
   get remoteAddress(): string | undefined {
@@ -93,6 +92,10 @@ export class Http2Exchange implements Exchange {
 
   isAnswered(): boolean {
     return this.answer.headersSent;
+  }
+
+  isLeft(): boolean {
+    return this.answer.destroyed || this.answer.aborted;
   }
 
   /** RFC 9113 8.1: the answer is complete, the rest of the request is not wanted. */
@@ -162,6 +165,10 @@ export class Http1Exchange implements Exchange {
 
   isAnswered(): boolean {
     return this.answer.headersSent;
+  }
+
+  isLeft(): boolean {
+    return this.answer.destroyed;
   }
 
   endWhenSent(): void {

@@ -20,7 +20,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
-import { watchConnections, type ConnectionLimits } from './https-connections.ts';
+import { destroyInTurn, watchConnections, type ConnectionLimits } from './https-connections.ts';
 import { handshakeMs } from '../../../common/runtime/handshake-gate.ts';
 import { Http1Exchange, Http2Exchange, type Exchange } from './https-exchange.ts';
 import { paceTurns } from '../../../common/runtime/turn-pace.ts';
@@ -103,9 +103,9 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
   const connections = watchConnections(server, limits, { clock, onFault });
   const serve = paceTurns<Exchange>(clock, (exchange) => {
     // Who left while he waited is not served.
-    if (!exchange.answer.destroyed) requests.serve(exchange);
+    if (!exchange.isLeft()) requests.serve(exchange);
   });
-  routeRequests(server, serve, onFault);
+  routeRequests(server, serve, { clock, onFault });
   catchFaults(server, onFault);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -179,8 +179,9 @@ type OnFault = (kind: string, error?: Error) => void;
 function routeRequests(
   server: Http2SecureServer,
   serve: (exchange: Exchange) => void,
-  onFault: OnFault,
+  { clock, onFault }: { readonly clock: Clock; readonly onFault: OnFault },
 ): void {
+  const soon = paceTurns<() => void>(clock, (act) => act());
   server.on('request', (request: unknown, response: unknown) => {
     if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return;
     response.on('error', (error: Error) => onFault('response', error));
@@ -197,6 +198,7 @@ function routeRequests(
   ): void => {
     stream.on('error', (error) => onFault('response', error));
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
+    destroyInTurn(stream, soon);
     serve(new Http2Exchange(stream, headers, rawHeaders));
   };
   server.on('stream', onStream);
