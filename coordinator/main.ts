@@ -17,7 +17,7 @@ import { createMetrics } from '../common/runtime/metrics.ts';
 import { certificateHash } from '../common/runtime/certificates.ts';
 import { watchGcPauses } from '../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../common/runtime/lag.ts';
-import { threadCpuMs } from '../common/runtime/thread-cpu.ts';
+import { threadTimes } from '../common/runtime/thread-cpu.ts';
 import { formatAddress, readSettings, type SettingValues } from '../common/runtime/settings.ts';
 import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
@@ -125,7 +125,7 @@ async function run(
   onReload: (reload: Reload) => void,
 ): Promise<void> {
   const metrics = createMetrics({ withProcess: true, clock });
-  const lag = startLagMeter({ clock, metrics, cpuMs: threadCpuMs, watchGc: watchGcPauses });
+  const lag = startLagMeter({ clock, metrics, times: threadTimes, watchGc: watchGcPauses });
   lifecycle.onClose({ name: 'lag meter', close: () => Promise.resolve(lag.stop()) });
   const base: Base = {
     onReload,

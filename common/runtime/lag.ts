@@ -5,8 +5,8 @@
 // rest may so be missed, those that follow it are not.
 //
 //   mesh_event_loop_turn_seconds       histogram of how late it was
-//   mesh_event_loop_turn_cpu_seconds   the same without what a busy machine adds: no more than the
-//                                      thread was on a core since the timer before
+//   mesh_event_loop_turn_cpu_seconds   the same without what a busy machine adds: as much of it as
+//                                      the thread, of the time in which it could run, did run
 //   mesh_event_loop_turn_own_cpu_seconds   of that, what our code ran: without the pauses in which
 //                                      V8 collected garbage
 //   mesh_event_loop_gc_pause_seconds   those pauses, each by kind
@@ -15,6 +15,7 @@
 import type { Clock, Timer } from './clock.ts';
 import type { GcPause } from './gc-pauses.ts';
 import type { Metrics } from './metrics.ts';
+import type { ThreadTimes } from './thread-cpu.ts';
 
 /** Every turn that is too long meets one. */
 const everyMs = 10;
@@ -37,13 +38,13 @@ export interface LagMeter {
 export function startLagMeter({
   clock,
   metrics,
-  cpuMs = () => undefined,
+  times = () => undefined,
   watchGc = () => () => undefined,
 }: {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** How long this thread has run; undefined where that is not known. */
-  readonly cpuMs?: () => number | undefined;
+  /** Of this thread; undefined where they are not known. */
+  readonly times?: () => ThreadTimes | undefined;
   /** Tells of pauses some time after them, and returns what ends it. */
   readonly watchGc?: (onPause: (pause: GcPause) => void) => () => void;
 }): LagMeter {
@@ -54,15 +55,17 @@ export function startLagMeter({
   const unwatch = watchGc(own.note);
   const wait = (forMs: number): void => {
     const dueMs = clock.monotonicMs() + forMs;
-    const startMs = cpuMs();
+    const start = times();
     timer = clock.after(forMs, () => {
       const nowMs = clock.monotonicMs();
       const lateMs = Math.max(0, nowMs - dueMs);
       tell(lateMs, nowMs);
-      if (startMs === undefined) return wait(everyMs);
-      const ranMs = (cpuMs() ?? startMs) - startMs;
-      tellCpu(Math.min(lateMs, ranMs));
-      own.turn({ fromMs: dueMs, toMs: nowMs, cpuMs: Math.min(lateMs, ranMs) });
+      const end = times();
+      if (start === undefined || end === undefined) return wait(everyMs);
+      const ranMs = end.ranMs - start.ranMs;
+      const cpuMs = onCore(lateMs, { ranMs, waitedMs: end.waitedMs - start.waitedMs });
+      tellCpu(cpuMs);
+      own.turn({ fromMs: dueMs, toMs: nowMs, cpuMs });
       wait(ranMs < restShare * (forMs + lateMs) ? restMs : everyMs);
     });
   };
@@ -83,6 +86,15 @@ export function startLagMeter({
     unwatch();
   };
   return { maxMs: () => maxMs, stop };
+}
+
+/**
+ * Of `lateMs`. When in that time a thread waited for a core is not known, so its waits are spread
+ * over all the time in which it could run.
+ */
+function onCore(lateMs: number, { ranMs, waitedMs }: ThreadTimes): number {
+  if (ranMs <= 0) return 0;
+  return Math.min(ranMs, (lateMs * ranMs) / (ranMs + waitedMs));
 }
 
 interface Turn {

@@ -30,13 +30,22 @@ test('I11 the lag meter tells how late a turn made it, and the latest of a minut
 test('the lag meter tells apart what the thread did and what it waited for a core', async (t) => {
   const clock = createManualClock();
   const metrics = createMetrics({ withProcess: false, clock: systemClock });
-  let ranMs = 100;
-  const meter = startLagMeter({ clock, metrics, cpuMs: () => ranMs });
-  ranMs += 3;
-  clock.advance(35); // late by 25 ms, of which it ran for 3
-  const text = await metrics.expose();
-  t.regex(text, /^mesh_event_loop_turn_seconds_sum 0\.025$/m);
-  t.regex(text, /^mesh_event_loop_turn_cpu_seconds_sum 0\.003$/m);
+  let [ranMs, waitedMs] = [100, 50];
+  const meter = startLagMeter({ clock, metrics, times: () => ({ ranMs, waitedMs }) });
+  const cpu = /^mesh_event_loop_turn_cpu_seconds_sum (\S+)$/m;
+  const cpuSeconds = async (): Promise<number> => Number(cpu.exec(await metrics.expose())?.[1]);
+  ranMs += 8;
+  clock.advance(35); // late by 25 ms; it ran for 8 and slept
+  t.regex(await metrics.expose(), /^mesh_event_loop_turn_seconds_sum 0\.025$/m);
+  t.is(await cpuSeconds(), 0.008);
+  ranMs += 20;
+  waitedMs += 5;
+  clock.advance(35); // it slept until it was due, and then could run for 25
+  t.is(await cpuSeconds(), 0.028);
+  ranMs += 28;
+  waitedMs += 7;
+  clock.advance(35); // it could run all the time, and did for four fifths of it
+  t.is(await cpuSeconds(), 0.048);
   meter.stop();
 });
 
@@ -50,7 +59,7 @@ test('the lag meter tells apart our code and the collection of garbage', async (
   const meter = startLagMeter({
     clock,
     metrics,
-    cpuMs: () => ranMs,
+    times: () => ({ ranMs, waitedMs: 0 }),
     watchGc: (listener) => {
       onPause = listener;
       return () => void (isWatched = false);
@@ -91,7 +100,7 @@ test('the lag meter wakes a thread that rests ten times a second, one that works
   const clock = createManualClock();
   let [ranMs, wakes] = [0, 0];
   const metrics = { ...silentMetrics, observe: () => void (wakes += 1) };
-  const meter = startLagMeter({ clock, metrics, cpuMs: () => ranMs });
+  const meter = startLagMeter({ clock, metrics, times: () => ({ ranMs, waitedMs: 0 }) });
   const second = (cpuMs: number): number => {
     const before = wakes;
     for (let at = 0; at < 100; at += 1) {
