@@ -11,7 +11,6 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import { gateHandshakes, type HandshakeBounds } from '../../../common/runtime/handshake-gate.ts';
-import { paceTurns } from '../../../common/runtime/turn-pace.ts';
 
 export interface ConnectionLimits {
   readonly connectionsMax: number;
@@ -38,30 +37,36 @@ export interface Connections {
   destroy(): void;
 }
 
+export interface ConnectionPorts {
+  readonly clock: Clock;
+  /** C1. For all that ends: the callbacks that follow one end are as long as it was. */
+  readonly soon: (act: () => void) => void;
+  readonly onFault: (kind: string, error?: Error) => void;
+}
+
 export function watchConnections(
   server: Http2SecureServer,
   limits: ConnectionLimits,
-  ports: { readonly clock: Clock; readonly onFault: (kind: string, error?: Error) => void },
+  ports: ConnectionPorts,
 ): Connections {
-  const { clock, onFault } = ports;
+  const { soon, onFault } = ports;
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
   gateHandshakes(server, { ...ports, bounds: handshakeBounds });
-  closeInTurns(server, clock);
+  closeInTurns(server, soon);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', (error) => onFault('socket', error));
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('drop', () => onFault('dropped'));
-  const closeSoon = paceTurns<() => void>(clock, (close) => close());
   server.on('session', (session) => {
     sessions.add(session);
     session.on('error', (error) => onFault('session', error));
     session.once('close', () => sessions.delete(session));
     keepAlive(session, limits);
-    closeInTurn(session, closeSoon);
+    closeInTurn(session, soon);
   });
   return {
     count: () => sockets.size,
@@ -79,20 +84,19 @@ export function watchConnections(
  * C1. Node ends a connection in the same moment in which it hears that the peer did. The bytes that
  * are under way to a peer who left are nobody's.
  */
-function closeInTurns(server: Http2SecureServer, clock: Clock): void {
-  const close = paceTurns<TLSSocket>(clock, (socket) => void socket.destroy());
+function closeInTurns(server: Http2SecureServer, soon: ConnectionPorts['soon']): void {
   server.on('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol !== 'h2') return; // node's HTTP/1.1 ends them itself
     socket.allowHalfOpen = true;
-    socket.once('end', () => close(socket));
+    socket.once('end', () => soon(() => socket.destroy()));
   });
 }
 
 /** C1. Node closes a session in the same moment in which its client says GOAWAY. */
-function closeInTurn(session: ServerHttp2Session, closeSoon: (close: () => void) => void): void {
+function closeInTurn(session: ServerHttp2Session, soon: ConnectionPorts['soon']): void {
   session.once('goaway', () => {
     const close = session.close.bind(session);
-    session.close = () => closeSoon(close); // node calls it next, and finds nothing to do later
+    session.close = () => soon(close); // which node calls right after this event
   });
 }
 
@@ -100,7 +104,7 @@ function closeInTurn(session: ServerHttp2Session, closeSoon: (close: () => void)
  * C1. Node destroys a stream in the same moment in which its client resets it; not at all where the
  * client says NO_ERROR and has not taken what was written. Neither `drain` nor `close` came then.
  */
-export function destroyInTurn(stream: ServerHttp2Stream, soon: (act: () => void) => void): void {
+export function destroyInTurn(stream: ServerHttp2Stream, soon: ConnectionPorts['soon']): void {
   stream.once('aborted', () => {
     const destroy = stream.destroy.bind(stream);
     let isPlanned = false;

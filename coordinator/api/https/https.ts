@@ -20,7 +20,12 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
-import { destroyInTurn, watchConnections, type ConnectionLimits } from './https-connections.ts';
+import {
+  destroyInTurn,
+  watchConnections,
+  type ConnectionLimits,
+  type ConnectionPorts,
+} from './https-connections.ts';
 import { handshakeMs } from '../../../common/runtime/handshake-gate.ts';
 import { Http1Exchange, Http2Exchange, type Exchange } from './https-exchange.ts';
 import { paceTurns } from '../../../common/runtime/turn-pace.ts';
@@ -100,12 +105,13 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
   const flow = createFlowControl(limits, { clock, metrics });
   const requests = new RequestServer({ ...options, limits, flow });
   requests.trust(options.tls.clientCaPem);
-  const connections = watchConnections(server, limits, { clock, onFault });
+  const soon = paceTurns<() => void>(clock, (act) => act());
+  const connections = watchConnections(server, limits, { clock, soon, onFault });
   const serve = paceTurns<Exchange>(clock, (exchange) => {
     // Who left while he waited is not served.
     if (!exchange.isLeft()) requests.serve(exchange);
   });
-  routeRequests(server, serve, { clock, onFault });
+  routeRequests(server, serve, { soon, onFault });
   catchFaults(server, onFault);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -179,9 +185,8 @@ type OnFault = (kind: string, error?: Error) => void;
 function routeRequests(
   server: Http2SecureServer,
   serve: (exchange: Exchange) => void,
-  { clock, onFault }: { readonly clock: Clock; readonly onFault: OnFault },
+  { soon, onFault }: Pick<ConnectionPorts, 'soon' | 'onFault'>,
 ): void {
-  const soon = paceTurns<() => void>(clock, (act) => act());
   server.on('request', (request: unknown, response: unknown) => {
     if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return;
     response.on('error', (error: Error) => onFault('response', error));
