@@ -94,6 +94,15 @@ function bobs(path: string): Readonly<Record<string, string>> {
   return path.startsWith('/version') ? {} : { authorization: 'Bearer tell-nobody' };
 }
 
+test('who does not take the refusal of a body that is too long is let go', async (t) => {
+  const world = await start(t, { requestMs: 500 });
+  const deaf = openDeaf(t, world.https);
+  const headers = { ':method': 'POST', ':path': gadgets, 'content-length': String(64 << 20) };
+  t.is(await send(deaf, { ...headers, authorization: 'Bearer tell-nobody' }, false), 413);
+  await untilIdle(world);
+  t.is(deaf.destroyed, false);
+});
+
 const resets = [
   { what: 'a watch', path: `${gadgets}?watch=1&resourceVersion=0` },
   { what: 'a list', path: gadgets },

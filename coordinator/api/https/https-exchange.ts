@@ -104,7 +104,9 @@ export class Http2Exchange implements Exchange {
   }
 
   abandon(): void {
-    this.answer.close(http2.NGHTTP2_INTERNAL_ERROR);
+    // One that waits until its answer is taken (endWhenSent) would not be closed a second time.
+    if (this.answer.closed) this.answer.destroy();
+    else this.answer.close(http2.NGHTTP2_INTERNAL_ERROR);
   }
 }
 
