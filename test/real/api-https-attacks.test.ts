@@ -94,7 +94,7 @@ function bobs(path: string): Readonly<Record<string, string>> {
   return path.startsWith('/version') ? {} : { authorization: 'Bearer tell-nobody' };
 }
 
-test('who does not take the refusal of a body that is too long is let go', async (t) => {
+test('[k8s 122] who does not take the refusal of a body that is too long is let go', async (t) => {
   const world = await start(t, { requestMs: 500 });
   const deaf = openDeaf(t, world.https);
   const headers = { ':method': 'POST', ':path': gadgets, 'content-length': String(64 << 20) };
@@ -111,7 +111,7 @@ const resets = [
 
 for (const { what, path } of resets) {
   for (const code of [http2.NGHTTP2_NO_ERROR, http2.NGHTTP2_CANCEL]) {
-    test(`who resets ${what} that he has not read leaves nothing (code ${code})`, async (t) => {
+    test(`[k8s 125] who resets ${what} that he has not read leaves nothing (code ${code})`, async (t) => {
       const world = await start(t, { requestMs: 60_000 });
       await putBig(world, '1');
       const deaf = openDeaf(t, world.https);
