@@ -71,7 +71,7 @@ async function runBench(command: Run): Promise<number> {
   const alive = keepProcessAlive();
   const log = createLog({ level: 'warn', format: 'pretty', name: 'bench' });
   const lifecycle = createLifecycle({ clock: systemClock, log });
-  endOnSignals(lifecycle);
+  const isInterrupted = endOnSignals(lifecycle);
   try {
     const dir = makeTemporaryDir(lifecycle);
     const context = { dir, natsServer, lifecycle, say };
@@ -79,6 +79,7 @@ async function runBench(command: Run): Promise<number> {
     process.stdout.write(`${command.isJson ? toJson(report) : toTable(report)}\n`);
     return exitCodes.ok;
   } catch (error) {
+    if (isInterrupted()) return exitCodes.interrupted; // what it measured is ended under it
     say(describeError(error));
     process.exitCode = exitCodes.failed; // already now: it decides whether logs are kept
     return exitCodes.failed;
@@ -101,8 +102,11 @@ function makeTemporaryDir(lifecycle: Lifecycle): string {
   return dir;
 }
 
-/** A second signal ends the bench at once; its processes then end by themselves. */
-function endOnSignals(lifecycle: Lifecycle): void {
+/**
+ * A second signal ends the bench at once; its processes then end by themselves. The function tells
+ * whether one has come.
+ */
+function endOnSignals(lifecycle: Lifecycle): () => boolean {
   let isEnding = false;
   const end = (): void => {
     if (isEnding) process.exit(exitCodes.interrupted);
@@ -111,6 +115,7 @@ function endOnSignals(lifecycle: Lifecycle): void {
     void lifecycle.close().finally(() => process.exit(exitCodes.interrupted));
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  return () => isEnding;
 }
 
 function readVersion(): string {
