@@ -89,7 +89,8 @@ function normaliseBody(step: Step, answer: HttpAnswer): JsonLike {
 
 function normaliseOutput(step: Step, text: string): JsonLike {
   const pick = step.kind === 'kubectl' ? step.pick : undefined;
-  const normal = normaliseText(text).replace(/ {2,}/g, '  ').replace(/ +$/gm, '');
+  const shown = withoutRepairs(text);
+  const normal = normaliseText(shown).replace(/ {2,}/g, '  ').replace(/ +$/gm, '');
   return pick === undefined ? normal : pick(normal);
 }
 
@@ -101,9 +102,10 @@ function parse(text: string): JsonLike {
   }
 }
 
-/** Not the event by which a Service that only we hold begins to go: it has no counterpart. */
+/** Not the event by which a Service that only we hold begins to go, which has no counterpart. */
 function isShown(event: JsonLike): boolean {
   const text = JSON.stringify(event);
+  if (text.includes(repairer)) return false;
   const isHeldByUs = text.includes('"finalizers":["isthmus.dev/shards"]');
   return !(isHeldByUs && text.includes('"type":"MODIFIED"') && text.includes('deletionTimestamp'));
 }
@@ -150,11 +152,19 @@ function isOnlyOurs(name: string, value: JsonLike): boolean {
  * An Event of the loop in which kube-apiserver compares addresses with Services, every three
  * minutes: it meets one of a Service that is being made.
  */
+const repairer = 'ipallocator-repair-controller';
+
 function isOfRepair(item: JsonLike, key: string): boolean {
-  return (
-    (key === 'items' || key === 'rows') &&
-    JSON.stringify(item).includes('ipallocator-repair-controller')
-  );
+  return (key === 'items' || key === 'rows') && JSON.stringify(item).includes(repairer);
+}
+
+/** The same in kubectl's words: lines of tables, of which an empty one says <none>. */
+function withoutRepairs(text: string): string {
+  if (!text.includes(repairer)) return text;
+  const lines = text.split('\n').filter((line) => !line.includes(repairer));
+  return lines
+    .join('\n')
+    .replace(/^Events:\n +Type +Reason .*\n +---- .*\n(?! )/m, 'Events:  <none>\n');
 }
 
 function isList(value: JsonLike): value is readonly JsonLike[] {
