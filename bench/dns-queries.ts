@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { systemClock } from '../common/runtime/clock.ts';
 import { findProgram, thisMachine } from '../demo/nats-server.ts';
-import { findFreePort, secondaryKinds, startSecondary } from '../test/support/dns/secondaries.ts';
+import { secondaryKinds, startSecondary } from '../test/support/dns/secondaries.ts';
+import { takeTestPort } from '../test/support/test-ports.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { cpuMsOf, rssMiBOf } from './api/process-usage.ts';
 import type { BenchContext } from './context.ts';
@@ -106,7 +107,7 @@ async function startServers(
     if (!isThere) say(`${path} is not there: it is left out`);
     return isThere;
   });
-  const ports = await Promise.all(kinds.map(() => findFreePort()));
+  const ports = await Promise.all(kinds.map(() => takeTestPort()));
   const child = fork(fileURLToPath(new URL('./zone-process.js', import.meta.url)), [
     String(services),
   ]);

@@ -12,7 +12,7 @@ import { knotHouse, pdnsSchema } from '../support/dns/dns-servers.ts';
 import { readBlock } from '../support/dns/documented.ts';
 import { conditionsOf, federated, follows, untilSaid } from '../support/dns/mesh-zones.ts';
 import { nsupdate } from '../support/dns/nsupdate.ts';
-import { findFreePort } from '../support/dns/secondaries.ts';
+import { takeTestPort } from '../support/test-ports.ts';
 import { openPlugin, type PluginKubectl } from '../support/plugin.ts';
 import { testWith } from '../support/programs.ts';
 import { openRealMesh, type RealMesh } from '../support/real-mesh.ts';
@@ -69,7 +69,7 @@ function makeFolder(name: string): string {
 }
 
 async function startBind(): Promise<Started> {
-  const [dir, port] = [makeFolder('bind'), await findFreePort()];
+  const [dir, port] = [makeFolder('bind'), await takeTestPort()];
   const documented = readBlock(heading, /^BIND:$/).replace('"..."', `"${secret}"`);
   writeFileSync(join(dir, 'example.org.zone'), zoneFile('example.org'));
   const file = join(dir, 'named.conf');
@@ -85,7 +85,7 @@ async function startBind(): Promise<Started> {
 }
 
 async function startKnot(): Promise<Started> {
-  const [dir, port] = [makeFolder('knot'), await findFreePort()];
+  const [dir, port] = [makeFolder('knot'), await takeTestPort()];
   const documented = readBlock(heading, /^Knot:$/).replace('"..."', `"${secret}"`);
   writeFileSync(join(dir, 'example.org.zone'), zoneFile('example.org'));
   const file = join(dir, 'knot.conf');
@@ -99,7 +99,7 @@ async function startKnot(): Promise<Started> {
 }
 
 async function startPowerDns(): Promise<Started> {
-  const [dir, port] = [makeFolder('powerdns'), await findFreePort()];
+  const [dir, port] = [makeFolder('powerdns'), await takeTestPort()];
   const database = join(dir, 'zones.db');
   execFileSync('/usr/bin/sqlite3', [database], {
     input: `PRAGMA journal_mode=WAL;\n${readFileSync(pdnsSchema(), 'utf8')}`,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { readBlock } from '../support/dns/documented.ts';
 import { answersAt, conditionsOf, federated } from '../support/dns/mesh-zones.ts';
-import { findFreePort } from '../support/dns/secondaries.ts';
+import { takeTestPort } from '../support/test-ports.ts';
 import { eventually } from '../support/eventually.ts';
 import { annotateReady } from '../support/nginx-views.ts';
 import { testWith } from '../support/programs.ts';
@@ -29,7 +29,7 @@ const servers = new Map<string, ServerProcess>();
 
 test.before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'isthmus-secondaries-'));
-  for (const name of ['bind', 'knot', 'stranger']) ports.set(name, await findFreePort());
+  for (const name of ['bind', 'knot', 'stranger']) ports.set(name, await takeTestPort());
   mesh = await openRealMesh({ clusters: 2, coordinatorFlags: ['--ttl-seconds=2'] });
   primary = Number(mesh.at('dns').split(':')[1]);
   await mesh.createNginx();

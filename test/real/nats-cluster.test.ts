@@ -19,7 +19,7 @@ import { signUser } from '../../coordinator/session/nats-jwt.ts';
 import { toSystemPermissions } from '../../coordinator/session/nats-permissions.ts';
 import { createNatsUsers } from '../../coordinator/session/nats-users.ts';
 import { toTrust } from '../../coordinator/trust/nats-trust.ts';
-import { takePorts } from '../../demo/ports.ts';
+import { takeTestPorts } from '../support/test-ports.ts';
 import { until } from '../support/mesh-fixture.ts';
 import {
   connected,
@@ -129,9 +129,7 @@ async function startServers(
   trust: readonly string[],
 ): Promise<readonly [string, string]> {
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-nats-cluster-'));
-  const wish = (name: string) => ({ name, what: name, port: 0, isUdpToo: false });
-  const wishes = ['a', 'b', 'route-a', 'route-b'].map(wish);
-  const ports = await takePorts(wishes, { isAnyPort: true, chance, earlier: {} });
+  const ports = await takeTestPorts(['a', 'b', 'route-a', 'route-b']);
   const port = (name: string): number => ports.get(name) ?? 0;
   const at = (file: string): string => join(certificates, file);
   for (const name of ['a', 'b']) {

@@ -5,12 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { systemChance } from '../../common/runtime/chance.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { askDns } from '../../demo/guide/dns-udp.ts';
 import { toAnswer } from '../../demo/guide/expected-dns.ts';
 import { makeJoinToken, waitForClusters } from '../../demo/federation-api.ts';
-import { takePorts } from '../../demo/ports.ts';
+import { takeTestPort } from '../support/test-ports.ts';
 import {
   heldBy,
   leasePath,
@@ -242,9 +241,7 @@ async function answersThroughCoreDns(
   of: { readonly cluster: ChartedCluster; readonly resolver: string; readonly far: string },
 ): Promise<void> {
   const [printed = ''] = /^ +myfederation:53 [^]*?^ {5}\}$/m.exec(of.cluster.notes) ?? [];
-  const wish = { name: 'dns', what: 'dns', port: 0, isUdpToo: true };
-  const any = { isAnyPort: true, chance: systemChance, earlier: {} };
-  const port = (await takePorts([wish], any)).get('dns') ?? 0;
+  const port = await takeTestPort();
   const corefile = printed.replaceAll(':53 ', `:${port} `).replace('RESOLVER_IP', of.resolver);
   t.regex(corefile, /forward \. 127\.0\.0\.1:/);
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-coredns-'));

@@ -5,7 +5,8 @@ import packet from 'dns-packet';
 import type { RecordSet } from '../../common/model/publication.ts';
 import { eventually } from '../support/eventually.ts';
 import { testWith } from '../support/programs.ts';
-import { findFreePort, secondaryKinds, startSecondary } from '../support/dns/secondaries.ts';
+import { secondaryKinds, startSecondary } from '../support/dns/secondaries.ts';
+import { takeTestPort } from '../support/test-ports.ts';
 import { lookUp, nameOf, openZoneWorld, recordSet, transfer } from '../support/dns/zone-world.ts';
 
 // A refresh comes after 60 s: what is there sooner came by a NOTIFY.
@@ -73,7 +74,7 @@ for (const kind of secondaryKinds) {
   withKind(
     `X2 ${kind.name} transfers the zone, hears of changes, and answers the same`,
     async (t) => {
-      const port = await findFreePort();
+      const port = await takeTestPort();
       const world = await openPrimary(t, [`127.0.0.1:${port}`]);
       const at = { port, zone: 'example.com', primaryPort: world.zone.port };
       const secondary = startSecondary(kind, at);

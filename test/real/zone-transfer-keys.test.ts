@@ -22,7 +22,8 @@ import {
 import { systemClock } from '../../common/runtime/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { testWith } from '../support/programs.ts';
-import { findFreePort, secondaryKinds, startSecondary } from '../support/dns/secondaries.ts';
+import { secondaryKinds, startSecondary } from '../support/dns/secondaries.ts';
+import { takeTestPort } from '../support/test-ports.ts';
 import {
   askTcp,
   askUdp,
@@ -70,7 +71,7 @@ for (const kind of secondaryKinds) {
   const withKind = testWith(kind.path.slice(kind.path.lastIndexOf('/') + 1));
   for (const algorithm of ['hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const) {
     withKind(`X4 ${kind.name} transfers with ${algorithm}, and hears of changes`, async (t) => {
-      const port = await findFreePort();
+      const port = await takeTestPort();
       const notify = [`127.0.0.1:${port}`];
       const world = await openPrimary(t, { notify }, { count: services, algorithm });
       const secondary = startSecondary(kind, {

@@ -12,9 +12,9 @@ import { encodeSeed, openSeed, type NkeyKind } from '../../common/runtime/nkeys.
 import { createCa } from '../../common/runtime/pki.ts';
 import { toTrustLines } from '../../coordinator/session/nats-config.ts';
 import { signAccount, signOperator } from '../../coordinator/session/nats-jwt.ts';
-import { takePorts } from '../../demo/ports.ts';
 import { eventually } from './eventually.ts';
 import { issueServer } from './nats-world.ts';
+import { takeTestPort } from './test-ports.ts';
 
 export interface ExternalNats {
   readonly url: string;
@@ -32,8 +32,7 @@ export interface ExternalNats {
 export async function createExternalNats(binary: string): Promise<ExternalNats> {
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-external-nats-'));
   const at = (name: string): string => join(folder, name);
-  const wish = { name: 'nats', what: 'an external NATS', port: 0, isUdpToo: false };
-  const ports = await takePorts([wish], { isAnyPort: true, chance, earlier: {} });
+  const port = await takeTestPort();
   const ca = await createCa({ commonName: 'somebody else', clock, validDays: 1 });
   const server = await issueServer(ca);
   writeFileSync(at('ca.pem'), ca.certPem);
@@ -50,7 +49,7 @@ export async function createExternalNats(binary: string): Promise<ExternalNats> 
     await gone;
   };
   return {
-    url: `tls://127.0.0.1:${ports.get('nats') ?? 0}`,
+    url: `tls://127.0.0.1:${port}`,
     caFile: at('ca.pem'),
     folder,
     log,
@@ -58,7 +57,7 @@ export async function createExternalNats(binary: string): Promise<ExternalNats> 
     start: async (trustLines) => {
       writeFileSync(at('isthmus.conf'), `${trustLines.join('\n')}\n`);
       const lines = [
-        `listen: "127.0.0.1:${ports.get('nats') ?? 0}"`,
+        `listen: "127.0.0.1:${port}"`,
         `log_file: "${at('nats.log')}"`,
         `tls { cert_file: "${at('server.pem')}", key_file: "${at('server.key')}" }`,
         'include ./isthmus.conf',

@@ -8,15 +8,14 @@ import { createPublicKey } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemChance } from '../../common/runtime/chance.ts';
 import type { KeyPairPem } from '../../common/runtime/certificates.ts';
+import { takeTestPorts } from './test-ports.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import {
   createCa,
   issueClientCertificate,
   issueServerCertificate,
 } from '../../common/runtime/pki.ts';
-import { takePorts } from '../../demo/ports.ts';
 import {
   apiserverFlags,
   controllerFlags,
@@ -169,13 +168,7 @@ class Attempt {
   }
 
   async #takePorts(): Promise<ControlPlanePorts> {
-    const wishes = ['api', 'etcd', 'etcdPeer'].map((name) => ({
-      name,
-      what: name,
-      port: 0,
-      isUdpToo: false,
-    }));
-    const taken = await takePorts(wishes, { isAnyPort: true, chance: systemChance, earlier: {} });
+    const taken = await takeTestPorts(['api', 'etcd', 'etcdPeer']);
     const of = (name: string): number => taken.get(name) ?? 0;
     return { api: of('api'), etcd: of('etcd'), etcdPeer: of('etcdPeer') };
   }

@@ -21,7 +21,8 @@ import { toLayout, type Layout } from '../../demo/layout.ts';
 import { isAlive, signalIfThere } from '../../demo/leftovers.ts';
 import { actOnNats, natsPid } from '../../demo/nats-process.ts';
 import { createPart, type Part, type PartProgram } from '../../demo/part.ts';
-import { takeLoadBalancerBase, takePorts } from '../../demo/ports.ts';
+import { takeLoadBalancerBase } from '../../demo/ports.ts';
+import { takeTestPorts } from './test-ports.ts';
 import { agentPart, clusterPart, coordinatorPart, type Choices } from '../../demo/programs.ts';
 import { eventually } from './eventually.ts';
 import { getNginx, namesOfNginx, publicAddressOf, scope } from './nginx-views.ts';
@@ -134,8 +135,7 @@ async function choose(
   const names = own.concat(
     clusters.flatMap(({ name }) => [`${name}/api`, `${name}/resolver`, `${name}/admin`]),
   );
-  const wishes = names.map((name) => ({ name, what: name, port: 0, isUdpToo: true }));
-  const ports = await takePorts(wishes, { isAnyPort: true, chance, earlier: {} });
+  const ports = await takeTestPorts(names);
   const loadBalancerBase = await takeLoadBalancerBase({
     preferred: 100,
     isAnyPort: true,

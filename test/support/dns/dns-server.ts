@@ -4,10 +4,10 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemChance } from '../../../common/runtime/chance.ts';
+import { takeTestPort } from '../test-ports.ts';
 import { systemClock } from '../../../common/runtime/clock.ts';
 import { silentLog } from '../../../common/runtime/log.ts';
 import type { DnsProvider } from '../../../coordinator/dns/provider/provider.ts';
@@ -63,7 +63,7 @@ export async function openDnsServer(kind: DnsServerKind, zoneCount: number): Pro
   for (let attempt = 1; ; attempt += 1) {
     const setup: ServerSetup = {
       folder: mkdtempSync(join(tmpdir(), `isthmus-${kind.name}-`)),
-      port: await findFreePort(),
+      port: await takeTestPort(),
       zones,
       ours: keyNamed('fedkey'),
       other: keyNamed('person'),
@@ -181,12 +181,4 @@ export function zoneFile(zone: string): string {
     `@ NS ns2.example.net.`,
     '',
   ].join('\n');
-}
-
-async function findFreePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
 }

@@ -1,7 +1,6 @@
 // BIND and Knot as secondaries of the embedded zone, each on a free port of the loopback.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServerProcess, type ServerProcess } from '../server-process.ts';
@@ -104,12 +103,4 @@ export function startSecondary(kind: SecondaryKind, at: Omit<Setup, 'folder'>): 
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-export async function findFreePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
 }
