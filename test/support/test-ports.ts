@@ -2,7 +2,7 @@
 // run at once, and between finding a port free and listening on it seconds may pass: so each port
 // that was given is a file, named by it, until the process ends that took it.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemChance } from '../../common/runtime/chance.ts';
@@ -41,7 +41,7 @@ function keep(port: number): boolean {
   const file = join(folder, String(port));
   if (ours.size === 0) {
     mkdirSync(folder, { recursive: true });
-    process.once('exit', () => ours.forEach(giveBack));
+    process.once('exit', end);
   }
   if (ours.has(port) || isKept(file)) return false;
   try {
@@ -74,4 +74,13 @@ function isKept(file: string): boolean {
 function giveBack(port: number): void {
   ours.delete(port);
   rmSync(join(folder, String(port)), { force: true });
+}
+
+function end(): void {
+  for (const port of ours) giveBack(port);
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Others have ports still.
+  }
 }
