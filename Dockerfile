@@ -4,6 +4,7 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json tsconfig.json ./
 RUN npm ci --ignore-scripts
+COPY build build
 COPY common common
 COPY coordinator coordinator
 COPY agent agent
@@ -11,7 +12,7 @@ COPY plugin plugin
 COPY demo demo
 COPY bench bench
 COPY test test
-RUN npx tsc -p tsconfig.json
+RUN npm run build
 
 # What runs, without what only builds, tests or describes it.
 FROM node:24-bookworm-slim AS packages

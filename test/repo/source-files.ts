@@ -9,7 +9,7 @@ export interface SourceFile {
   readonly program: Program;
 }
 
-const roots = ['common', 'coordinator', 'agent', 'plugin', 'demo', 'bench', 'test'];
+const roots = ['build', 'common', 'coordinator', 'agent', 'plugin', 'demo', 'bench', 'test'];
 
 export function listSources(): readonly string[] {
   return roots

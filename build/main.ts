@@ -1,0 +1,19 @@
+// The second half of `npm run build`: what the compiler wrote since the last time is rewritten in
+// place (literals.ts). It can run twice.
+
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beginLiteralsPlainly } from './literals.ts';
+
+const dist = 'dist';
+const stamp = join(dist, '.literals');
+
+const lastMs = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+  const path = join(dist, name);
+  if (!name.endsWith('.js') || statSync(path).mtimeMs < lastMs) continue;
+  const text = readFileSync(path, 'utf8');
+  const rewritten = beginLiteralsPlainly(path, text);
+  if (rewritten !== text) writeFileSync(path, rewritten);
+}
+writeFileSync(stamp, '');
