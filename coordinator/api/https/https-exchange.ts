@@ -199,6 +199,8 @@ function joinHeaders(request: IncomingMessage): Readonly<Record<string, string |
 export class Presence {
   #controller: AbortController | undefined;
   isOver = false;
+  /** Counted among those that were let in. */
+  isAdmitted = false;
   onEnd: (() => void) | undefined;
 
   signal(): AbortSignal {

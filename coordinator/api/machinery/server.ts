@@ -188,17 +188,30 @@ function impersonateIn(
   if (wanted.kind === 'fault') return { fault: wanted.text };
   const user = impersonate(asked.user ?? anonymous, wanted.parts, authorize);
   trail?.impersonates(user);
-  const { method, target, headers, body } = asked;
-  return {
-    method,
-    target,
-    headers,
-    body,
-    user,
-    get signal() {
-      return asked.signal;
-    },
-  };
+  return new ImpersonatingRequest(asked, user);
+}
+
+/** Whose signal is asked for only by those who want one, as the asker's. */
+class ImpersonatingRequest implements ApiRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: ApiRequest['headers'];
+  readonly body: Uint8Array;
+  readonly user: UserInfo;
+  readonly #asked: ApiRequest;
+
+  constructor(asked: ApiRequest, user: UserInfo) {
+    this.method = asked.method;
+    this.target = asked.target;
+    this.headers = asked.headers;
+    this.body = asked.body;
+    this.user = user;
+    this.#asked = asked;
+  }
+
+  get signal(): AbortSignal {
+    return this.#asked.signal;
+  }
 }
 
 interface Failed {
