@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --no-parallel-scavenge --max-semi-space-size=8
+#!/usr/bin/env -S node --no-parallel-scavenge --no-allocation-site-pretenuring --max-semi-space-size=8
 // isthmus-coordinator: reads its settings, constructs the adapters, starts the stages, and says
 // on stdout when it is ready. Everything else it has to say goes to stderr. The flags keep the pauses
 // of the garbage collector short: young objects are collected twice as often, half as many at a time,

@@ -33,6 +33,7 @@ test('the agent asks for a small heap, the coordinator for short pauses', (t) =>
   ]);
   t.deepEqual(nodeFlagsOf('dist/coordinator/main.js'), [
     '--no-parallel-scavenge',
+    '--no-allocation-site-pretenuring',
     '--max-semi-space-size=8',
   ]);
 });
