@@ -46,6 +46,8 @@ export const reconnectStorm: BenchDefinition = {
     ),
 };
 
+const changesShown = 5;
+
 async function measureStorm(command: Command, context: BenchContext): Promise<Report> {
   const { agents, services } = command;
   const { say, lifecycle, dir } = context;
@@ -77,9 +79,11 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
       toService(index),
     );
   }
-  const saidBefore = await settledDns(kube);
   say('waiting until all agents have told what they were told');
+  await settledDns(kube);
   await allConnected({ admin, agents });
+  // Again: while workers stood still, equal looks said nothing.
+  const saidBefore = await settledDns(kube);
   say(`DNS has ${saidBefore.size} record sets; killing coordinator and nats-server`);
   const { killedMs, readyMs: upMs } = await restart();
   const [started, workersBefore] = await Promise.all([readUsage(admin), pool.usage()]);
@@ -92,6 +96,8 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
   const changed = [...new Set([...saidBefore.keys(), ...after.keys()])].filter(
     (name) => saidBefore.get(name) !== after.get(name),
   );
+  for (const name of changed.slice(0, changesShown))
+    say(`${name} was ${saidBefore.get(name) ?? 'absent'} and is ${after.get(name) ?? 'absent'}`);
   const since = (fromMs: number) => summarize(opened.map(({ atMs }) => atMs - fromMs));
   return {
     bench: reconnectStorm.name,
