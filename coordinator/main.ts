@@ -2,7 +2,7 @@
 // isthmus-coordinator: reads its settings, constructs the adapters, starts the stages, and says
 // on stdout when it is ready. Everything else it has to say goes to stderr. The flags keep the pauses
 // of the garbage collector short: young objects are collected twice as often, half as many at a time,
-// and without helpers that this thread has to wait for.
+// without helpers that this thread has to wait for, and none is put among the old ones when it is made.
 
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
