@@ -93,11 +93,7 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
   say('all are back; waiting for what that might set off');
   await sleep(systemClock, quietMs);
   const after = await readDns(kube);
-  const changed = [...new Set([...saidBefore.keys(), ...after.keys()])].filter(
-    (name) => saidBefore.get(name) !== after.get(name),
-  );
-  for (const name of changed.slice(0, changesShown))
-    say(`${name} was ${saidBefore.get(name) ?? 'absent'} and is ${after.get(name) ?? 'absent'}`);
+  const changed = tellChanges(saidBefore, after, say);
   const since = (fromMs: number) => summarize(opened.map(({ atMs }) => atMs - fromMs));
   return {
     bench: reconnectStorm.name,
@@ -110,7 +106,7 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
     facts: {
       'kill -> coordinator ready, ms': Math.round(upMs - killedMs),
       'DNS record sets': after.size,
-      'DNS record sets that changed (goal 0)': changed.length,
+      'DNS record sets that changed (goal 0)': changed,
       'coordinator CPU until it is ready, ms': started.cpuMs,
       'coordinator CPU until all are back, ms': usage.cpuMs,
       'coordinator CPU per return, ms': perReturn(usage.cpuMs - started.cpuMs),
@@ -118,6 +114,20 @@ async function measureStorm(command: Command, context: BenchContext): Promise<Re
       'coordinator memory then, MiB': usage.rssMiB,
     },
   };
+}
+
+/** How many record sets are not what they were; says of a few what they are. */
+function tellChanges(
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+  say: (text: string) => void,
+): number {
+  const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (name) => before.get(name) !== after.get(name),
+  );
+  for (const name of changed.slice(0, changesShown))
+    say(`${name} was ${before.get(name) ?? 'absent'} and is ${after.get(name) ?? 'absent'}`);
+  return changed.length;
 }
 
 /**
