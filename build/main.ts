@@ -1,7 +1,7 @@
 // The second half of `npm run build`: what the compiler wrote since the last time is rewritten in
 // place (literals.ts). It can run twice.
 
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beginLiteralsPlainly } from './literals.ts';
 
@@ -14,6 +14,9 @@ for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
   if (!name.endsWith('.js') || statSync(path).mtimeMs < lastMs) continue;
   const text = readFileSync(path, 'utf8');
   const rewritten = beginLiteralsPlainly(path, text);
-  if (rewritten !== text) writeFileSync(path, rewritten);
+  if (rewritten === text) continue;
+  // Whole or not at all: the compiler would not write a file again that a kill cut short.
+  writeFileSync(`${path}.new`, rewritten);
+  renameSync(`${path}.new`, path);
 }
 writeFileSync(stamp, '');
