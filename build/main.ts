@@ -11,12 +11,14 @@ const stamp = join(dist, '.literals');
 const lastMs = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
   const path = join(dist, name);
-  if (!name.endsWith('.js') || statSync(path).mtimeMs < lastMs) continue;
+  if (!name.endsWith('.js')) continue;
+  const { mtimeMs, mode } = statSync(path); // npm makes programs executable
+  if (mtimeMs < lastMs) continue;
   const text = readFileSync(path, 'utf8');
   const rewritten = beginLiteralsPlainly(path, text);
   if (rewritten === text) continue;
   // Whole or not at all: the compiler would not write a file again that a kill cut short.
-  writeFileSync(`${path}.new`, rewritten);
+  writeFileSync(`${path}.new`, rewritten, { mode });
   renameSync(`${path}.new`, path);
 }
 writeFileSync(stamp, '');
