@@ -10,7 +10,8 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import { MemoryView } from './memory-view.ts';
-import { parseStoreValue, toStoredObject, toStoreValue } from './stored-object.ts';
+import { SharedFieldSets } from './shared-field-sets.ts';
+import { parseShared, toStoredObject, toStoreValue } from './stored-object.ts';
 import type {
   Desired,
   DesiredOutcome,
@@ -49,9 +50,12 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
     windowEvents: options.windowEvents ?? windowEventsMax,
     windowBytes: options.windowBytes ?? windowBytesMax,
   });
-  for await (const page of snapshot.pages) for (const record of page) seed(view, record);
+  const fieldSets = new SharedFieldSets();
+  for await (const page of snapshot.pages) {
+    for (const record of page) view.seed(toStored(record, undefined, fieldSets));
+  }
   const following = store.follow(snapshot.revision, (records) => {
-    fold(view, records);
+    fold(view, records, fieldSets);
     metrics.count('mesh_desired_events_total', {}, records.length);
   });
   let refusal: string | undefined;
@@ -165,21 +169,28 @@ function readBack(
     : { kind: 'conflict', current: last.isDelete ? toRevision(0) : last.revision };
 }
 
-function seed(view: MemoryView, record: StoreRecord): void {
-  view.seed(toStoredObject(record.key, record.revision, parseStoreValue(record.value)));
-}
-
-function fold(view: MemoryView, records: readonly StoreRecord[]): void {
+function fold(view: MemoryView, records: readonly StoreRecord[], fieldSets: SharedFieldSets): void {
   // One at a time: the previous object of a key may be in the same batch.
   for (const record of records) {
     if (record.revision <= view.revision()) continue;
-    view.fold([toEvent(view, record)], [record.value.length]);
+    view.fold([toEvent(record, view.get(record.key), fieldSets)], [record.value.length]);
   }
 }
 
-function toEvent(view: MemoryView, record: StoreRecord): ViewEvent {
-  const previous = view.get(record.key);
-  const current = toStoredObject(record.key, record.revision, parseStoreValue(record.value));
+function toEvent(
+  record: StoreRecord,
+  previous: StoredObject | undefined,
+  fieldSets: SharedFieldSets,
+): ViewEvent {
+  const current = toStored(record, previous, fieldSets);
   if (record.isDelete) return { kind: 'deleted', current, previous };
   return { kind: previous === undefined ? 'added' : 'modified', current, previous };
+}
+
+function toStored(
+  { key, revision, value }: StoreRecord,
+  previous: StoredObject | undefined,
+  fieldSets: SharedFieldSets,
+): StoredObject {
+  return toStoredObject(key, revision, parseShared(value, previous?.object, fieldSets));
 }

@@ -1,20 +1,35 @@
-// An object as readers see it: parsed at most once, encoded at most once, shared by all.
+// An object as readers see it: parsed at most once, encoded at most once, shared by all, and in one
+// piece with the version before it as far as they are equal.
 
 import type { LogKey, Revision } from '../../common/model/ids.ts';
 import type { KubeObject, ObjectMeta } from '../../common/model/kube-object.ts';
+import type { SharedFieldSets } from './shared-field-sets.ts';
+import { shareEqual } from './shared-values.ts';
 import type { StoredObject } from './store.ts';
 
 /** `object` carries any resourceVersion or none; the result carries `revision`. */
 export function toStoredObject(key: LogKey, revision: Revision, object: KubeObject): StoredObject {
   const metadata = withRevision(object.metadata, String(revision));
-  const stamped = deepFreeze({ ...object, metadata });
-  let encoded: Uint8Array | undefined;
-  return {
-    key,
-    revision,
-    object: stamped,
-    bytes: () => (encoded ??= Buffer.from(JSON.stringify(stamped), 'utf8')),
-  };
+  return new FrozenObject(key, revision, deepFreeze({ ...object, metadata }));
+}
+
+// A class, as a closure for each object would be three more objects on the heap of which there are
+// as many as objects in the federation.
+class FrozenObject implements StoredObject {
+  readonly key: LogKey;
+  readonly revision: Revision;
+  readonly object: KubeObject;
+  #encoded: Uint8Array | undefined;
+
+  constructor(key: LogKey, revision: Revision, object: KubeObject) {
+    this.key = key;
+    this.revision = revision;
+    this.object = object;
+  }
+
+  bytes(): Uint8Array {
+    return (this.#encoded ??= Buffer.from(JSON.stringify(this.object), 'utf8'));
+  }
 }
 
 /** In its place among the members: clients print them in the order in which they come. */
@@ -36,10 +51,25 @@ export function toStoreValue(object: KubeObject): Uint8Array {
   return Buffer.from(JSON.stringify({ ...object, metadata }), 'utf8');
 }
 
+/**
+ * With the parts of `previous` that are the same, and with field sets that other objects have too:
+ * most writes change a status, and most objects were written by the same few tools.
+ */
+export function parseShared(
+  value: Uint8Array,
+  previous: KubeObject | undefined,
+  fieldSets: SharedFieldSets,
+): KubeObject {
+  const object = parseStoreValue(value);
+  if (previous !== undefined) shareEqual(object, previous);
+  fieldSets.share(object.metadata.managedFields);
+  return object;
+}
+
 export function parseStoreValue(value: Uint8Array): KubeObject {
   return JSON.parse(
     Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'),
-  ) as KubeObject;
+  ) as KubeObject; // what toStoreValue() wrote
 }
 
 // Readers share objects; a reader that writes into one would change the truth of all others.

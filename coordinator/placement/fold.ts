@@ -27,7 +27,10 @@ export interface Placing {
 
 type Placed = Omit<Placing, 'shardOf'>;
 
-const none: readonly ClusterName[] = [];
+const none: readonly never[] = [];
+const noMoves: LeavingClusters = new Map();
+const noWeights: ReadonlyMap<ClusterName, number> = new Map();
+const nobody: ReadonlySet<ClusterName> = new Set();
 const plain: ShardTraffic = { isDrained: false, weight: weightMax };
 
 export class PlacementTable {
@@ -116,8 +119,26 @@ export class PlacementTable {
   }
 }
 
-function withoutContent({ shardOf: _content, ...placed }: Placing): Placed {
-  return placed;
+/** What is empty is the same for all Services: of most, most is. */
+function withoutContent({ clusters, leaving, weights, backups, notes }: Placing): Placed {
+  return {
+    clusters: orNone(clusters),
+    leaving: leaving.size === 0 ? noMoves : leaving,
+    weights: weights.size === 0 ? noWeights : weights,
+    backups: backups.size === 0 ? nobody : backups,
+    notes: {
+      refusal: notes.refusal,
+      moves: orNone(notes.moves),
+      policy: notes.policy,
+      overruled: orNone(notes.overruled),
+      hasOverrides: notes.hasOverrides,
+      failures: orNone(notes.failures),
+    },
+  };
+}
+
+function orNone<T>(items: readonly T[]): readonly T[] {
+  return items.length === 0 ? none : items;
 }
 
 /** What DNS makes of a cluster's shard, before and after: mostly nothing is said of any. */

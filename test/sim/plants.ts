@@ -6,6 +6,7 @@ import type { Cluster } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import { readPublication } from '../../common/pure/publication-object.ts';
 import type { Desired, DesiredWrite, StoredObject } from '../../coordinator/desired/store.ts';
+import { toStoredObject } from '../../coordinator/desired/stored-object.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { AgentSession } from '../../agent/agent-ports.ts';
 import { simGuard } from './sim-agent.ts';
@@ -44,7 +45,7 @@ export function plantHaste(clock: Clock): Clock {
 export function plantUnseenRevocations(desired: Desired): Desired {
   const seen = (stored: StoredObject | undefined): StoredObject | undefined =>
     stored?.key.startsWith('isthmus.dev/clusters/') === true
-      ? { ...stored, object: withoutRevocation(stored.object) }
+      ? toStoredObject(stored.key, stored.revision, withoutRevocation(stored.object))
       : stored;
   return { ...desired, get: (key) => seen(desired.get(key)) };
 }
@@ -107,5 +108,6 @@ function outOfDns(stored: StoredObject): StoredObject {
   const publication = readPublication(stored.object);
   if (publication === undefined) return stored;
   const shards = publication.shards.map((shard) => ({ ...shard, inDns: false, addresses: [] }));
-  return { ...stored, object: { ...stored.object, spec: { ...publication, shards } } };
+  const object = { ...stored.object, spec: { ...publication, shards } };
+  return toStoredObject(stored.key, stored.revision, object);
 }
