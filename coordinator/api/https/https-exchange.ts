@@ -10,6 +10,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import type { ApiResponse } from '../machinery/api.ts';
 
@@ -55,12 +56,15 @@ export class Http2Exchange implements Exchange {
   readonly carrier: object;
   readonly body: Readable | undefined;
   readonly answer: ServerHttp2Stream;
+  readonly #socket: TLSSocket | undefined;
 
   constructor(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
+    socket: TLSSocket | undefined,
   ) {
+    this.#socket = socket;
     this.rawHeaders = rawHeaders;
     this.method = toText(headers[':method']);
     this.target = toText(headers[':path']);
@@ -71,11 +75,11 @@ export class Http2Exchange implements Exchange {
   }
 
   get remoteAddress(): string | undefined {
-    return this.answer.session?.socket.remoteAddress;
+    return this.#socket?.remoteAddress;
   }
 
   socket(): unknown {
-    return this.answer.session?.socket;
+    return this.#socket;
   }
 
   writeHead(status: number, headers: AnswerHeaders, isWhole: boolean): void {
