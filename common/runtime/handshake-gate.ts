@@ -15,10 +15,9 @@
 
 import type { Http2SecureServer } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from './clock.ts';
-import { paceTurns, type TurnShare } from './turn-pace.ts';
+import { paceTurns } from './turn-pace.ts';
 
 /** Until the first byte, and again from it until the handshake is done. */
 export const handshakeMs = 10_000;
@@ -48,17 +47,13 @@ interface HandshakePorts {
   readonly bounds: HandshakeBounds;
   readonly clock: Clock;
   readonly onFault: (kind: string, error?: Error) => void;
-  /** What is served in the place of a connection whose handshake is done; else itself. */
-  readonly carry?: (socket: TLSSocket) => Duplex;
-  /** Of a turn, for what follows handshakes; else it has a time of its own. */
-  readonly share?: TurnShare;
 }
 
 /** Stands between the listener and node's own taking up of a TLS connection, and after it. */
 export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts): void {
-  const { bounds, clock, onFault, carry = (socket) => socket } = ports;
+  const { bounds, clock, onFault } = ports;
   const begin = takeListeners<Socket>(server, 'connection');
-  const serve = takeListeners<Duplex>(server, 'secureConnection');
+  const serve = takeListeners<TLSSocket>(server, 'secureConnection');
   const running = new Map<string, Socket>();
   const gate = new HandshakeGate<Socket>(bounds, clock, {
     begin: (socket) => {
@@ -80,13 +75,9 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
     });
     awaitFirstByte(socket, ports, () => gate.add(socket.remoteAddress ?? '', socket));
   });
-  const serveSoon = paceTurns<TLSSocket>(
-    clock,
-    (socket) => {
-      if (!socket.destroyed) serve(carry(socket));
-    },
-    ports.share,
-  );
+  const serveSoon = paceTurns<TLSSocket>(clock, (socket) => {
+    if (!socket.destroyed) serve(socket);
+  });
   server.on('secureConnection', (socket: TLSSocket) => {
     const carrier = running.get(toName(socket));
     if (carrier !== undefined) gate.end(carrier);

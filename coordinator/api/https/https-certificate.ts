@@ -24,6 +24,7 @@ const none: ClientCertificate = {
 };
 
 export function readCertificate(socket: unknown): ClientCertificate {
+  // An HTTP/2 session hands out a proxy of its socket, which instanceof sees through.
   if (!(socket instanceof TLSSocket)) return none;
   const certificate = socket.getPeerCertificate();
   const subject: Readonly<Record<string, string | string[] | undefined>> = {

@@ -2,24 +2,15 @@
 // are found, and how all of them end.
 //
 //   C1. Connections that end together are taken down over many turns of the event loop (I11), as
-//       handshakes are taken up (common/runtime/handshake-gate.ts) and as what comes on them is
-//       read (https-carrier.ts).
+//       handshakes are taken up: common/runtime/handshake-gate.ts.
 //   C2. An HTTP/2 session that is silent is asked for a sign of life; one that gives none, and one
 //       that has had no stream for a while, is closed.
 
-import type {
-  Http2SecureServer,
-  Http2Session,
-  ServerHttp2Session,
-  ServerHttp2Stream,
-} from 'node:http2';
+import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
-import { Http2Carrier, type CarrierPaces, type Pace } from './https-carrier.ts';
 import { gateHandshakes, type HandshakeBounds } from '../../../common/runtime/handshake-gate.ts';
-import type { TurnShare } from '../../../common/runtime/turn-pace.ts';
 
 export interface ConnectionLimits {
   readonly connectionsMax: number;
@@ -41,8 +32,6 @@ export const handshakeBounds: HandshakeBounds = {
 export interface Connections {
   /** HTTP/2 sessions and connections that are open. */
   count(): number;
-  /** What carries a session. */
-  socketOf(session: Http2Session | undefined): TLSSocket | undefined;
   /** GOAWAY to all: what runs may end, nothing new begins. */
   drain(): void;
   destroy(): void;
@@ -50,8 +39,8 @@ export interface Connections {
 
 export interface ConnectionPorts {
   readonly clock: Clock;
-  /** C1. */
-  readonly paces: CarrierPaces & { readonly open: TurnShare };
+  /** C1. For all that ends: the callbacks that follow one end are as long as it was. */
+  readonly soon: (act: () => void) => void;
   readonly onFault: (kind: string, error?: Error) => void;
 }
 
@@ -60,18 +49,12 @@ export function watchConnections(
   limits: ConnectionLimits,
   ports: ConnectionPorts,
 ): Connections {
-  const { paces, onFault } = ports;
+  const { soon, onFault } = ports;
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
-  const carriers = new WeakMap<Http2Session, TLSSocket>();
-  let opened: TLSSocket | undefined;
-  const carry = (socket: TLSSocket): Duplex => {
-    if (socket.alpnProtocol !== 'h2') return socket; // node's HTTP/1.1 reads a request at a time
-    opened = socket;
-    return new Http2Carrier(socket, paces);
-  };
-  gateHandshakes(server, { ...ports, bounds: handshakeBounds, carry, share: paces.open });
+  gateHandshakes(server, { ...ports, bounds: handshakeBounds });
+  closeInTurns(server, soon);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', (error) => onFault('socket', error));
@@ -80,15 +63,13 @@ export function watchConnections(
   server.on('drop', () => onFault('dropped'));
   server.on('session', (session) => {
     sessions.add(session);
-    if (opened !== undefined) carriers.set(session, opened); // node tells of it as it opens it
-    opened = undefined;
     session.on('error', (error) => onFault('session', error));
     session.once('close', () => sessions.delete(session));
     keepAlive(session, limits);
+    closeInTurn(session, soon);
   });
   return {
     count: () => sockets.size,
-    socketOf: (session) => session && carriers.get(session),
     drain: () => {
       for (const session of sessions) session.close();
     },
@@ -100,10 +81,30 @@ export function watchConnections(
 }
 
 /**
+ * C1. Node ends a connection in the same moment in which it hears that the peer did. The bytes that
+ * are under way to a peer who left are nobody's.
+ */
+function closeInTurns(server: Http2SecureServer, soon: ConnectionPorts['soon']): void {
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol !== 'h2') return; // node's HTTP/1.1 ends them itself
+    socket.allowHalfOpen = true;
+    socket.once('end', () => soon(() => socket.destroy()));
+  });
+}
+
+/** C1. Node closes a session in the same moment in which its client says GOAWAY. */
+function closeInTurn(session: ServerHttp2Session, soon: ConnectionPorts['soon']): void {
+  session.once('goaway', () => {
+    const close = session.close.bind(session);
+    session.close = () => soon(close); // which node calls right after this event
+  });
+}
+
+/**
  * C1. Node destroys a stream in the same moment in which its client resets it; not at all where the
  * client says NO_ERROR and has not taken what was written. Neither `drain` nor `close` came then.
  */
-export function destroyInTurn(stream: ServerHttp2Stream, soon: Pace): void {
+export function destroyInTurn(stream: ServerHttp2Stream, soon: ConnectionPorts['soon']): void {
   stream.once('aborted', () => {
     const destroy = stream.destroy.bind(stream);
     let isPlanned = false;

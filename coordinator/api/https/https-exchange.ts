@@ -10,7 +10,6 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import type { ApiResponse } from '../machinery/api.ts';
 
@@ -56,15 +55,12 @@ export class Http2Exchange implements Exchange {
   readonly carrier: object;
   readonly body: Readable | undefined;
   readonly answer: ServerHttp2Stream;
-  readonly #socket: TLSSocket | undefined;
 
   constructor(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
-    socket: TLSSocket | undefined,
   ) {
-    this.#socket = socket;
     this.rawHeaders = rawHeaders;
     this.method = toText(headers[':method']);
     this.target = toText(headers[':path']);
@@ -75,11 +71,11 @@ export class Http2Exchange implements Exchange {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#socket?.remoteAddress;
+    return this.answer.session?.socket.remoteAddress;
   }
 
   socket(): unknown {
-    return this.#socket;
+    return this.answer.session?.socket;
   }
 
   writeHead(status: number, headers: AnswerHeaders, isWhole: boolean): void {

@@ -24,12 +24,11 @@ import {
   destroyInTurn,
   watchConnections,
   type ConnectionLimits,
-  type Connections,
+  type ConnectionPorts,
 } from './https-connections.ts';
 import { handshakeMs } from '../../../common/runtime/handshake-gate.ts';
 import { Http1Exchange, Http2Exchange, type Exchange } from './https-exchange.ts';
-import { paceTurns, TurnTime } from '../../../common/runtime/turn-pace.ts';
-import type { Pace } from './https-carrier.ts';
+import { paceTurns } from '../../../common/runtime/turn-pace.ts';
 import { RequestServer, type Open, type RequestLimits } from './https-request.ts';
 import type { Authenticate } from '../machinery/access/authenticate.ts';
 import type { Api } from '../machinery/api.ts';
@@ -82,19 +81,13 @@ export interface HttpsListener {
   close(): Promise<void>;
 }
 
-// As kube-apiserver: what Go's clients send before they are told.
-const streamsMax = 100;
+// Go's default of concurrent streams per connection, until 1.2x of golang.org/x/net.
+const streamsMax = 250;
 const keepAliveMs = 30_000;
 // Megabytes of one HTTP/2 session: slow watches are cut off long before (watch.ts).
 const sessionMemoryMegabytes = 64;
 // A selector or a continue token may be long; a header block of more is nobody's client.
 const headerBytesMax = 64 << 10;
-// Until so much of a turn of the event loop is used, connections are opened and read, requests are
-// begun, and what is over is taken down (I11).
-const openUntilMs = 2;
-const readUntilMs = 2;
-const serveUntilMs = 4;
-const endUntilMs = 5;
 const headersMs = 32_000; // kube-apiserver's ReadHeaderTimeout
 const closeGraceMs = 2_000;
 // From the last answer to its last byte on the wire.
@@ -112,21 +105,13 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
   const flow = createFlowControl(limits, { clock, metrics });
   const requests = new RequestServer({ ...options, limits, flow });
   requests.trust(options.tls.clientCaPem);
-  const time = new TurnTime(clock);
-  const paceUntil = (untilMs: number): Pace =>
-    paceTurns<() => void>(clock, (act) => act(), { time, untilMs });
-  const open = { time, untilMs: openUntilMs };
-  const paces = { open, read: paceUntil(readUntilMs), end: paceUntil(endUntilMs) };
-  const connections = watchConnections(server, limits, { clock, paces, onFault });
-  const serve = paceTurns<Exchange>(
-    clock,
-    (exchange) => {
-      // Who left while he waited is not served.
-      if (!exchange.isLeft()) requests.serve(exchange);
-    },
-    { time, untilMs: serveUntilMs },
-  );
-  routeRequests(server, serve, { connections, soon: paces.end, onFault });
+  const soon = paceTurns<() => void>(clock, (act) => act());
+  const connections = watchConnections(server, limits, { clock, soon, onFault });
+  const serve = paceTurns<Exchange>(clock, (exchange) => {
+    // Who left while he waited is not served.
+    if (!exchange.isLeft()) requests.serve(exchange);
+  });
+  routeRequests(server, serve, { soon, onFault });
   catchFaults(server, onFault);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -200,9 +185,8 @@ type OnFault = (kind: string, error?: Error) => void;
 function routeRequests(
   server: Http2SecureServer,
   serve: (exchange: Exchange) => void,
-  ports: { readonly connections: Connections; readonly soon: Pace; readonly onFault: OnFault },
+  { soon, onFault }: Pick<ConnectionPorts, 'soon' | 'onFault'>,
 ): void {
-  const { connections, soon, onFault } = ports;
   server.on('request', (request: unknown, response: unknown) => {
     if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return;
     response.on('error', (error: Error) => onFault('response', error));
@@ -220,8 +204,7 @@ function routeRequests(
     stream.on('error', (error) => onFault('response', error));
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
     destroyInTurn(stream, soon);
-    const socket = connections.socketOf(stream.session);
-    serve(new Http2Exchange(stream, headers, rawHeaders, socket));
+    serve(new Http2Exchange(stream, headers, rawHeaders));
   };
   server.on('stream', onStream);
 }
