@@ -17,7 +17,7 @@ import type { Http2SecureServer } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from './clock.ts';
-import { paceTurns } from './turn-pace.ts';
+import { paceTurns, type TurnShare } from './turn-pace.ts';
 
 /** Until the first byte, and again from it until the handshake is done. */
 export const handshakeMs = 10_000;
@@ -47,6 +47,8 @@ interface HandshakePorts {
   readonly bounds: HandshakeBounds;
   readonly clock: Clock;
   readonly onFault: (kind: string, error?: Error) => void;
+  /** Of a turn, for what follows handshakes; else it has a time of its own. */
+  readonly share?: TurnShare;
 }
 
 /** Stands between the listener and node's own taking up of a TLS connection, and after it. */
@@ -75,9 +77,13 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
     });
     awaitFirstByte(socket, ports, () => gate.add(socket.remoteAddress ?? '', socket));
   });
-  const serveSoon = paceTurns<TLSSocket>(clock, (socket) => {
-    if (!socket.destroyed) serve(socket);
-  });
+  const serveSoon = paceTurns<TLSSocket>(
+    clock,
+    (socket) => {
+      if (!socket.destroyed) serve(socket);
+    },
+    ports.share,
+  );
   server.on('secureConnection', (socket: TLSSocket) => {
     const carrier = running.get(toName(socket));
     if (carrier !== undefined) gate.end(carrier);

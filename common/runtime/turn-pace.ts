@@ -5,6 +5,8 @@
 //   P2. Nothing waits while there is time: a lone request is taken up where it arrives.
 //   P3. The promises that follow one are in the time as well. They run between two callbacks of
 //       the event loop and not within one: so each callback takes up one.
+//   P4. Several paces may share the time of a turn, each until more of it is used. Each takes up
+//       one in a turn at least, so none of them waits for the others' end.
 
 import type { Steps } from '../pure/steps.ts';
 import type { Clock } from './clock.ts';
@@ -16,39 +18,71 @@ const inPlaceMax = 4;
 /** More is not done in the time. */
 const perTurnMax = 64;
 
+/** The time of a turn, for all who share it: from the first of them until the next turn. */
+export class TurnTime {
+  readonly #clock: Pick<Clock, 'monotonicMs' | 'soon'>;
+  #startMs: number | undefined;
+
+  constructor(clock: Pick<Clock, 'monotonicMs' | 'soon'>) {
+    this.#clock = clock;
+  }
+
+  /** Who asks first begins it. */
+  usedMs(): number {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#startMs !== undefined) return nowMs - this.#startMs;
+    this.#startMs = nowMs;
+    this.#clock.soon(() => {
+      this.#startMs = undefined;
+    });
+    return 0;
+  }
+}
+
+export interface TurnShare {
+  readonly time: TurnTime;
+  /** Nothing more is taken up when so much of the time is used; one is in any case (P4). */
+  readonly untilMs: number;
+}
+
 /** `take` is called with each that was given, now or in a later turn. */
-export function paceTurns<T>(clock: Clock, take: (one: T) => void): (one: T) => void {
+export function paceTurns<T>(
+  clock: Clock,
+  take: (one: T) => void,
+  { time, untilMs }: TurnShare = { time: new TurnTime(clock), untilMs: turnMs },
+): (one: T) => void {
   let waiting: T[] = []; // bounded by the streams of all connections
-  let taken = 0; // of those waiting
+  let next = 0; // of those waiting
   let inPlace = 0;
-  let startMs: number | undefined;
-  const isLate = (): boolean => startMs !== undefined && clock.monotonicMs() - startMs >= turnMs;
+  let inTurn = 0;
+  let isOpen = false;
+  const isLate = (): boolean => time.usedMs() >= untilMs && inTurn > 0; // P4
   const takeNext = (): void => {
-    const one = waiting[taken];
+    const one = waiting[next];
     if (one === undefined || isLate()) return;
-    taken += 1;
+    next += 1;
+    inTurn += 1;
     take(one);
   };
   const planTurn = (): void => {
+    isOpen = true;
+    time.usedMs();
     clock.soon(beginTurn);
     for (let more = Math.min(waiting.length, perTurnMax); more > 0; more -= 1) clock.soon(takeNext);
   };
   const beginTurn = (): void => {
-    waiting = waiting.slice(taken);
-    [taken, inPlace] = [0, 0];
-    startMs = waiting.length === 0 ? undefined : clock.monotonicMs();
-    if (startMs !== undefined) planTurn();
+    waiting = waiting.slice(next);
+    [next, inPlace, inTurn, isOpen] = [0, 0, 0, false];
+    if (waiting.length > 0) planTurn();
   };
   return (one) => {
-    if (startMs === undefined) {
-      startMs = clock.monotonicMs();
-      clock.soon(beginTurn);
-    }
+    if (!isOpen) planTurn();
     if (inPlace >= inPlaceMax || waiting.length > 0 || isLate()) {
       waiting.push(one);
       if (waiting.length <= perTurnMax) clock.soon(takeNext);
     } else {
       inPlace += 1;
+      inTurn += 1;
       take(one);
     }
   };

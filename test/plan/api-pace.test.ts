@@ -1,7 +1,7 @@
 // How requests are spread over the turns of the event loop, and how large an object may be.
 
 import test from 'ava';
-import { paceTurns } from '../../common/runtime/turn-pace.ts';
+import { paceTurns, TurnTime } from '../../common/runtime/turn-pace.ts';
 import { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts';
 import { parseYamlBody } from '../../coordinator/api/machinery/schema/yaml-body.ts';
 import { objectValuesMax, refuseHuge } from '../../coordinator/api/machinery/rules/object-size.ts';
@@ -72,6 +72,45 @@ test('P3 the promises that follow one are in the time of the turn', async (t) =>
   t.deepEqual(
     begun,
     Array.from({ length: 20 }, (_, index) => index),
+  );
+});
+
+test('P4 two paces share a turn, and each takes up one in it at least', (t) => {
+  const { clock, work, turn, isIdle } = createTurnClock();
+  const taken: string[] = [];
+  const time = new TurnTime(clock);
+  const paceUntil = (untilMs: number) =>
+    paceTurns<string>(
+      clock,
+      (one) => {
+        taken.push(one);
+        work(1);
+      },
+      { time, untilMs },
+    );
+  const [read, serve] = [paceUntil(2), paceUntil(4)];
+  for (let one = 0; one < 20; one += 1) read(`r${one}`);
+  for (let one = 0; one < 20; one += 1) serve(`s${one}`);
+  t.deepEqual(taken, ['r0', 'r1', 's0', 's1']);
+  const perTurn: number[] = [];
+  while (!isIdle()) {
+    const before = taken.length;
+    turn();
+    const inTurn = taken.slice(before);
+    perTurn.push(inTurn.length);
+    if (taken.length < 38)
+      t.true(inTurn.some((one) => one.startsWith('r')) || taken.includes('r19'));
+  }
+  t.true(Math.max(...perTurn) <= 5, perTurn.join());
+  t.is(taken.length, 40);
+  const inOrder = (kind: string) => taken.filter((one) => one.startsWith(kind));
+  t.deepEqual(
+    inOrder('r'),
+    Array.from({ length: 20 }, (_, one) => `r${one}`),
+  );
+  t.deepEqual(
+    inOrder('s'),
+    Array.from({ length: 20 }, (_, one) => `s${one}`),
   );
 });
 

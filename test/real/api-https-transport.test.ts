@@ -46,10 +46,10 @@ function dial({ listener, ca, admin }: HttpsFixture, more: object = {}): TLSSock
   return socket;
 }
 
-test('[k8s 123] a connection carries 250 streams', async (t) => {
+test('[k8s 123] a connection carries 100 streams, as kube-apiserver’s', async (t) => {
   const session = open(t, await start(t));
   const [settings] = (await once(session, 'remoteSettings')) as [Settings];
-  t.is(settings.maxConcurrentStreams, 250);
+  t.is(settings.maxConcurrentStreams, 100);
 });
 
 test('[k8s 123] closing says GOAWAY, and lets what runs end', async (t) => {

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import { gateHandshakes, type HandshakeBounds } from '../../../common/runtime/handshake-gate.ts';
+import type { TurnShare } from '../../../common/runtime/turn-pace.ts';
 
 export interface ConnectionLimits {
   readonly connectionsMax: number;
@@ -41,6 +42,8 @@ export interface ConnectionPorts {
   readonly clock: Clock;
   /** C1. For all that ends: the callbacks that follow one end are as long as it was. */
   readonly soon: (act: () => void) => void;
+  /** Of a turn, for connections that begin. */
+  readonly openShare: TurnShare;
   readonly onFault: (kind: string, error?: Error) => void;
 }
 
@@ -53,7 +56,7 @@ export function watchConnections(
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
-  gateHandshakes(server, { ...ports, bounds: handshakeBounds });
+  gateHandshakes(server, { ...ports, bounds: handshakeBounds, share: ports.openShare });
   closeInTurns(server, soon);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

@@ -17,7 +17,6 @@ import { describeError, type Log } from '../../../common/runtime/log.ts';
 import { openList, openWatch, sendAndRefuseBody, sendWhole } from './https-answer.ts';
 import { readCertificate, type ClientCertificate } from './https-certificate.ts';
 import { emptyBody, Presence, readBody, type Exchange } from './https-exchange.ts';
-import { paceTurns } from '../../../common/runtime/turn-pace.ts';
 import type { Authenticate, Credentials } from '../machinery/access/authenticate.ts';
 import {
   type ApiError,
@@ -47,6 +46,8 @@ export interface RequestOptions {
   readonly limits: RequestLimits;
   readonly clock: Clock;
   readonly log: Log;
+  /** Calls it in a turn that has time for what is over. */
+  readonly soon: (act: () => void) => void;
 }
 
 /** Of a request that was let in. */
@@ -80,13 +81,11 @@ export class RequestServer {
   /** Let in and not over, watches not counted: what requestsMax is about (R4). */
   #admitted = 0;
   #requests = 0;
-  readonly #endSoon: (presence: Presence) => void;
   #isClosing = false;
   #onIdle: (() => void) | undefined;
 
   constructor(options: RequestOptions) {
     this.#options = options;
-    this.#endSoon = paceTurns(options.clock, (presence) => presence.end());
   }
 
   /** Requests and watches that are not over. */
@@ -102,6 +101,11 @@ export class RequestServer {
     const isLess = splitPem(this.#clientCaPem).some((pem) => !clientCaPem.includes(pem.trim()));
     this.#clientCaPem = clientCaPem;
     if (isLess) for (const watch of this.#watches) this.#endSoon(watch);
+  }
+
+  /** R5. */
+  #endSoon(watch: Presence): void {
+    this.#options.soon(() => watch.end());
   }
 
   serve(exchange: Exchange): void {

@@ -28,7 +28,7 @@ import {
 } from './https-connections.ts';
 import { handshakeMs } from '../../../common/runtime/handshake-gate.ts';
 import { Http1Exchange, Http2Exchange, type Exchange } from './https-exchange.ts';
-import { paceTurns } from '../../../common/runtime/turn-pace.ts';
+import { paceTurns, TurnTime } from '../../../common/runtime/turn-pace.ts';
 import { RequestServer, type Open, type RequestLimits } from './https-request.ts';
 import type { Authenticate } from '../machinery/access/authenticate.ts';
 import type { Api } from '../machinery/api.ts';
@@ -81,13 +81,18 @@ export interface HttpsListener {
   close(): Promise<void>;
 }
 
-// Go's default of concurrent streams per connection, until 1.2x of golang.org/x/net.
-const streamsMax = 250;
+// As kube-apiserver: what Go's clients send before they are told.
+const streamsMax = 100;
 const keepAliveMs = 30_000;
 // Megabytes of one HTTP/2 session: slow watches are cut off long before (watch.ts).
 const sessionMemoryMegabytes = 64;
 // A selector or a continue token may be long; a header block of more is nobody's client.
 const headerBytesMax = 64 << 10;
+// Until so much of a turn of the event loop is used, connections are opened, requests begun, and
+// what is over is taken down (I11).
+const openUntilMs = 3;
+const serveUntilMs = 4;
+const endUntilMs = 5;
 const headersMs = 32_000; // kube-apiserver's ReadHeaderTimeout
 const closeGraceMs = 2_000;
 // From the last answer to its last byte on the wire.
@@ -103,14 +108,20 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
     log.debug('API connection failed', { kind, error });
   };
   const flow = createFlowControl(limits, { clock, metrics });
-  const requests = new RequestServer({ ...options, limits, flow });
+  const time = new TurnTime(clock);
+  const openShare = { time, untilMs: openUntilMs };
+  const soon = paceTurns<() => void>(clock, (act) => act(), { time, untilMs: endUntilMs });
+  const requests = new RequestServer({ ...options, limits, flow, soon });
   requests.trust(options.tls.clientCaPem);
-  const soon = paceTurns<() => void>(clock, (act) => act());
-  const connections = watchConnections(server, limits, { clock, soon, onFault });
-  const serve = paceTurns<Exchange>(clock, (exchange) => {
-    // Who left while he waited is not served.
-    if (!exchange.isLeft()) requests.serve(exchange);
-  });
+  const connections = watchConnections(server, limits, { clock, soon, openShare, onFault });
+  const serve = paceTurns<Exchange>(
+    clock,
+    (exchange) => {
+      // Who left while he waited is not served.
+      if (!exchange.isLeft()) requests.serve(exchange);
+    },
+    { time, untilMs: serveUntilMs },
+  );
   routeRequests(server, serve, { soon, onFault });
   catchFaults(server, onFault);
   await new Promise<void>((resolve, reject) => {
