@@ -22,6 +22,7 @@ import {
   refusalRetryAfterKey,
   refusalRetryKey,
 } from '../../common/wire/mesh-service.ts';
+import { BreakableCredentials } from './grpc-attempt.ts';
 import { CoordinatorBusy, type Credentials, type MeshDialer, type StreamEnd } from './mesh-port.ts';
 
 export interface GrpcDialerOptions {
@@ -59,7 +60,8 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
   return {
     fetchCa: (pin, deadlineMs) => fetchCa(coordinator, pin, clock, deadlineMs),
     join: (request, caPem, deadlineMs) => {
-      const client = open(grpcCredentials.createSsl(Buffer.from(caPem)));
+      const attempt = new BreakableCredentials(grpcCredentials.createSsl(Buffer.from(caPem)));
+      const client = open(attempt);
       return new Promise<JoinResponse>((resolve, reject) => {
         const { path, requestSerialize, responseDeserialize } = meshService.join;
         client.makeUnaryRequest(
@@ -70,6 +72,7 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
           { deadline: clock.now() + deadlineMs },
           (error, response) => {
             client.close();
+            attempt.breakOff();
             if (error !== null) reject(toJoinError(error, clock.now()));
             else if (response === undefined)
               reject(new MeshError('retryable', 'COORDINATOR_UNREACHABLE', 'empty answer'));
@@ -79,18 +82,25 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
       });
     },
     connect: (credentials, handler) => {
-      const client = open(toCredentials(credentials));
+      const attempt = new BreakableCredentials(toCredentials(credentials));
+      const client = open(attempt);
       const { path, requestSerialize, responseDeserialize } = meshService.session;
       const call: ClientDuplexStream<AgentMessage, CoordinatorMessage> =
         client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-      let isOver = false;
-      const over = (end: StreamEnd): void => {
-        if (isOver) return;
+      let [isOver, isHeard] = [false, false];
+      const close = (): void => {
         isOver = true;
         client.close();
+        // Of a session that stands the coordinator is told that it ends.
+        if (!isHeard) attempt.breakOff();
+      };
+      const over = (end: StreamEnd): void => {
+        if (isOver) return;
+        close();
         handler.onEnd(end);
       };
       call.on('data', (message: CoordinatorMessage) => {
+        isHeard = true;
         if (!isOver) handler.onMessage(message);
       });
       call.on('error', (error: ServiceError) => over(toStreamEnd(error, clock.now())));
@@ -103,10 +113,9 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
         },
         end: () => {
           if (isOver) return;
-          isOver = true;
           call.end();
           call.cancel();
-          client.close();
+          close();
         },
       };
     },

@@ -12,6 +12,8 @@
 //       only connections of the same address wait: a busy client that opens two hundred at once is
 //       in nobody's way but its own. What has come meanwhile is read first: a server that was late
 //       itself blames nobody.
+//   D5. Who leaves while he waits has no turn. Or else, when a thousand come back at once, all turns
+//       go to those who have given up by then, and are at the end of the queue with another try.
 
 import type { Http2SecureServer } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -33,6 +35,9 @@ export interface HandshakeBounds {
   /** While only its own address waits. */
   readonly ownPatienceMs: number;
 }
+
+/** A first message of TLS is some hundred bytes, with the keys of other days 2 KB. */
+const saidBytesMax = 64 << 10;
 
 /** Whoever is near has answered by then. */
 const freshMs = 25;
@@ -56,11 +61,14 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
   const { bounds, clock, onFault } = ports;
   const begin = takeListeners<Socket>(server, 'connection');
   const serve = takeListeners<TLSSocket>(server, 'secureConnection');
+  const openings = new Map<Socket, Opening>();
   const running = new Map<string, Socket>();
   const gate = new HandshakeGate<Socket>(bounds, clock, {
     begin: (socket) => {
       if (socket.destroyed) return false;
       running.set(toName(socket), socket);
+      openings.get(socket)?.end();
+      openings.delete(socket);
       begin(socket);
       return true;
     },
@@ -71,11 +79,14 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
   });
   server.on('connection', (socket: Socket) => {
     const name = toName(socket);
+    const address = socket.remoteAddress ?? '';
     socket.once('close', () => {
       running.delete(name);
+      openings.delete(socket);
       gate.end(socket);
+      gate.leave(address, socket);
     });
-    awaitFirstByte(socket, ports, () => gate.add(socket.remoteAddress ?? '', socket));
+    openings.set(socket, new Opening(socket, ports, () => gate.add(address, socket)));
   });
   const serveSoon = paceTurns<TLSSocket>(
     clock,
@@ -105,20 +116,48 @@ function toName({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
 
-/** D1. node hands what the socket has read by then to TLS. */
-function awaitFirstByte(socket: Socket, ports: HandshakePorts, onByte: () => void): void {
-  const timer = ports.clock.after(handshakeMs, () => {
-    ports.onFault('silent');
-    socket.destroy();
-  });
-  socket.once('close', () => timer.cancel());
-  // Until TLS has the socket nobody else listens, and an error that nobody hears ends the process.
-  socket.on('error', () => undefined);
-  socket.once('readable', () => {
-    timer.cancel();
-    if (socket.readableLength > 0) onByte();
-    else socket.destroy(); // it ended, or failed
-  });
+/** What a client says before its turn: kept, so that it is heard when the client leaves (D1, D5). */
+class Opening {
+  readonly #socket: Socket;
+  readonly #said: Buffer[] = [];
+  readonly #onReadable: () => void;
+  readonly #onEnd = (): void => void this.#socket.destroy();
+  #length = 0;
+
+  constructor(socket: Socket, { clock, onFault }: HandshakePorts, onByte: () => void) {
+    this.#socket = socket;
+    const silent = clock.after(handshakeMs, () => {
+      onFault('silent');
+      socket.destroy();
+    });
+    socket.once('close', () => silent.cancel());
+    // Until TLS has the socket nobody else listens, and an error that nobody hears ends the process.
+    socket.on('error', () => undefined);
+    this.#onReadable = () => {
+      if (!this.#read() || this.#said.length > 1) return;
+      silent.cancel();
+      onByte();
+    };
+    socket.on('readable', this.#onReadable);
+    socket.once('end', this.#onEnd);
+  }
+
+  /** Whether there was something. A client that says so much before it is answered speaks no TLS. */
+  #read(): boolean {
+    const bytes = this.#socket.read() as Buffer | null; // no encoding is set
+    if (bytes === null) return false;
+    this.#said.push(bytes);
+    this.#length += bytes.length;
+    if (this.#length > saidBytesMax) this.#socket.destroy();
+    return true;
+  }
+
+  /** TLS takes the socket over; node hands it what the socket has. */
+  end(): void {
+    this.#socket.off('readable', this.#onReadable);
+    this.#socket.off('end', this.#onEnd);
+    this.#socket.unshift(Buffer.concat(this.#said));
+  }
 }
 
 export interface HandshakeWork<T> {
@@ -133,7 +172,7 @@ export class HandshakeGate<T> {
   readonly #clock: Clock;
   readonly #work: HandshakeWork<T>;
   /** By address, in the order of their turns; no list is empty. */
-  readonly #waiting = new Map<string, T[]>();
+  readonly #waiting = new Map<string, Set<T>>();
   /** The oldest first. */
   readonly #running = new Map<T, Run>();
   #isPumping = false;
@@ -149,9 +188,15 @@ export class HandshakeGate<T> {
   /** Bounded by the connections that the listener accepts. */
   add(address: string, one: T): void {
     const waiting = this.#waiting.get(address);
-    if (waiting === undefined) this.#waiting.set(address, [one]);
-    else waiting.push(one);
+    if (waiting === undefined) this.#waiting.set(address, new Set([one]));
+    else waiting.add(one);
     this.#pumpSoon();
+  }
+
+  /** D5. Safe to call for one that does not wait. */
+  leave(address: string, one: T): void {
+    const waiting = this.#waiting.get(address);
+    if (waiting?.delete(one) === true && waiting.size === 0) this.#waiting.delete(address);
   }
 
   /** Its handshake is over, however it ended. Safe to call twice. */
@@ -200,10 +245,12 @@ export class HandshakeGate<T> {
   /** D3: of the address whose turn it is, which is then behind the others. */
   #next(): { readonly address: string; readonly one: T } | undefined {
     for (const [address, waiting] of this.#waiting) {
-      const one = waiting.shift();
+      const [one] = waiting;
       this.#waiting.delete(address);
-      if (waiting.length > 0) this.#waiting.set(address, waiting);
-      return one === undefined ? undefined : { address, one };
+      if (one === undefined) continue;
+      waiting.delete(one);
+      if (waiting.size > 0) this.#waiting.set(address, waiting);
+      return { address, one };
     }
     return undefined;
   }

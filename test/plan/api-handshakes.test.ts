@@ -104,6 +104,26 @@ test('D3 an address that has opened one waits for one of each other address', (t
   t.deepEqual(begun, ['greedy0', 'b0', 'c0', 'greedy1']);
 });
 
+test('D5 who left has no turn, and nobody is closed to make room for him', (t) => {
+  const { clock, gate, begun, closed, add } = createWorld({ perTurn: 2, atOnce: 2, ...patience });
+  add('slow', 2);
+  clock.turn();
+  add('b', 3);
+  gate.leave('b', 'b1');
+  gate.leave('b', 'b1');
+  gate.leave('nobody', 'b2');
+  clock.advance(100);
+  gate.end('slow0');
+  clock.turn();
+  t.deepEqual(begun, ['slow0', 'slow1', 'b0']);
+  gate.leave('b', 'b2');
+  gate.end('b0');
+  clock.turn();
+  clock.advance(10_000);
+  clock.turn();
+  t.deepEqual([begun, closed], [['slow0', 'slow1', 'b0'], []]);
+});
+
 test('D4 who is slow is closed when others wait, and only then', (t) => {
   const { clock, begun, closed, add } = createWorld();
   add('slow', 4);

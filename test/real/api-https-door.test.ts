@@ -121,6 +121,26 @@ test('D3, D4 a crowd that stops in the middle keeps nobody out, and is closed', 
   t.true((https.faults.get('handshake') ?? 0) > 0);
 });
 
+test('D5 who leaves while he waits for his turn is forgotten, and has none', async (t) => {
+  const { clock } = createPatientClock();
+  const https = await start(t, clock);
+  const hello = await recordHello();
+  const { atOnce } = handshakeBounds;
+  const slow = gather(t, https, { count: atOnce, hello });
+  await eventually(waitMs, async () => (slow.answered() === atOnce ? [] : ['places are free']));
+  const waiting = gather(t, https, { count: 40, hello });
+  await eventually(waitMs, async () =>
+    https.listener.open().connections === atOnce + 40 ? [] : ['not all are there'],
+  );
+  for (const socket of waiting.sockets) socket.end(); // without a reset
+  await eventually(waitMs, async () => {
+    const { connections } = https.listener.open();
+    return connections === atOnce ? [] : [`${connections} connections`];
+  });
+  t.is(waiting.answered(), 0);
+  t.is(slow.closed(), 0);
+});
+
 test('D1 who says nothing takes no place', async (t) => {
   const https = await start(t);
   const crowd = gather(t, https, { count: 100, hello: Buffer.alloc(0) });
