@@ -104,7 +104,8 @@ testWith(
     ['embedded zone', 'BIND', 'Knot'],
   );
   for (const [, micros, perSecond, lost] of grid.rows) {
-    t.true(micros > 0 && perSecond > 0);
+    // CPU is told in ticks of 10 ms, and a busy machine may not get as far in the second.
+    t.true(micros >= 0 && perSecond > 0);
     t.is(lost, 0);
   }
 });

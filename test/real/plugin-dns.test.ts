@@ -140,9 +140,13 @@ async function checkFrozen(t: ExecutionContext, world: World): Promise<void> {
     new RegExp(`\n {2}\\+ +${zoneOfA} +CNAME +`),
   );
   t.is(double.zone.changes.length, before);
-  const held = await plugin.isthmus([...check, ...toAsked(world)]);
-  t.is(held.code, 1);
-  t.regex(held.output, /fail +zone cloud Frozen: .*\n +-> kubectl describe dnszone cloud/);
+  const ask = () => plugin.isthmus([...check, ...toAsked(world)]);
+  // The zone's status is written after its plan is known.
+  await untilText(
+    async () => (await ask()).output,
+    /fail +zone cloud Frozen: .*\n +-> kubectl describe dnszone cloud/,
+  );
+  t.is((await ask()).code, 1);
   const nothing = await plugin.isthmus(['dns', 'confirm', 'cloud', '12345678', context]);
   t.is(nothing.code, 1);
   t.regex(nothing.errors, /holds no plan: nothing was changed/);

@@ -120,6 +120,19 @@ export function destroyInTurn(stream: ServerHttp2Stream, soon: ConnectionPorts['
   });
 }
 
+/**
+ * Node leaves a stream that is destroyed while its last write is under way to the collector of
+ * garbage, and so nearly each request with a body: each has a weak handle, and all of them are let go
+ * in the pause of the next full collection. A turn later nothing is under way.
+ */
+export function destroyAfterWrite(stream: ServerHttp2Stream, clock: Pick<Clock, 'soon'>): void {
+  const destroy = stream.destroy.bind(stream);
+  stream.destroy = (error) => {
+    clock.soon(() => destroy(error));
+    return stream;
+  };
+}
+
 /** C2. node restarts the time limit with every frame, also that of a ping's answer. */
 function keepAlive(session: ServerHttp2Session, limits: ConnectionLimits): void {
   let openStreams = 0;

@@ -21,6 +21,7 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
 import {
+  destroyAfterWrite,
   destroyInTurn,
   watchConnections,
   type ConnectionLimits,
@@ -122,7 +123,7 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
     },
     { time, untilMs: serveUntilMs },
   );
-  routeRequests(server, serve, { soon, onFault });
+  routeRequests(server, serve, { clock, soon, onFault });
   catchFaults(server, onFault);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -196,7 +197,7 @@ type OnFault = (kind: string, error?: Error) => void;
 function routeRequests(
   server: Http2SecureServer,
   serve: (exchange: Exchange) => void,
-  { soon, onFault }: Pick<ConnectionPorts, 'soon' | 'onFault'>,
+  { clock, soon, onFault }: Pick<ConnectionPorts, 'clock' | 'soon' | 'onFault'>,
 ): void {
   server.on('request', (request: unknown, response: unknown) => {
     if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return;
@@ -214,6 +215,7 @@ function routeRequests(
   ): void => {
     stream.on('error', (error) => onFault('response', error));
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
+    if (!stream.endAfterHeaders) destroyAfterWrite(stream, clock);
     destroyInTurn(stream, soon);
     serve(new Http2Exchange(stream, headers, rawHeaders));
   };
