@@ -72,7 +72,7 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
           { deadline: clock.now() + deadlineMs },
           (error, response) => {
             client.close();
-            attempt.breakOff();
+            if (error !== null && !isRefusal(error)) attempt.breakOff();
             if (error !== null) reject(toJoinError(error, clock.now()));
             else if (response === undefined)
               reject(new MeshError('retryable', 'COORDINATOR_UNREACHABLE', 'empty answer'));
@@ -91,7 +91,7 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
       const close = (): void => {
         isOver = true;
         client.close();
-        // Of a session that stands the coordinator is told that it ends.
+        // Who answers is told that it ends.
         if (!isHeard) attempt.breakOff();
       };
       const over = (end: StreamEnd): void => {
@@ -103,7 +103,10 @@ export function createGrpcDialer({ coordinator, clock }: GrpcDialerOptions): Mes
         isHeard = true;
         if (!isOver) handler.onMessage(message);
       });
-      call.on('error', (error: ServiceError) => over(toStreamEnd(error, clock.now())));
+      call.on('error', (error: ServiceError) => {
+        isHeard ||= isRefusal(error);
+        over(toStreamEnd(error, clock.now()));
+      });
       call.on('end', () =>
         over({ reason: 'Ended', message: 'the coordinator ended the session', retry: true }),
       );
@@ -135,6 +138,10 @@ function rememberCredentials(): (credentials: Credentials) => ChannelCredentials
     }
     return last.made;
   };
+}
+
+function isRefusal({ metadata }: ServiceError): boolean {
+  return metadata?.get(refusalReasonKey)[0] !== undefined;
 }
 
 function toStreamEnd(error: ServiceError, nowMs: number): StreamEnd {
