@@ -44,6 +44,7 @@ const headers = {
   authorization: 'AWS4-HMAC-SHA256 Credential=AKIATEST/20260101/us-east-1/route53/aws4_request',
 };
 const setsPerRequest = 100;
+const faultsMax = 3;
 
 export async function openMotoSubject({ endpoint }: Moto): Promise<ProviderSubject> {
   const apex = 'example.com';
@@ -107,8 +108,11 @@ async function post(
   { root, inner }: { readonly root: string; readonly inner: string },
 ): Promise<string> {
   const body = `<?xml version="1.0"?><${root} xmlns="${namespace}">${inner}</${root}>`;
-  const response = await fetch(url, { method: 'POST', headers, body });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`moto: ${response.status} ${text}`);
-  return text;
+  for (let left = faultsMax; ; left -= 1) {
+    const response = await fetch(url, { method: 'POST', headers, body });
+    const text = await response.text();
+    if (response.ok) return text;
+    // Of many requests at once it has answered one so, without a reason.
+    if (response.status !== 500 || left === 0) throw new Error(`moto: ${response.status} ${text}`);
+  }
 }
