@@ -92,7 +92,8 @@ testWith(
   'named',
   'knotd',
 )('the bench dns-queries asks the embedded zone, BIND and Knot the same', async (t) => {
-  const small = ['--services', '5', '--seconds', '1', '--rounds', '1', '--json'];
+  // CPU is told in ticks of 10 ms: a busy machine does not get as far in one second.
+  const small = ['--services', '5', '--seconds', '3', '--rounds', '1', '--json'];
   const { code, output, errors, left } = await runBench(t, ['dns-queries', ...small]);
   t.is(code, 0, errors);
   t.deepEqual(left, []);
@@ -104,8 +105,7 @@ testWith(
     ['embedded zone', 'BIND', 'Knot'],
   );
   for (const [, micros, perSecond, lost] of grid.rows) {
-    // CPU is told in ticks of 10 ms, and a busy machine may not get as far in the second.
-    t.true(micros >= 0 && perSecond > 0);
+    t.true(micros > 0 && perSecond > 0);
     t.is(lost, 0);
   }
 });
