@@ -125,7 +125,13 @@ async function run(
   onReload: (reload: Reload) => void,
 ): Promise<void> {
   const metrics = createMetrics({ withProcess: true, clock });
-  const lag = startLagMeter({ clock, metrics, times: threadTimes, watchGc: watchGcPauses });
+  const lag = startLagMeter({
+    thread: 'main',
+    clock,
+    metrics,
+    times: threadTimes,
+    watchGc: watchGcPauses,
+  });
   lifecycle.onClose({ name: 'lag meter', close: () => Promise.resolve(lag.stop()) });
   const base: Base = {
     onReload,

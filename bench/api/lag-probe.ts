@@ -8,6 +8,7 @@ let lateMs: number[] = [];
 
 // The metric is fed with seconds, as the coordinator's own.
 startLagMeter({
+  thread: 'main',
   clock: systemClock,
   metrics: {
     count: () => undefined,

@@ -11,6 +11,8 @@
 //                                      V8 collected garbage
 //   mesh_event_loop_gc_pause_seconds   those pauses, each by kind
 //   mesh_event_loop_turn_max_seconds   the latest in the last minute
+//
+// Each by thread: `main`, and `door` which has the API's connections.
 
 import type { Clock, Timer } from './clock.ts';
 import type { GcPause } from './gc-pauses.ts';
@@ -36,11 +38,14 @@ export interface LagMeter {
 }
 
 export function startLagMeter({
+  thread,
   clock,
   metrics,
   times = () => undefined,
   watchGc = () => () => undefined,
 }: {
+  /** Its name, a label of all metrics. */
+  readonly thread: string;
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Of this thread; undefined where they are not known. */
@@ -51,7 +56,7 @@ export function startLagMeter({
   let maxMs = 0;
   let windowEndMs = clock.monotonicMs() + windowMs;
   let timer: Timer;
-  const own = createOwnMeter(metrics);
+  const own = createOwnMeter(metrics, thread);
   const unwatch = watchGc(own.note);
   const wait = (forMs: number): void => {
     const dueMs = clock.monotonicMs() + forMs;
@@ -70,13 +75,13 @@ export function startLagMeter({
     });
   };
   const tellCpu = (ms: number): void => {
-    metrics.observe('mesh_event_loop_turn_cpu_seconds', ms / 1000, {}, lagBucketsSeconds);
+    metrics.observe('mesh_event_loop_turn_cpu_seconds', ms / 1000, { thread }, lagBucketsSeconds);
   };
   const tell = (lateMs: number, nowMs: number): void => {
-    metrics.observe('mesh_event_loop_turn_seconds', lateMs / 1000, {}, lagBucketsSeconds);
+    metrics.observe('mesh_event_loop_turn_seconds', lateMs / 1000, { thread }, lagBucketsSeconds);
     if (lateMs > maxMs || nowMs >= windowEndMs) {
       maxMs = nowMs >= windowEndMs ? lateMs : Math.max(maxMs, lateMs);
-      metrics.gauge('mesh_event_loop_turn_max_seconds', maxMs / 1000);
+      metrics.gauge('mesh_event_loop_turn_max_seconds', maxMs / 1000, { thread });
     }
     if (nowMs >= windowEndMs) windowEndMs = nowMs + windowMs;
   };
@@ -107,7 +112,7 @@ interface Turn {
 const pausesMax = 1_000;
 
 /** A turn is told when the next one comes: by then its pauses are known. */
-function createOwnMeter(metrics: Metrics) {
+function createOwnMeter(metrics: Metrics, thread: string) {
   let pauses: GcPause[] = [];
   let last: Turn | undefined;
   const pausedMs = ({ fromMs, toMs }: Turn): number =>
@@ -119,14 +124,19 @@ function createOwnMeter(metrics: Metrics) {
     note: (pause: GcPause): void => {
       const { kind, durationMs } = pause;
       const seconds = durationMs / 1000;
-      metrics.observe('mesh_event_loop_gc_pause_seconds', seconds, { kind }, lagBucketsSeconds);
+      metrics.observe(
+        'mesh_event_loop_gc_pause_seconds',
+        seconds,
+        { thread, kind },
+        lagBucketsSeconds,
+      );
       if (pauses.length < pausesMax) pauses.push(pause);
     },
     turn: (turn: Turn): void => {
       if (last !== undefined) {
         const ownMs = Math.max(0, last.cpuMs - pausedMs(last));
         const name = 'mesh_event_loop_turn_own_cpu_seconds';
-        metrics.observe(name, ownMs / 1000, {}, lagBucketsSeconds);
+        metrics.observe(name, ownMs / 1000, { thread }, lagBucketsSeconds);
       }
       last = turn;
       pauses = pauses.filter(({ startMs, durationMs }) => startMs + durationMs > turn.fromMs);

@@ -51,7 +51,10 @@ function entry(fields: object, manager = 'kubectl'): JsonObject {
 test('field sets that are equal are one, but long ones', (t) => {
   const sets = new SharedFieldSets();
   const many = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`f:${index}`, {}]));
-  const [one, two] = [0, 1].map(() => [entry({ 'f:spec': { 'f:type': {} } }), entry(structuredClone(many))]);
+  const [one, two] = [0, 1].map(() => [
+    entry({ 'f:spec': { 'f:type': {} } }),
+    entry(structuredClone(many)),
+  ]);
   sets.share(one);
   sets.share(two);
   t.is(one?.[0]?.['fieldsV1'], two?.[0]?.['fieldsV1']);

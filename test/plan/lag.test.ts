@@ -12,14 +12,14 @@ import { createManualClock } from '../support/api-fixture.ts';
 test('I11 the lag meter tells how late a turn made it, and the latest of a minute', async (t) => {
   const clock = createManualClock();
   const metrics = createMetrics({ withProcess: false, clock: systemClock });
-  const meter = startLagMeter({ clock, metrics });
+  const meter = startLagMeter({ thread: 'main', clock, metrics });
   clock.advance(10);
   clock.advance(35); // a turn of 25 ms more than it was due after
   t.is(meter.maxMs(), 25);
   const text = await metrics.expose();
-  t.regex(text, /^mesh_event_loop_turn_max_seconds 0\.025$/m);
-  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.02"\} 1$/m);
-  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.05"\} 2$/m);
+  t.regex(text, /^mesh_event_loop_turn_max_seconds\{thread="main"\} 0\.025$/m);
+  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.02",thread="main"\} 1$/m);
+  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.05",thread="main"\} 2$/m);
   for (let step = 0; step < 6_001; step += 1) clock.advance(10);
   t.is(meter.maxMs(), 0);
   meter.stop();
@@ -31,12 +31,17 @@ test('the lag meter tells apart what the thread did and what it waited for a cor
   const clock = createManualClock();
   const metrics = createMetrics({ withProcess: false, clock: systemClock });
   let [ranMs, waitedMs] = [100, 50];
-  const meter = startLagMeter({ clock, metrics, times: () => ({ ranMs, waitedMs }) });
-  const cpu = /^mesh_event_loop_turn_cpu_seconds_sum (\S+)$/m;
+  const meter = startLagMeter({
+    thread: 'main',
+    clock,
+    metrics,
+    times: () => ({ ranMs, waitedMs }),
+  });
+  const cpu = /^mesh_event_loop_turn_cpu_seconds_sum\{thread="main"\} (\S+)$/m;
   const cpuSeconds = async (): Promise<number> => Number(cpu.exec(await metrics.expose())?.[1]);
   ranMs += 8;
   clock.advance(35); // late by 25 ms; it ran for 8 and slept
-  t.regex(await metrics.expose(), /^mesh_event_loop_turn_seconds_sum 0\.025$/m);
+  t.regex(await metrics.expose(), /^mesh_event_loop_turn_seconds_sum\{thread="main"\} 0\.025$/m);
   t.is(await cpuSeconds(), 0.008);
   ranMs += 20;
   waitedMs += 5;
@@ -57,6 +62,7 @@ test('the lag meter tells apart our code and the collection of garbage', async (
   let onPause: (pause: GcPause) => void = () => undefined;
   let isWatched = true;
   const meter = startLagMeter({
+    thread: 'main',
     clock,
     metrics,
     times: () => ({ ranMs, waitedMs: 0 }),
@@ -73,9 +79,9 @@ test('the lag meter tells apart our code and the collection of garbage', async (
   onPause({ startMs: startMs + 20, durationMs: 12, kind: 'major' });
   clock.advance(10);
   const text = await metrics.expose();
-  t.regex(text, /^mesh_event_loop_turn_cpu_seconds_sum 0\.025$/m);
-  t.regex(text, /^mesh_event_loop_turn_own_cpu_seconds_sum 0\.01$/m);
-  t.regex(text, /^mesh_event_loop_gc_pause_seconds_sum\{kind="major"\} 0\.012$/m);
+  t.regex(text, /^mesh_event_loop_turn_cpu_seconds_sum\{thread="main"\} 0\.025$/m);
+  t.regex(text, /^mesh_event_loop_turn_own_cpu_seconds_sum\{thread="main"\} 0\.01$/m);
+  t.regex(text, /^mesh_event_loop_gc_pause_seconds_sum\{thread="main",kind="major"\} 0\.012$/m);
   meter.stop();
   t.false(isWatched);
 });
@@ -100,7 +106,12 @@ test('the lag meter wakes a thread that rests ten times a second, one that works
   const clock = createManualClock();
   let [ranMs, wakes] = [0, 0];
   const metrics = { ...silentMetrics, observe: () => void (wakes += 1) };
-  const meter = startLagMeter({ clock, metrics, times: () => ({ ranMs, waitedMs: 0 }) });
+  const meter = startLagMeter({
+    thread: 'main',
+    clock,
+    metrics,
+    times: () => ({ ranMs, waitedMs: 0 }),
+  });
   const second = (cpuMs: number): number => {
     const before = wakes;
     for (let at = 0; at < 100; at += 1) {

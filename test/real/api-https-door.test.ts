@@ -9,7 +9,7 @@ import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'n
 import test, { type ExecutionContext } from 'ava';
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { createCa, issueClientCertificate } from '../../common/runtime/pki.ts';
-import { handshakeBounds } from '../../coordinator/api/https/https-connections.ts';
+import { handshakeBounds } from '../../coordinator/api/https/door-messages.ts';
 import { authorizeMasters } from '../../coordinator/api/machinery/access/authorizer.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
 import { eventually } from '../support/eventually.ts';

@@ -22,6 +22,7 @@ import {
   type HttpsListener,
 } from '../../coordinator/api/https/https.ts';
 import type { Api } from '../../coordinator/api/machinery/api.ts';
+import { createDoorHere } from './door-here.ts';
 import { createAuthenticator } from '../../coordinator/api/machinery/access/authenticate.ts';
 
 export interface HttpsFixture {
@@ -70,6 +71,7 @@ export async function listenForTest(
     ]),
     limits: { ...defaultHttpsLimits, ...limits },
     clock,
+    ...(clock === systemClock ? {} : { startDoor: createDoorHere(clock) }),
     log: silentLog,
     metrics: toFaultCounter(faults),
   });

@@ -3,11 +3,10 @@
 //   W1. No answer is encrypted, compressed or copied in one long turn: long ones go out in slices,
 //       each after the one before was taken; gzip runs in libuv's pool (I11).
 
-import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { constants as zlib, createGzip, gzip } from 'node:zlib';
 import type { Clock } from '../../../common/runtime/clock.ts';
-import { discardRest, type AnswerHeaders, type Exchange } from './https-exchange.ts';
+import { discardRest, type Answer, type AnswerHeaders, type Exchange } from './https-exchange.ts';
 import type { ApiResponse, BodySink } from '../machinery/api.ts';
 
 // As kube-apiserver: below this, compressing costs more than it saves.
@@ -71,7 +70,7 @@ function toGzipHeaders(headers: AnswerHeaders): AnswerHeaders {
 }
 
 /** W1. */
-async function sendSlices(answer: Writable, body: Uint8Array): Promise<void> {
+async function sendSlices(answer: Answer, body: Uint8Array): Promise<void> {
   let at = 0;
   while (body.length - at > sliceBytes) {
     const isTaken = answer.write(body.subarray(at, at + sliceBytes));
@@ -83,7 +82,7 @@ async function sendSlices(answer: Writable, body: Uint8Array): Promise<void> {
 }
 
 /** Resolves when what was written is taken, or when the client is gone. */
-function untilDrained(answer: Writable): Promise<void> {
+function untilDrained(answer: Answer): Promise<void> {
   // One that has ended needs no drain, and is not taken before it is closed.
   const isTaken = !answer.writableNeedDrain && !answer.writableEnded;
   if (answer.destroyed || isTaken) return Promise.resolve();
@@ -111,19 +110,24 @@ export function openList(exchange: Exchange, response: ApiResponse): BodySink {
   const isPacked = acceptsGzip(exchange.headers['accept-encoding']);
   exchange.writeHead(status, isPacked ? toGzipHeaders(headers) : headers, false);
   const { answer } = exchange;
-  return toSink(isPacked ? packInto(answer) : answer, exchange);
+  return toSink(isPacked ? packInto(answer, exchange) : answer, exchange);
 }
 
 /** Ends and is destroyed with `answer`, so that nothing compresses for a client that is gone. */
-function packInto(answer: Writable): Writable {
+function packInto(answer: Answer, exchange: Exchange): Answer {
   const packer = createGzip(gzipOptions);
   answer.once('close', () => packer.destroy());
-  packer.on('error', () => answer.destroy());
-  packer.pipe(answer);
+  packer.on('error', () => exchange.abandon());
+  packer.on('data', (chunk: Buffer) => {
+    if (answer.write(chunk)) return;
+    packer.pause();
+    answer.once('drain', () => packer.resume());
+  });
+  packer.once('end', () => answer.end());
   return packer;
 }
 
-function toSink(answer: Writable, exchange: Exchange): BodySink {
+function toSink(answer: Answer, exchange: Exchange): BodySink {
   return {
     write: (chunk) => {
       if (!answer.destroyed && !answer.writableEnded) answer.write(chunk);

@@ -1,7 +1,7 @@
 // Who a client certificate says that its holder is. The chain was verified in the handshake.
 
-import { TLSSocket } from 'node:tls';
 import { readCertificate as readFacts } from '../../../common/runtime/certificates.ts';
+import type { PeerCertificate } from './door-messages.ts';
 import type { Credentials } from '../machinery/access/authenticate.ts';
 
 // Clusters choose their names when they join: without a prefix one could call itself as a user is
@@ -23,27 +23,21 @@ const none: ClientCertificate = {
   raw: undefined,
 };
 
-export function readCertificate(socket: unknown): ClientCertificate {
-  // An HTTP/2 session hands out a proxy of its socket, which instanceof sees through.
-  if (!(socket instanceof TLSSocket)) return none;
-  const certificate = socket.getPeerCertificate();
-  const subject: Readonly<Record<string, string | string[] | undefined>> = {
-    ...certificate.subject,
-  };
-  if (Object.keys(certificate).length === 0) return none;
-  if (!socket.authorized) return { ...none, subject: 'invalid' };
+export function toClientCertificate(peer: PeerCertificate | undefined): ClientCertificate {
+  if (peer === undefined) return none;
+  if (!peer.isAuthorized) return { ...none, subject: 'invalid' };
+  const { subject, raw, fingerprint } = peer;
   const organizations = toList(subject['O']);
   const commonName = toList(subject['CN'])[0] ?? '';
   const name = organizations.includes(agentsGroup) ? `${clusterPrefix}${commonName}` : commonName;
-  const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
   return {
     subject: { commonName: name, organizations, fingerprint },
-    notAfterMs: readFacts(certificate.raw).notAfterMs,
-    raw: certificate.raw,
+    notAfterMs: readFacts(raw).notAfterMs,
+    raw,
   };
 }
 
-function toList(value: string | string[] | undefined): readonly string[] {
+function toList(value: string | readonly string[] | undefined): readonly string[] {
   if (value === undefined) return [];
   return typeof value === 'string' ? [value] : value;
 }

@@ -12,10 +12,11 @@
 //       the event loop (I11). Those of one connection are counted out at once.
 
 import { isIssuedBy, splitPem } from '../../../common/runtime/certificates.ts';
+import type { Carrier } from './door-messages.ts';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../../common/runtime/log.ts';
 import { openList, openWatch, sendAndRefuseBody, sendWhole } from './https-answer.ts';
-import { readCertificate, type ClientCertificate } from './https-certificate.ts';
+import { toClientCertificate, type ClientCertificate } from './https-certificate.ts';
 import { emptyBody, Presence, readBody, type Exchange } from './https-exchange.ts';
 import type { Authenticate, Credentials } from '../machinery/access/authenticate.ts';
 import {
@@ -62,7 +63,8 @@ interface Deadline {
   cancel(): void;
 }
 
-type KnownCertificate = ClientCertificate & { readonly caPem: string };
+/** `trust`: how often the issuers had been told when it was verified. */
+type KnownCertificate = ClientCertificate & { readonly trust: number };
 
 // A refusal is some hundred bytes: whoever does not take them within this will not.
 const refusalMs = 10_000;
@@ -75,8 +77,9 @@ export interface Open {
 
 export class RequestServer {
   readonly #options: RequestOptions;
-  readonly #certificates = new WeakMap<object, KnownCertificate>();
+  readonly #certificates = new WeakMap<Carrier, KnownCertificate>();
   #clientCaPem = '';
+  #trust = 0;
   readonly #watches = new Set<Presence>();
   /** Let in and not over, watches not counted: what requestsMax is about (R4). */
   #admitted = 0;
@@ -100,6 +103,7 @@ export class RequestServer {
   trust(clientCaPem: string): void {
     const isLess = splitPem(this.#clientCaPem).some((pem) => !clientCaPem.includes(pem.trim()));
     this.#clientCaPem = clientCaPem;
+    this.#trust += 1;
     if (isLess) for (const watch of this.#watches) this.#endSoon(watch);
   }
 
@@ -261,17 +265,21 @@ export class RequestServer {
     if (this.#isClosing) presence?.end();
   }
 
-  /** Read once per connection, and again when the CAs are others; good until its end. */
-  #certificateOf(exchange: Exchange): Credentials['certificate'] {
-    const caPem = this.#clientCaPem;
+  /** Read once per connection, and verified again when the CAs are others; good until its end. */
+  #certificateOf({ carrier }: Exchange): Credentials['certificate'] {
     const nowMs = this.#options.clock.now();
-    let known = this.#certificates.get(exchange.carrier);
-    if (known?.caPem !== caPem) {
-      const { raw, ...read } = known ?? readCertificate(exchange.socket());
-      const isAgain = known !== undefined && raw !== undefined;
-      const isGood = !isAgain || isIssuedBy({ der: raw, caPem, nowMs });
-      known = { ...read, raw, caPem, ...(isGood ? {} : { subject: 'invalid' as const }) };
-      this.#certificates.set(exchange.carrier, known);
+    let known = this.#certificates.get(carrier);
+    if (known?.trust !== this.#trust) {
+      const { trust, ...read } = known ?? {
+        ...toClientCertificate(carrier.peer),
+        trust: carrier.trust,
+      };
+      const caPem = this.#clientCaPem;
+      const der = trust === this.#trust ? undefined : read.raw;
+      const isGood = der === undefined || isIssuedBy({ der, caPem, nowMs });
+      const subject = isGood ? read.subject : 'invalid';
+      known = { ...read, subject, trust: this.#trust };
+      this.#certificates.set(carrier, known);
     }
     return nowMs < known.notAfterMs ? known.subject : 'invalid';
   }
@@ -283,7 +291,7 @@ class ExchangeRequest implements ApiRequest {
   readonly method: string;
   readonly target: string;
   readonly headers: Exchange['headers'];
-  readonly rawHeaders: readonly string[];
+  readonly rawHeaders: readonly string[] | undefined;
   readonly body: Uint8Array;
   readonly user: UserInfo | undefined;
   readonly #exchange: Exchange;
@@ -304,7 +312,7 @@ class ExchangeRequest implements ApiRequest {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#exchange.remoteAddress;
+    return this.#exchange.carrier.remoteAddress;
   }
 
   get signal(): AbortSignal {

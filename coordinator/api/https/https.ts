@@ -1,36 +1,22 @@
-// HTTPS in front of the API: TLS, HTTP/2 and HTTP/1.1 on one port. Everything that comes in is
-// hostile until proven.
+// HTTPS in front of the API. TLS, HTTP/2 and HTTP/1.1 are spoken by a thread, the door (door/); what
+// is asked through it is decided and answered here.
 //
-//   H1. Nothing that arrives on the port, TLS or not, HTTP or not, ends the process: it is
-//       counted and its connection closed.
-//   H2. A body, a handshake, a header block and a request each have a bound. nghttp2 bounds what
-//       a client resets (1,000 streams at once, 33 a second), pings and sends in continuations.
 //   H3. close() ends watches cleanly, lets answers finish for a moment, and leaves no socket.
 //
-// Next files to read: https-request.ts, https-connections.ts, machinery/flow/flow-control.ts.
+// H1 and H2 are the door's: door/server.ts.
+//
+// Next files to read: https-request.ts, https-door.ts, machinery/flow/flow-control.ts.
 
-import { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  createSecureServer,
-  type Http2SecureServer,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
-import {
-  destroyAfterWrite,
-  destroyInTurn,
-  watchConnections,
-  type ConnectionLimits,
-  type ConnectionPorts,
-} from './https-connections.ts';
-import { handshakeMs } from '../../../common/runtime/handshake-gate.ts';
-import { Http1Exchange, Http2Exchange, type Exchange } from './https-exchange.ts';
 import { paceTurns, TurnTime } from '../../../common/runtime/turn-pace.ts';
+import type { ConnectionLimits, TlsFiles } from './door-messages.ts';
+import { startDoorThread } from './door-thread.ts';
+import { Door, type StartDoor } from './https-door.ts';
 import { RequestServer, type Open, type RequestLimits } from './https-request.ts';
+import { toContext } from './tls-context.ts';
 import type { Authenticate } from '../machinery/access/authenticate.ts';
 import type { Api } from '../machinery/api.ts';
 import {
@@ -38,6 +24,8 @@ import {
   defaultFlowLimits,
   type FlowLimits,
 } from '../machinery/flow/flow-control.ts';
+
+export type { TlsFiles } from './door-messages.ts';
 
 export interface HttpsLimits extends RequestLimits, ConnectionLimits, FlowLimits {}
 
@@ -51,13 +39,6 @@ export const defaultHttpsLimits: HttpsLimits = {
   idleMs: 90_000, // as Go's server
 };
 
-export interface TlsFiles {
-  readonly certPem: string;
-  readonly keyPem: string;
-  /** Issuers of client certificates. */
-  readonly clientCaPem: string;
-}
-
 export interface HttpsOptions {
   readonly api: Api;
   readonly host: string;
@@ -69,6 +50,8 @@ export interface HttpsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Default: a thread of its own. */
+  readonly startDoor?: StartDoor;
 }
 
 export interface HttpsListener {
@@ -77,81 +60,63 @@ export interface HttpsListener {
   readonly url: string;
   /** What is open now. */
   open(): Open & { readonly connections: number };
-  /** New connections get these; those that stand keep theirs. Throws when the two do not fit. */
-  setTls(tls: TlsFiles): void;
+  /**
+   * New connections get these, once it resolves; those that stand keep theirs. Throws at once when
+   * the two do not fit.
+   */
+  setTls(tls: TlsFiles): Promise<void>;
   close(): Promise<void>;
 }
 
-// As kube-apiserver: what Go's clients send before they are told.
-const streamsMax = 100;
-const keepAliveMs = 30_000;
-// Megabytes of one HTTP/2 session: slow watches are cut off long before (watch.ts).
-const sessionMemoryMegabytes = 64;
-// A selector or a continue token may be long; a header block of more is nobody's client.
-const headerBytesMax = 64 << 10;
-// Until so much of a turn of the event loop is used, connections are opened, requests begun, and
-// what is over is taken down (I11).
-const openUntilMs = 3;
+// Until so much of a turn of the event loop is used, requests are begun, and what is over is ended (I11).
 const serveUntilMs = 4;
 const endUntilMs = 5;
-const headersMs = 32_000; // kube-apiserver's ReadHeaderTimeout
 const closeGraceMs = 2_000;
 // From the last answer to its last byte on the wire.
 const lastBytesMs = 500;
 
 /** Listens; rejects with the system's error (EADDRINUSE, EACCES) when it cannot. */
 export async function listenHttps(options: HttpsOptions): Promise<HttpsListener> {
-  const { clock, log, metrics } = options;
+  const { clock, log, metrics, host } = options;
   const limits = options.limits ?? defaultHttpsLimits;
-  const server = createServer(options.tls);
-  const onFault = (kind: string, error?: Error): void => {
-    metrics.count('mesh_api_connection_errors_total', { kind });
-    log.debug('API connection failed', { kind, error });
-  };
   const flow = createFlowControl(limits, { clock, metrics });
   const time = new TurnTime(clock);
-  const openShare = { time, untilMs: openUntilMs };
   const soon = paceTurns<() => void>(clock, (act) => act(), { time, untilMs: endUntilMs });
   const requests = new RequestServer({ ...options, limits, flow, soon });
   requests.trust(options.tls.clientCaPem);
-  const connections = watchConnections(server, limits, { clock, soon, openShare, onFault });
-  const serve = paceTurns<Exchange>(
-    clock,
-    (exchange) => {
-      // Who left while he waited is not served.
-      if (!exchange.isLeft()) requests.serve(exchange);
+  const { connectionsMax, pingAfterMs, idleMs } = limits;
+  const door = new Door({
+    settings: {
+      host,
+      port: options.port,
+      tls: options.tls,
+      limits: { connectionsMax, pingAfterMs, idleMs },
     },
-    { time, untilMs: serveUntilMs },
-  );
-  routeRequests(server, serve, { clock, soon, onFault });
-  catchFaults(server, onFault);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    start: options.startDoor ?? startDoorThread,
+    share: { time, untilMs: serveUntilMs },
+    serve: (exchange) => requests.serve(exchange),
+    clock,
+    log,
+    metrics,
   });
-  const { port } = server.address() as AddressInfo; // a TCP listener has no other kind of address
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  const port = await door.open();
   return {
     port,
-    url: `https://${host}:${port}`,
-    open: () => ({ ...requests.open(), connections: connections.count() }),
+    url: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    open: () => ({ ...requests.open(), connections: door.connections() }),
     setTls: (tls) => {
-      server.setSecureContext(toContext(tls));
+      createSecureContext(toContext(tls)); // throws
       requests.trust(tls.clientCaPem);
+      return door.setTls(tls);
     },
     // H3.
     close: async () => {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-      connections.drain();
+      const drained = door.drain();
       await requests.close(closeGraceMs);
-      await within(clock, lastBytesMs, closed);
-      connections.destroy();
-      await closed;
+      await within(clock, lastBytesMs, drained);
+      door.destroy();
+      await drained;
+      await door.end();
     },
   };
 }
@@ -163,80 +128,5 @@ function within(clock: Clock, ms: number, done: Promise<void>): Promise<void> {
       timer.cancel();
       resolve();
     });
-  });
-}
-
-function createServer(tls: TlsFiles): Http2SecureServer {
-  const server = createSecureServer({
-    ...toContext(tls),
-    requestCert: true,
-    rejectUnauthorized: false, // verified per request, so that tokens and anonymous work too
-    allowHTTP1: true,
-    handshakeTimeout: handshakeMs,
-    maxSessionMemory: sessionMemoryMegabytes,
-    settings: { maxConcurrentStreams: streamsMax, maxHeaderListSize: headerBytesMax },
-    noDelay: true,
-    // A client that vanished without a word leaves its watches; the kernel finds out.
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveMs,
-  });
-  // Of HTTP/1.1 connections; node takes these from the server, not from its options.
-  return Object.assign(server, {
-    maxHeaderSize: headerBytesMax,
-    headersTimeout: headersMs,
-    keepAliveTimeout: defaultHttpsLimits.idleMs,
-  });
-}
-
-function toContext({ certPem, keyPem, clientCaPem }: TlsFiles) {
-  return { cert: certPem, key: keyPem, ca: clientCaPem, minVersion: 'TLSv1.2' } as const;
-}
-
-type OnFault = (kind: string, error?: Error) => void;
-
-function routeRequests(
-  server: Http2SecureServer,
-  serve: (exchange: Exchange) => void,
-  { clock, soon, onFault }: Pick<ConnectionPorts, 'clock' | 'soon' | 'onFault'>,
-): void {
-  server.on('request', (request: unknown, response: unknown) => {
-    if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return;
-    response.on('error', (error: Error) => onFault('response', error));
-    request.on('error', (error: Error) => onFault('request', error));
-    serve(new Http1Exchange(request, response));
-  });
-  // That listener made node imitate HTTP/1.1 over HTTP/2 streams; they are served as they are.
-  server.removeAllListeners('stream');
-  const onStream = (
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    _flags: number,
-    rawHeaders: readonly string[],
-  ): void => {
-    stream.on('error', (error) => onFault('response', error));
-    if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
-    if (!stream.endAfterHeaders) destroyAfterWrite(stream, clock);
-    destroyInTurn(stream, soon);
-    serve(new Http2Exchange(stream, headers, rawHeaders));
-  };
-  server.on('stream', onStream);
-}
-
-/** H1. */
-function catchFaults(server: Http2SecureServer, onFault: OnFault): void {
-  server.on('error', (error) => onFault('listener', error));
-  server.on('sessionError', (error: Error) => onFault('session', error));
-  server.on('tlsClientError', (error, socket) => {
-    onFault('tls', error);
-    socket.destroy();
-  });
-  server.on('clientError', (error: Error, socket: Socket) => {
-    onFault('http', error);
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-    else socket.destroy();
-  });
-  server.on('unknownProtocol', (socket) => {
-    onFault('protocol');
-    socket.destroy();
   });
 }

@@ -29,7 +29,7 @@ export interface ApiRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Name and value by turns, each line as it came: for headers whose values may hold commas. */
-  readonly rawHeaders?: readonly string[];
+  readonly rawHeaders?: readonly string[] | undefined;
   /** Address of whom the connection is with. */
   readonly remoteAddress?: string | undefined;
   readonly body: Uint8Array;

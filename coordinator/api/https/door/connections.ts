@@ -9,30 +9,12 @@
 import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Clock } from '../../../common/runtime/clock.ts';
-import { gateHandshakes, type HandshakeBounds } from '../../../common/runtime/handshake-gate.ts';
-import type { TurnShare } from '../../../common/runtime/turn-pace.ts';
-
-export interface ConnectionLimits {
-  readonly connectionsMax: number;
-  /** Without a byte for so long, an HTTP/2 session is pinged. */
-  readonly pingAfterMs: number;
-  /** Without an open stream for so long, it is closed: Go's server waits 90 s. */
-  readonly idleMs: number;
-}
-
-/** People and their tools wait behind each other here: who is slow for a second is let go. */
-export const handshakeBounds: HandshakeBounds = {
-  perTurn: 2,
-  atOnce: 16,
-  freshAtOnce: 3,
-  patienceMs: 1_000,
-  ownPatienceMs: 5_000,
-};
+import type { Clock } from '../../../../common/runtime/clock.ts';
+import { gateHandshakes } from '../../../../common/runtime/handshake-gate.ts';
+import type { TurnShare } from '../../../../common/runtime/turn-pace.ts';
+import { handshakeBounds, type ConnectionLimits } from '../door-messages.ts';
 
 export interface Connections {
-  /** HTTP/2 sessions and connections that are open. */
-  count(): number;
   /** GOAWAY to all: what runs may end, nothing new begins. */
   drain(): void;
   destroy(): void;
@@ -45,6 +27,8 @@ export interface ConnectionPorts {
   /** Of a turn, for connections that begin. */
   readonly openShare: TurnShare;
   readonly onFault: (kind: string, error?: Error) => void;
+  /** Of each connection, once each. */
+  readonly onCount: (change: 'opened' | 'left') => void;
 }
 
 export function watchConnections(
@@ -52,7 +36,7 @@ export function watchConnections(
   limits: ConnectionLimits,
   ports: ConnectionPorts,
 ): Connections {
-  const { soon, onFault } = ports;
+  const { soon, onFault, onCount } = ports;
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
@@ -60,8 +44,12 @@ export function watchConnections(
   closeInTurns(server, soon);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
+    onCount('opened');
     socket.on('error', (error) => onFault('socket', error));
-    socket.once('close', () => sockets.delete(socket));
+    socket.once('close', () => {
+      sockets.delete(socket);
+      onCount('left');
+    });
   });
   server.on('drop', () => onFault('dropped'));
   server.on('session', (session) => {
@@ -72,7 +60,6 @@ export function watchConnections(
     closeInTurn(session, soon);
   });
   return {
-    count: () => sockets.size,
     drain: () => {
       for (const session of sessions) session.close();
     },

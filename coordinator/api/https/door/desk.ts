@@ -1,0 +1,204 @@
+// The exchanges that are open at the door: hands them to the main thread, and does with them what
+// that orders.
+//
+//   K1. Few requests are on their way to the main thread; the others wait here, in the order in
+//       which they came. Who leaves while he waits is not handed over.
+//   K2. Of a body few bytes are on their way; its client is stopped by its window meanwhile.
+//   K3. An order for an exchange that is over does nothing.
+
+import { assertNever } from '../../../../common/pure/errors.ts';
+import type { Outbox } from '../door-mail.ts';
+import {
+  bodyAheadBytes,
+  requestsAheadMax,
+  type ExchangeId,
+  type Order,
+  type Report,
+} from '../door-messages.ts';
+import { SlotNumbers, Slots } from '../exchange-slots.ts';
+import type { NativeExchange } from './native-exchange.ts';
+import { readPeer } from './peer-certificate.ts';
+
+export type ExchangeOrder = Exclude<
+  Order,
+  readonly ['tls', ...unknown[]] | readonly ['drain'] | readonly ['destroy']
+>;
+
+export interface DeskPorts {
+  readonly outbox: Outbox<Report>;
+  /** Carrier.trust of a connection whose first request has come. */
+  readonly trust: () => number;
+  readonly onFault: (fault: string, error?: Error) => void;
+}
+
+class Visit {
+  readonly exchange: NativeExchange;
+  id: ExchangeId | undefined;
+  isOver = false;
+  /** Bytes of the body that may still be sent. */
+  bodyRoom = bodyAheadBytes;
+
+  constructor(exchange: NativeExchange) {
+    this.exchange = exchange;
+  }
+}
+
+export class Desk {
+  readonly #ports: DeskPorts;
+  readonly #visits = new Slots<Visit>();
+  readonly #numbers = new SlotNumbers();
+  readonly #carriers = new WeakMap<NativeExchange['carrier'], number>();
+  #carriersSeen = 0;
+  #room = requestsAheadMax;
+  #waiting: Visit[] = []; // bounded by the streams of all connections
+  #next = 0; // of those waiting
+
+  constructor(ports: DeskPorts) {
+    this.#ports = ports;
+  }
+
+  /** K1. */
+  open(exchange: NativeExchange): void {
+    const visit = new Visit(exchange);
+    exchange.answer.once('close', () => this.#close(visit));
+    if (this.#room === 0) this.#waiting.push(visit);
+    else this.#hand(visit);
+  }
+
+  follow(order: ExchangeOrder, bytes: Buffer | undefined): void {
+    if (order[0] === 'taken') return this.#admit(order[1]);
+    const visit = this.#visits.get(order[1]);
+    if (visit === undefined) return; // K3
+    try {
+      act(visit, order, bytes, this.#ports.outbox);
+    } catch (error) {
+      this.#ports.onFault('answer', error instanceof Error ? error : undefined);
+      visit.exchange.abandon();
+    }
+  }
+
+  #admit(count: number): void {
+    this.#room += count;
+    for (;;) {
+      const visit = this.#waiting[this.#next];
+      if (visit === undefined || this.#room === 0) break;
+      this.#next += 1;
+      if (!visit.isOver) this.#hand(visit);
+    }
+    if (this.#next < requestsAheadMax && this.#next < this.#waiting.length) return;
+    this.#waiting = this.#waiting.slice(this.#next);
+    this.#next = 0;
+  }
+
+  #hand(visit: Visit): void {
+    const { exchange } = visit;
+    if (exchange.carrier.destroyed) return exchange.abandon();
+    const id = this.#numbers.take();
+    if (id === undefined) return exchange.abandon();
+    visit.id = id;
+    this.#visits.put(id, visit);
+    this.#room -= 1;
+    const carrier = this.#carrierOf(exchange);
+    const { version, method, target, headers, body, rawHeaders } = exchange;
+    const lines = isImpersonating(headers) ? rawHeaders : undefined;
+    const request = [version, method, target, headers, body !== undefined, lines] as const;
+    this.#ports.outbox.push(['request', id, carrier, request]);
+    if (body !== undefined) this.#sendBody(visit, id, body);
+  }
+
+  #sendBody(visit: Visit, id: ExchangeId, body: NonNullable<NativeExchange['body']>): void {
+    const { outbox } = this.#ports;
+    body.on('data', (chunk: Buffer) => {
+      if (visit.isOver) return;
+      visit.bodyRoom -= chunk.length;
+      outbox.push(['body', id], chunk);
+      if (visit.bodyRoom <= 0) body.pause(); // K2
+    });
+    body.once('end', () => {
+      if (!visit.isOver) outbox.push(['bodyEnd', id]);
+    });
+  }
+
+  #carrierOf(exchange: NativeExchange): number {
+    const { carrier } = exchange;
+    const known = this.#carriers.get(carrier);
+    if (known !== undefined) return known;
+    const { outbox, trust } = this.#ports;
+    this.#carriersSeen += 1;
+    const number = this.#carriersSeen;
+    const socket = exchange.socket();
+    const facts = {
+      remoteAddress: socket?.remoteAddress,
+      peer: readPeer(socket),
+      trust: trust(),
+    };
+    this.#carriers.set(carrier, number);
+    outbox.push(['carrier', number, facts]);
+    carrier.once('close', () => outbox.push(['carrierGone', number]));
+    return number;
+  }
+
+  #close(visit: Visit): void {
+    visit.isOver = true;
+    const { id } = visit;
+    if (id === undefined || !this.#visits.delete(id)) return;
+    this.#numbers.giveBack(id);
+    this.#ports.outbox.push(['closed', id]);
+  }
+}
+
+type VisitOrder = Exclude<ExchangeOrder, readonly ['taken', number]>;
+
+function act(
+  visit: Visit,
+  order: VisitOrder,
+  bytes: Buffer | undefined,
+  outbox: Outbox<Report>,
+): void {
+  const { exchange } = visit;
+  switch (order[0]) {
+    case 'read':
+      visit.bodyRoom += order[2];
+      if (visit.bodyRoom > 0) exchange.body?.resume();
+      return;
+    case 'head':
+      return exchange.writeHead(order[2], order[3], order[4]);
+    case 'flushHead':
+      return exchange.flushHead();
+    case 'write':
+      return write(exchange, order[1], bytes, outbox);
+    case 'end':
+      return end(exchange, bytes);
+    case 'endWhenSent':
+      return exchange.endWhenSent();
+    case 'abandon':
+      return exchange.abandon();
+    default:
+      return assertNever(order);
+  }
+}
+
+function write(
+  { answer }: NativeExchange,
+  id: ExchangeId,
+  bytes: Buffer | undefined,
+  outbox: Outbox<Report>,
+): void {
+  if (bytes === undefined || answer.destroyed || answer.writableEnded) return;
+  // What a slow client has not taken shall not keep what others have.
+  const isAlone = answer.writableLength === 0 || bytes.buffer.byteLength < 2 * bytes.length;
+  answer.write(isAlone ? bytes : Buffer.from(bytes), () => {
+    outbox.push(['sent', id, bytes.length]);
+  });
+}
+
+function end({ answer }: NativeExchange, bytes: Buffer | undefined): void {
+  if (answer.destroyed || answer.writableEnded) return;
+  if (bytes === undefined) answer.end();
+  else answer.end(bytes);
+}
+
+function isImpersonating(headers: NativeExchange['headers']): boolean {
+  for (const name in headers) if (name.startsWith('impersonate-')) return true;
+  return false;
+}

@@ -1,0 +1,92 @@
+// The door: owns the port, its connections and their protocols, so that neither their bursts nor the
+// garbage they leave holds up the API; and so that the API never holds up a handshake or a ping.
+//
+// Input: orders. Output: reports. All that is decided about a request is decided by who orders.
+//
+// Next files to read: server.ts, desk.ts, connections.ts.
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Clock } from '../../../../common/runtime/clock.ts';
+import { handshakeMs } from '../../../../common/runtime/handshake-gate.ts';
+import { paceTurns, TurnTime } from '../../../../common/runtime/turn-pace.ts';
+import type { Mail, Outbox } from '../door-mail.ts';
+import type { DoorSettings, Order, Report } from '../door-messages.ts';
+import { MailQueue } from '../mail-queue.ts';
+import { toContext } from '../tls-context.ts';
+import { watchConnections } from './connections.ts';
+import { Desk } from './desk.ts';
+import { catchFaults, createServer, listen, routeRequests } from './server.ts';
+
+// Until so much of a turn of the event loop is used, connections are opened, orders followed, and
+// what is over is taken down (I11). What is written is encrypted in the turn that follows.
+const openUntilMs = 3;
+const followUntilMs = 3;
+const endUntilMs = 5;
+
+export interface DoorPorts {
+  readonly port: MessagePort;
+  readonly outbox: Outbox<Report>;
+  readonly clock: Clock;
+}
+
+/** Runs until it is ordered to end and all is closed; tells then, and leaves nothing. */
+export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promise<void> {
+  const { port, outbox, clock } = ports;
+  const onFault = (fault: string, error?: Error): void => {
+    outbox.push(['fault', fault, error?.message]);
+  };
+  const server = createServer(settings.tls, settings.limits.idleMs);
+  const time = new TurnTime(clock);
+  const openShare = { time, untilMs: openUntilMs };
+  const soon = paceTurns<() => void>(clock, (act) => act(), { time, untilMs: endUntilMs });
+  const connections = watchConnections(server, settings.limits, {
+    clock,
+    soon,
+    openShare,
+    onFault,
+    onCount: (kind) => outbox.push([kind]),
+  });
+  const trust = createTrust(clock);
+  const desk = new Desk({ outbox, trust: trust.now, onFault });
+  routeRequests(server, (exchange) => desk.open(exchange), { clock, soon, onFault });
+  catchFaults(server, onFault);
+  const follow = (order: Order, bytes: Buffer | undefined): void => {
+    switch (order[0]) {
+      case 'tls':
+        server.setSecureContext(toContext(order[1]));
+        trust.change();
+        return outbox.push(['tlsSet']);
+      case 'drain':
+        server.close(() => outbox.push(['ended']));
+        return connections.drain();
+      case 'destroy':
+        return connections.destroy();
+      default:
+        return desk.follow(order, bytes);
+    }
+  };
+  const orders = new MailQueue(clock, { time, untilMs: followUntilMs }, follow);
+  port.on('message', (mail: Mail<Order>) => orders.add(mail));
+  try {
+    outbox.push(['listening', await listen(server, settings)]);
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException; // of a listener that cannot listen
+    outbox.push(['failed', message, code]);
+  }
+}
+
+/**
+ * How often the issuers have been told, by the certificates of connections. One whose handshake began
+ * before the last time may have been verified by those of then.
+ */
+function createTrust(clock: Clock): { now(): number; change(): void } {
+  let told = 1;
+  let sinceMs = Number.NEGATIVE_INFINITY;
+  return {
+    now: () => (clock.monotonicMs() - sinceMs > handshakeMs ? told : told - 1),
+    change: () => {
+      told += 1;
+      sinceMs = clock.monotonicMs();
+    },
+  };
+}
