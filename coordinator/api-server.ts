@@ -49,17 +49,20 @@ export async function openApiServer(options: ApiServerOptions): Promise<HttpsLis
     limits: toHttpsLimits(settings),
   });
   let served = current;
-  const apply = (pair: KeyPairPem): void => {
-    listener.setTls({ ...pair, clientCaPem: dir.trustedPem() });
+  const apply = async (pair: KeyPairPem): Promise<void> => {
+    await listener.setTls({ ...pair, clientCaPem: dir.trustedPem() });
     served = pair;
   };
   const keeper = keepCertificate({ ...options, source, current, apply });
   // Ours is another, or the CAs of clients are.
   const unsubscribe = dir.onChange(() => {
-    apply(served);
-    keeper.refresh().catch((error: unknown) => {
-      log.error('API certificate not replaced: the former stays', { error: describeError(error) });
-    });
+    apply(served)
+      .then(() => keeper.refresh())
+      .catch((error: unknown) => {
+        log.error('API certificate not replaced: the former stays', {
+          error: describeError(error),
+        });
+      });
   });
   options.onReload({ name: 'API certificate', reload: () => keeper.refresh() });
   lifecycle.onClose({

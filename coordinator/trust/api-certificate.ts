@@ -35,8 +35,8 @@ const everyMs = 3_600_000;
 export function keepCertificate(options: {
   readonly source: CertificateSource;
   readonly current: KeyPairPem;
-  /** Throws when certificate and key do not fit. */
-  readonly apply: (pair: KeyPairPem) => void;
+  /** Resolves when they are served; rejects when certificate and key do not fit. */
+  readonly apply: (pair: KeyPairPem) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -51,7 +51,7 @@ export function keepCertificate(options: {
   const refresh = async (): Promise<void> => {
     const next = await source();
     if (next.certPem === served.certPem && next.keyPem === served.keyPem) return;
-    apply(next);
+    await apply(next);
     served = next;
     tell();
     log.info('API certificate replaced');

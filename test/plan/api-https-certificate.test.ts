@@ -32,7 +32,8 @@ test('[k8s 123] the certificate is looked at by the hour, and the new one is ser
   const { clock, issue } = await issuer();
   const [current, next] = [await issue(), await issue()];
   const served = new Promise<KeyPairPem>((resolve) => {
-    keepCertificate({ source: async () => next, current, apply: resolve, clock, ...ports });
+    const apply = async (pair: KeyPairPem): Promise<void> => resolve(pair);
+    keepCertificate({ source: async () => next, current, apply, clock, ...ports });
   });
   clock.advance(hourMs);
   t.is((await served).certPem, next.certPem);
@@ -46,7 +47,7 @@ test('a pair that does not fit is refused, and tried again', async (t) => {
   const keeper = keepCertificate({
     source: async () => next,
     current,
-    apply: ({ certPem }) => {
+    apply: async ({ certPem }) => {
       if (isBad) throw new Error('key values mismatch');
       served.push(certPem);
     },

@@ -239,7 +239,7 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     const first = await ask({ https, options: { cert, key, maxVersion } });
     t.is(first.status, 200);
     const other = await createCa({ commonName: 'other CA', validDays: 1, clock: systemClock });
-    https.listener.setTls({ ...https.server, clientCaPem: other.certPem });
+    await https.listener.setTls({ ...https.server, clientCaPem: other.certPem });
     t.deepEqual(
       { ...(await ask({ https, options: { cert, key, maxVersion } }, first.ticket)), ticket: 0 },
       { status: 401, isResumed: false, ticket: 0 },

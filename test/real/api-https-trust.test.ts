@@ -32,11 +32,11 @@ test('who was let in by a CA that is trusted no more is let in no more, and his 
   const ended = once(watch, 'close');
 
   const both = `${ca.certPem}${https.ca.certPem}`;
-  https.listener.setTls({ ...https.server, clientCaPem: both });
+  await https.listener.setTls({ ...https.server, clientCaPem: both });
   t.is((await askHttp2(session, { path: gadgets })).status, 200);
   t.false(watch.closed);
 
-  https.listener.setTls({ ...server, clientCaPem: ca.certPem });
+  await https.listener.setTls({ ...server, clientCaPem: ca.certPem });
   await ended;
   t.is((await askHttp2(session, { path: gadgets })).status, 401);
 });

@@ -4,6 +4,8 @@
 //   M1. What is said arrives, once and in order.
 //   M2. A mail is short: who reads it can go on to other things after it (I11).
 //   M3. Bytes that are said to many in one turn travel once.
+//   M4. To wake the other thread costs more than most of what is said. What nobody waits for goes out
+//       with what somebody does, or a little later.
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../common/runtime/clock.ts';
@@ -18,25 +20,37 @@ export interface Mail<T> {
 
 /** M2. To write that many to their streams takes about a millisecond. */
 const itemsMax = 64;
-const bytesMax = 512 << 10;
+/** More are no faster: the C library gets larger pieces from the kernel, and fresh each time. */
+const bytesMax = 128 << 10;
+
+/** M4. */
+const lazyMs = 2;
 
 export type MailPort = Pick<MessagePort, 'postMessage'>;
 
 export class Outbox<T> {
   readonly #port: MailPort;
-  readonly #clock: Pick<Clock, 'soon'>;
+  readonly #clock: Pick<Clock, 'soon' | 'after'>;
   #items: T[] = [];
   #chunks: (readonly [index: number, chunk: Uint8Array])[] = [];
   #length = 0;
   #isPlanned = false;
-  readonly #onTurn = (): void => {
-    this.#isPlanned = false;
+  #isDelayed = false;
+  readonly #onTurn: () => void;
+  readonly #onDelay = (): void => {
+    this.#isDelayed = false;
     this.flush();
   };
 
-  constructor(port: MailPort, clock: Pick<Clock, 'soon'>) {
+  /** What is said goes out after `turns` of the event loop. */
+  constructor(port: MailPort, clock: Pick<Clock, 'soon' | 'after'>, turns: 1 | 2 = 1) {
     this.#port = port;
     this.#clock = clock;
+    const flush = (): void => {
+      this.#isPlanned = false;
+      this.flush();
+    };
+    this.#onTurn = turns === 1 ? flush : () => void clock.soon(flush);
   }
 
   /** `bytes` are read at the end of the turn: nobody may change them until then. */
@@ -50,6 +64,15 @@ export class Outbox<T> {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
     this.#clock.soon(this.#onTurn);
+  }
+
+  /** M4: for what nobody waits for. */
+  pushLazily(item: T): void {
+    this.#items.push(item);
+    if (this.#items.length >= itemsMax) return this.flush();
+    if (this.#isPlanned || this.#isDelayed) return;
+    this.#isDelayed = true;
+    this.#clock.after(lazyMs, this.#onDelay);
   }
 
   /** Now. */
@@ -70,13 +93,13 @@ export class Outbox<T> {
       offsets.set(chunk, length);
       length += chunk.length;
     }
-    const bytes = new Uint8Array(length);
+    const bytes = Buffer.allocUnsafeSlow(length); // neither filled nor a part of another's
     for (const [chunk, offset] of offsets) bytes.set(chunk, offset);
     const spans: number[] = [];
     for (const [index, chunk] of this.#chunks) {
       spans.push(index, offsets.get(chunk) ?? 0, chunk.length);
     }
-    return { bytes: bytes.buffer, spans };
+    return { bytes: bytes.buffer as ArrayBuffer, spans }; // Node's own is never shared
   }
 }
 

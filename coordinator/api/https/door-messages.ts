@@ -3,7 +3,6 @@
 
 import type { Labels } from '../../../common/runtime/metrics.ts';
 import type { HandshakeBounds } from '../../../common/runtime/handshake-gate.ts';
-import type { AnswerHeaders } from './https-exchange.ts';
 
 export interface TlsFiles {
   readonly certPem: string;
@@ -42,6 +41,9 @@ export const requestsAheadMax = 64;
 /** Bytes of a body that come without being asked for: nearly all bodies are shorter. */
 export const bodyAheadBytes = 64 << 10;
 
+/** As Node's streams: with more of an answer held, who writes waits until it is sent. */
+export const heldBytesMax = 16 << 10;
+
 /** Of the certificate that a client showed. */
 export interface PeerCertificate {
   readonly subject: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -76,7 +78,19 @@ export type Report =
   | readonly [kind: 'observed', observations: readonly Observation[]]
   | readonly [kind: 'carrier', carrier: number, facts: Carrier]
   | readonly [kind: 'carrierGone', carrier: number]
-  | readonly [kind: 'request', id: ExchangeId, carrier: number, request: DoorRequest]
+  | readonly [
+      kind: 'request',
+      id: ExchangeId,
+      carrier: number,
+      version: 1 | 2,
+      hasBody: boolean,
+      method: string,
+      target: string,
+      /** Names in lower case, repeated ones joined by a comma; header-text.ts. */
+      headers: string,
+      /** Each line as it came; only where somebody is impersonated. */
+      rawHeaders: readonly string[] | undefined,
+    ]
   | readonly [kind: 'body', id: ExchangeId]
   | readonly [kind: 'bodyEnd', id: ExchangeId]
   /** So many bytes of the answer are on their way to the client. */
@@ -91,16 +105,7 @@ export type Observation = readonly [
   buckets: readonly number[] | undefined,
 ];
 
-export type DoorRequest = readonly [
-  version: 1 | 2,
-  method: string,
-  target: string,
-  /** Names in lower case; repeated ones joined by a comma. */
-  headers: Readonly<Record<string, string | undefined>>,
-  hasBody: boolean,
-  /** Name and value by turns, each line as it came; only where somebody is impersonated. */
-  rawHeaders: readonly string[] | undefined,
-];
+export type RequestReport = Extract<Report, readonly ['request', ...unknown[]]>;
 
 export type Order =
   | readonly [kind: 'tls', tls: TlsFiles]
@@ -115,7 +120,8 @@ export type Order =
       kind: 'head',
       id: ExchangeId,
       status: number,
-      headers: AnswerHeaders,
+      /** header-text.ts. */
+      headers: string,
       isWhole: boolean,
     ]
   | readonly [kind: 'flushHead', id: ExchangeId]

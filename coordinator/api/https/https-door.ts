@@ -19,6 +19,7 @@ import {
   type Observation,
   type Order,
   type Report,
+  type RequestReport,
   type TlsFiles,
 } from './door-messages.ts';
 import { Slots } from './exchange-slots.ts';
@@ -168,7 +169,8 @@ class DoorLife {
         onExit(error);
       },
     });
-    this.#outbox = new Outbox(this.#running, clock);
+    // Requests that come together are taken up one after the other until the end of the turn.
+    this.#outbox = new Outbox(this.#running, clock, 2);
     this.#serve = paceTurns(clock, (exchange) => this.#take(exchange), share);
   }
 
@@ -203,7 +205,7 @@ class DoorLife {
   #take(exchange: RemoteExchange): void {
     this.#taken += 1;
     if (this.#taken === takenAtOnce) {
-      this.order(['taken', this.#taken]);
+      this.#outbox.pushLazily(['taken', this.#taken]);
       this.#taken = 0;
     }
     // Who left while he waited is not served.
@@ -256,10 +258,10 @@ class DoorLife {
     }
   }
 
-  #open([, id, carrier, request]: Extract<Report, readonly ['request', ...unknown[]]>): void {
-    const facts = this.#carriers.get(carrier) ?? unknownCarrier;
-    const exchange = new RemoteExchange(id, request, facts, this.#outbox);
-    this.#exchanges.put(id, exchange);
+  #open(report: RequestReport): void {
+    const facts = this.#carriers.get(report[2]) ?? unknownCarrier;
+    const exchange = new RemoteExchange(report, facts, this.#outbox);
+    this.#exchanges.put(report[1], exchange);
     this.#serve(exchange);
   }
 

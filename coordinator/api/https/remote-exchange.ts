@@ -4,11 +4,15 @@
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import type { Outbox } from './door-mail.ts';
-import type { Carrier, DoorRequest, ExchangeId, Order } from './door-messages.ts';
+import { toHeaderText, toLines, toRecord } from './header-text.ts';
+import {
+  heldBytesMax,
+  type Carrier,
+  type ExchangeId,
+  type Order,
+  type RequestReport,
+} from './door-messages.ts';
 import type { Answer, AnswerHeaders, Exchange } from './https-exchange.ts';
-
-/** As Node's streams: above this, who writes waits for `drain`. */
-const heldBytesMax = 16 << 10;
 
 type Post = Pick<Outbox<Order>, 'push'>;
 
@@ -90,11 +94,11 @@ export class RemoteExchange implements Exchange {
   readonly #post: Post;
   #isAnswered = false;
 
-  constructor(id: ExchangeId, request: DoorRequest, carrier: Carrier, post: Post) {
-    const [version, method, target, headers, hasBody, rawHeaders] = request;
+  constructor(report: RequestReport, carrier: Carrier, post: Post) {
+    const [, id, , version, hasBody, method, target, headers, rawHeaders] = report;
     this.method = method;
     this.target = target;
-    this.headers = headers;
+    this.headers = toRecord(toLines(headers));
     this.rawHeaders = rawHeaders;
     this.version = version;
     this.carrier = carrier;
@@ -107,7 +111,7 @@ export class RemoteExchange implements Exchange {
   writeHead(status: number, headers: AnswerHeaders, isWhole: boolean): void {
     if (this.#isAnswered || this.answer.destroyed) return;
     this.#isAnswered = true;
-    this.#post.push(['head', this.#id, status, headers, isWhole]);
+    this.#post.push(['head', this.#id, status, toHeaderText(headers), isWhole]);
   }
 
   flushHead(): void {

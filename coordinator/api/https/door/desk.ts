@@ -10,12 +10,14 @@ import { assertNever } from '../../../../common/pure/errors.ts';
 import type { Outbox } from '../door-mail.ts';
 import {
   bodyAheadBytes,
+  heldBytesMax,
   requestsAheadMax,
   type ExchangeId,
   type Order,
   type Report,
 } from '../door-messages.ts';
 import { SlotNumbers, Slots } from '../exchange-slots.ts';
+import { toHeaderText, toLines } from '../header-text.ts';
 import type { NativeExchange } from './native-exchange.ts';
 import { readPeer } from './peer-certificate.ts';
 
@@ -100,9 +102,11 @@ export class Desk {
     this.#room -= 1;
     const carrier = this.#carrierOf(exchange);
     const { version, method, target, headers, body, rawHeaders } = exchange;
-    const lines = isImpersonating(headers) ? rawHeaders : undefined;
-    const request = [version, method, target, headers, body !== undefined, lines] as const;
-    this.#ports.outbox.push(['request', id, carrier, request]);
+    const text = toHeaderText(headers);
+    const lines = text.includes('impersonate-') ? rawHeaders : undefined;
+    const hasBody = body !== undefined;
+    const about = [version, hasBody, method, target, text, lines] as const;
+    this.#ports.outbox.push(['request', id, carrier, ...about]);
     if (body !== undefined) this.#sendBody(visit, id, body);
   }
 
@@ -134,7 +138,7 @@ export class Desk {
     };
     this.#carriers.set(carrier, number);
     outbox.push(['carrier', number, facts]);
-    carrier.once('close', () => outbox.push(['carrierGone', number]));
+    carrier.once('close', () => outbox.pushLazily(['carrierGone', number]));
     return number;
   }
 
@@ -143,7 +147,7 @@ export class Desk {
     const { id } = visit;
     if (id === undefined || !this.#visits.delete(id)) return;
     this.#numbers.giveBack(id);
-    this.#ports.outbox.push(['closed', id]);
+    this.#ports.outbox.pushLazily(['closed', id]);
   }
 }
 
@@ -162,7 +166,7 @@ function act(
       if (visit.bodyRoom > 0) exchange.body?.resume();
       return;
     case 'head':
-      return exchange.writeHead(order[2], order[3], order[4]);
+      return exchange.writeHead(order[2], toLines(order[3]), order[4]);
     case 'flushHead':
       return exchange.flushHead();
     case 'write':
@@ -188,7 +192,9 @@ function write(
   // What a slow client has not taken shall not keep what others have.
   const isAlone = answer.writableLength === 0 || bytes.buffer.byteLength < 2 * bytes.length;
   answer.write(isAlone ? bytes : Buffer.from(bytes), () => {
-    outbox.push(['sent', id, bytes.length]);
+    // Who wrote much waits until it is gone; who wrote an event does not.
+    if (bytes.length < heldBytesMax) outbox.pushLazily(['sent', id, bytes.length]);
+    else outbox.push(['sent', id, bytes.length]);
   });
 }
 
@@ -196,9 +202,4 @@ function end({ answer }: NativeExchange, bytes: Buffer | undefined): void {
   if (answer.destroyed || answer.writableEnded) return;
   if (bytes === undefined) answer.end();
   else answer.end(bytes);
-}
-
-function isImpersonating(headers: NativeExchange['headers']): boolean {
-  for (const name in headers) if (name.startsWith('impersonate-')) return true;
-  return false;
 }

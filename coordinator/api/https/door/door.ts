@@ -5,6 +5,7 @@
 //
 // Next files to read: server.ts, desk.ts, connections.ts.
 
+import type { TLSSocket } from 'node:tls';
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../../common/runtime/clock.ts';
 import { handshakeMs } from '../../../../common/runtime/handshake-gate.ts';
@@ -15,10 +16,13 @@ import { MailQueue } from '../mail-queue.ts';
 import { toContext } from '../tls-context.ts';
 import { watchConnections } from './connections.ts';
 import { Desk } from './desk.ts';
+import type { NativeExchange } from './native-exchange.ts';
+import { createReadTurns } from './read-turns.ts';
 import { catchFaults, createServer, listen, routeRequests } from './server.ts';
 
-// Until so much of a turn of the event loop is used, connections are opened, orders followed, and
+// Until so much of a turn of the event loop is used, connections are read and opened, orders followed, and
 // what is over is taken down (I11). What is written is encrypted in the turn that follows.
+const readUntilMs = 3;
 const openUntilMs = 3;
 const followUntilMs = 3;
 const endUntilMs = 5;
@@ -33,7 +37,7 @@ export interface DoorPorts {
 export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promise<void> {
   const { port, outbox, clock } = ports;
   const onFault = (fault: string, error?: Error): void => {
-    outbox.push(['fault', fault, error?.message]);
+    outbox.pushLazily(['fault', fault, error?.message]);
   };
   const server = createServer(settings.tls, settings.limits.idleMs);
   const time = new TurnTime(clock);
@@ -44,11 +48,19 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
     soon,
     openShare,
     onFault,
-    onCount: (kind) => outbox.push([kind]),
+    onCount: (kind) => outbox.pushLazily([kind]),
+  });
+  const reads = createReadTurns(clock, { time, untilMs: readUntilMs });
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') reads.add(socket);
   });
   const trust = createTrust(clock);
   const desk = new Desk({ outbox, trust: trust.now, onFault });
-  routeRequests(server, (exchange) => desk.open(exchange), { clock, soon, onFault });
+  const open = (exchange: NativeExchange): void => {
+    desk.open(exchange);
+    reads.onRead();
+  };
+  routeRequests(server, open, { clock, soon, onFault });
   catchFaults(server, onFault);
   const follow = (order: Order, bytes: Buffer | undefined): void => {
     switch (order[0]) {

@@ -12,7 +12,6 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import type { AnswerHeaders } from '../https-exchange.ts';
 
 export interface NativeExchange {
   readonly method: string;
@@ -29,8 +28,8 @@ export interface NativeExchange {
   /** Undefined when the headers said that there is none. */
   readonly body: Readable | undefined;
   readonly answer: Writable;
-  /** Status and headers, once. `isWhole`: no body follows. */
-  writeHead(status: number, headers: AnswerHeaders, isWhole: boolean): void;
+  /** Status and headers, name and value by turns, once. `isWhole`: no body follows. */
+  writeHead(status: number, headers: readonly string[], isWhole: boolean): void;
   /** Sends the head now, and not with the first of the body. */
   flushHead(): void;
   /** HTTP/2: closes the stream once the answer is out, whatever the client still sends. */
@@ -69,11 +68,11 @@ export class Http2Exchange implements NativeExchange {
     return this.answer.session?.socket;
   }
 
-  writeHead(status: number, headers: AnswerHeaders, isWhole: boolean): void {
+  writeHead(status: number, headers: readonly string[], isWhole: boolean): void {
     const stream = this.answer;
     if (stream.destroyed || stream.headersSent) return;
     const head: OutgoingHttpHeaders = { ':status': status };
-    for (const name in headers) head[name] = toHeaderValue(headers[name]);
+    addHeaders(head, headers);
     stream.respond(head, isWhole ? whole : undefined);
   }
 
@@ -99,8 +98,13 @@ function toText(value: string | readonly string[] | undefined): string {
   return typeof value === 'string' ? value : '';
 }
 
-function toHeaderValue(value: string | readonly string[] | undefined): string | string[] {
-  return typeof value === 'string' ? value : [...(value ?? [])];
+/** A name that comes again becomes a list. */
+function addHeaders(head: OutgoingHttpHeaders, lines: readonly string[]): void {
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    const [name = '', value = ''] = [lines[at], lines[at + 1]];
+    const known = head[name];
+    head[name] = known === undefined ? value : [known, value].flat().map(String);
+  }
 }
 
 export class Http1Exchange implements NativeExchange {
@@ -132,11 +136,13 @@ export class Http1Exchange implements NativeExchange {
     return this.#request.socket;
   }
 
-  writeHead(status: number, headers: AnswerHeaders, isWhole: boolean): void {
+  writeHead(status: number, headers: readonly string[], isWhole: boolean): void {
     const response = this.answer;
     if (response.headersSent || response.destroyed) return;
     response.statusCode = status;
-    for (const name in headers) response.setHeader(name, toHeaderValue(headers[name]));
+    const head: OutgoingHttpHeaders = {};
+    addHeaders(head, headers);
+    for (const name in head) response.setHeader(name, head[name] ?? '');
     if (isWhole) response.end();
   }
 

@@ -1,0 +1,75 @@
+// How much of what has arrived is read in one turn of the event loop.
+//
+//   T1. Of many connections that speak in the same moment, those are read for which the turn has time;
+//       the others in the turns that follow, each in its turn (I11).
+//   T2. While there is time, nobody waits and nothing is done.
+//
+// Node reads every socket that has something before it returns to its loop, and what of HTTP/2 it has
+// read it opens at once: a thousand streams on ten connections are 20 ms. Its public interface does not
+// stop a socket that HTTP/2 has taken over; the handle under it does.
+
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../../../../common/runtime/clock.ts';
+import type { TurnShare } from '../../../../common/runtime/turn-pace.ts';
+
+/** Of a socket; undocumented, so it may be another one day: then nothing is held. */
+interface Handle {
+  readStop?(): unknown;
+  readStart?(): unknown;
+}
+
+export interface ReadTurns {
+  /** A connection that is read from now on, until it closes. */
+  add(socket: TLSSocket): void;
+  /** Something was read, and what follows from it is done. */
+  onRead(): void;
+}
+
+/** Connections that are read again at first, when all were stopped. */
+const sliceMin = 2;
+
+export function createReadTurns(
+  clock: Pick<Clock, 'soon'>,
+  { time, untilMs }: TurnShare,
+): ReadTurns {
+  const reading = new Set<Handle>();
+  const held = new Set<Handle>();
+  let slice = sliceMin;
+  const hold = (): void => {
+    if (held.size === 0) {
+      slice = sliceMin;
+      clock.soon(goOn);
+    } else slice = Math.max(1, Math.floor(slice / 2));
+    for (const handle of reading) {
+      handle.readStop?.();
+      held.add(handle);
+    }
+    reading.clear();
+  };
+  const goOn = (): void => {
+    let room = slice;
+    for (const handle of held) {
+      if (room === 0) break;
+      room -= 1;
+      held.delete(handle);
+      reading.add(handle);
+      handle.readStart?.();
+    }
+    slice *= 2;
+    if (held.size > 0) clock.soon(goOn);
+  };
+  return {
+    add: (socket) => {
+      const handle = (socket as TLSSocket & { readonly _handle?: Handle | null })._handle;
+      if (handle === undefined || handle === null) return;
+      reading.add(handle);
+      socket.once('close', () => {
+        reading.delete(handle);
+        held.delete(handle);
+      });
+    },
+    onRead: () => {
+      if (reading.size > 1 && time.usedMs() >= untilMs) hold();
+    },
+  };
+}
