@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import type { Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { Clock, Timer } from '../../common/runtime/clock.ts';
+import { watchHeart, type ThreadHeart } from '../../common/runtime/thread-heart.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { Desired } from '../desired/store.ts';
 import { feedZones, type Feed } from './feed.ts';
@@ -44,10 +45,6 @@ export interface Zone {
 // A first load of a large federation takes seconds.
 const startMs = 60_000;
 const restartMs = 1_000;
-const pingMs = 2_000;
-// Ten seconds: a thread whose turns stay below 10 ms is never silent for so long. Counted in pings,
-// so that a process that was stopped as a whole does not find its thread dead.
-const missedMax = 5;
 const noLimit: RateLimitSettings = { perSecond: 0, exempt: [] };
 
 /** Resolves when questions are answered. Throws MeshError fatal DNS_LISTEN. */
@@ -57,8 +54,8 @@ export async function createZone(options: ZoneOptions): Promise<Zone> {
   let current = first;
   let isClosed = false;
   let restart: Timer | undefined;
-  const watchOver = (running: RunningWorker): void => {
-    const heart = watchHeart(options, running.worker);
+  const guard = (running: RunningWorker): void => {
+    const heart = watchOver(options, running.worker);
     running.worker.on('exit', (exitCode) => {
       heart.stop();
       if (isClosed) return;
@@ -72,13 +69,13 @@ export async function createZone(options: ZoneOptions): Promise<Zone> {
     try {
       current = await startWorker(options, totals, first.port);
       if (isClosed) return void (await endWorker(current));
-      watchOver(current);
+      guard(current);
     } catch (error) {
       options.log.error('DNS zone thread did not start', { error });
       if (!isClosed) restart = options.clock.after(restartMs, () => void startAgain());
     }
   };
-  watchOver(current);
+  guard(current);
   return {
     port: first.port,
     stats: () => Object.fromEntries(totals),
@@ -163,23 +160,19 @@ function listening(clock: Clock, worker: Worker): Promise<number> {
 }
 
 /** V1. */
-function watchHeart({ clock, log }: ZoneOptions, worker: Worker): { stop(): void } {
-  let missed = 0;
-  let timer: Timer | undefined;
-  const beat = (): void => {
-    if (missed >= missedMax) {
-      log.error('DNS zone thread does not answer; ending it', { silentMs: missed * pingMs });
-      return void worker.terminate();
-    }
-    missed += 1;
-    send(worker, { kind: 'ping' });
-    timer = clock.after(pingMs, beat);
-  };
-  worker.on('message', (message: FromWorker) => {
-    if (message.kind === 'pong') missed = 0;
+function watchOver({ clock, log }: ZoneOptions, worker: Worker): ThreadHeart {
+  const heart = watchHeart({
+    clock,
+    ping: () => send(worker, { kind: 'ping' }),
+    onSilent: (silentMs) => {
+      log.error('DNS zone thread does not answer; ending it', { silentMs });
+      void worker.terminate();
+    },
   });
-  beat();
-  return { stop: () => timer?.cancel() };
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'pong') heart.heard();
+  });
+  return heart;
 }
 
 /** Says a trouble once, and again only after the secondary was well. */

@@ -5,7 +5,7 @@ import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { Outbox, type Mail } from '../../coordinator/api/https/door-mail.ts';
 import type { Report } from '../../coordinator/api/https/door-messages.ts';
 import { openDoor } from '../../coordinator/api/https/door/door.ts';
-import type { StartDoor } from '../../coordinator/api/https/https-door.ts';
+import type { StartDoor } from '../../coordinator/api/https/door-life.ts';
 
 export function createDoorHere(clock: Clock): StartDoor {
   return (settings, { onMail, onExit }) => {

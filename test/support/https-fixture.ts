@@ -21,6 +21,8 @@ import {
   type HttpsLimits,
   type HttpsListener,
 } from '../../coordinator/api/https/https.ts';
+import type { StartDoor } from '../../coordinator/api/https/door-life.ts';
+import { startDoorThread } from '../../coordinator/api/https/door-thread.ts';
 import type { Api } from '../../coordinator/api/machinery/api.ts';
 import { createDoorHere } from './door-here.ts';
 import { createAuthenticator } from '../../coordinator/api/machinery/access/authenticate.ts';
@@ -43,6 +45,7 @@ export async function listenForTest(
   api: Api,
   limits: Partial<HttpsLimits> = {},
   clock: Clock = systemClock,
+  startDoor: StartDoor = clock === systemClock ? startDoorThread : createDoorHere(clock),
 ): Promise<HttpsFixture> {
   const common = { validDays: 1, clock: systemClock };
   const ca = await createCa({ ...common, commonName: 'test CA' });
@@ -71,7 +74,7 @@ export async function listenForTest(
     ]),
     limits: { ...defaultHttpsLimits, ...limits },
     clock,
-    ...(clock === systemClock ? {} : { startDoor: createDoorHere(clock) }),
+    startDoor,
     log: silentLog,
     metrics: toFaultCounter(faults),
   });

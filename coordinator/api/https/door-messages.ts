@@ -70,6 +70,7 @@ export type Report =
   /** The door does not open; the code is the system's. */
   | readonly [kind: 'failed', message: string, code: string | undefined]
   | readonly [kind: 'tlsSet']
+  | readonly [kind: 'pong']
   /** Everything is closed. */
   | readonly [kind: 'ended']
   | readonly [kind: 'opened']
@@ -112,6 +113,8 @@ export type Order =
   /** No new connections; those that stand may end what runs. */
   | readonly [kind: 'drain']
   | readonly [kind: 'destroy']
+  /** Whether it still answers. */
+  | readonly [kind: 'ping']
   /** So many requests were taken up, and as many may come. */
   | readonly [kind: 'taken', count: number]
   /** So many bytes of the body were taken, and as many may come. */

@@ -1,7 +1,7 @@
 // The thread of the door (door/worker.ts). Adapter.
 
 import { Worker } from 'node:worker_threads';
-import type { StartDoor } from './https-door.ts';
+import type { StartDoor } from './door-life.ts';
 
 export const startDoorThread: StartDoor = (settings, to) =>
   startThread(new URL('./door/worker.js', import.meta.url), settings, to);

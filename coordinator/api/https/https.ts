@@ -12,9 +12,10 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
 import { paceTurns, TurnTime } from '../../../common/runtime/turn-pace.ts';
+import type { StartDoor } from './door-life.ts';
 import type { ConnectionLimits, TlsFiles } from './door-messages.ts';
 import { startDoorThread } from './door-thread.ts';
-import { Door, type StartDoor } from './https-door.ts';
+import { Door } from './https-door.ts';
 import { RequestServer, type Open, type RequestLimits } from './https-request.ts';
 import { toContext } from './tls-context.ts';
 import type { Authenticate } from '../machinery/access/authenticate.ts';
@@ -85,20 +86,17 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
   const requests = new RequestServer({ ...options, limits, flow, soon });
   requests.trust(options.tls.clientCaPem);
   const { connectionsMax, pingAfterMs, idleMs } = limits;
-  const door = new Door({
-    settings: {
-      host,
-      port: options.port,
-      tls: options.tls,
-      limits: { connectionsMax, pingAfterMs, idleMs },
+  const door = new Door(
+    { host, port: options.port, tls: options.tls, limits: { connectionsMax, pingAfterMs, idleMs } },
+    {
+      start: options.startDoor ?? startDoorThread,
+      share: { time, untilMs: serveUntilMs },
+      serve: (exchange) => requests.serve(exchange),
+      clock,
+      log,
+      metrics,
     },
-    start: options.startDoor ?? startDoorThread,
-    share: { time, untilMs: serveUntilMs },
-    serve: (exchange) => requests.serve(exchange),
-    clock,
-    log,
-    metrics,
-  });
+  );
   const port = await door.open();
   return {
     port,

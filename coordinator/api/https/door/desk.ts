@@ -23,7 +23,7 @@ import { readPeer } from './peer-certificate.ts';
 
 export type ExchangeOrder = Exclude<
   Order,
-  readonly ['tls', ...unknown[]] | readonly ['drain'] | readonly ['destroy']
+  readonly ['tls' | 'drain' | 'destroy' | 'ping', ...unknown[]]
 >;
 
 export interface DeskPorts {

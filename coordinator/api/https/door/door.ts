@@ -73,6 +73,8 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
         return connections.drain();
       case 'destroy':
         return connections.destroy();
+      case 'ping':
+        return outbox.push(['pong']);
       default:
         return desk.follow(order, bytes);
     }
