@@ -118,10 +118,7 @@ test('a mail is read as the turn has time for it, and no part of it is lost', as
 test('headers are the same after the way, and nothing in one makes another', (t) => {
   const headers = { accept: 'a, b', empty: '', warning: ['299 - "a"', '299 - "b"'] };
   const lines = toLines(toHeaderText(headers));
-  t.deepEqual(lines, [
-    ...['accept', 'a, b', 'empty', ''],
-    ...['warning', '299 - "a"', 'warning', '299 - "b"'],
-  ]);
+  t.is(lines.join('|'), 'accept|a, b|empty||warning|299 - "a"|warning|299 - "b"');
   t.deepEqual(toRecord(lines.slice(0, 4)), { accept: 'a, b', empty: '' });
   t.deepEqual(toLines(toHeaderText({})), []);
   t.throws(() => toHeaderText({ warning: 'x\0set-cookie\0y' }), { message: /NUL/ });

@@ -223,7 +223,8 @@ export class DoorLife {
   #count(kind: string, error: string | undefined): void {
     const { log, metrics } = this.#options;
     metrics.count('mesh_api_connection_errors_total', { kind });
-    log.debug('API connection failed', { kind, error });
+    if (kind === 'exchange') log.error('API request or answer failed at the door', { error });
+    else log.debug('API connection failed', { kind, error });
   }
 }
 

@@ -64,18 +64,23 @@ export class Desk {
     const visit = new Visit(exchange);
     exchange.answer.once('close', () => this.#close(visit));
     if (this.#room === 0) this.#waiting.push(visit);
-    else this.#hand(visit);
+    else this.#try(visit, () => this.#hand(visit));
   }
 
   follow(order: ExchangeOrder, bytes: Buffer | undefined): void {
     if (order[0] === 'taken') return this.#admit(order[1]);
     const visit = this.#visits.get(order[1]);
     if (visit === undefined) return; // K3
+    this.#try(visit, () => act(visit, order, bytes, this.#ports.outbox));
+  }
+
+  /** What is wrong with one exchange ends that and no other. */
+  #try({ exchange }: Visit, act: () => void): void {
     try {
-      act(visit, order, bytes, this.#ports.outbox);
+      act();
     } catch (error) {
-      this.#ports.onFault('answer', error instanceof Error ? error : undefined);
-      visit.exchange.abandon();
+      this.#ports.onFault('exchange', error instanceof Error ? error : undefined);
+      exchange.abandon();
     }
   }
 
@@ -85,7 +90,7 @@ export class Desk {
       const visit = this.#waiting[this.#next];
       if (visit === undefined || this.#room === 0) break;
       this.#next += 1;
-      if (!visit.isOver) this.#hand(visit);
+      if (!visit.isOver) this.#try(visit, () => this.#hand(visit));
     }
     if (this.#next < requestsAheadMax && this.#next < this.#waiting.length) return;
     this.#waiting = this.#waiting.slice(this.#next);
@@ -95,17 +100,16 @@ export class Desk {
   #hand(visit: Visit): void {
     const { exchange } = visit;
     if (exchange.carrier.destroyed) return exchange.abandon();
+    const { version, method, target, headers, body, rawHeaders } = exchange;
+    const text = toHeaderText(headers);
+    const lines = text.includes('impersonate-') ? rawHeaders : undefined;
+    const about = [version, body !== undefined, method, target, text, lines] as const;
+    const carrier = this.#carrierOf(exchange);
     const id = this.#numbers.take();
     if (id === undefined) return exchange.abandon();
     visit.id = id;
     this.#visits.put(id, visit);
     this.#room -= 1;
-    const carrier = this.#carrierOf(exchange);
-    const { version, method, target, headers, body, rawHeaders } = exchange;
-    const text = toHeaderText(headers);
-    const lines = text.includes('impersonate-') ? rawHeaders : undefined;
-    const hasBody = body !== undefined;
-    const about = [version, hasBody, method, target, text, lines] as const;
     this.#ports.outbox.push(['request', id, carrier, ...about]);
     if (body !== undefined) this.#sendBody(visit, id, body);
   }
