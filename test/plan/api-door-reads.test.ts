@@ -1,7 +1,6 @@
 // I11 of what has arrived, so much is read in a turn as it has time for; nobody is forgotten.
 
 import { EventEmitter } from 'node:events';
-import type { TLSSocket } from 'node:tls';
 import test from 'ava';
 import { TurnTime } from '../../common/runtime/turn-pace.ts';
 import { createReadTurns } from '../../coordinator/api/https/door/read-turns.ts';
@@ -20,14 +19,14 @@ function begin(connections: number) {
   };
   const reads = createReadTurns(clock, { time: new TurnTime(clock), untilMs: 3 });
   const stopped = new Set<number>();
-  const sockets = Array.from({ length: connections }, (_, at) => {
+  const sessions = Array.from({ length: connections }, (_, at) => {
     const handle = {
       readStop: () => void stopped.add(at),
       readStart: () => void stopped.delete(at),
     };
-    const socket = Object.assign(new EventEmitter(), { _handle: handle });
-    reads.add(socket as unknown as TLSSocket);
-    return socket;
+    const session = Object.assign(new EventEmitter(), { socket: { _handle: handle } });
+    reads.add(session);
+    return session;
   });
   const read = (ms: number): void => {
     reads.onRead();
@@ -43,7 +42,7 @@ function begin(connections: number) {
     nowMs += 1;
     turn();
   };
-  return { read, turn: toNext, stopped, sockets, isIdle: () => planned.length === 0 };
+  return { read, turn: toNext, stopped, sessions, isIdle: () => planned.length === 0 };
 }
 
 test('T2 while there is time nobody waits', (t) => {
@@ -79,9 +78,9 @@ test('T1 who was read waits behind those who were not', (t) => {
 });
 
 test('a connection that closes while it waits is forgotten', (t) => {
-  const { read, turn, stopped, sockets, isIdle } = begin(4);
+  const { read, turn, stopped, sessions, isIdle } = begin(4);
   read(4);
-  for (const socket of sockets) socket.emit('close');
+  for (const session of sessions) session.emit('close');
   while (!isIdle()) turn();
   t.is(stopped.size, 4, 'nothing is done with its handle');
 });

@@ -5,7 +5,6 @@
 //
 // Next files to read: server.ts, desk.ts, connections.ts.
 
-import type { TLSSocket } from 'node:tls';
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../../common/runtime/clock.ts';
 import { handshakeMs } from '../../../../common/runtime/handshake-gate.ts';
@@ -25,7 +24,7 @@ import { catchFaults, createServer, listen, routeRequests } from './server.ts';
 const readUntilMs = 3;
 const openUntilMs = 3;
 const followUntilMs = 3;
-const endUntilMs = 5;
+const endUntilMs = 4;
 
 export interface DoorPorts {
   readonly port: MessagePort;
@@ -51,16 +50,18 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
     onCount: (kind) => outbox.pushLazily([kind]),
   });
   const reads = createReadTurns(clock, { time, untilMs: readUntilMs });
-  server.on('secureConnection', (socket: TLSSocket) => {
-    if (socket.alpnProtocol === 'h2') reads.add(socket);
-  });
+  server.on('session', (session) => reads.add(session));
   const trust = createTrust(clock);
   const desk = new Desk({ outbox, trust: trust.now, onFault });
   const open = (exchange: NativeExchange): void => {
     desk.open(exchange);
     reads.onRead();
   };
-  routeRequests(server, open, { clock, soon, onFault });
+  const endSoon = (act: () => void): void => {
+    soon(act);
+    reads.onRead(); // a client's reset
+  };
+  routeRequests(server, open, { clock, soon: endSoon, onFault });
   catchFaults(server, onFault);
   const follow = (order: Order, bytes: Buffer | undefined): void => {
     switch (order[0]) {

@@ -8,7 +8,6 @@
 // read it opens at once: a thousand streams on ten connections are 20 ms. Its public interface does not
 // stop a socket that HTTP/2 has taken over; the handle under it does.
 
-import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../../common/runtime/clock.ts';
 import type { TurnShare } from '../../../../common/runtime/turn-pace.ts';
 
@@ -18,9 +17,15 @@ interface Handle {
   readStart?(): unknown;
 }
 
+/** Of an Http2Session. */
+export interface ReadSession {
+  readonly socket: object;
+  once(event: 'close', listener: () => void): unknown;
+}
+
 export interface ReadTurns {
-  /** A connection that is read from now on, until it closes. */
-  add(socket: TLSSocket): void;
+  /** One that is read from now on, until it closes. */
+  add(session: ReadSession): void;
   /** Something was read, and what follows from it is done. */
   onRead(): void;
 }
@@ -59,11 +64,11 @@ export function createReadTurns(
     if (held.size > 0) clock.soon(goOn);
   };
   return {
-    add: (socket) => {
-      const handle = (socket as TLSSocket & { readonly _handle?: Handle | null })._handle;
+    add: (session) => {
+      const { _handle: handle } = session.socket as { readonly _handle?: Handle | null };
       if (handle === undefined || handle === null) return;
       reading.add(handle);
-      socket.once('close', () => {
+      session.once('close', () => {
         reading.delete(handle);
         held.delete(handle);
       });
