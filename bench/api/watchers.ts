@@ -9,7 +9,7 @@ import type { BenchContext } from '../context.ts';
 import { noteConditions, type Report } from '../report.ts';
 import { toNumberSetting, type BenchDefinition } from '../settings.ts';
 import { summarize } from '../statistics.ts';
-import { openHttp2Pool, type Http2Pool } from './http2-pool.ts';
+import { openHttp2Pool, type Credentials, type Http2Pool } from './http2-pool.ts';
 import { cpuMsOf, rssKibOf } from './process-usage.ts';
 import { startOurs } from './target.ts';
 
@@ -49,14 +49,14 @@ async function measureWatchers(command: Command, context: BenchContext): Promise
   const { credentials, pids } = await startOurs(context);
   const coordinator = pids.slice(0, 1);
   const connections = Math.ceil(command.watchers / perConnection);
-  const pool = await openHttp2Pool(credentials, connections + 1);
-  lifecycle.onClose({ name: 'connections', close: () => pool.close() });
-  await write(pool, 0);
+  await writeFirst(credentials);
   await sleep(systemClock, settleMs);
   say(`without watches for ${command.seconds} s`);
   const cpuWithout = await measureCpu(coordinator, command.seconds);
   const before = rssKibOf(coordinator);
   say(`opening ${command.watchers} watches on ${connections} connections`);
+  const pool = await openHttp2Pool(credentials, connections + 1);
+  lifecycle.onClose({ name: 'connections', close: () => pool.close() });
   let lines = 0;
   let onLine = (): void => undefined;
   await openAll(pool, command.watchers, (count) => {
@@ -86,7 +86,9 @@ async function measureWatchers(command: Command, context: BenchContext): Promise
     conditions: conditions(),
     measures: [{ name: 'write -> told to all', summary: summarize(times) }],
     facts: {
-      'memory of one watch, KiB': round1((after - before) / command.watchers),
+      'memory of one watch and its part of a connection, KiB': round1(
+        (after - before) / command.watchers,
+      ),
       'goal for it, KiB': 80,
       'CPU of all while idle, % of a core': round1(cpuWith - cpuWithout),
       'goal for it, %': 2,
@@ -95,6 +97,13 @@ async function measureWatchers(command: Command, context: BenchContext): Promise
       'coordinator without them, MiB': Math.round(before / 1024),
     },
   };
+}
+
+/** On a connection of its own: one that rests as long as is measured then is closed by the server. */
+async function writeFirst(credentials: Credentials): Promise<void> {
+  const pool = await openHttp2Pool(credentials, 1);
+  await write(pool, 0);
+  await pool.close();
 }
 
 /** Percent of one core. */
