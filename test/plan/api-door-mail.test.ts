@@ -74,6 +74,19 @@ test('M2 a mail has 64 items at the most, or 128 KiB and what went over', async 
   t.is(heard().length, 153);
 });
 
+test('parts of bytes are one piece where they arrive', async (t) => {
+  const { clock, outbox, heard } = begin();
+  outbox.push('a', [Buffer.from('one, '), Buffer.from('two, '), Buffer.from('three')]);
+  outbox.push('b', Buffer.from('whole'));
+  outbox.push('c', []);
+  await clock.advance(0);
+  t.deepEqual(heard(), [
+    ['a', 'one, two, three'],
+    ['b', 'whole'],
+    ['c', ''],
+  ]);
+});
+
 test('M3 bytes that are said to many travel once', async (t) => {
   const { clock, mails, outbox, heard } = begin();
   const event = Buffer.from('an event');

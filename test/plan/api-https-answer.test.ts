@@ -30,6 +30,12 @@ async function isTaken(sink: BodySink): Promise<boolean> {
   return isOver;
 }
 
+test('a stream of Node’s takes parts as one write', async (t) => {
+  const { answer, sink } = begin();
+  sink.writeParts?.([Buffer.from('ev'), Buffer.from('ent')]);
+  t.is(answer.writableLength, 5);
+});
+
 test('nothing written is taken', async (t) => {
   t.true(await isTaken(begin().sink));
 });

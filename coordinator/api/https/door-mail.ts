@@ -26,13 +26,16 @@ const bytesMax = 128 << 10;
 /** M4. */
 const lazyMs = 2;
 
+/** Or parts of them, one after the other: they are joined as they are packed. */
+export type Bytes = Uint8Array | readonly Uint8Array[];
+
 export type MailPort = Pick<MessagePort, 'postMessage'>;
 
 export class Outbox<T> {
   readonly #port: MailPort;
   readonly #clock: Pick<Clock, 'soon' | 'after'>;
   #items: T[] = [];
-  #chunks: (readonly [index: number, chunk: Uint8Array])[] = [];
+  #chunks: (readonly [index: number, chunk: Bytes])[] = [];
   #length = 0;
   #isPlanned = false;
   #isDelayed = false;
@@ -54,10 +57,10 @@ export class Outbox<T> {
   }
 
   /** `bytes` are read at the end of the turn: nobody may change them until then. */
-  push(item: T, bytes?: Uint8Array): void {
+  push(item: T, bytes?: Bytes): void {
     if (bytes !== undefined) {
       this.#chunks.push([this.#items.length, bytes]);
-      this.#length += bytes.length;
+      this.#length += lengthOf(bytes);
     }
     this.#items.push(item);
     if (this.#items.length >= itemsMax || this.#length >= bytesMax) return this.flush();
@@ -86,20 +89,34 @@ export class Outbox<T> {
 
   #pack(): Pick<Mail<T>, 'bytes' | 'spans'> {
     if (this.#chunks.length === 0) return { bytes: undefined, spans: [] };
-    const offsets = new Map<Uint8Array, number>(); // M3
+    const offsets = new Map<Bytes, number>(); // M3
     let length = 0;
     for (const [, chunk] of this.#chunks) {
       if (offsets.has(chunk)) continue;
       offsets.set(chunk, length);
-      length += chunk.length;
+      length += lengthOf(chunk);
     }
     const bytes = Buffer.allocUnsafeSlow(length); // neither filled nor a part of another's
-    for (const [chunk, offset] of offsets) bytes.set(chunk, offset);
+    for (const [chunk, offset] of offsets) copy(chunk, bytes, offset);
     const spans: number[] = [];
     for (const [index, chunk] of this.#chunks) {
-      spans.push(index, offsets.get(chunk) ?? 0, chunk.length);
+      spans.push(index, offsets.get(chunk) ?? 0, lengthOf(chunk));
     }
     return { bytes: bytes.buffer as ArrayBuffer, spans }; // Node's own is never shared
+  }
+}
+
+export function lengthOf(bytes: Bytes): number {
+  if (bytes instanceof Uint8Array) return bytes.length;
+  return bytes.reduce((sum, { length }) => sum + length, 0);
+}
+
+function copy(bytes: Bytes, into: Uint8Array, offset: number): void {
+  if (bytes instanceof Uint8Array) return into.set(bytes, offset);
+  let at = offset;
+  for (const part of bytes) {
+    into.set(part, at);
+    at += part.length;
   }
 }
 

@@ -132,6 +132,11 @@ function toSink(answer: Answer, exchange: Exchange): BodySink {
     write: (chunk) => {
       if (!answer.destroyed && !answer.writableEnded) answer.write(chunk);
     },
+    writeParts: (parts) => {
+      if (answer.destroyed || answer.writableEnded) return;
+      if (answer.writeParts === undefined) answer.write(Buffer.concat(parts));
+      else answer.writeParts(parts);
+    },
     bufferedBytes: () => answer.writableLength,
     drained: () => untilDrained(answer),
     end: () => {

@@ -42,6 +42,8 @@ export interface Answer {
   readonly writableNeedDrain: boolean;
   /** False: `drain` says when all of it is on its way. */
   write(chunk: Uint8Array): boolean;
+  /** As one write of all of them. */
+  writeParts?(parts: readonly Uint8Array[]): boolean;
   end(chunk?: Uint8Array): void;
   once(event: 'drain' | 'close', listener: () => void): void;
   off(event: 'drain' | 'close', listener: () => void): void;

@@ -3,7 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
-import type { Outbox } from './door-mail.ts';
+import { lengthOf, type Bytes, type Outbox } from './door-mail.ts';
 import { toHeaderText, toLines, toRecord } from './header-text.ts';
 import {
   heldBytesMax,
@@ -31,9 +31,17 @@ class RemoteAnswer extends EventEmitter implements Answer {
   }
 
   write(chunk: Uint8Array): boolean {
+    return this.#write(chunk, chunk.length);
+  }
+
+  writeParts(parts: readonly Uint8Array[]): boolean {
+    return this.#write(parts, lengthOf(parts));
+  }
+
+  #write(bytes: Bytes, length: number): boolean {
     if (this.destroyed || this.writableEnded) return false;
-    this.writableLength += chunk.length;
-    this.#post.push(['write', this.#id], chunk);
+    this.writableLength += length;
+    this.#post.push(['write', this.#id], bytes);
     this.writableNeedDrain ||= this.writableLength >= heldBytesMax;
     return !this.writableNeedDrain;
   }

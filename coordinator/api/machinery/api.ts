@@ -49,6 +49,8 @@ export interface ApiResponse {
 /** Where a watch writes to. The transport owns it. */
 export interface BodySink {
   write(chunk: Uint8Array): void;
+  /** As one write of all of them, which are not joined before they have to be. */
+  writeParts?(parts: readonly Uint8Array[]): void;
   /** Bytes accepted by write() that the client has not taken yet. */
   bufferedBytes(): number;
   /** Resolves when bufferedBytes() fell, or when the client is gone. */

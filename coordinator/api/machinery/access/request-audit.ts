@@ -6,6 +6,7 @@
 //   U2. A body beyond 256 KiB is not kept; an annotation says so.
 //   U3. An event is a value handed to the sink: what becomes of it delays no request.
 
+import { writeParts } from '../answer/write-parts.ts';
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { toMicroTimestamp, type Clock } from '../../../../common/runtime/clock.ts';
 import type { ApiRequest, ApiResponse, BodySink, StreamBody } from '../api.ts';
@@ -257,6 +258,7 @@ const userAgentCharactersMax = 1024;
 function toPlainSink(sink: BodySink): BodySink {
   return {
     write: (chunk) => sink.write(chunk),
+    writeParts: (parts) => writeParts(sink, parts),
     bufferedBytes: () => sink.bufferedBytes(),
     drained: () => sink.drained(),
     end: () => sink.end(),

@@ -10,6 +10,7 @@ import type { StoredObject } from '../../../desired/store.ts';
 import type { ApiResponse, BodySink, StreamBody } from '../api.ts';
 import type { KindDefinition } from '../kind.ts';
 import { notAcceptable } from './status-error.ts';
+import { writeParts } from './write-parts.ts';
 import {
   headersOf,
   isCustom,
@@ -57,13 +58,13 @@ export async function answerList(
   const writing = toWriting(toShape(meta, options), options);
   const pieces = encodePieces(source, writing, options.clock);
   const headers = headersOf(options.form);
-  const held: Uint8Array[] = [];
+  const held: (readonly Uint8Array[])[] = [];
   let heldBytes = 0;
   while (heldBytes <= wholeBytesMax) {
     const { done, value } = await pieces.next();
-    if (done === true) return { status: 200, headers, body: Buffer.concat(held) };
+    if (done === true) return { status: 200, headers, body: Buffer.concat(held.flat()) };
     held.push(value);
-    heldBytes += value.length;
+    heldBytes += value.reduce((sum, { length }) => sum + length, 0);
   }
   const timer = options.clock.after(streamMs, () => source.close());
   const { isGone } = options;
@@ -73,8 +74,8 @@ export async function answerList(
 }
 
 interface ListStream {
-  readonly held: readonly Uint8Array[];
-  readonly pieces: AsyncGenerator<Uint8Array>;
+  readonly held: readonly (readonly Uint8Array[])[];
+  readonly pieces: AsyncGenerator<readonly Uint8Array[]>;
   readonly isGone: () => boolean;
   readonly end: () => void;
 }
@@ -91,11 +92,11 @@ async function sendPieces(
   const breakOff = (): void => (sink.fail === undefined ? sink.end() : sink.fail());
   const timer = clock.after(streamMs, breakOff);
   try {
-    for (const piece of held) sink.write(piece);
+    for (const piece of held) writeParts(sink, piece);
     for await (const piece of pieces) {
       if (sink.bufferedBytes() > highWaterBytes) await sink.drained();
       if (isGone()) return;
-      sink.write(piece);
+      writeParts(sink, piece);
     }
     sink.end();
   } catch {
@@ -114,7 +115,7 @@ async function* encodePieces(
   source: ItemSource,
   writing: Writing,
   clock: Clock,
-): AsyncGenerator<Uint8Array, void> {
+): AsyncGenerator<readonly Uint8Array[], void> {
   const parts: Uint8Array[] = [];
   const put = (text: string): void => void parts.push(Buffer.from(text));
   let isFirst = true;
@@ -132,7 +133,7 @@ async function* encodePieces(
         isFirst = false;
         bytes += writing.item(stored, parts);
         if (bytes >= pieceBytes) {
-          yield Buffer.concat(parts.splice(0));
+          yield parts.splice(0);
           bytes = 0;
         }
         if (isLate()) await rest();
@@ -140,7 +141,7 @@ async function* encodePieces(
       if (isLate()) await rest(); // also when nothing matched
     }
     put(isFirst ? writing.empty : writing.end);
-    yield Buffer.concat(parts);
+    yield parts;
   } finally {
     source.close();
   }

@@ -46,13 +46,24 @@ export function createFrameCache(): FrameCache {
 
 const frameEnd = Buffer.from('}\n');
 
-function plainFrame(type: FrameType, stored: StoredObject): Uint8Array {
-  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), stored.bytes(), frameEnd]);
+const frameBegins = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+} as const;
+
+function plainParts(type: FrameType, stored: StoredObject): readonly Uint8Array[] {
+  return [frameBegins[type], stored.bytes(), frameEnd];
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
 }
 
 export interface FrameEncoder {
-  /** An object of the initial state: not cached, since each is sent once per watch. */
-  initial(stored: StoredObject): Uint8Array;
+  /** The parts of an object of the initial state: not cached, since each is sent once per watch. */
+  initial(stored: StoredObject): readonly Uint8Array[];
   /** Undefined when the watcher's selectors saw neither side of the change. */
   event(event: ViewEvent): Uint8Array | undefined;
   bookmark(resourceVersion: string, isInitialEnd: boolean): Uint8Array;
@@ -67,7 +78,7 @@ export function createFrameEncoder(
 ): FrameEncoder {
   const form = new FrameForm(options);
   return {
-    initial: (stored) => form.toEncoder().encode('ADDED', stored),
+    initial: (stored) => form.toEncoder().toParts('ADDED', stored),
     event: (event) => {
       const change = toChange(event, matches);
       if (change === undefined) return undefined;
@@ -75,7 +86,7 @@ export function createFrameEncoder(
       const encoder = form.toEncoder();
       if (object !== event.current.object) return encoder.encodeObject(type, object);
       const name = `${type} ${encoder.name}`;
-      return cache.frame(event.current, name, () => encoder.encode(type, event.current));
+      return cache.frame(event.current, name, () => joined(encoder.toParts(type, event.current)));
     },
     bookmark: (resourceVersion, isInitialEnd) =>
       form.toEncoder().encodeBookmark(resourceVersion, isInitialEnd),
@@ -125,7 +136,7 @@ class FrameForm {
 interface ObjectEncoder {
   /** Everything but the object and the type of the event that a frame depends on. */
   readonly name: string;
-  readonly encode: (type: FrameType, stored: StoredObject) => Uint8Array;
+  readonly toParts: (type: FrameType, stored: StoredObject) => readonly Uint8Array[];
   readonly encodeObject: (type: FrameType, object: KubeObject) => Uint8Array;
   readonly encodeBookmark: (resourceVersion: string, isInitialEnd: boolean) => Uint8Array;
 }
@@ -133,7 +144,7 @@ interface ObjectEncoder {
 function plainEncoder({ kind }: AnswerOptions): ObjectEncoder {
   return {
     name: 'object',
-    encode: plainFrame,
+    toParts: plainParts,
     encodeObject: encodeFrame,
     encodeBookmark: (...of) =>
       encodeFrame('BOOKMARK', {
@@ -154,7 +165,7 @@ function metadataEncoder({ form: { metaVersion } }: AnswerOptions): ObjectEncode
     encodeFrame(type, toPartialMetadata(object, metaVersion));
   return {
     name: `metadata ${metaVersion}`,
-    encode: (type, { object }) => encodeObject(type, object),
+    toParts: (type, { object }) => [encodeObject(type, object)],
     encodeObject,
     encodeBookmark: (...of) =>
       encodeFrame('BOOKMARK', toPartial(toBookmarkMetadata(...of), metaVersion)),
@@ -177,7 +188,7 @@ function tableEncoder(options: AnswerOptions, withColumns: boolean): ObjectEncod
   return {
     // Ages are exact to the second.
     name: `table ${metaVersion} ${includeObject} ${withColumns} ${Math.floor(nowMs / 1000)}`,
-    encode: (type, { object }) => encodeObject(type, object),
+    toParts: (type, { object }) => [encodeObject(type, object)],
     encodeObject,
     encodeBookmark: (resourceVersion, isInitialEnd) => {
       // A row as of an object with nothing in it: its metadata carry what the bookmark says.

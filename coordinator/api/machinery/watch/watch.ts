@@ -8,6 +8,7 @@
 //
 // Next file to read: watch-hub.ts.
 
+import { writeParts } from '../answer/write-parts.ts';
 import type { Clock, Timer } from '../../../../common/runtime/clock.ts';
 import type { Log } from '../../../../common/runtime/log.ts';
 import { describeError } from '../../../../common/runtime/log.ts';
@@ -176,7 +177,7 @@ export class Watch implements HubMember, Turn {
   }
 
   #send(): boolean {
-    const frames: Uint8Array[] = [];
+    const parts: Uint8Array[] = [];
     let bytes = 0;
     let looks = 0;
     while (looks < looksPerTurn && bytes < chunkBytesMax) {
@@ -184,19 +185,19 @@ export class Watch implements HubMember, Turn {
       if (frame === 'nothing') break;
       looks += 1;
       if (frame === undefined) continue;
-      frames.push(frame);
-      bytes += frame.length;
+      for (const part of frame instanceof Uint8Array ? [frame] : frame) {
+        parts.push(part);
+        bytes += part.length;
+      }
     }
-    const [only] = frames;
-    if (frames.length === 1 && only !== undefined) this.#sink.write(only);
-    else if (frames.length > 1) this.#sink.write(Buffer.concat(frames));
+    if (parts.length > 0) writeParts(this.#sink, parts);
     if (looks === looksPerTurn || bytes >= chunkBytesMax) return true;
     if (this.#isFinishing) this.#end();
     return false;
   }
 
-  /** The next frame; undefined when an object was passed over. */
-  #next(): Uint8Array | undefined | 'nothing' {
+  /** The next frame, or its parts; undefined when an object was passed over. */
+  #next(): Uint8Array | readonly Uint8Array[] | undefined | 'nothing' {
     const { encoder, view } = this.#plan;
     if (this.#initial !== undefined) return this.#nextInitial(this.#initial);
     const event = this.#nextEvent();
@@ -215,7 +216,7 @@ export class Watch implements HubMember, Turn {
     return this.#plan.hub.take(this);
   }
 
-  #nextInitial(initial: Initial): Uint8Array | undefined {
+  #nextInitial(initial: Initial): Uint8Array | readonly Uint8Array[] | undefined {
     const { encoder, matches } = this.#plan;
     if (initial.at === initial.slice.length) {
       initial.slice = initial.snapshot.take(initial.after, looksPerTurn);
