@@ -53,15 +53,15 @@ export interface DoorOptions {
 /** The door learns of so many at once: a quarter of those it may send ahead. */
 const takenAtOnce = requestsAheadMax / 4;
 
-/** Something that happens once, and may be waited for. */
-class Event<T> {
+/** A promise and what settles it. */
+class Deferred<T> {
   readonly promise: Promise<T>;
-  happen: (value: T) => void = () => undefined;
-  fail: (error: Error) => void = () => undefined;
+  resolve: (value: T) => void = () => undefined;
+  reject: (error: Error) => void = () => undefined;
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {
-      [this.happen, this.fail] = [resolve, reject];
+      [this.resolve, this.reject] = [resolve, reject];
     });
     this.promise.catch(() => undefined); // whoever waits hears of it
   }
@@ -76,10 +76,10 @@ export class DoorLife {
   readonly #carriers = new Map<number, Carrier>();
   readonly #exchanges = new Slots<RemoteExchange>();
   readonly #serve: (exchange: RemoteExchange) => void;
-  readonly #listening = new Event<number>();
-  readonly #ended = new Event<void>();
-  readonly #exit = new Event<unknown>();
-  readonly #tlsSet: Event<void>[] = [];
+  readonly #listening = new Deferred<number>();
+  readonly #ended = new Deferred<void>();
+  readonly #exit = new Deferred<unknown>();
+  readonly #tlsSet: Deferred<void>[] = [];
   #taken = 0;
   #isOver = false;
 
@@ -121,10 +121,10 @@ export class DoorLife {
   /** Resolves when new connections get these. */
   setTls(tls: TlsFiles): Promise<void> {
     if (this.#isOver) return Promise.resolve();
-    const event = new Event<void>();
-    this.#tlsSet.push(event);
+    const set = new Deferred<void>();
+    this.#tlsSet.push(set);
     this.order(['tls', tls]);
-    return event.promise;
+    return set.promise;
   }
 
   /** No new connections; resolves when there are none any more. */
@@ -142,10 +142,10 @@ export class DoorLife {
     this.#heart.stop();
     this.connections = 0;
     for (const exchange of this.#exchanges.values()) exchange.close();
-    this.#listening.fail(error instanceof Error ? error : new Error(String(error)));
-    this.#ended.happen();
-    for (const event of this.#tlsSet.splice(0)) event.happen();
-    this.#exit.happen(error);
+    this.#listening.reject(error instanceof Error ? error : new Error(String(error)));
+    this.#ended.resolve();
+    for (const set of this.#tlsSet.splice(0)) set.resolve();
+    this.#exit.resolve(error);
   }
 
   /** N2. */
@@ -193,15 +193,15 @@ export class DoorLife {
       case 'observed':
         return report[1].forEach((observation) => tell(this.#options.metrics, observation));
       case 'listening':
-        return this.#listening.happen(report[1]);
+        return this.#listening.resolve(report[1]);
       case 'failed':
-        return this.#listening.fail(Object.assign(new Error(report[1]), { code: report[2] }));
+        return this.#listening.reject(Object.assign(new Error(report[1]), { code: report[2] }));
       case 'pong':
         return this.#heart.heard();
       case 'tlsSet':
-        return this.#tlsSet.shift()?.happen();
+        return this.#tlsSet.shift()?.resolve();
       case 'ended':
-        return this.#ended.happen();
+        return this.#ended.resolve();
       default:
         return assertNever(report);
     }
