@@ -68,7 +68,7 @@ function begin() {
   };
   const faults: string[] = [];
   const outbox = new Outbox<Report>({ postMessage }, systemClock);
-  const desk = new Desk({ outbox, trust: () => 1, onFault: (fault) => void faults.push(fault) });
+  const desk = new Desk({ outbox, onFault: (fault) => void faults.push(fault) });
   const idsOf = (kind: Report[0]): readonly number[] => {
     outbox.flush();
     return reports.filter((report) => report[0] === kind).map((report) => Number(report[1]));

@@ -247,6 +247,21 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
   });
 }
 
+test('who connected while his issuer was trusted, and asks when it is no more, is not let in', async (t) => {
+  let aheadMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+  const https = await start(t, clock);
+  const session = open(t, openHttp2(https));
+  await once(session, 'connect');
+  await eventually(waitMs, async () =>
+    https.listener.open().connections === 1 ? [] : ['he is not there yet'],
+  );
+  const other = await createCa({ commonName: 'other CA', validDays: 1, clock: systemClock });
+  await https.listener.setTls({ ...https.server, clientCaPem: other.certPem });
+  aheadMs = 60_000; // no handshake of then is under way
+  t.is((await askHttp2(session, { path: gadgets })).status, 401);
+});
+
 async function issueByOther() {
   const common = { validDays: 1, clock: systemClock };
   const ca = await createCa({ ...common, commonName: 'other CA' });

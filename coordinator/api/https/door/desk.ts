@@ -20,6 +20,7 @@ import { SlotNumbers, Slots } from '../exchange-slots.ts';
 import { toHeaderText, toLines } from '../header-text.ts';
 import type { NativeExchange } from './native-exchange.ts';
 import { readPeer } from './peer-certificate.ts';
+import { trustOf } from './trust.ts';
 
 export type ExchangeOrder = Exclude<
   Order,
@@ -28,8 +29,6 @@ export type ExchangeOrder = Exclude<
 
 export interface DeskPorts {
   readonly outbox: Outbox<Report>;
-  /** Carrier.trust of a connection whose first request has come. */
-  readonly trust: () => number;
   readonly onFault: (fault: string, error?: Error) => void;
 }
 
@@ -131,14 +130,14 @@ export class Desk {
     const { carrier } = exchange;
     const known = this.#carriers.get(carrier);
     if (known !== undefined) return known;
-    const { outbox, trust } = this.#ports;
+    const { outbox } = this.#ports;
     this.#carriersSeen += 1;
     const number = this.#carriersSeen;
     const socket = exchange.socket();
     const facts = {
       remoteAddress: socket?.remoteAddress,
       peer: readPeer(socket),
-      trust: trust(),
+      trust: trustOf(socket),
     };
     this.#carriers.set(carrier, number);
     outbox.push(['carrier', number, facts]);

@@ -7,7 +7,6 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../../common/runtime/clock.ts';
-import { handshakeMs } from '../../../../common/runtime/handshake-gate.ts';
 import { paceTurns, TurnTime } from '../../../../common/runtime/turn-pace.ts';
 import type { Mail, Outbox } from '../door-mail.ts';
 import type { DoorSettings, Order, Report } from '../door-messages.ts';
@@ -15,6 +14,7 @@ import { MailQueue } from '../mail-queue.ts';
 import { toContext } from '../tls-context.ts';
 import { watchConnections } from './connections.ts';
 import { Desk } from './desk.ts';
+import { watchTrust } from './trust.ts';
 import type { NativeExchange } from './native-exchange.ts';
 import { createReadTurns } from './read-turns.ts';
 import { catchFaults, createServer, listen, routeRequests } from './server.ts';
@@ -51,8 +51,8 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
   });
   const reads = createReadTurns(clock, { time, untilMs: readUntilMs });
   server.on('session', (session) => reads.add(session));
-  const trust = createTrust(clock);
-  const desk = new Desk({ outbox, trust: trust.now, onFault });
+  const trust = watchTrust(server, clock);
+  const desk = new Desk({ outbox, onFault });
   const open = (exchange: NativeExchange): void => {
     desk.open(exchange);
     reads.onRead();
@@ -88,20 +88,4 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
     const { message, code } = error as NodeJS.ErrnoException; // of a listener that cannot listen
     outbox.push(['failed', message, code]);
   }
-}
-
-/**
- * How often the issuers have been told, by the certificates of connections. One whose handshake began
- * before the last time may have been verified by those of then.
- */
-function createTrust(clock: Clock): { now(): number; change(): void } {
-  let told = 1;
-  let sinceMs = Number.NEGATIVE_INFINITY;
-  return {
-    now: () => (clock.monotonicMs() - sinceMs > handshakeMs ? told : told - 1),
-    change: () => {
-      told += 1;
-      sinceMs = clock.monotonicMs();
-    },
-  };
 }
