@@ -1,8 +1,9 @@
-#!/usr/bin/env -S node --no-parallel-scavenge --no-allocation-site-pretenuring --max-semi-space-size=8
+#!/usr/bin/env -S node --no-memory-reducer --no-parallel-scavenge --no-allocation-site-pretenuring --max-semi-space-size=8
 // isthmus-coordinator: reads its settings, constructs the adapters, starts the stages, and says
 // on stdout when it is ready. Everything else it has to say goes to stderr. The flags keep the pauses
 // of the garbage collector short: young objects are collected twice as often, half as many at a time,
-// without helpers that this thread has to wait for, and none is put among the old ones when it is made.
+// without helpers that this thread has to wait for, and none is put among the old ones when it is made;
+// and old ones are not moved together to give memory back because little happens.
 
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';

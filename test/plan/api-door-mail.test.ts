@@ -3,7 +3,7 @@
 import test from 'ava';
 import { Outbox, MailReader, type Mail } from '../../coordinator/api/https/door-mail.ts';
 import { toHeaderText, toLines, toRecord } from '../../coordinator/api/https/header-text.ts';
-import { MailQueue } from '../../coordinator/api/https/mail-queue.ts';
+import { itemsPerTurnMax, MailQueue } from '../../coordinator/api/https/mail-queue.ts';
 import { TurnTime } from '../../common/runtime/turn-pace.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 
@@ -126,6 +126,33 @@ test('a mail is read as the turn has time for it, and no part of it is lost', as
   t.deepEqual(read, ['a'], 'it waits behind the other');
   await clock.advance(0);
   t.deepEqual(read, ['a', 'b', 'c']);
+});
+
+test('Q1 Q2 of many items a number is read in a turn, and none on its other side', (t) => {
+  const turn: (() => void)[] = [];
+  const soon = (run: () => void): { cancel(): void } => {
+    turn.push(run);
+    return { cancel: () => undefined };
+  };
+  const next = (): void => {
+    for (const run of turn.splice(0)) run();
+  };
+  const clock = { soon, monotonicMs: () => 0 };
+  const share = { time: new TurnTime(clock), untilMs: 1 };
+  const read: number[] = [];
+  const queue = new MailQueue<number>(clock, share, (item) => void read.push(item));
+  const items = Array.from({ length: 2.5 * itemsPerTurnMax }, (_, index) => index);
+  for (let at = 0; at < items.length; at += 64)
+    queue.add({ items: items.slice(at, at + 64), bytes: undefined, spans: [] });
+  const counts = [read.length];
+  for (let count = 0; count < 3; count += 1) {
+    next();
+    counts.push(read.length);
+  }
+  t.deepEqual(counts, [itemsPerTurnMax, itemsPerTurnMax, 2 * itemsPerTurnMax, items.length]);
+  t.deepEqual(read, items);
+  next();
+  t.is(turn.length, 0, 'nobody is woken up for nothing');
 });
 
 test('headers are the same after the way, and nothing in one makes another', (t) => {

@@ -32,6 +32,7 @@ test('the agent asks for a small heap, the coordinator for short pauses', (t) =>
     '--max-semi-space-size=1',
   ]);
   t.deepEqual(nodeFlagsOf('dist/coordinator/main.js'), [
+    '--no-memory-reducer',
     '--no-parallel-scavenge',
     '--no-allocation-site-pretenuring',
     '--max-semi-space-size=8',

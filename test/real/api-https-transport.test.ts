@@ -151,35 +151,3 @@ test('a hundred clients that come at once are all served', async (t) => {
   );
   t.true(answers.every(({ status }) => status === 200));
 });
-
-test('C1 clients that say GOAWAY together are let go over many turns', async (t) => {
-  const held: (() => void)[] = [];
-  let isHolding = false;
-  const clock: Clock = {
-    ...systemClock,
-    soon: (run) => {
-      if (!isHolding) return systemClock.soon(run);
-      held.push(run);
-      return { cancel: () => undefined };
-    },
-  };
-  const https = await start(t, {}, clock);
-  const sessions = Array.from({ length: 20 }, () => open(t, https));
-  for (const session of sessions) {
-    t.is((await askHttp2(session, { path: '/healthz' })).status, 200);
-  }
-  // Until all connections are read again, if a turn had no time for one of them.
-  for (let turn = 0; turn < 20; turn += 1)
-    await new Promise((resolve) => systemClock.soon(() => resolve(0)));
-  isHolding = true;
-  t.teardown(() => (isHolding = false));
-  for (const session of sessions) session.destroy(); // GOAWAY, then the end of the connection
-  const connections = (): number => https.listener.open().connections;
-  await eventually(waitMs, async () => (connections() < 20 ? [] : ['nobody is let go']));
-  t.true(connections() > 10, `${connections()} of 20 are left after one turn`);
-  isHolding = false;
-  for (const run of held) systemClock.soon(run);
-  await eventually(waitMs, async () =>
-    connections() === 0 ? [] : [`${connections()} connections are left`],
-  );
-});

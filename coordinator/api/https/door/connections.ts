@@ -6,7 +6,12 @@
 //   C2. An HTTP/2 session that is silent is asked for a sign of life; one that gives none, and one
 //       that has had no stream for a while, is closed.
 
-import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import {
+  constants as http2,
+  type Http2SecureServer,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../../common/runtime/clock.ts';
@@ -41,7 +46,7 @@ export function watchConnections(
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
   gateHandshakes(server, { ...ports, bounds: handshakeBounds, share: ports.openShare });
-  closeInTurns(server, soon);
+  destroyInTurns(server, soon);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     onCount('opened');
@@ -56,7 +61,8 @@ export function watchConnections(
     sessions.add(session);
     session.on('error', (error) => onFault('session', error));
     session.once('close', () => sessions.delete(session));
-    keepAlive(session, limits);
+    const streams = noteStreams(session);
+    keepAlive(session, limits, streams);
     closeInTurn(session, soon);
   });
   return {
@@ -71,14 +77,24 @@ export function watchConnections(
 }
 
 /**
- * C1. Node ends a connection in the same moment in which it hears that the peer did. The bytes that
- * are under way to a peer who left are nobody's.
+ * C1. Node ends a connection, and in the same moment all that runs on it, as soon as it hears that the peer
+ * left. The bytes that are under way to a peer who left are nobody's.
  */
-function closeInTurns(server: Http2SecureServer, soon: ConnectionPorts['soon']): void {
-  server.on('secureConnection', (socket: TLSSocket) => {
-    if (socket.alpnProtocol !== 'h2') return; // node's HTTP/1.1 ends them itself
-    socket.allowHalfOpen = true;
-    socket.once('end', () => soon(() => socket.destroy()));
+function destroyInTurns(server: Http2SecureServer, soon: ConnectionPorts['soon']): void {
+  server.on('secureConnection', (socket: TLSSocket & CarriesStreams) => {
+    const streams = socket[streamsOf]; // node's own listener has made the session
+    if (streams === undefined) return; // node's HTTP/1.1 ends them itself
+    const destroy = socket.destroy.bind(socket);
+    let isPlanned = false;
+    socket.destroy = (error) => {
+      if (isPlanned) return socket;
+      isPlanned = true;
+      for (const stream of streams) soon(() => stream.close(http2.NGHTTP2_CANCEL));
+      soon(() => soon(() => destroy(error))); // behind what ends with the streams (destroyInTurn)
+      return socket;
+    };
+    socket.allowHalfOpen = true; // or it would wait for them
+    socket.once('end', () => socket.destroy());
   });
 }
 
@@ -120,16 +136,32 @@ export function destroyAfterWrite(stream: ServerHttp2Stream, clock: Pick<Clock, 
   };
 }
 
-/** C2. node restarts the time limit with every frame, also that of a ping's answer. */
-function keepAlive(session: ServerHttp2Session, limits: ConnectionLimits): void {
-  let openStreams = 0;
-  let silentMs = 0;
+const streamsOf = Symbol('the streams that are open on a connection');
+
+interface CarriesStreams {
+  [streamsOf]?: ReadonlySet<ServerHttp2Stream>;
+}
+
+/** Those of a session, also for who knows its socket only. */
+function noteStreams(session: ServerHttp2Session): ReadonlySet<ServerHttp2Stream> {
+  const streams = new Set<ServerHttp2Stream>();
   session.on('stream', (stream) => {
-    openStreams += 1;
+    streams.add(stream);
+    stream.once('close', () => streams.delete(stream));
+  });
+  (session.socket as CarriesStreams)[streamsOf] = streams;
+  return streams;
+}
+
+/** C2. node restarts the time limit with every frame, also that of a ping's answer. */
+function keepAlive(
+  session: ServerHttp2Session,
+  limits: ConnectionLimits,
+  streams: ReadonlySet<ServerHttp2Stream>,
+): void {
+  let silentMs = 0;
+  session.on('stream', () => {
     silentMs = 0;
-    stream.once('close', () => {
-      openStreams -= 1;
-    });
   });
   let isAsked = false;
   const listen = (): void => {
@@ -139,7 +171,7 @@ function keepAlive(session: ServerHttp2Session, limits: ConnectionLimits): void 
     if (session.destroyed) return;
     if (isAsked) return session.destroy();
     silentMs += limits.pingAfterMs;
-    if (openStreams === 0 && silentMs >= limits.idleMs) return session.close();
+    if (streams.size === 0 && silentMs >= limits.idleMs) return session.close();
     isAsked = true;
     session.ping(() => {
       isAsked = false;
