@@ -3,7 +3,7 @@
 
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Clock } from './clock.ts';
-import { createRest } from './rest.ts';
+import { restOf } from './rest.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -48,7 +48,7 @@ export interface MetricsOptions {
 export function createMetrics({ withProcess, clock }: MetricsOptions): MetricsRegistry {
   const registry = new Registry();
   if (withProcess) collectProcess(registry);
-  const rest = createRest(clock);
+  const rest = restOf(clock);
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();

@@ -10,39 +10,43 @@ import type { Clock } from './clock.ts';
 /** Undefined when there is time to go on at once. */
 export type Rest = () => Promise<void> | undefined;
 
-/**
- * What writes may use of a turn before they rest. Twice in one turn (what came in, then what
- * rested), with a last step of some 2 ms each, it is less than the 10 ms of a turn.
- */
+/** What writes may use of a turn before they rest; the last step of it, some 2 ms, may go beyond. */
 export const restAfterMs = 2;
-/** One large step: with as much again the turn would be too long. */
-const longMs = 4;
 
-/** One for all writes of a process. */
-export function createRest(clock: Pick<Clock, 'monotonicMs' | 'soon'>): Rest {
+const rests = new WeakMap<object, Rest>();
+
+/** One for all who share a clock: what the API does, what its store tells, what is collected. */
+export function restOf(clock: Pick<Clock, 'monotonicMs' | 'soon'>): Rest {
+  const known = rests.get(clock);
+  if (known !== undefined) return known;
+  const rest = createRest(clock);
+  rests.set(clock, rest);
+  return rest;
+}
+
+function createRest(clock: Pick<Clock, 'monotonicMs' | 'soon'>): Rest {
   let startMs: number | undefined;
-  let isLong = false;
+  // A turn has two halves: what comes in, and then what rested.
+  let isFirstHalf = false;
   const usedMs = (): number => (startMs === undefined ? 0 : clock.monotonicMs() - startMs);
-  /** What comes in and what rested are two halves of a turn: after a long one there is no other. */
-  const endHalf = (): void => {
-    if (!isLong && usedMs() >= longMs) {
-      isLong = true;
-      clock.soon(endHalf);
-      return;
-    }
-    [startMs, isLong] = [undefined, false];
+  const end = (): void => {
+    if (isFirstHalf && usedMs() >= restAfterMs) {
+      isFirstHalf = false; // what it has used up the other has not
+      clock.soon(end);
+    } else startMs = undefined;
   };
-  const isLate = (): boolean => {
+  const isLate = (rested: boolean): boolean => {
     if (startMs !== undefined) return usedMs() >= restAfterMs;
     startMs = clock.monotonicMs();
-    clock.soon(endHalf);
+    isFirstHalf = !rested;
+    clock.soon(end);
     return false;
   };
   const wait = (resume: () => void): void => {
     clock.soon(() => {
-      if (isLate()) wait(resume);
+      if (isLate(true)) wait(resume);
       else resume();
     });
   };
-  return () => (isLate() ? new Promise<void>((resolve) => wait(resolve)) : undefined);
+  return () => (isLate(false) ? new Promise<void>((resolve) => wait(resolve)) : undefined);
 }

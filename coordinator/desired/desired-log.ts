@@ -3,15 +3,18 @@
 //
 //   D1. A write answers only when this copy has folded it: a reader then sees it.
 //   D2. A write whose answer was lost is settled by reading back, never by guessing.
+//   D3. What a large write will be folded as is read before it is committed, in turns of its own (I11).
 
 import { toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
 import { MeshError, invariant } from '../../common/pure/errors.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
+import { restOf } from '../../common/runtime/rest.ts';
 import { MemoryView } from './memory-view.ts';
+import { ParsedValues } from './parsed-values.ts';
 import { SharedFieldSets } from './shared-field-sets.ts';
-import { parseShared, toStoredObject, toStoreValue } from './stored-object.ts';
+import { shareParsed, toStoredObject, toStoreValue } from './stored-object.ts';
 import type {
   Desired,
   DesiredOutcome,
@@ -21,6 +24,7 @@ import type {
   StoredObject,
   ViewEvent,
   WriteOutcome,
+  WriteRequest,
 } from './store.ts';
 
 export interface DesiredOptions {
@@ -50,12 +54,12 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
     windowEvents: options.windowEvents ?? windowEventsMax,
     windowBytes: options.windowBytes ?? windowBytesMax,
   });
-  const fieldSets = new SharedFieldSets();
+  const reading = { values: new ParsedValues(restOf(clock)), fieldSets: new SharedFieldSets() };
   for await (const page of snapshot.pages) {
-    for (const record of page) view.seed(toStored(record, undefined, fieldSets));
+    for (const record of page) view.seed(toStored(record, undefined, reading));
   }
   const following = store.follow(snapshot.revision, (records) => {
-    fold(view, records, fieldSets);
+    fold(view, records, reading);
     metrics.count('mesh_desired_events_total', {}, records.length);
   });
   let refusal: string | undefined;
@@ -63,7 +67,10 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
   const write = async (request: DesiredWrite): Promise<DesiredOutcome> => {
     if (refusal !== undefined) throw new MeshError('fatal', 'STORE_REGRESSED', refusal);
     const before = view.get(request.key);
-    const outcome = await settle(store, request, view.revision(), log);
+    const value = request.object === undefined ? undefined : toStoreValue(request.object);
+    const preparing = value === undefined ? undefined : reading.values.prepare(value); // D3
+    if (preparing !== undefined) await preparing;
+    const outcome = await settle(store, { ...request, value }, view.revision(), log);
     if (outcome.kind !== 'written') return outcome;
     if (!(await view.reach(outcome.revision, foldTimeoutMs))) {
       throw new MeshError(
@@ -122,12 +129,11 @@ function toWritten(
 
 async function settle(
   store: Store,
-  request: DesiredWrite,
+  request: WriteRequest,
   seenBefore: Revision,
   log: Log,
 ): Promise<WriteOutcome> {
-  const { key, object, expected, guard, fence, guards } = request;
-  const value = object === undefined ? undefined : toStoreValue(object);
+  const { key, value, expected, guard, fence, guards } = request;
   try {
     return await store.write({ key, value, expected, guard, fence, guards });
   } catch (error) {
@@ -169,20 +175,26 @@ function readBack(
     : { kind: 'conflict', current: last.isDelete ? toRevision(0) : last.revision };
 }
 
-function fold(view: MemoryView, records: readonly StoreRecord[], fieldSets: SharedFieldSets): void {
+/** What records are read with. */
+interface Reading {
+  readonly values: ParsedValues;
+  readonly fieldSets: SharedFieldSets;
+}
+
+function fold(view: MemoryView, records: readonly StoreRecord[], reading: Reading): void {
   // One at a time: the previous object of a key may be in the same batch.
   for (const record of records) {
     if (record.revision <= view.revision()) continue;
-    view.fold([toEvent(record, view.get(record.key), fieldSets)], [record.value.length]);
+    view.fold([toEvent(record, view.get(record.key), reading)], [record.value.length]);
   }
 }
 
 function toEvent(
   record: StoreRecord,
   previous: StoredObject | undefined,
-  fieldSets: SharedFieldSets,
+  reading: Reading,
 ): ViewEvent {
-  const current = toStored(record, previous, fieldSets);
+  const current = toStored(record, previous, reading);
   if (record.isDelete) return { kind: 'deleted', current, previous };
   return { kind: previous === undefined ? 'added' : 'modified', current, previous };
 }
@@ -190,7 +202,9 @@ function toEvent(
 function toStored(
   { key, revision, value }: StoreRecord,
   previous: StoredObject | undefined,
-  fieldSets: SharedFieldSets,
+  { values, fieldSets }: Reading,
 ): StoredObject {
-  return toStoredObject(key, revision, parseShared(value, previous?.object, fieldSets));
+  const object = values.take(value);
+  shareParsed(object, previous?.object, fieldSets);
+  return toStoredObject(key, revision, object);
 }

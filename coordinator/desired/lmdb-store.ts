@@ -26,7 +26,7 @@ import { MeshError } from '../../common/pure/errors.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import { createRest, type Rest } from '../../common/runtime/rest.ts';
+import { restOf, type Rest } from '../../common/runtime/rest.ts';
 import { createCommitOrder, type CommitOrder } from './commit-order.ts';
 import { isRunning, ownProcess } from './process-identity.ts';
 import type { Store, StoreRecord, WriteOutcome, WriteRequest } from './store.ts';
@@ -114,7 +114,7 @@ class LmdbStore implements Store {
     this.#tables = tables;
     this.#logRecordsMax = options.logRecordsMax ?? 20_000;
     this.#room = new Room(options.path, options.freeBytesMin ?? 64 * 2 ** 20);
-    this.#rest = options.clock === undefined ? () => undefined : createRest(options.clock);
+    this.#rest = options.clock === undefined ? () => undefined : restOf(options.clock);
     this.#told = createCommitOrder({
       after: toRevision(revision),
       rest: this.#rest,

@@ -52,18 +52,16 @@ export function toStoreValue(object: KubeObject): Uint8Array {
 }
 
 /**
- * With the parts of `previous` that are the same, and with field sets that other objects have too:
- * most writes change a status, and most objects were written by the same few tools.
+ * Puts into `object`, which nobody else has, the parts of `previous` that are the same, and field sets that
+ * other objects have too: most writes change a status, and most objects were written by the same few tools.
  */
-export function parseShared(
-  value: Uint8Array,
+export function shareParsed(
+  object: KubeObject,
   previous: KubeObject | undefined,
   fieldSets: SharedFieldSets,
-): KubeObject {
-  const object = parseStoreValue(value);
+): void {
   if (previous !== undefined) shareEqual(object, previous);
   fieldSets.share(object.metadata.managedFields);
-  return object;
 }
 
 export function parseStoreValue(value: Uint8Array): KubeObject {

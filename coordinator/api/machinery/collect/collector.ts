@@ -11,7 +11,7 @@ import { toPlainAccess } from '../access/access.ts';
 import { ApiError } from '../answer/status-error.ts';
 import type { KindDefinition } from '../kind.ts';
 import { toDeleteOptions, type Propagation } from '../request/delete-options.ts';
-import { createRest } from '../../../../common/runtime/rest.ts';
+import { restOf } from '../../../../common/runtime/rest.ts';
 import type { KindTable } from '../request/routes.ts';
 import { deleteObject } from '../verbs/delete.ts';
 import { updateObject } from '../verbs/update.ts';
@@ -41,7 +41,7 @@ export function collectedKinds(kinds: KindTable): readonly KindDefinition[] {
 export function toCollectorTools(options: CollectorOptions): WriteTools {
   const { kinds, desired, clock, chance } = options;
   const access = toPlainAccess(() => ({ allowed: true }));
-  return { kinds, desired, clock, chance, admit: undefined, access, rest: createRest(clock) };
+  return { kinds, desired, clock, chance, admit: undefined, access, rest: restOf(clock) };
 }
 
 /** Deletes exactly this object. One that is gone, or another by now, is fine. */

@@ -16,6 +16,8 @@ import { runSteps, type Steps } from '../steps.ts';
 // The limits of kube-apiserver (its body limit also bounds copies).
 const operationsMax = 10_000;
 const operationsPerStep = 250;
+/** To see what is in one costs less than to do it. */
+const operationsPerLook = 2_000;
 const copiedBytesMax = 3 * 1024 * 1024;
 
 /** Throws 400 for what is no patch, 413 for too many operations, 422 for what cannot be done. */
@@ -24,13 +26,14 @@ export const applyJsonPatch: Patcher = (request) => runSteps(patchInSteps(reques
 /** The same, for thousands of operations. */
 export function* patchInSteps(request: Parameters<Patcher>[0]): Steps<Patched> {
   const { object, bytes, ahead, validation } = request;
-  const { operations, strict } = parseOperations(bytes, ahead, validation);
+  const { operations, strict } = yield* parseOperations(bytes, ahead, validation);
   if (operations.length > operationsMax) {
     throw tooLargeBecause(
       `The allowed maximum operations in a JSON patch is ${operationsMax}, ` +
         `got ${operations.length}`,
     );
   }
+  yield;
   const target = new Target(object);
   for (const [index, operation] of operations.entries()) {
     target.run(operation);
@@ -42,11 +45,11 @@ export function* patchInSteps(request: Parameters<Patcher>[0]): Steps<Patched> {
 
 const textMembers: ReadonlySet<string> = new Set(['op', 'path', 'from']);
 
-function parseOperations(
+function* parseOperations(
   bytes: Uint8Array,
   ahead: ParsedAhead | undefined,
   validation: FieldValidation,
-): { readonly operations: readonly Json[]; readonly strict: readonly string[] } {
+): Steps<{ readonly operations: readonly Json[]; readonly strict: readonly string[] }> {
   // Without validation another decoder reads, and names its own types.
   const isLax = validation === 'Ignore';
   const head = isLax ? '' : 'error decoding patch: ';
@@ -60,6 +63,7 @@ function parseOperations(
   if (!isList(value)) throw refuse(value, types.list);
   const unknown: string[] = [];
   for (const [index, item] of value.entries()) {
+    if (index % operationsPerLook === operationsPerLook - 1) yield;
     if (item === null) continue;
     if (!isRecord(item)) throw refuse(item, types.item);
     if (isLax) continue;

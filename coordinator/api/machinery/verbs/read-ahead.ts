@@ -37,5 +37,6 @@ export async function readAhead(of: {
   if (json !== undefined && 'value' in json && type !== jsonPatchType) refuseHuge(json.value);
   if (yaml !== undefined && 'value' in yaml) onRead(yaml.value);
   else if (json !== undefined && 'value' in json) onRead(json.value);
+  if (ahead !== undefined) await tools.rest();
   return ahead;
 }

@@ -30,7 +30,7 @@ import {
   type WriteOptions,
 } from '../request/options.ts';
 import { readAhead } from './read-ahead.ts';
-import { createRest } from '../../../../common/runtime/rest.ts';
+import { restOf } from '../../../../common/runtime/rest.ts';
 import { toPatchWish } from '../patch/patch-wish.ts';
 import { isNumbered } from '../protobuf/protobuf-body.ts';
 import { deleteProjected, isProjectedVerb } from './projected.ts';
@@ -64,7 +64,7 @@ export interface ResourceHandler {
 export function createResourceHandler(options: ApiOptions, kinds: KindTable): ResourceHandler {
   const { desired, clock, chance, admit } = options;
   const access = options.access ?? toPlainAccess(options.authorize);
-  const rest = createRest(clock);
+  const rest = restOf(clock);
   const shared: WriteTools = { kinds, desired, clock, chance, admit, access, rest };
   const watches = createWatchHandler(options);
   const served = kinds.all.flatMap((kind) => [kind, ...Object.values(kind.subresources ?? {})]);

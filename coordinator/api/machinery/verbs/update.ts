@@ -162,6 +162,7 @@ async function storeNext(
   call.warnings.push(...advice);
   await tools.rest();
   if (isSameObject(next, old)) return toWritten(200, live); // U3
+  await tools.rest();
   await askAdmission(tools, call, { operation: 'update', object: next, old });
   await tools.rest();
   if (call.options.isDryRun) return { status: 200, object: withRevisionOf(next, old) };
