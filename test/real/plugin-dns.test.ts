@@ -165,10 +165,20 @@ async function checkThawed(t: ExecutionContext, world: World): Promise<void> {
   );
 }
 
+/** Before that a record that is on its way may still answer as before. */
+async function untilLive(world: World): Promise<void> {
+  const { plugin } = world;
+  await untilText(
+    async () => (await plugin.isthmus([...check, ...toAsked(world)])).output,
+    /4 of 4 record sets are live/,
+  );
+}
+
 /** A record that somebody changed is named, with what it should be. */
 async function checkChangedByHand(t: ExecutionContext, world: World): Promise<void> {
   const { plugin, double } = world;
   const name = `${global}.us-central1.cloud.test.`;
+  await untilLive(world);
   double.zone.replace([{ name, type: 'A', ttl: 60, rrdatas: ['192.0.2.66'] }]);
   await eventually(5000, () => {
     const served = double.zone.servedAt(name)?.get('A')?.rrdatas ?? [];
