@@ -80,6 +80,25 @@ test('[k8s 111] a delete terminates it, its contents go, watched, and then it go
   t.is((await api.call('POST', spaces, { metadata: { name: 'shop' } })).status, 201);
 });
 
+test('[k8s 111] one that is emptied and still held has no finalizers of its own, and no owner of them', async (t) => {
+  const api = await serve();
+  const body = {
+    metadata: { name: 'held', finalizers: ['example.com/x'] },
+    spec: { finalizers: [] },
+  };
+  await api.call('POST', spaces, body);
+  await api.call('DELETE', `${spaces}/held`);
+  const read = async (): Promise<Readonly<Record<string, unknown>>> =>
+    (await api.call('GET', `${spaces}/held`)).json;
+  await eventually(2000, async () => {
+    const { spec } = await read();
+    return JSON.stringify(spec) === '{}' ? [] : [JSON.stringify(spec)];
+  });
+  const left = await read();
+  t.notRegex(JSON.stringify(left), /f:spec/);
+  t.deepEqual((await api.call('PUT', `${spaces}/held`, left)).json, left, 'it is as it was stored');
+});
+
 test('[k8s 28, 111] nothing new is born in it meanwhile; its conditions say what holds it', async (t) => {
   const api = await serve();
   const maps = `${spaces}/shop/configmaps`;

@@ -31,6 +31,9 @@ export interface Collector {
   stop(): Promise<void>;
 }
 
+/** As the owner of the fields that it writes. */
+export const collectorName = 'isthmus-collector';
+
 /** Kinds whose objects stand in the log under their own name. */
 export function collectedKinds(kinds: KindTable): readonly KindDefinition[] {
   return kinds.all.filter(
@@ -89,7 +92,7 @@ function toCall(kind: KindDefinition, { metadata }: KubeObject): WriteCall {
     user: { name: 'system:isthmus:collector', groups: ['system:masters'] },
     options: {
       isDryRun: false,
-      manager: 'isthmus-collector',
+      manager: collectorName,
       validation: 'Ignore',
       force: false,
     },

@@ -11,10 +11,12 @@
 
 import { splitLogKey } from '../../../../common/model/ids.ts';
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
+import { invariant } from '../../../../common/pure/errors.ts';
 import { toTimestamp } from '../../../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../../../common/runtime/log.ts';
 import { createLoop } from '../../../../common/runtime/loop.ts';
 import type { Desired, StoredObject, ViewEvent, WatchHandle } from '../../../desired/store.ts';
+import { trackUpdate } from '../apply/managed-fields.ts';
 import type { KindDefinition } from '../kind.ts';
 import { ownList, ownRecord, toJsonObject, toKubeObject } from '../schema/json-value.ts';
 import { isSameObject } from '../schema/shape.ts';
@@ -22,6 +24,7 @@ import { toListPrefix } from '../verbs/read.ts';
 import { servesNamespaces, toNamespaceKey, type WriteTools } from '../verbs/write.ts';
 import {
   collectedKinds,
+  collectorName,
   deleteStored,
   toCollectorTools,
   type Collector,
@@ -199,11 +202,12 @@ function count(counts: Map<string, number>, name: string): void {
 }
 
 /** G1: takes our own hold away, and the namespace with it when there is no other. */
-async function release({ desired, log, left }: Parts, stored: StoredObject): Promise<void> {
+async function release(parts: Parts, stored: StoredObject): Promise<void> {
+  const { desired, log, left } = parts;
   const { object } = stored;
   const others = finalizersOf(object).filter((name) => name !== ours);
   const isFree = others.length === 0 && (object.metadata.finalizers ?? []).length === 0;
-  const next: KubeObject = { ...object, spec: { ...object.spec, finalizers: others } };
+  const next = isFree ? object : withFinalizers(parts, object, others);
   if (!isFree && isSameObject(next, object)) return;
   const outcome = await desired.write({
     key: stored.key,
@@ -214,6 +218,28 @@ async function release({ desired, log, left }: Parts, stored: StoredObject): Pro
   if (!isFree) return;
   left.delete(object.metadata.name);
   log.info('namespace removed', { namespace: object.metadata.name });
+}
+
+/** As `finalize` would write it: whoever owned the list owns it no more, and an empty one is not there. */
+function withFinalizers(
+  { tools }: Parts,
+  object: KubeObject,
+  finalizers: readonly string[],
+): KubeObject {
+  const kind = tools.kinds.find('', 'v1', 'namespaces');
+  invariant(kind !== undefined, 'namespaces are collected, but not served');
+  const { finalizers: _before, ...rest } = ownRecord(toJsonObject(object), 'spec');
+  const spec = finalizers.length === 0 ? rest : { ...rest, finalizers };
+  const next = toKubeObject({ ...toJsonObject(object), spec });
+  const time = toTimestamp(tools.clock.now());
+  return trackUpdate({
+    kind,
+    old: object,
+    next,
+    manager: collectorName,
+    subresource: 'finalize',
+    time,
+  });
 }
 
 /** G3. */
