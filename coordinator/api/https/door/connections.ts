@@ -46,7 +46,7 @@ export function watchConnections(
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
   gateHandshakes(server, { ...ports, bounds: handshakeBounds, share: ports.openShare });
-  destroyInTurns(server, soon);
+  takeDownInTurns(server, soon);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     onCount('opened');
@@ -80,7 +80,7 @@ export function watchConnections(
  * C1. Node ends a connection, and in the same moment all that runs on it, as soon as it hears that the peer
  * left. The bytes that are under way to a peer who left are nobody's.
  */
-function destroyInTurns(server: Http2SecureServer, soon: ConnectionPorts['soon']): void {
+function takeDownInTurns(server: Http2SecureServer, soon: ConnectionPorts['soon']): void {
   server.on('secureConnection', (socket: TLSSocket & CarriesStreams) => {
     const streams = socket[streamsOf]; // node's own listener has made the session
     if (streams === undefined) return; // node's HTTP/1.1 ends them itself
