@@ -4,7 +4,7 @@
 import type { JsonObject, KubeObject } from '../../common/model/kube-object.ts';
 import type { ResourcePath } from '../../common/runtime/kube-client.ts';
 import { toMicroTimestamp } from '../../common/runtime/clock.ts';
-import { leaseMs, type LeaseView } from './step.ts';
+import { leaseMs, unknownHolder, type LeaseView } from './step.ts';
 
 export interface LeaseName {
   readonly namespace: string;
@@ -72,12 +72,13 @@ export function toHoldingPatch(over: LeaseView, holding: Holding): JsonObject {
   };
 }
 
+/** Of a Lease that is not there: nobody's, so that it is left alone for a while (E4). */
 export function toNewLease({ namespace, name }: LeaseName, holding: Holding): KubeObject {
   return {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
-    metadata: { name, namespace, annotations: toAnnotations(holding) },
-    spec: toSpec(holding),
+    metadata: { name, namespace, annotations: { [viewMark]: String(holding.viewRevision) } },
+    spec: toSpec({ ...holding, holder: unknownHolder }),
   };
 }
 

@@ -255,24 +255,28 @@ class RunningElection implements Election {
     const begunMs = clock.monotonicMs();
     const before = this.#state.lease;
     try {
-      const { over } = action;
       const granted = await this.#withDeadline(
-        over === undefined
+        action.kind === 'make'
           ? kube.create(this.#path(), toNewLease(this.#options.lease, holding))
           : kube.mergePatch(
               this.#path(),
               this.#name(),
-              toHoldingPatch(over, holding),
+              toHoldingPatch(action.over, holding),
               fieldManager,
             ),
       );
       this.#mend();
       const { lease } = this.#state;
+      const isLate = lease !== before && lease !== undefined;
+      if (action.kind === 'make') {
+        if (!isLate) this.#see(granted);
+        return;
+      }
       // After a long pause the answer may be older than what the watch has brought since.
-      if (lease !== before && lease !== undefined && lease.holder !== holding.holder) return;
+      if (isLate && lease.holder !== holding.holder) return;
       if (action.kind === 'take') {
         log.info('lease taken: this replica leads', { ...holding });
-        this.#removalsTold = over?.holder === '' ? over.removals : undefined;
+        this.#removalsTold = action.over.holder === '' ? action.over.removals : undefined;
       }
       this.#become(grantLease(this.#state, readLease(granted), begunMs));
     } catch (error) {
@@ -290,7 +294,7 @@ class RunningElection implements Election {
   /** One that takes over keeps what the former knew; one that leads knows by itself. */
   #viewOf({ kind, over }: Exclude<ElectionAction, { kind: 'wait' }>): number {
     const [own, known] = [this.#options.viewRevision(), over?.viewRevision ?? 0];
-    return kind === 'take' || own === 0 ? Math.max(own, known) : own;
+    return kind !== 'renew' || own === 0 ? Math.max(own, known) : own;
   }
 
   #become(next: ElectionState): void {

@@ -5,8 +5,10 @@
 //       holder from before it sent the renewal that was granted.
 //   E2. A holder stops to write before anybody may take its place: what it sent last has ended too.
 //   E3. Each write names the resourceVersion it replaces: of two that take at once, one is refused.
-//   E4. A record that vanished, or came back empty under another uid, was not released by its
-//       holder, who may not know yet: it is left alone for a whole lease.
+//   E4. A Lease that is gone, or came back empty under another uid, was not released by its holder,
+//       who may not know yet. Who held it since we looked cannot be known either: one that is absent
+//       is made with nobody's name first, and a record is left alone for a whole lease. Only who
+//       held the last one, and may still write, takes it at once: nobody else can have had it.
 //   E5. A holder that cannot renew goes on speaking for the cluster, without writing to it, until it
 //       hears of another one: when the API server is gone for all, somebody must say so.
 // Next: lease.ts (the record), loop.ts.
@@ -42,9 +44,11 @@ export interface LeaseView {
 export interface ElectionState {
   readonly self: HolderName;
   readonly lease: LeaseView | undefined;
-  /** uid of the Lease seen last, also when it is gone; undefined before the first look. */
-  readonly lastUid: string | undefined;
-  /** Monotonic: from then on anybody may take it. */
+  /** The Lease seen last, also when it is gone. */
+  readonly last: LeaseView | undefined;
+  /** Whether we were told of it, or that it is absent. */
+  readonly hasLooked: boolean;
+  /** Monotonic: from then on anybody may take it, or make it. */
   readonly freeAtMs: number;
   /** When the last renewal that was granted was begun; undefined while we are not the holder. */
   readonly provenMs: number | undefined;
@@ -58,6 +62,9 @@ export interface HolderName {
 
 const separator = '_';
 
+/** In a Lease that was made because it was absent. No holder's name: those have a separator. */
+export const unknownHolder = 'unknown';
+
 export function holderText({ pod, life }: HolderName): string {
   return `${pod}${separator}${life}`;
 }
@@ -66,7 +73,8 @@ export function startElection(self: HolderName, nowMs: number): ElectionState {
   return {
     self,
     lease: undefined,
-    lastUid: undefined,
+    last: undefined,
+    hasLooked: false,
     freeAtMs: nowMs + leaseMs,
     provenMs: undefined,
   };
@@ -80,40 +88,43 @@ export function seeLease(
 ): ElectionState {
   const before = state.lease;
   const isSame = before?.uid === lease?.uid && before?.resourceVersion === lease?.resourceVersion;
-  // Absent twice may have been there between: only a record says that nothing happened since.
   if (isSame && lease !== undefined) return state;
-  // Deleted under us it is made again, if nobody else can have held it since; another's name, or
-  // none, ends our time.
   const isOurs =
-    lease === undefined ? mayWrite(state, nowMs) : lease.holder === holderText(state.self);
+    lease?.holder === holderText(state.self) || (isVacant(state, lease) && mayWrite(state, nowMs));
   return {
     ...state,
     lease,
-    lastUid: lease?.uid ?? state.lastUid ?? noUid,
+    last: lease ?? state.last,
+    hasLooked: true,
     freeAtMs: toFreeAt(state, lease, nowMs),
     provenMs: isOurs ? state.provenMs : undefined,
   };
 }
 
-/** Looked, and there was none. */
-const noUid = '';
+/** E4. The one that we held, emptied under us, is not: that ends our time, as another's name does. */
+function isVacant({ lease: before, self }: ElectionState, lease: LeaseView | undefined): boolean {
+  if (lease === undefined) return true;
+  const isEmptied = before?.uid === lease.uid && before.holder === holderText(self);
+  return !isEmptied && (lease.holder === '' || lease.holder === unknownHolder);
+}
 
 function toFreeAt(
-  { self, lastUid }: ElectionState,
+  { self, last, hasLooked, freeAtMs }: ElectionState,
   lease: LeaseView | undefined,
   nowMs: number,
 ): number {
-  if (lease === undefined) return nowMs + leaseMs; // E4
+  if (lease === undefined) return nowMs; // to be made
   const isFormerSelf = lease.holder.startsWith(`${self.pod}${separator}`);
   if (isFormerSelf) return nowMs; // one container: that process has ended
   if (lease.holder !== '') return nowMs + Math.max(leaseMs, lease.durationMs);
-  if (lastUid === undefined || lastUid === lease.uid) return nowMs; // free, or released
-  return nowMs + leaseMs; // E4; also after it was gone: somebody may have held another meanwhile
+  if (!hasLooked) return nowMs; // a new installation's
+  if (last?.uid !== lease.uid) return nowMs + leaseMs; // E4
+  return last.holder === '' ? freeAtMs : nowMs; // changed otherwise, or released
 }
 
 /** A write of ours was granted; `begunMs` is from before it was sent (E1). */
 export function grantLease(state: ElectionState, lease: LeaseView, begunMs: number): ElectionState {
-  return { ...state, lease, lastUid: lease.uid, freeAtMs: Infinity, provenMs: begunMs };
+  return { ...state, lease, last: lease, freeAtMs: Infinity, provenMs: begunMs };
 }
 
 /** Somebody else of our cluster speaks to the coordinator: believed when we cannot prove us. */
@@ -132,8 +143,10 @@ export function mayWrite({ provenMs }: ElectionState, nowMs: number): boolean {
 }
 
 export type ElectionAction =
+  /** With nobody's name. `over`: the last one that was there, whose count is kept. */
+  | { readonly kind: 'make'; readonly over: LeaseView | undefined; readonly transitions: number }
   /** `transitions` counts the holders, this one included. */
-  | { readonly kind: 'take'; readonly over: LeaseView | undefined; readonly transitions: number }
+  | { readonly kind: 'take'; readonly over: LeaseView; readonly transitions: number }
   | { readonly kind: 'renew'; readonly over: LeaseView; readonly transitions: number }
   | { readonly kind: 'wait'; readonly forMs: number };
 
@@ -143,15 +156,20 @@ export function planElection(
   nowMs: number,
   handicapMs: number,
 ): ElectionAction {
-  const { self, lease, freeAtMs, provenMs } = state;
-  const transitions = lease?.transitions ?? 0;
+  const { self, lease, last, freeAtMs, provenMs } = state;
+  if (lease === undefined) {
+    if (nowMs < freeAtMs) return { kind: 'wait', forMs: freeAtMs - nowMs };
+    // Somebody has held it, for all we know.
+    return { kind: 'make', over: last, transitions: Math.max(1, last?.transitions ?? 0) };
+  }
+  const { transitions } = lease;
   // Ours though no answer told us so: an answer was lost.
-  if (lease !== undefined && lease.holder === holderText(self)) {
+  if (lease.holder === holderText(self)) {
     const dueMs = provenMs === undefined ? nowMs + handicapMs : provenMs + renewEveryMs;
     if (nowMs >= dueMs) return { kind: 'renew', over: lease, transitions };
     return { kind: 'wait', forMs: dueMs - nowMs };
   }
-  if (mayWrite(state, nowMs)) return { kind: 'take', over: undefined, transitions }; // deleted
+  if (mayWrite(state, nowMs)) return { kind: 'take', over: lease, transitions }; // E4: ours before
   const takeAtMs = freeAtMs + handicapMs;
   if (nowMs < takeAtMs) return { kind: 'wait', forMs: takeAtMs - nowMs };
   return { kind: 'take', over: lease, transitions: transitions + 1 };

@@ -6,7 +6,16 @@ import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { createElection, type Election } from '../../agent/leader/loop.ts';
-import { leaseMs, writesEndMs } from '../../agent/leader/step.ts';
+import {
+  leaseMs,
+  mayWrite,
+  planElection,
+  seeLease,
+  startElection,
+  unknownHolder,
+  writesEndMs,
+  type LeaseView,
+} from '../../agent/leader/step.ts';
 import { LeaseServer, type LeaseClient } from '../support/lease-server.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 
@@ -27,7 +36,6 @@ class World {
   #lives = 0;
   #recreatedAtMs = -Infinity;
   #startedAtMs = -Infinity;
-  #goneAtMs = -Infinity;
   #lastWriter = { name: '', atMs: -Infinity, isOver: true };
 
   constructor(delays: readonly number[]) {
@@ -41,22 +49,14 @@ class World {
    */
   recreate(): void {
     const nowMs = this.clock.monotonicMs();
-    if (nowMs < this.#startedAtMs + leaseMs || this.#isTooOften()) return;
+    if (nowMs < this.#startedAtMs + leaseMs) return;
     if ([...this.replicas.values()].some(({ client }) => !client.hasLooked())) return;
     this.server.recreate();
     this.#recreatedAtMs = nowMs;
   }
 
   delete(): void {
-    if (!this.#isTooOften()) this.server.delete();
-  }
-
-  /** Who was cut off while the Lease went twice cannot know who held it between. */
-  #isTooOften(): boolean {
-    const nowMs = this.clock.monotonicMs();
-    const isTooOften = nowMs < this.#goneAtMs + 4 * leaseMs;
-    if (!isTooOften) this.#goneAtMs = nowMs;
-    return isTooOften;
+    this.server.delete();
   }
 
   start(name: string, isSamePod = false): void {
@@ -232,4 +232,115 @@ test('a holder that no API server answers goes on speaking, writes nothing, and 
   t.false(a?.election.isLeading());
   t.true(b?.election.mayWrite());
   t.deepEqual(world.faults, []);
+});
+
+test('I12: who was cut off while the Lease went twice makes it, and takes it from nobody', async (t) => {
+  const world = new World([20]);
+  world.start('a');
+  await world.run(1_000);
+  world.start('b');
+  world.start('c');
+  await world.run(1_000);
+  world.replicas.get('a')?.client.setCut(true);
+  world.delete();
+  await world.run(1_000);
+  t.is(world.server.holder, unknownHolder);
+  world.replicas.get('b')?.client.setCut(true); // it last heard that nobody holds it
+  await world.run(30_000);
+  t.true(world.replicas.get('c')?.election.mayWrite());
+  world.kill('a');
+  await world.run(200_000);
+  world.delete();
+  world.replicas.get('b')?.client.setCut(false);
+  await world.run(1_000);
+  t.true(world.replicas.get('c')?.election.mayWrite());
+  t.false(world.replicas.get('b')?.election.isLeading());
+  t.deepEqual(world.faults, []);
+});
+
+test('a Lease deleted under its holder leaves it the lead without a gap, others or none', async (t) => {
+  const world = new World([20]);
+  world.start('a');
+  await world.run(1_000);
+  const turns: boolean[] = [];
+  world.replicas.get('a')?.election.subscribe(() => turns.push(false));
+  for (const other of ['', 'b']) {
+    if (other !== '') world.start(other);
+    await world.run(1_000);
+    world.delete();
+    for (let step = 0; step < 40; step += 1) {
+      await world.run(stepMs);
+      t.true(world.replicas.get('a')?.election.mayWrite());
+    }
+    t.regex(world.server.holder, /^pod-a-/);
+  }
+  t.deepEqual(turns, []);
+  t.deepEqual(world.faults, []);
+});
+
+test('I13: the count of holders outlives a Lease that is deleted', async (t) => {
+  const world = new World([20]);
+  world.start('a');
+  await world.run(1_000);
+  world.stop('a');
+  world.start('b');
+  await world.run(1_000);
+  t.is(world.replicas.get('b')?.election.transitions(), 2);
+  world.delete();
+  await world.run(1_000);
+  t.is(world.replicas.get('b')?.election.transitions(), 2);
+  world.start('a');
+  await world.run(1_000);
+  world.kill('b');
+  world.delete();
+  await world.run(leaseMs + 1_000);
+  t.is(world.replicas.get('a')?.election.transitions(), 3);
+});
+
+test('a Lease that came back empty is left alone for a whole lease, whoever labels it meanwhile', (t) => {
+  const view: LeaseView = {
+    uid: 'u1',
+    resourceVersion: '1',
+    holder: 'pod-a_1',
+    durationMs: leaseMs,
+    transitions: 1,
+    address: undefined,
+    viewRevision: 0,
+    removals: undefined,
+  };
+  const anew = { ...view, uid: 'u2', resourceVersion: '2', holder: '', transitions: 0 };
+  let state = startElection({ pod: 'pod-b', life: '1' }, 0);
+  state = seeLease(state, view, 0);
+  state = seeLease(state, anew, 1_000);
+  state = seeLease(state, { ...anew, resourceVersion: '3' }, 2_000);
+  t.deepEqual(planElection(state, 2_000, 0), { kind: 'wait', forMs: leaseMs - 1_000 });
+  const over = { ...anew, resourceVersion: '3' };
+  t.deepEqual(planElection(state, leaseMs + 1_000, 0), { kind: 'take', over, transitions: 1 });
+  // Released by who took it meanwhile: at once.
+  state = seeLease(state, { ...anew, holder: 'pod-c_1', resourceVersion: '4' }, 3_000);
+  state = seeLease(state, { ...anew, resourceVersion: '5' }, 4_000);
+  t.is(planElection(state, 4_000, 0).kind, 'take');
+});
+
+test('who is emptied by hand gives up; who finds another empty one goes on', (t) => {
+  const own: LeaseView = {
+    uid: 'u1',
+    resourceVersion: '1',
+    holder: 'pod-a_1',
+    durationMs: leaseMs,
+    transitions: 1,
+    address: undefined,
+    viewRevision: 0,
+    removals: undefined,
+  };
+  const started = startElection({ pod: 'pod-a', life: '1' }, 0);
+  const holding = { ...seeLease(started, own, 0), provenMs: 0 };
+  t.true(mayWrite(holding, 1_000));
+  t.false(mayWrite(seeLease(holding, { ...own, resourceVersion: '2', holder: '' }, 1_000), 1_000));
+  const anew = { ...own, uid: 'u2', resourceVersion: '2', holder: '' };
+  t.true(mayWrite(seeLease(holding, anew, 1_000), 1_000));
+  t.is(planElection(seeLease(holding, anew, 1_000), 1_000, 0).kind, 'take');
+  // Too late to be sure: as anybody else.
+  t.false(mayWrite(seeLease(holding, anew, writesEndMs), writesEndMs));
+  t.is(planElection(seeLease(holding, anew, writesEndMs), writesEndMs, 0).kind, 'wait');
 });
