@@ -4,9 +4,9 @@
 // event loop, not one long one (I11).
 //
 //   D1. Who has said nothing costs no TLS and takes nobody's place; his time is bounded.
-//   D2. Few handshakes begin in one turn, and few run at once, of those that have just begun the
-//       fewest: clients that all answer in the same moment are near ones, and few. Who is far away
-//       answers later and by himself.
+//   D2. Few handshakes begin in one turn, one where its time is used up, and few run at once, of
+//       those that have just begun the fewest: clients that all answer in the same moment are near
+//       ones, and few. Who is far away answers later and by himself.
 //   D3. Addresses take turns: one that opens a thousand connections delays the others by one each.
 //   D4. Who is slow while others wait is closed: silence holds a place only so long. Longer when
 //       only connections of the same address wait: a busy client that opens two hundred at once is
@@ -52,7 +52,7 @@ interface HandshakePorts {
   readonly bounds: HandshakeBounds;
   readonly clock: Clock;
   readonly onFault: (kind: string, error?: Error) => void;
-  /** Of a turn, for what follows handshakes; else it has a time of its own. */
+  /** Of a turn; else what follows handshakes has a time of its own. */
   readonly share?: TurnShare;
 }
 
@@ -63,7 +63,9 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
   const serve = takeListeners<TLSSocket>(server, 'secureConnection');
   const openings = new Map<Socket, Opening>();
   const running = new Map<string, Socket>();
+  const { share } = ports;
   const gate = new HandshakeGate<Socket>(bounds, clock, {
+    isLate: () => share !== undefined && share.time.usedMs() >= share.untilMs,
     begin: (socket) => {
       if (socket.destroyed) return false;
       running.set(toName(socket), socket);
@@ -93,7 +95,7 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
     (socket) => {
       if (!socket.destroyed) serve(socket);
     },
-    ports.share,
+    share,
   );
   server.on('secureConnection', (socket: TLSSocket) => {
     const carrier = running.get(toName(socket));
@@ -161,6 +163,8 @@ class Opening {
 }
 
 export interface HandshakeWork<T> {
+  /** Whether the turn has no time for another one. */
+  readonly isLate: () => boolean;
   /** False when there is nothing to begin any more. */
   readonly begin: (one: T) => boolean;
   readonly close: (one: T) => void;
@@ -219,6 +223,7 @@ export class HandshakeGate<T> {
     const fresh = [...this.#running.values()].filter(({ startMs }) => startMs > nowMs - freshMs);
     const room = Math.min(perTurn, atOnce - this.#running.size, freshAtOnce - fresh.length);
     for (let begun = 0; begun < room; ) {
+      if (begun > 0 && this.#work.isLate()) return this.#pumpSoon();
       const next = this.#next();
       if (next === undefined) return;
       const { address, one } = next;

@@ -40,7 +40,9 @@ function createWorld(bounds = { perTurn: 2, atOnce: 4, ...patience }) {
   const begun: string[] = [];
   const closed: string[] = [];
   const gone = new Set<string>();
+  const turn = { isLate: false };
   const gate = new HandshakeGate<string>(bounds, clock, {
+    isLate: () => turn.isLate,
     begin: (name) => {
       if (gone.has(name)) return false;
       begun.push(name);
@@ -54,7 +56,7 @@ function createWorld(bounds = { perTurn: 2, atOnce: 4, ...patience }) {
   const add = (address: string, count: number): void => {
     for (let index = 0; index < count; index += 1) gate.add(address, `${address}${index}`);
   };
-  return { clock, gate, begun, closed, gone, add };
+  return { clock, gate, begun, closed, gone, turn, add };
 }
 
 test('D2 a few begin in each turn, and no more than may run at once', (t) => {
@@ -92,6 +94,19 @@ test('D2 of those that have just begun fewer may run, and the others begin as th
   clock.advance(1);
   for (let turn = 0; turn < 4; turn += 1) clock.turn();
   t.is(begun.length, 6); // three that are far away, and two: so many may run
+});
+
+test('D2 a turn whose time is used up begins one, and the others follow without being asked', (t) => {
+  const { clock, begun, turn, add } = createWorld();
+  add('a', 10);
+  turn.isLate = true;
+  clock.turn();
+  t.deepEqual(begun, ['a0']);
+  clock.turn();
+  t.deepEqual(begun, ['a0', 'a1']);
+  turn.isLate = false;
+  clock.turn();
+  t.deepEqual(begun, ['a0', 'a1', 'a2', 'a3']);
 });
 
 test('D3 an address that has opened one waits for one of each other address', (t) => {

@@ -76,10 +76,18 @@ const clientGone = new Error('the client is gone');
 
 export const emptyBody = Buffer.alloc(0);
 
-/** Resolves once: with the whole body, or as soon as it is too long or the client is gone. */
+/** To join them, or to make text of them, takes a part of a millisecond that counts. */
+const longBytes = 256 << 10;
+
+/**
+ * Resolves once: with the whole body, or as soon as it is too long or the client is gone. A long one
+ * is joined in a turn of its own, and whoever waits for it has the next one (I11): in the turn in
+ * which its end arrives much of it has been read.
+ */
 export function readBody(
   { body, headers }: Exchange,
   bytesMax: number,
+  ownTurn: () => Promise<void>,
 ): Promise<Buffer | 'large' | 'gone'> | Buffer | 'large' {
   if (body === undefined) return emptyBody;
   if (Number(headers['content-length'] ?? 0) > bytesMax) return 'large';
@@ -95,11 +103,26 @@ export function readBody(
       body.pause(); // the client is stopped by its window until it reads the refusal
       resolve('large');
     };
+    const onGone = (): void => resolve('gone');
     body.on('data', onData);
-    body.once('end', () => resolve(joinChunks(chunks)));
-    body.once('close', () => resolve('gone'));
-    body.once('error', () => resolve('gone'));
+    body.once('end', () => {
+      body.off('close', onGone); // which follows an end as well
+      if (length < longBytes) resolve(joinChunks(chunks));
+      else void joinInTurns(chunks, ownTurn).then(resolve);
+    });
+    body.once('close', onGone);
+    body.once('error', onGone);
   });
+}
+
+async function joinInTurns(
+  chunks: readonly Buffer[],
+  ownTurn: () => Promise<void>,
+): Promise<Buffer> {
+  await ownTurn();
+  const joined = joinChunks(chunks);
+  await ownTurn();
+  return joined;
 }
 
 function joinChunks(chunks: readonly Buffer[]): Buffer {

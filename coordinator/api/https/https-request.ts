@@ -17,6 +17,7 @@ import type { Clock } from '../../../common/runtime/clock.ts';
 import { describeError, type Log } from '../../../common/runtime/log.ts';
 import { openList, openWatch, sendAndRefuseBody, sendWhole } from './https-answer.ts';
 import { toClientCertificate, type ClientCertificate } from './https-certificate.ts';
+import { createTurns } from '../../../common/runtime/turn-pace.ts';
 import { emptyBody, Presence, readBody, type Exchange } from './https-exchange.ts';
 import type { Authenticate, Credentials } from '../machinery/access/authenticate.ts';
 import {
@@ -81,6 +82,7 @@ export class RequestServer {
   #clientCaPem = '';
   #trust = 0;
   readonly #watches = new Set<Presence>();
+  readonly #ownTurn: () => Promise<void>;
   /** Let in and not over, watches not counted: what requestsMax is about (R4). */
   #admitted = 0;
   #requests = 0;
@@ -89,6 +91,7 @@ export class RequestServer {
 
   constructor(options: RequestOptions) {
     this.#options = options;
+    this.#ownTurn = createTurns(options.clock);
   }
 
   /** Requests and watches that are not over. */
@@ -218,7 +221,7 @@ export class RequestServer {
     const { user, presence } = head;
     const isStranger = user === undefined && exchange.body !== undefined;
     const isUnread = isStranger && !api.admits(exchange, user); // R3
-    const read = isUnread ? emptyBody : readBody(exchange, limits.bodyBytesMax);
+    const read = isUnread ? emptyBody : readBody(exchange, limits.bodyBytesMax, this.#ownTurn);
     const body = read instanceof Promise ? await read : read;
     if (body === 'large') return api.refuse(exchange, tooLarge(limits.bodyBytesMax));
     if (body === 'gone') return undefined;
