@@ -11,7 +11,7 @@ import type { Clock } from './clock.ts';
 export type Rest = () => Promise<void> | undefined;
 
 /** What writes may use of a turn before they rest; the last step of it, some 2 ms, may go beyond. */
-export const restAfterMs = 2;
+export const restAfterMs = 1;
 
 const rests = new WeakMap<object, Rest>();
 

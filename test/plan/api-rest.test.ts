@@ -71,14 +71,14 @@ test('R1 a large step that came in leaves the rest of its turn to others', async
   work(8); // one large step
   const write = async (name: string): Promise<void> => {
     await rest();
-    work(1);
+    work(restAfterMs / 2);
     ended.push(name);
   };
   const writes = ['a', 'b'].map(write);
   await settle();
   t.is(await turn(), 0, 'the second half of the long turn');
   t.deepEqual(ended, []);
-  t.is(await turn(), 2);
+  t.is(await turn(), restAfterMs);
   await Promise.all(writes);
   t.deepEqual(ended, ['a', 'b']);
   while (!isIdle()) await turn();

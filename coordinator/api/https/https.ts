@@ -70,8 +70,8 @@ export interface HttpsListener {
 }
 
 // Until so much of a turn of the event loop is used, requests are begun, and what is over is ended (I11).
-const serveUntilMs = 3;
-const endUntilMs = 4;
+const serveUntilMs = 2;
+const endUntilMs = 3;
 const closeGraceMs = 2_000;
 // From the last answer to its last byte on the wire.
 const lastBytesMs = 500;

@@ -21,10 +21,10 @@ import { catchFaults, createServer, listen, routeRequests } from './server.ts';
 
 // Until so much of a turn of the event loop is used, connections are read and opened, orders followed, and
 // what is over is taken down (I11). What is written is encrypted in the turn that follows.
-const readUntilMs = 2;
-const openUntilMs = 2;
-const followUntilMs = 2;
-const endUntilMs = 3;
+const readUntilMs = 1;
+const openUntilMs = 1;
+const followUntilMs = 1;
+const endUntilMs = 2;
 
 export interface DoorPorts {
   readonly port: MessagePort;
