@@ -18,7 +18,8 @@ import { createMetrics } from '../common/runtime/metrics.ts';
 import { certificateHash } from '../common/runtime/certificates.ts';
 import { watchGcPauses } from '../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../common/runtime/lag.ts';
-import { threadTimes } from '../common/runtime/thread-cpu.ts';
+import { watchTurns } from '../common/runtime/loop-turns.ts';
+import { openThreadWaits } from '../common/runtime/thread-cpu.ts';
 import { formatAddress, readSettings, type SettingValues } from '../common/runtime/settings.ts';
 import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
@@ -128,9 +129,9 @@ async function run(
   const metrics = createMetrics({ withProcess: true, clock });
   const lag = startLagMeter({
     thread: 'main',
-    clock,
     metrics,
-    times: threadTimes,
+    watchTurns,
+    waits: openThreadWaits(),
     watchGc: watchGcPauses,
   });
   lifecycle.onClose({ name: 'lag meter', close: () => Promise.resolve(lag.stop()) });

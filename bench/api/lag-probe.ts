@@ -2,20 +2,19 @@
 // whatever the coordinator does. Asked by lag.ts, it answers with what it has seen since.
 
 import { systemClock } from '../../common/runtime/clock.ts';
-import { startLagMeter } from '../../common/runtime/lag.ts';
 
+const everyMs = 10;
 let lateMs: number[] = [];
 
-// The metric is fed with seconds, as the coordinator's own.
-startLagMeter({
-  thread: 'main',
-  clock: systemClock,
-  metrics: {
-    count: () => undefined,
-    gauge: () => undefined,
-    observe: (_name, seconds) => void lateMs.push(seconds * 1000),
-  },
-});
+function wait(): void {
+  const dueMs = systemClock.monotonicMs() + everyMs;
+  systemClock.after(everyMs, () => {
+    lateMs.push(Math.max(0, systemClock.monotonicMs() - dueMs));
+    wait();
+  });
+}
+
+wait();
 
 process.on('message', () => {
   process.send?.(lateMs);

@@ -1,34 +1,27 @@
-// How long the turns of the event loop are: a timer that is due every 10 ms is late by what was
-// running instead of it. No turn may take more than 10 ms (I11), or heartbeats, probes and other
-// people's requests wait. A thread that does nothing is asked ten times a second only: to wake it
-// up a hundred times costs some 2 % of a core on a virtual machine. The first long turn after a
-// rest may so be missed, those that follow it are not.
+// How long the turns of the event loop are. No turn may take more than 10 ms (I11), or heartbeats,
+// probes and other people's requests wait. Every turn is measured, from where one sleeps or rests
+// until the next; those of less than 2 ms are not told.
 //
-//   mesh_event_loop_turn_seconds       histogram of how late it was
-//   mesh_event_loop_turn_cpu_seconds   the same without what a busy machine adds: as much of it as
-//                                      the thread, of the time in which it could run, did run
+//   mesh_event_loop_turn_seconds       histogram of how long it was
+//   mesh_event_loop_turn_cpu_seconds   the same without what a busy machine adds: the time in which
+//                                      the thread could run, and all cores were taken
 //   mesh_event_loop_turn_own_cpu_seconds   of that, what our code ran: without the pauses in which
 //                                      V8 collected garbage
 //   mesh_event_loop_gc_pause_seconds   those pauses, each by kind
-//   mesh_event_loop_turn_max_seconds   the latest in the last minute
+//   mesh_event_loop_turn_max_seconds   the longest in the last minute
 //
 // Each by thread: `main`, and `door` which has the API's connections.
 
-import type { Clock, Timer } from './clock.ts';
 import type { GcPause } from './gc-pauses.ts';
+import type { LoopTurn } from './loop-turns.ts';
 import type { Metrics } from './metrics.ts';
-import type { ThreadTimes } from './thread-cpu.ts';
 
-/** Every turn that is too long meets one. */
-const everyMs = 10;
-const restMs = 100;
-/** Of its time that a thread ran; below it rests. */
-const restShare = 0.1;
+/** Most turns are shorter, and to tell of one costs microseconds. */
+const toldFromMs = 2;
 const windowMs = 60_000;
 /** Close to each other around the bound. */
 export const lagBucketsSeconds: readonly number[] = [
-  0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.012, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1,
-  2, 5,
+  0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.012, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5,
 ];
 
 export interface LagMeter {
@@ -37,87 +30,80 @@ export interface LagMeter {
   stop(): void;
 }
 
-export function startLagMeter({
-  thread,
-  clock,
-  metrics,
-  times = () => undefined,
-  watchGc = () => () => undefined,
-}: {
+export interface LagPorts {
   /** Its name, a label of all metrics. */
   readonly thread: string;
-  readonly clock: Clock;
   readonly metrics: Metrics;
-  /** Of this thread; undefined where they are not known. */
-  readonly times?: () => ThreadTimes | undefined;
-  /** Tells of pauses some time after them, and returns what ends it. */
+  /** Calls with each turn as it ends, and returns what ends that. */
+  readonly watchTurns: (onTurn: (turn: LoopTurn) => void) => () => void;
+  /** How long the thread has waited for a core, milliseconds; undefined where that is not known. */
+  readonly waits?: (() => number) | undefined;
+  /** Tells of pauses some turns after them, and returns what ends it. */
   readonly watchGc?: (onPause: (pause: GcPause) => void) => () => void;
-}): LagMeter {
+}
+
+export function startLagMeter({ thread, metrics, watchTurns, ...ports }: LagPorts): LagMeter {
   let maxMs = 0;
-  let windowEndMs = clock.monotonicMs() + windowMs;
-  let timer: Timer;
+  let windowEndMs: number | undefined;
+  const { waits } = ports;
+  let waitedMs = waits?.();
   const own = createOwnMeter(metrics, thread);
-  const unwatch = watchGc(own.note);
-  const wait = (forMs: number): void => {
-    const dueMs = clock.monotonicMs() + forMs;
-    const start = times();
-    timer = clock.after(forMs, () => {
-      const nowMs = clock.monotonicMs();
-      const lateMs = Math.max(0, nowMs - dueMs);
-      tell(lateMs, nowMs);
-      const end = times();
-      if (start === undefined || end === undefined) return wait(everyMs);
-      const ranMs = end.ranMs - start.ranMs;
-      const cpuMs = onCore(lateMs, { ranMs, waitedMs: end.waitedMs - start.waitedMs });
-      tellCpu(cpuMs);
-      own.turn({ fromMs: dueMs, toMs: nowMs, cpuMs });
-      wait(ranMs < restShare * (forMs + lateMs) ? restMs : everyMs);
-    });
+  const tell = (what: string, ms: number): void => {
+    const name = `mesh_event_loop_${what}_seconds`;
+    metrics.observe(name, ms / 1000, { thread }, lagBucketsSeconds);
   };
-  const tellCpu = (ms: number): void => {
-    metrics.observe('mesh_event_loop_turn_cpu_seconds', ms / 1000, { thread }, lagBucketsSeconds);
+  const noteMax = ({ endMs, busyMs }: LoopTurn): void => {
+    windowEndMs ??= endMs + windowMs;
+    const isOver = endMs >= windowEndMs;
+    if (!isOver && busyMs <= maxMs) return;
+    if (isOver) windowEndMs = endMs + windowMs;
+    maxMs = busyMs;
+    metrics.gauge('mesh_event_loop_turn_max_seconds', maxMs / 1000, { thread });
   };
-  const tell = (lateMs: number, nowMs: number): void => {
-    metrics.observe('mesh_event_loop_turn_seconds', lateMs / 1000, { thread }, lagBucketsSeconds);
-    if (lateMs > maxMs || nowMs >= windowEndMs) {
-      maxMs = nowMs >= windowEndMs ? lateMs : Math.max(maxMs, lateMs);
-      metrics.gauge('mesh_event_loop_turn_max_seconds', maxMs / 1000, { thread });
-    }
-    if (nowMs >= windowEndMs) windowEndMs = nowMs + windowMs;
-  };
-  wait(everyMs);
+  const unwatch = ports.watchGc?.(own.note);
+  const leave = watchTurns((turn) => {
+    noteMax(turn);
+    own.tellDue();
+    const before = waitedMs;
+    waitedMs = waits?.();
+    if (turn.busyMs < toldFromMs) return;
+    tell('turn', turn.busyMs);
+    if (before === undefined || waitedMs === undefined) return;
+    const cpuMs = toCpuMs(turn, waitedMs - before);
+    tell('turn_cpu', cpuMs);
+    own.turn(turn, cpuMs);
+  });
   const stop = (): void => {
-    timer.cancel();
-    unwatch();
+    leave();
+    unwatch?.();
   };
   return { maxMs: () => maxMs, stop };
 }
 
-/**
- * Of `lateMs`. When in that time a thread waited for a core is not known, so its waits are spread
- * over all the time in which it could run.
- */
-function onCore(lateMs: number, { ranMs, waitedMs }: ThreadTimes): number {
-  if (ranMs <= 0) return 0;
-  return Math.min(ranMs, (lateMs * ranMs) / (ranMs + waitedMs));
+/** At most. Of what it waited, as much may have been while it woke up as it slept: that is not in the turn. */
+function toCpuMs({ startMs, endMs, busyMs }: LoopTurn, waitedMs: number): number {
+  const sleptMs = endMs - startMs - busyMs;
+  return Math.max(0, busyMs - Math.max(0, waitedMs - sleptMs));
 }
 
-interface Turn {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly cpuMs: number;
-}
-
-/** Between two timers, and a thread that does nothing but collect. */
+/** Node tells of a pause up to so many turns after it. */
+const untilTold = 4;
+/** That may belong to a turn which is not told yet. */
 const pausesMax = 1_000;
 
-/** A turn is told when the next one comes: by then its pauses are known. */
+interface Waiting {
+  readonly turn: LoopTurn;
+  readonly cpuMs: number;
+  turnsLeft: number;
+}
+
+/** A turn is told when its pauses are known. */
 function createOwnMeter(metrics: Metrics, thread: string) {
   let pauses: GcPause[] = [];
-  let last: Turn | undefined;
-  const pausedMs = ({ fromMs, toMs }: Turn): number =>
+  const waiting: Waiting[] = []; // as many as untilTold
+  const pausedMs = ({ startMs: fromMs, endMs }: LoopTurn): number =>
     pauses.reduce((sum, { startMs, durationMs }) => {
-      const inside = Math.min(toMs, startMs + durationMs) - Math.max(fromMs, startMs);
+      const inside = Math.min(endMs, startMs + durationMs) - Math.max(fromMs, startMs);
       return sum + Math.max(0, inside);
     }, 0);
   return {
@@ -130,16 +116,24 @@ function createOwnMeter(metrics: Metrics, thread: string) {
         { thread, kind },
         lagBucketsSeconds,
       );
-      if (pauses.length < pausesMax) pauses.push(pause);
+      if (pauses.length === pausesMax) pauses.shift(); // no turn of theirs was told
+      pauses.push(pause);
     },
-    turn: (turn: Turn): void => {
-      if (last !== undefined) {
-        const ownMs = Math.max(0, last.cpuMs - pausedMs(last));
-        const name = 'mesh_event_loop_turn_own_cpu_seconds';
-        metrics.observe(name, ownMs / 1000, { thread }, lagBucketsSeconds);
-      }
-      last = turn;
-      pauses = pauses.filter(({ startMs, durationMs }) => startMs + durationMs > turn.fromMs);
+    turn: (turn: LoopTurn, cpuMs: number): void => {
+      waiting.push({ turn, cpuMs, turnsLeft: untilTold });
+    },
+    /** Once in each turn. */
+    tellDue: (): void => {
+      const [first] = waiting;
+      if (first === undefined) return;
+      for (const each of waiting) each.turnsLeft -= 1;
+      if (first.turnsLeft > 0) return;
+      waiting.shift();
+      const { turn, cpuMs } = first;
+      const ownMs = Math.max(0, cpuMs - pausedMs(turn));
+      const name = 'mesh_event_loop_turn_own_cpu_seconds';
+      metrics.observe(name, ownMs / 1000, { thread }, lagBucketsSeconds);
+      pauses = pauses.filter(({ startMs, durationMs }) => startMs + durationMs > turn.endMs);
     },
   };
 }

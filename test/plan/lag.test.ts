@@ -1,89 +1,176 @@
 // How long turns of the event loop are, and whose: waits for a core, our code, collections.
 
+import { createServer } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { watchGcPauses, type GcPause } from '../../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../../common/runtime/lag.ts';
-import { createMetrics, silentMetrics } from '../../common/runtime/metrics.ts';
-import { createManualClock } from '../support/api-fixture.ts';
+import { watchTurns, type LoopTurn } from '../../common/runtime/loop-turns.ts';
+import { openThreadWaits, threadCpuMs } from '../../common/runtime/thread-cpu.ts';
+import { createMetrics } from '../../common/runtime/metrics.ts';
 
-test('I11 the lag meter tells how late a turn made it, and the latest of a minute', async (t) => {
-  const clock = createManualClock();
+/** Turns that are told by hand: each slept, and then was busy. */
+function createTurns() {
+  let nowMs = 1_000;
+  let onTurn: (turn: LoopTurn) => void = () => undefined;
+  const world = {
+    nowMs: () => nowMs,
+    isWatched: true,
+    watchTurns: (listener: (turn: LoopTurn) => void) => {
+      onTurn = listener;
+      return () => void (world.isWatched = false);
+    },
+    turn: (busyMs: number, sleptMs = 0): void => {
+      const startMs = nowMs;
+      nowMs += sleptMs + busyMs;
+      onTurn({ startMs, endMs: nowMs, busyMs });
+    },
+  };
+  return world;
+}
+
+test('I11 the lag meter tells how long each turn was, and the longest of a minute', async (t) => {
+  const { turn, watchTurns } = createTurns();
   const metrics = createMetrics({ withProcess: false, clock: systemClock });
-  const meter = startLagMeter({ thread: 'main', clock, metrics });
-  clock.advance(10);
-  clock.advance(35); // a turn of 25 ms more than it was due after
-  t.is(meter.maxMs(), 25);
+  const meter = startLagMeter({ thread: 'main', metrics, watchTurns });
+  turn(1.9, 500);
+  t.is(meter.maxMs(), 1.9);
+  turn(11, 40);
+  turn(2);
+  t.is(meter.maxMs(), 11);
   const text = await metrics.expose();
-  t.regex(text, /^mesh_event_loop_turn_max_seconds\{thread="main"\} 0\.025$/m);
-  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.02",thread="main"\} 1$/m);
-  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.05",thread="main"\} 2$/m);
-  for (let step = 0; step < 6_001; step += 1) clock.advance(10);
-  t.is(meter.maxMs(), 0);
-  meter.stop();
-  clock.advance(1_000);
-  t.is(meter.maxMs(), 0);
+  t.regex(text, /^mesh_event_loop_turn_max_seconds\{thread="main"\} 0\.011$/m);
+  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.01",thread="main"\} 1$/m);
+  t.regex(text, /^mesh_event_loop_turn_seconds_bucket\{le="0\.012",thread="main"\} 2$/m);
+  t.regex(text, /^mesh_event_loop_turn_seconds_count\{thread="main"\} 2$/m);
+  turn(0.5, 60_000);
+  t.is(meter.maxMs(), 0.5);
 });
 
-test('the lag meter tells apart what the thread did and what it waited for a core', async (t) => {
-  const clock = createManualClock();
+test('the lag meter leaves out what the thread waited for a core', async (t) => {
+  const { turn, watchTurns } = createTurns();
   const metrics = createMetrics({ withProcess: false, clock: systemClock });
-  let [ranMs, waitedMs] = [100, 50];
-  const meter = startLagMeter({
-    thread: 'main',
-    clock,
-    metrics,
-    times: () => ({ ranMs, waitedMs }),
-  });
+  let waitedMs = 50;
+  startLagMeter({ thread: 'main', metrics, watchTurns, waits: () => waitedMs });
   const cpu = /^mesh_event_loop_turn_cpu_seconds_sum\{thread="main"\} (\S+)$/m;
-  const cpuSeconds = async (): Promise<number> => Number(cpu.exec(await metrics.expose())?.[1]);
-  ranMs += 8;
-  clock.advance(35); // late by 25 ms; it ran for 8 and slept
-  t.regex(await metrics.expose(), /^mesh_event_loop_turn_seconds_sum\{thread="main"\} 0\.025$/m);
-  t.is(await cpuSeconds(), 0.008);
-  ranMs += 20;
+  const cpuMs = async (): Promise<number> =>
+    Math.round(Number(cpu.exec(await metrics.expose())?.[1]) * 1000);
+  turn(25);
+  t.is(await cpuMs(), 25);
   waitedMs += 5;
-  clock.advance(35); // it slept until it was due, and then could run for 25
-  t.is(await cpuSeconds(), 0.028);
-  ranMs += 28;
-  waitedMs += 7;
-  clock.advance(35); // it could run all the time, and did for four fifths of it
-  t.is(await cpuSeconds(), 0.048);
-  meter.stop();
+  turn(25); // it had not slept: it waited in the turn
+  t.is(await cpuMs(), 45);
+  waitedMs += 5;
+  turn(25, 3); // it may have waited for three to wake up
+  t.is(await cpuMs(), 68);
+  waitedMs += 9;
+  turn(1); // not told: but what it waited is not the next one's
+  turn(25);
+  t.is(await cpuMs(), 93);
+});
+
+test('a thread knows how long it waited for a core, or that nobody says', (t) => {
+  const waits = openThreadWaits();
+  const first = waits?.();
+  if (waits === undefined || first === undefined) {
+    t.is(threadCpuMs(), undefined);
+    return;
+  }
+  const ranMs = threadCpuMs() ?? 0;
+  const fromMs = systemClock.monotonicMs();
+  while (systemClock.monotonicMs() < fromMs + 30);
+  const [waitedMs, moreMs] = [waits() - first, (threadCpuMs() ?? 0) - ranMs];
+  const passedMs = systemClock.monotonicMs() - fromMs;
+  t.true(waitedMs >= 0 && moreMs > 0, `${waitedMs} and ${moreMs}`);
+  t.true(waitedMs + moreMs <= passedMs + 20, `${passedMs}`); // what ran is as old as a tick
 });
 
 test('the lag meter tells apart our code and the collection of garbage', async (t) => {
-  const clock = createManualClock();
+  const world = createTurns();
+  const { turn, watchTurns } = world;
   const metrics = createMetrics({ withProcess: false, clock: systemClock });
-  const startMs = clock.monotonicMs();
-  let ranMs = 0;
   let onPause: (pause: GcPause) => void = () => undefined;
   let isWatched = true;
   const meter = startLagMeter({
     thread: 'main',
-    clock,
     metrics,
-    times: () => ({ ranMs, waitedMs: 0 }),
+    watchTurns,
+    waits: () => 0,
     watchGc: (listener) => {
       onPause = listener;
       return () => void (isWatched = false);
     },
   });
-  ranMs += 30;
-  clock.advance(35); // late by 25 ms, on a core all the time
+  const startMs = world.nowMs();
+  turn(25); // on a core all the time
+  turn(0.1);
   // Told afterwards: two that began or ended within the turn, and one of before.
-  onPause({ startMs: startMs + 2, durationMs: 3, kind: 'incremental' });
-  onPause({ startMs: startMs + 8, durationMs: 5, kind: 'minor' });
-  onPause({ startMs: startMs + 20, durationMs: 12, kind: 'major' });
-  clock.advance(10);
+  onPause({ startMs: startMs - 8, durationMs: 3, kind: 'incremental' });
+  onPause({ startMs: startMs - 2, durationMs: 5, kind: 'minor' });
+  onPause({ startMs: startMs + 10, durationMs: 12, kind: 'major' });
+  for (let each = 0; each < 3; each += 1) turn(0.1);
   const text = await metrics.expose();
   t.regex(text, /^mesh_event_loop_turn_cpu_seconds_sum\{thread="main"\} 0\.025$/m);
   t.regex(text, /^mesh_event_loop_turn_own_cpu_seconds_sum\{thread="main"\} 0\.01$/m);
   t.regex(text, /^mesh_event_loop_gc_pause_seconds_sum\{thread="main",kind="major"\} 0\.012$/m);
   meter.stop();
   t.false(isWatched);
+  t.false(world.isWatched);
+});
+
+test('a turn that comes after a thousand collections still knows its own', async (t) => {
+  const world = createTurns();
+  const metrics = createMetrics({ withProcess: false, clock: systemClock });
+  let onPause: (pause: GcPause) => void = () => undefined;
+  startLagMeter({
+    thread: 'main',
+    metrics,
+    watchTurns: world.watchTurns,
+    waits: () => 0,
+    watchGc: (listener) => {
+      onPause = listener;
+      return () => undefined;
+    },
+  });
+  for (let each = 0; each < 1_500; each += 1) {
+    onPause({ startMs: world.nowMs(), durationMs: 1, kind: 'minor' });
+    world.turn(1);
+  }
+  onPause({ startMs: world.nowMs(), durationMs: 6, kind: 'major' });
+  world.turn(10);
+  for (let each = 0; each < 4; each += 1) world.turn(0.1);
+  const text = await metrics.expose();
+  t.regex(text, /^mesh_event_loop_turn_own_cpu_seconds_sum\{thread="main"\} 0\.004$/m);
+});
+
+test('every turn of this loop is seen, with what it was busy and without what it slept', async (t) => {
+  const turns: LoopTurn[] = [];
+  const unwatch = watchTurns((turn) => void turns.push(turn));
+  const next = (): Promise<void> => new Promise((resolve) => void systemClock.soon(resolve));
+  await next();
+  const fromMs = systemClock.monotonicMs();
+  while (systemClock.monotonicMs() < fromMs + 20);
+  const untilMs = systemClock.monotonicMs();
+  await next();
+  await next();
+  const busy = turns.find(({ startMs, endMs }) => startMs <= fromMs && endMs >= untilMs);
+  t.true(busy !== undefined && busy.busyMs >= 20, JSON.stringify(turns));
+  turns.length = 0;
+  const awake = createServer().listen(0, '127.0.0.1'); // a timer alone lets the process end
+  await new Promise<void>((resolve) => void systemClock.after(50, resolve));
+  awake.close();
+  await next();
+  await next();
+  const [first, last] = [turns[0]?.startMs ?? 0, turns.at(-1)?.endMs ?? 0];
+  const busyMs = turns.reduce((sum, turn) => sum + turn.busyMs, 0);
+  t.true(last - first - busyMs >= 25, JSON.stringify(turns)); // it slept for most of 50
+  unwatch();
+  turns.length = 0;
+  await next();
+  await next();
+  t.deepEqual(turns, []);
 });
 
 test('pauses of the collector are told with their kind, by the clock of everything else', async (t) => {
@@ -100,29 +187,4 @@ test('pauses of the collector are told with their kind, by the clock of everythi
   t.true(major !== undefined && major.durationMs > 0);
   t.true(major !== undefined && major.startMs >= fromMs);
   t.true(major !== undefined && major.startMs <= systemClock.monotonicMs());
-});
-
-test('the lag meter wakes a thread that rests ten times a second, one that works a hundred', (t) => {
-  const clock = createManualClock();
-  let [ranMs, wakes] = [0, 0];
-  const metrics = { ...silentMetrics, observe: () => void (wakes += 1) };
-  const meter = startLagMeter({
-    thread: 'main',
-    clock,
-    metrics,
-    times: () => ({ ranMs, waitedMs: 0 }),
-  });
-  const second = (cpuMs: number): number => {
-    const before = wakes;
-    for (let at = 0; at < 100; at += 1) {
-      ranMs += cpuMs;
-      clock.advance(10);
-    }
-    return (wakes - before) / 3; // three histograms
-  };
-  second(0);
-  t.is(second(0), 10);
-  second(5);
-  t.is(second(5), 100);
-  meter.stop();
 });

@@ -5,8 +5,9 @@ import { invariant } from '../../../../common/pure/errors.ts';
 import { systemClock } from '../../../../common/runtime/clock.ts';
 import { watchGcPauses } from '../../../../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../../../../common/runtime/lag.ts';
+import { watchTurns } from '../../../../common/runtime/loop-turns.ts';
 import type { Metrics } from '../../../../common/runtime/metrics.ts';
-import { threadTimes } from '../../../../common/runtime/thread-cpu.ts';
+import { openThreadWaits } from '../../../../common/runtime/thread-cpu.ts';
 import { Outbox } from '../door-mail.ts';
 import type { DoorSettings, Observation, Report } from '../door-messages.ts';
 import { openDoor } from './door.ts';
@@ -37,9 +38,9 @@ invariant(port !== null, 'the door runs in a worker thread');
 const outbox = new Outbox<Report>(port, systemClock);
 startLagMeter({
   thread: 'door',
-  clock: systemClock,
+  watchTurns,
   metrics: relay((observations) => outbox.push(['observed', observations])),
-  times: threadTimes,
+  waits: openThreadWaits(),
   watchGc: watchGcPauses,
 });
 await openDoor(workerData as DoorSettings, { port, outbox, clock: systemClock }); // of door-thread.ts
