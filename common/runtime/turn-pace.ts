@@ -16,7 +16,7 @@ const turnMs = 4;
 /** Where they arrive, on one connection, many are one callback (P3). */
 const inPlaceMax = 4;
 /** More is not done in the time. */
-const perTurnMax = 64;
+const perTurnMax = 16;
 
 /** The time of a turn, for all who share it: from the first of them until the next turn. */
 export class TurnTime {

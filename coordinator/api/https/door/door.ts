@@ -41,25 +41,25 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
   const server = createServer(settings.tls, settings.limits.idleMs);
   const time = new TurnTime(clock);
   const openShare = { time, untilMs: openUntilMs };
-  const soon = paceTurns<() => void>(clock, (act) => act(), { time, untilMs: endUntilMs });
+  const reads = createReadTurns(clock, { time, untilMs: readUntilMs });
+  const endInTurn = paceTurns<() => void>(clock, (act) => act(), { time, untilMs: endUntilMs });
+  const endSoon = (act: () => void): void => {
+    endInTurn(act);
+    reads.onRead(); // a client's reset, or its end
+  };
   const connections = watchConnections(server, settings.limits, {
     clock,
-    soon,
+    soon: endSoon,
     openShare,
     onFault,
     onCount: (kind) => outbox.pushLazily([kind]),
   });
-  const reads = createReadTurns(clock, { time, untilMs: readUntilMs });
   server.on('session', (session) => reads.add(session));
   const trust = watchTrust(server, clock);
   const desk = new Desk({ outbox, onFault });
   const open = (exchange: NativeExchange): void => {
     desk.open(exchange);
     reads.onRead();
-  };
-  const endSoon = (act: () => void): void => {
-    soon(act);
-    reads.onRead(); // a client's reset
   };
   routeRequests(server, open, { clock, soon: endSoon, onFault });
   catchFaults(server, onFault);
