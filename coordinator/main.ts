@@ -19,6 +19,7 @@ import { certificateHash } from '../common/runtime/certificates.ts';
 import { watchGcPauses } from '../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../common/runtime/lag.ts';
 import { watchTurns } from '../common/runtime/loop-turns.ts';
+import { makeRoomForFiles } from '../common/runtime/open-files.ts';
 import { openThreadWaits } from '../common/runtime/thread-cpu.ts';
 import { formatAddress, readSettings, type SettingValues } from '../common/runtime/settings.ts';
 import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
@@ -120,12 +121,16 @@ async function main(): Promise<void> {
   }
 }
 
+/** A connection each, of clients and agents; more are taken, and the table then grows again. */
+const filesExpected = 4_096;
+
 async function run(
   settings: SettingValues,
   lifecycle: Lifecycle,
   log: Log,
   onReload: (reload: Reload) => void,
 ): Promise<void> {
+  makeRoomForFiles(filesExpected);
   const metrics = createMetrics({ withProcess: true, clock });
   const lag = startLagMeter({
     thread: 'main',

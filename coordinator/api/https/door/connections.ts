@@ -46,7 +46,7 @@ export function watchConnections(
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = limits.connectionsMax;
   gateHandshakes(server, { ...ports, bounds: handshakeBounds, share: ports.openShare });
-  takeDownInTurns(server, soon);
+  takeDownInTurns(server, ports);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     onCount('opened');
@@ -76,11 +76,17 @@ export function watchConnections(
   };
 }
 
+/** A stream whose last write never ends closes with its connection. */
+const downTurnsMax = 1_000;
+
 /**
  * C1. Node ends a connection, and in the same moment all that runs on it, as soon as it hears that the peer
  * left. The bytes that are under way to a peer who left are nobody's.
  */
-function takeDownInTurns(server: Http2SecureServer, soon: ConnectionPorts['soon']): void {
+function takeDownInTurns(
+  server: Http2SecureServer,
+  { clock, soon }: Pick<ConnectionPorts, 'clock' | 'soon'>,
+): void {
   server.on('secureConnection', (socket: TLSSocket & CarriesStreams) => {
     const streams = socket[streamsOf]; // node's own listener has made the session
     if (streams === undefined) return; // node's HTTP/1.1 ends them itself
@@ -90,7 +96,13 @@ function takeDownInTurns(server: Http2SecureServer, soon: ConnectionPorts['soon'
       if (isPlanned) return socket;
       isPlanned = true;
       for (const stream of streams) soon(() => stream.close(http2.NGHTTP2_CANCEL));
-      soon(() => soon(() => destroy(error))); // behind what ends with the streams (destroyInTurn)
+      let turnsLeft = downTurnsMax;
+      const goOn = (): void => {
+        turnsLeft -= 1;
+        if (streams.size === 0 || turnsLeft === 0) soon(() => destroy(error));
+        else clock.soon(goOn);
+      };
+      goOn();
       return socket;
     };
     socket.allowHalfOpen = true; // or it would wait for them
