@@ -108,7 +108,7 @@ async function sendPieces(
 }
 
 // How many milliseconds of a turn encoding may take, others having theirs too (I11).
-const turnMs = 4;
+const turnMs = 2;
 const pieceBytes = 1 << 16;
 
 async function* encodePieces(
