@@ -3,7 +3,11 @@
 import { Visitor } from 'oxc-parser';
 import { lineOf, type SourceFile } from './source-files.ts';
 
-const portFiles = new Set(['common/runtime/clock.ts', 'common/runtime/chance.ts']);
+const portFiles = new Set([
+  'common/runtime/clock.ts',
+  'common/runtime/chance.ts',
+  'common/runtime/loop-turns.ts',
+]);
 const timers = new Set([
   'setTimeout',
   'setInterval',
