@@ -6,6 +6,7 @@
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { isRecord } from '../schema/json-value.ts';
+import type { Steps } from '../steps.ts';
 import { compareElements, formatElement, parseElement } from './field-element.ts';
 
 export interface FieldSet {
@@ -161,6 +162,23 @@ export function toFieldsV1(set: FieldSet): JsonObject {
   const fields: Record<string, Json> = {};
   for (const [element, child] of sortedChildren(set)) {
     const below = toFieldsV1(child);
+    fields[element] = child.isMember && child.children.size > 0 ? { '.': {}, ...below } : below;
+  }
+  return fields;
+}
+
+/** A millisecond's worth. */
+const childrenPerStep = 500;
+
+/** The same, of a set that may have thousands of members. */
+export function* fieldsInSteps(set: FieldSet): Steps<JsonObject> {
+  const fields: Record<string, Json> = {};
+  const children = sortedChildren(set);
+  let done = 0;
+  for (const [element, child] of children) {
+    if (done % childrenPerStep === 0 && children.length > childrenPerStep) yield;
+    done += 1;
+    const below = child.children.size > 0 ? yield* fieldsInSteps(child) : {};
     fields[element] = child.isMember && child.children.size > 0 ? { '.': {}, ...below } : below;
   }
   return fields;

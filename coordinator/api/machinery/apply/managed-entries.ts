@@ -10,7 +10,7 @@ import {
   equalSets,
   fromFieldsV1,
   isEmptySet,
-  toFieldsV1,
+  fieldsInSteps,
   union,
   type FieldSet,
 } from './field-set.ts';
@@ -76,19 +76,19 @@ export function* encodeOwners(owners: Owners): Steps<readonly JsonObject[]> {
   const owning = [...owners.values()].filter(({ fields }) => !isEmptySet(fields));
   for (const owner of owning.sort(compareOwners)) {
     yield;
-    entries.push(toEntry(owner));
+    entries.push(toEntry(owner, yield* fieldsInSteps(owner.fields)));
   }
   return entries;
 }
 
-function toEntry(owner: Owner): JsonObject {
+function toEntry(owner: Owner, fieldsV1: JsonObject): JsonObject {
   return {
     ...(owner.manager === '' ? {} : { manager: owner.manager }),
     operation: owner.operation,
     apiVersion: owner.apiVersion,
     ...(owner.time === '' ? {} : { time: owner.time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: toFieldsV1(owner.fields),
+    fieldsV1,
     ...(owner.subresource === '' ? {} : { subresource: owner.subresource }),
   };
 }

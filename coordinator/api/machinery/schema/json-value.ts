@@ -1,6 +1,7 @@
 // Reading and comparing plain JSON without falling for what JavaScript objects inherit.
 
 import type { Json, JsonObject, KubeObject } from '../../../../common/model/kube-object.ts';
+import type { Steps } from '../steps.ts';
 
 export function isRecord(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -75,6 +76,32 @@ export function jsonEquals(a: Json | undefined, b: Json | undefined): boolean {
   return (
     keys.length === definedKeys(b).length && keys.every((key) => jsonEquals(a[key], own(b, key)))
   );
+}
+
+/** Labels, annotations and data are two or three levels down. */
+const steppedLevels = 3;
+const keysPerStep = 500;
+
+/** The same, of values that may have thousands of fields. */
+export function* equalsInSteps(
+  a: Json | undefined,
+  b: Json | undefined,
+  levels = steppedLevels,
+): Steps<boolean> {
+  if (a === b) return true;
+  if (!isRecord(a) || !isRecord(b)) return jsonEquals(a, b);
+  const keys = definedKeys(a);
+  if (keys.length !== definedKeys(b).length) return false;
+  let done = 0;
+  for (const key of keys) {
+    done += 1;
+    if (done % keysPerStep === 0) yield;
+    const [mine, theirs] = [a[key], own(b, key)];
+    const isEqual =
+      levels === 1 ? jsonEquals(mine, theirs) : yield* equalsInSteps(mine, theirs, levels - 1);
+    if (!isEqual) return false;
+  }
+  return true;
 }
 
 function definedKeys(object: JsonObject): readonly string[] {

@@ -10,12 +10,14 @@ import type {
 import { zeroOf } from './typed-value.ts';
 import { toCanonicalJson } from '../../../../common/pure/canonical-json.ts';
 import type { KindDefinition } from '../kind.ts';
+import type { Steps } from '../steps.ts';
 import { toApiVersion } from '../answer/answers.ts';
 import type { Schema } from './schema.ts';
 import {
   at,
   isList,
   isRecord,
+  equalsInSteps,
   jsonEquals,
   own,
   ownRecord,
@@ -271,6 +273,16 @@ function toWish(object: KubeObject): string {
 export function isSameObject(a: KubeObject, b: KubeObject): boolean {
   if (a === b) return true;
   return jsonEquals(toComparable(a), toComparable(b)) && isSameOwners(ownersOf(a), ownersOf(b));
+}
+
+/** The same, of objects that may have thousands of fields. */
+export function* sameInSteps(a: KubeObject, b: KubeObject): Steps<boolean> {
+  if (a === b) return true;
+  const [one, other] = [toComparable(a), toComparable(b)];
+  yield;
+  if (!(yield* equalsInSteps(one, other))) return false;
+  yield;
+  return isSameOwners(ownersOf(a), ownersOf(b));
 }
 
 function toComparable(object: KubeObject): JsonObject {

@@ -16,7 +16,7 @@ import { validateMetadataUpdate } from '../rules/object-rules.ts';
 import { refuseHuge } from '../rules/object-size.ts';
 import { toObjectKey, toResourceName } from './read.ts';
 import {
-  isSameObject,
+  sameInSteps,
   splitStatus,
   toOrdered,
   withGeneration,
@@ -161,7 +161,8 @@ async function storeNext(
   refuseInvalid(call.kind, call.name, validateAll(call, next, old));
   call.warnings.push(...advice);
   await tools.rest();
-  if (isSameObject(next, old)) return toWritten(200, live); // U3
+  const isSame = await restBetween(sameInSteps(next, old), tools.rest);
+  if (isSame) return toWritten(200, live); // U3
   await tools.rest();
   await askAdmission(tools, call, { operation: 'update', object: next, old });
   await tools.rest();

@@ -1,0 +1,72 @@
+// What is done in steps comes to the same as at one go, and no step is long.
+
+import test from 'ava';
+import fc from 'fast-check';
+import type { Json, JsonObject } from '../../common/model/kube-object.ts';
+import {
+  emptySet,
+  fieldsInSteps,
+  fromFieldsV1,
+  toFieldsV1,
+} from '../../coordinator/api/machinery/apply/field-set.ts';
+import { equalsInSteps, jsonEquals } from '../../coordinator/api/machinery/schema/json-value.ts';
+import { runSteps } from '../../coordinator/api/machinery/steps.ts';
+
+const json = fc.jsonValue({ maxDepth: 5 }) as fc.Arbitrary<Json>;
+const large = (count: number, value: Json): JsonObject =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, value]));
+
+test('values are equal in steps when they are at one go', (t) => {
+  fc.assert(
+    fc.property(json, json, fc.boolean(), (a, b, isCopy) => {
+      const other = isCopy ? structuredClone(a) : b;
+      return runSteps(equalsInSteps(a, other)) === jsonEquals(a, other);
+    }),
+  );
+  for (const name of ['__proto__', 'constructor', 'toString'])
+    t.false(runSteps(equalsInSteps({ m: { [name]: 1 } }, { m: { a: 1 } })));
+  t.false(runSteps(equalsInSteps({ m: { a: undefined as unknown as Json } }, { m: { a: 1 } })));
+});
+
+test('thousands of labels are compared in many steps, and the last of them counts', (t) => {
+  const [a, b] = [large(4_900, 'x'), large(4_900, 'x')];
+  const steps = equalsInSteps({ metadata: { labels: a } }, { metadata: { labels: b } });
+  let count = 0;
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) {
+      t.true(step.value);
+      break;
+    }
+    count += 1;
+  }
+  t.is(count, 9);
+  const last = { ...b, k4899: 'y' };
+  t.false(runSteps(equalsInSteps({ metadata: { labels: a } }, { metadata: { labels: last } })));
+});
+
+test('owned fields are told in steps as at one go', (t) => {
+  const fields = fc.letrec((tie) => ({
+    node: fc.dictionary(
+      fc.constantFrom('f:a', 'f:b', 'k:{"port":80}', 'v:"x"', '.'),
+      tie('below'),
+      {
+        maxKeys: 4,
+      },
+    ),
+    below: fc.oneof({ depthSize: 'small' }, fc.constant({}), tie('node')),
+  })).node as fc.Arbitrary<JsonObject>;
+  fc.assert(
+    fc.property(fields, (tree) => {
+      const set = fromFieldsV1(tree);
+      if (set === undefined) return;
+      t.deepEqual(runSteps(fieldsInSteps(set)), toFieldsV1(set));
+    }),
+  );
+  const labels = Object.fromEntries(Array.from({ length: 4_900 }, (_, i) => [`f:k${i}`, {}]));
+  const many = fromFieldsV1({ 'f:metadata': { 'f:labels': { '.': {}, ...labels } } });
+  const steps = fieldsInSteps(many ?? emptySet);
+  let count = 0;
+  while (steps.next().done !== true) count += 1;
+  t.is(count, 10);
+});
