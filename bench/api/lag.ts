@@ -32,8 +32,7 @@ export const lag: BenchDefinition = {
 
 const sessions = 4;
 const goalMs = 10; // I11
-// A thread that rests is asked ten times a second, a turn is told when the next one comes, and the
-// door tells of its own once a second.
+// The door tells of its turns once a second, a thread what was its own code a few turns later.
 const settleMs = 1_300;
 
 async function measureLag(services: number, context: BenchContext): Promise<Report> {
