@@ -78,10 +78,11 @@ export const watches: Area = {
       'configmaps?watch=true&resourceVersion={rv}&timeoutSeconds=1',
       { events: 9 },
     ),
-    watch('as table [k8s 66]', 'configmaps?watch=true&resourceVersion=0', {
+    // All that come: how many are in the first write is chance.
+    watch('as table [k8s 66]', 'configmaps?watch=true&resourceVersion=0&timeoutSeconds=2', {
       headers: { accept: as('Table') },
       writes: [make('t')],
-      events: 2,
+      events: 20,
     }),
     watch('as partial objects [k8s 39]', 'configmaps?watch=true&resourceVersion=0', {
       headers: { accept: as('PartialObjectMetadata') },
