@@ -297,20 +297,21 @@ test('I13: the count of holders outlives a Lease that is deleted', async (t) => 
   t.is(world.replicas.get('a')?.election.transitions(), 3);
 });
 
+const held: LeaseView = {
+  uid: 'u1',
+  resourceVersion: '1',
+  holder: 'pod-a_1',
+  durationMs: leaseMs,
+  transitions: 1,
+  address: undefined,
+  viewRevision: 0,
+  removals: undefined,
+};
+
 test('a Lease that came back empty is left alone for a whole lease, whoever labels it meanwhile', (t) => {
-  const view: LeaseView = {
-    uid: 'u1',
-    resourceVersion: '1',
-    holder: 'pod-a_1',
-    durationMs: leaseMs,
-    transitions: 1,
-    address: undefined,
-    viewRevision: 0,
-    removals: undefined,
-  };
-  const anew = { ...view, uid: 'u2', resourceVersion: '2', holder: '', transitions: 0 };
+  const anew = { ...held, uid: 'u2', resourceVersion: '2', holder: '', transitions: 0 };
   let state = startElection({ pod: 'pod-b', life: '1' }, 0);
-  state = seeLease(state, view, 0);
+  state = seeLease(state, held, 0);
   state = seeLease(state, anew, 1_000);
   state = seeLease(state, { ...anew, resourceVersion: '3' }, 2_000);
   t.deepEqual(planElection(state, 2_000, 0), { kind: 'wait', forMs: leaseMs - 1_000 });
@@ -323,21 +324,11 @@ test('a Lease that came back empty is left alone for a whole lease, whoever labe
 });
 
 test('who is emptied by hand gives up; who finds another empty one goes on', (t) => {
-  const own: LeaseView = {
-    uid: 'u1',
-    resourceVersion: '1',
-    holder: 'pod-a_1',
-    durationMs: leaseMs,
-    transitions: 1,
-    address: undefined,
-    viewRevision: 0,
-    removals: undefined,
-  };
   const started = startElection({ pod: 'pod-a', life: '1' }, 0);
-  const holding = { ...seeLease(started, own, 0), provenMs: 0 };
+  const holding = { ...seeLease(started, held, 0), provenMs: 0 };
   t.true(mayWrite(holding, 1_000));
-  t.false(mayWrite(seeLease(holding, { ...own, resourceVersion: '2', holder: '' }, 1_000), 1_000));
-  const anew = { ...own, uid: 'u2', resourceVersion: '2', holder: '' };
+  t.false(mayWrite(seeLease(holding, { ...held, resourceVersion: '2', holder: '' }, 1_000), 1_000));
+  const anew = { ...held, uid: 'u2', resourceVersion: '2', holder: '' };
   t.true(mayWrite(seeLease(holding, anew, 1_000), 1_000));
   t.is(planElection(seeLease(holding, anew, 1_000), 1_000, 0).kind, 'take');
   // Too late to be sure: as anybody else.
