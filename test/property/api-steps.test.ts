@@ -45,26 +45,11 @@ test('thousands of labels are compared in many steps, and the last of them count
   t.false(runSteps(equalsInSteps({ metadata: { labels: a } }, { metadata: { labels: last } })));
 });
 
-test('owned fields are told in steps as at one go', (t) => {
-  const fields = fc.letrec((tie) => ({
-    node: fc.dictionary(
-      fc.constantFrom('f:a', 'f:b', 'k:{"port":80}', 'v:"x"', '.'),
-      tie('below'),
-      {
-        maxKeys: 4,
-      },
-    ),
-    below: fc.oneof({ depthSize: 'small' }, fc.constant({}), tie('node')),
-  })).node as fc.Arbitrary<JsonObject>;
-  fc.assert(
-    fc.property(fields, (tree) => {
-      const set = fromFieldsV1(tree);
-      if (set === undefined) return;
-      t.deepEqual(runSteps(fieldsInSteps(set)), toFieldsV1(set));
-    }),
-  );
+test('thousands of owned fields are told in many steps', (t) => {
   const labels = Object.fromEntries(Array.from({ length: 4_900 }, (_, i) => [`f:k${i}`, {}]));
-  const many = fromFieldsV1({ 'f:metadata': { 'f:labels': { '.': {}, ...labels } } });
+  const tree = { 'f:metadata': { 'f:labels': { '.': {}, ...labels } } };
+  const many = fromFieldsV1(tree);
+  t.deepEqual(toFieldsV1(many ?? emptySet), tree);
   const steps = fieldsInSteps(many ?? emptySet);
   let count = 0;
   while (steps.next().done !== true) count += 1;

@@ -6,7 +6,7 @@
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { isRecord } from '../schema/json-value.ts';
-import type { Steps } from '../steps.ts';
+import { runSteps, type Steps } from '../steps.ts';
 import { compareElements, formatElement, parseElement } from './field-element.ts';
 
 export interface FieldSet {
@@ -159,12 +159,7 @@ function addChild(node: Node, element: string): Node {
 }
 
 export function toFieldsV1(set: FieldSet): JsonObject {
-  const fields: Record<string, Json> = {};
-  for (const [element, child] of sortedChildren(set)) {
-    const below = toFieldsV1(child);
-    fields[element] = child.isMember && child.children.size > 0 ? { '.': {}, ...below } : below;
-  }
-  return fields;
+  return runSteps(fieldsInSteps(set));
 }
 
 /** A millisecond's worth. */

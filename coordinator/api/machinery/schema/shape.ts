@@ -10,7 +10,7 @@ import type {
 import { zeroOf } from './typed-value.ts';
 import { toCanonicalJson } from '../../../../common/pure/canonical-json.ts';
 import type { KindDefinition } from '../kind.ts';
-import type { Steps } from '../steps.ts';
+import { runSteps, type Steps } from '../steps.ts';
 import { toApiVersion } from '../answer/answers.ts';
 import type { Schema } from './schema.ts';
 import {
@@ -271,8 +271,7 @@ function toWish(object: KubeObject): string {
 
 /** The same but for resourceVersion and the times of managed fields: nothing to write. */
 export function isSameObject(a: KubeObject, b: KubeObject): boolean {
-  if (a === b) return true;
-  return jsonEquals(toComparable(a), toComparable(b)) && isSameOwners(ownersOf(a), ownersOf(b));
+  return runSteps(sameInSteps(a, b));
 }
 
 /** The same, of objects that may have thousands of fields. */
