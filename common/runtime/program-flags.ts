@@ -2,17 +2,26 @@
 // starts it by node's own path starts it as its users' shells do.
 
 import { closeSync, openSync, readSync } from 'node:fs';
+import { invariant } from '../pure/errors.ts';
 
 const lineBytesMax = 256;
 
-/** Of `#!/usr/bin/env -S node --flag`. None when there is no such line. */
+const words = '#!/usr/bin/env -S node ';
+
+/** Of `#!/usr/bin/env -S node --flag`. None when there is no such line; throws for one that a shell would read otherwise. */
 export function nodeFlagsOf(script: string): readonly string[] {
   const bytes = Buffer.alloc(lineBytesMax);
   const file = openSync(script, 'r');
   try {
     const text = bytes.toString('latin1', 0, readSync(file, bytes, 0, lineBytesMax, 0));
-    const flags = /^#!\/usr\/bin\/env -S node((?: --[a-z-]+(?:=[\w.]+)?)+)\n/.exec(text)?.[1];
-    return flags?.trim().split(' ') ?? [];
+    if (!text.startsWith(words)) return [];
+    const flags = text.slice(words.length, text.indexOf('\n')).split(' ');
+    const strange = flags.find((flag) => !/^--[a-z][a-z0-9-]*(?:=[\w.]+)?$/.test(flag));
+    invariant(
+      strange === undefined,
+      `${script}: '${strange ?? ''}' in its first line is no flag of node`,
+    );
+    return flags;
   } finally {
     closeSync(file);
   }
