@@ -13,7 +13,7 @@ import type { Metrics } from '../../common/runtime/metrics.ts';
 import { restOf } from '../../common/runtime/rest.ts';
 import { MemoryView } from './memory-view.ts';
 import { ParsedValues } from './parsed-values.ts';
-import { SharedFieldSets } from './shared-field-sets.ts';
+import { SharedParts } from './shared-parts.ts';
 import { shareParsed, toStoredObject, toStoreValue } from './stored-object.ts';
 import type {
   Desired,
@@ -54,7 +54,7 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
     windowEvents: options.windowEvents ?? windowEventsMax,
     windowBytes: options.windowBytes ?? windowBytesMax,
   });
-  const reading = { values: new ParsedValues(restOf(clock)), fieldSets: new SharedFieldSets() };
+  const reading = { values: new ParsedValues(restOf(clock)), parts: new SharedParts() };
   for await (const page of snapshot.pages) {
     for (const record of page) view.seed(toStored(record, undefined, reading));
   }
@@ -178,7 +178,7 @@ function readBack(
 /** What records are read with. */
 interface Reading {
   readonly values: ParsedValues;
-  readonly fieldSets: SharedFieldSets;
+  readonly parts: SharedParts;
 }
 
 function fold(view: MemoryView, records: readonly StoreRecord[], reading: Reading): void {
@@ -202,9 +202,9 @@ function toEvent(
 function toStored(
   { key, revision, value }: StoreRecord,
   previous: StoredObject | undefined,
-  { values, fieldSets }: Reading,
+  { values, parts }: Reading,
 ): StoredObject {
   const object = values.take(value);
-  shareParsed(object, previous?.object, fieldSets);
+  shareParsed(object, previous?.object, parts);
   return toStoredObject(key, revision, object);
 }

@@ -3,7 +3,7 @@
 
 import type { LogKey, Revision } from '../../common/model/ids.ts';
 import type { KubeObject, ObjectMeta } from '../../common/model/kube-object.ts';
-import type { SharedFieldSets } from './shared-field-sets.ts';
+import type { SharedParts } from './shared-parts.ts';
 import { shareEqual } from './shared-values.ts';
 import type { StoredObject } from './store.ts';
 
@@ -52,16 +52,16 @@ export function toStoreValue(object: KubeObject): Uint8Array {
 }
 
 /**
- * Puts into `object`, which nobody else has, the parts of `previous` that are the same, and field sets that
+ * Puts into `object`, which nobody else has, the parts of `previous` that are the same, and parts that
  * other objects have too: most writes change a status, and most objects were written by the same few tools.
  */
 export function shareParsed(
   object: KubeObject,
   previous: KubeObject | undefined,
-  fieldSets: SharedFieldSets,
+  parts: SharedParts,
 ): void {
   if (previous !== undefined) shareEqual(object, previous);
-  fieldSets.share(object.metadata.managedFields);
+  parts.share(object);
 }
 
 export function parseStoreValue(value: Uint8Array): KubeObject {

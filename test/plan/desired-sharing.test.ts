@@ -8,7 +8,7 @@ import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
 import { createDesired } from '../../coordinator/desired/desired-log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/memory-store.ts';
-import { SharedFieldSets } from '../../coordinator/desired/shared-field-sets.ts';
+import { SharedParts } from '../../coordinator/desired/shared-parts.ts';
 import { shareEqual } from '../../coordinator/desired/shared-values.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
@@ -49,32 +49,66 @@ function entry(fields: object, manager = 'kubectl'): JsonObject {
 }
 
 test('field sets that are equal are one, but long ones', (t) => {
-  const sets = new SharedFieldSets();
+  const parts = new SharedParts();
   const many = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`f:${index}`, {}]));
   const [one, two] = [0, 1].map(() => [
     entry({ 'f:spec': { 'f:type': {} } }),
     entry(structuredClone(many)),
   ]);
-  sets.share(one);
-  sets.share(two);
+  parts.share({ one });
+  parts.share({ two });
   t.is(one?.[0]?.['fieldsV1'], two?.[0]?.['fieldsV1']);
   t.not(one?.[1]?.['fieldsV1'], two?.[1]?.['fieldsV1']);
   t.deepEqual(two?.[1], entry(many));
 });
 
 test('of more different field sets than are kept, those that are met stay shared', (t) => {
-  const sets = new SharedFieldSets();
+  const parts = new SharedParts();
   const often = (): JsonObject => entry({ 'f:often': {} });
   const first = often();
-  sets.share([first]);
+  parts.share([first]);
   for (let index = 0; index < 20_000; index += 1) {
-    sets.share([entry({ [`f:${index}`]: {} })]);
+    parts.share([entry({ [`f:${index}`]: {} })]);
     if (index % 1_000 !== 0) continue;
     const again = often();
-    sets.share([again]);
+    parts.share([again]);
     t.is(again['fieldsV1'], first['fieldsV1']);
   }
 });
+
+test('small parts without parts of their own are one, in any object, if their text is', (t) => {
+  const parts = new SharedParts();
+  const port = (name: string): object => ({ name, port: 80, protocol: 'TCP' });
+  const one = { kind: 'Service', spec: { ports: [port('http'), port('https')] } };
+  const two = { kind: 'Endpoints', subsets: [{ addresses: [], ports: [port('http')] }] };
+  const other = { spec: { ports: [{ port: 80, name: 'http', protocol: 'TCP' }] } };
+  parts.share(one);
+  parts.share(two);
+  parts.share(other);
+  t.is(two.subsets[0]?.ports[0], one.spec.ports[0]);
+  t.not(other.spec.ports[0], one.spec.ports[0] as object, 'members in another order');
+});
+
+test('property: sharing parts changes no text, and writes into nothing that is frozen', (t) => {
+  const parts = new SharedParts();
+  fc.assert(
+    fc.property(fc.json(), fc.json(), (first, second) => {
+      const [one, two] = [{ value: parse(first) }, { value: parse(second) }];
+      parts.share(one);
+      deepFreeze(one);
+      parts.share(two);
+      t.is(JSON.stringify(one), JSON.stringify({ value: parse(first) }));
+      t.is(JSON.stringify(two), JSON.stringify({ value: parse(second) }));
+      deepFreeze(two);
+    }),
+  );
+});
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  Object.values(value).forEach(deepFreeze);
+}
 
 function at(name: string): LogKey {
   return toLogKey({ group: '', resource: 'services', namespace: 'default', name });
