@@ -20,7 +20,6 @@ import { watchGcPauses } from '../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../common/runtime/lag.ts';
 import { watchTurns } from '../common/runtime/loop-turns.ts';
 import { makeRoomForFiles } from '../common/runtime/open-files.ts';
-import { openThreadWaits } from '../common/runtime/thread-cpu.ts';
 import { formatAddress, readSettings, type SettingValues } from '../common/runtime/settings.ts';
 import { oneAtATime } from '../common/runtime/one-at-a-time.ts';
 import { makePrivateFolder } from '../common/runtime/private-folder.ts';
@@ -136,7 +135,6 @@ async function run(
     thread: 'main',
     metrics,
     watchTurns,
-    waits: openThreadWaits(),
     watchGc: watchGcPauses,
   });
   lifecycle.onClose({ name: 'lag meter', close: () => Promise.resolve(lag.stop()) });

@@ -3,10 +3,10 @@
 // until the next; those of less than 2 ms are not told.
 //
 //   mesh_event_loop_turn_seconds       histogram of how long it was
-//   mesh_event_loop_turn_cpu_seconds   the same without what a busy machine adds: the time in which
-//                                      the thread could run, and all cores were taken
-//   mesh_event_loop_turn_own_cpu_seconds   of that, what our code ran: without the pauses in which
-//                                      V8 collected garbage
+//   mesh_event_loop_turn_cpu_seconds   the same without what a busy machine adds: what the thread ran, and
+//                                      what it was blocked for beyond its waits for a core
+//   mesh_event_loop_turn_own_cpu_seconds   of that, what our code ran at most: without the pauses in
+//                                      which V8 collected garbage, less what the turn waited for a core
 //   mesh_event_loop_gc_pause_seconds   those pauses, each by kind
 //   mesh_event_loop_turn_max_seconds   the longest in the last minute
 //
@@ -15,6 +15,7 @@
 import type { GcPause } from './gc-pauses.ts';
 import type { LoopTurn } from './loop-turns.ts';
 import type { Metrics } from './metrics.ts';
+import type { ThreadTimes } from './thread-cpu.ts';
 
 /** Most turns are shorter, and to tell of one costs microseconds. */
 const toldFromMs = 2;
@@ -36,8 +37,6 @@ export interface LagPorts {
   readonly metrics: Metrics;
   /** Calls with each turn as it ends, and returns what ends that. */
   readonly watchTurns: (onTurn: (turn: LoopTurn) => void) => () => void;
-  /** How long the thread has waited for a core, milliseconds; undefined where that is not known. */
-  readonly waits?: (() => number) | undefined;
   /** Tells of pauses some turns after them, and returns what ends it. */
   readonly watchGc?: (onPause: (pause: GcPause) => void) => () => void;
 }
@@ -45,8 +44,6 @@ export interface LagPorts {
 export function startLagMeter({ thread, metrics, watchTurns, ...ports }: LagPorts): LagMeter {
   let maxMs = 0;
   let windowEndMs: number | undefined;
-  const { waits } = ports;
-  let waitedMs = waits?.();
   const own = createOwnMeter(metrics, thread);
   const tell = (what: string, ms: number): void => {
     const name = `mesh_event_loop_${what}_seconds`;
@@ -64,12 +61,11 @@ export function startLagMeter({ thread, metrics, watchTurns, ...ports }: LagPort
   const leave = watchTurns((turn) => {
     noteMax(turn);
     own.tellDue();
-    const before = waitedMs;
-    waitedMs = waits?.();
-    if (turn.busyMs < toldFromMs) return;
-    tell('turn', turn.busyMs);
-    if (before === undefined || waitedMs === undefined) return;
-    const cpuMs = toCpuMs(turn, waitedMs - before);
+    const { busyMs, times } = turn;
+    if (busyMs < toldFromMs) return;
+    tell('turn', busyMs);
+    if (times === undefined) return;
+    const cpuMs = toCpuMs(busyMs, times);
     tell('turn_cpu', cpuMs);
     own.turn(turn, cpuMs);
   });
@@ -80,10 +76,12 @@ export function startLagMeter({ thread, metrics, watchTurns, ...ports }: LagPort
   return { maxMs: () => maxMs, stop };
 }
 
-/** At most. Of what it waited, as much may have been while it woke up as it slept: that is not in the turn. */
-function toCpuMs({ startMs, endMs, busyMs }: LoopTurn, waitedMs: number): number {
-  const sleptMs = endMs - startMs - busyMs;
-  return Math.max(0, busyMs - Math.max(0, waitedMs - sleptMs));
+/**
+ * What it ran is exact. Of what it waited for a core some may have been while it woke up, before the turn:
+ * as much of a time in which it was blocked - by the disk, by a lock - is not told then.
+ */
+function toCpuMs(busyMs: number, { ranMs, waitedMs }: ThreadTimes): number {
+  return Math.min(busyMs, Math.max(ranMs, busyMs - waitedMs));
 }
 
 /** Node tells of a pause up to so many turns after it. */
@@ -130,7 +128,8 @@ function createOwnMeter(metrics: Metrics, thread: string) {
       if (first.turnsLeft > 0) return;
       waiting.shift();
       const { turn, cpuMs } = first;
-      const ownMs = Math.max(0, cpuMs - pausedMs(turn));
+      const waitedMs = turn.busyMs - cpuMs; // in its pauses, perhaps
+      const ownMs = Math.max(0, cpuMs - Math.max(0, pausedMs(turn) - waitedMs));
       const name = 'mesh_event_loop_turn_own_cpu_seconds';
       metrics.observe(name, ownMs / 1000, { thread }, lagBucketsSeconds);
       pauses = pauses.filter(({ startMs, durationMs }) => startMs + durationMs > turn.endMs);

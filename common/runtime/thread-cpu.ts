@@ -1,15 +1,18 @@
 // How long this thread has run on a core, and waited for one, from proc(5). Adapter (Linux).
 //
 // The file has three numbers: nanoseconds on a core, which of a thread that runs are as old as the
-// last tick of the kernel, a few milliseconds; nanoseconds in the queue of one; and how often it was on one.
+// last tick of the kernel, a few milliseconds, unless it has asked for its times since (getrusage(2) brings
+// them up to date); nanoseconds in the queue of one; and how often it was on one.
 
 import { openSync, readFileSync, readSync } from 'node:fs';
+import process from 'node:process';
 
 const path = '/proc/thread-self/schedstat';
 
 /** Milliseconds since the thread began; undefined where the kernel does not say. */
 export function threadCpuMs(): number | undefined {
   try {
+    process.cpuUsage(); // what it ran is up to date then
     const ranMs = Number(readFileSync(path, 'latin1').split(' ')[0]) / 1e6;
     return Number.isNaN(ranMs) ? undefined : ranMs;
   } catch {
@@ -17,11 +20,18 @@ export function threadCpuMs(): number | undefined {
   }
 }
 
+export interface ThreadTimes {
+  /** Milliseconds on a core. */
+  readonly ranMs: number;
+  /** In which it could run, and all cores were taken. */
+  readonly waitedMs: number;
+}
+
 /**
- * Asks how long the thread that opened it could have run while all cores were taken: milliseconds
- * since it began, exactly. A microsecond each time. Undefined where the kernel does not say.
+ * Asks for the times of the thread that opened it, since it began, which are exact. Two microseconds each time.
+ * Undefined where the kernel does not say.
  */
-export function openThreadWaits(): (() => number) | undefined {
+export function openThreadTimes(): (() => ThreadTimes) | undefined {
   let file: number;
   try {
     file = openSync(path, 'r'); // until the thread ends
@@ -29,10 +39,13 @@ export function openThreadWaits(): (() => number) | undefined {
     return undefined;
   }
   const bytes = Buffer.alloc(80);
-  const read = (): number => {
+  const read = (): ThreadTimes => {
+    process.cpuUsage(); // what it ran is up to date then
     const text = bytes.toString('latin1', 0, readSync(file, bytes, 0, bytes.length, 0));
     const from = text.indexOf(' ') + 1;
-    return Number(text.slice(from, text.indexOf(' ', from))) / 1e6;
+    const waited = text.slice(from, text.indexOf(' ', from));
+    return { ranMs: Number(text.slice(0, from)) / 1e6, waitedMs: Number(waited) / 1e6 };
   };
-  return Number.isNaN(read()) ? undefined : read;
+  const { ranMs, waitedMs } = read();
+  return Number.isNaN(ranMs + waitedMs) ? undefined : read;
 }

@@ -8,7 +8,7 @@ import { systemClock } from '../../common/runtime/clock.ts';
 import { watchGcPauses, type GcPause } from '../../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../../common/runtime/lag.ts';
 import { watchTurns, type LoopTurn } from '../../common/runtime/loop-turns.ts';
-import { openThreadWaits, threadCpuMs } from '../../common/runtime/thread-cpu.ts';
+import { openThreadTimes, threadCpuMs, type ThreadTimes } from '../../common/runtime/thread-cpu.ts';
 import { createMetrics } from '../../common/runtime/metrics.ts';
 
 /** Turns that are told by hand: each slept, and then was busy. */
@@ -22,11 +22,13 @@ function createTurns() {
       onTurn = listener;
       return () => void (world.isWatched = false);
     },
-    turn: (busyMs: number, sleptMs = 0): void => {
+    turn: (busyMs: number, sleptMs = 0, times?: ThreadTimes): void => {
       const startMs = nowMs;
       nowMs += sleptMs + busyMs;
-      onTurn({ startMs, endMs: nowMs, busyMs });
+      onTurn({ startMs, endMs: nowMs, busyMs, times });
     },
+    /** All of it on a core. */
+    run: (busyMs: number): void => world.turn(busyMs, 0, { ranMs: busyMs, waitedMs: 0 }),
   };
   return world;
 }
@@ -49,47 +51,57 @@ test('I11 the lag meter tells how long each turn was, and the longest of a minut
   t.is(meter.maxMs(), 0.5);
 });
 
-test('the lag meter leaves out what the thread waited for a core', async (t) => {
+test('the lag meter leaves out what the thread waited for a core, and tells what it was blocked for', async (t) => {
   const { turn, watchTurns } = createTurns();
   const metrics = createMetrics({ withProcess: false, clock: systemClock });
-  let waitedMs = 50;
-  startLagMeter({ thread: 'main', metrics, watchTurns, waits: () => waitedMs });
+  startLagMeter({ thread: 'main', metrics, watchTurns });
   const cpu = /^mesh_event_loop_turn_cpu_seconds_sum\{thread="main"\} (\S+)$/m;
-  const cpuMs = async (): Promise<number> =>
-    Math.round(Number(cpu.exec(await metrics.expose())?.[1]) * 1000);
-  turn(25);
-  t.is(await cpuMs(), 25);
-  waitedMs += 5;
-  turn(25); // it had not slept: it waited in the turn
-  t.is(await cpuMs(), 45);
-  waitedMs += 5;
-  turn(25, 3); // it may have waited for three to wake up
-  t.is(await cpuMs(), 68);
-  waitedMs += 9;
-  turn(1); // not told: but what it waited is not the next one's
-  turn(25);
-  t.is(await cpuMs(), 93);
+  let told = 0;
+  const rows: readonly (readonly [string, number, number, number, number, number])[] = [
+    // what, slept, busy, of it ran, waited, told
+    ['it ran', 0, 25, 25, 0, 25],
+    ['it waited for a core', 0, 25, 20, 5, 20],
+    ['it was blocked', 0, 25, 5, 0, 25],
+    ['it was blocked, and waited for a core', 0, 25, 5, 8, 17],
+    ['it waited for a core before it woke up', 30, 25, 25, 8, 25],
+    ['it waited for a core behind a long sleep', 30, 25, 5, 20, 5],
+    ['what it ran to fall asleep and to wake up is not in the turn', 30, 3, 3.1, 0, 3],
+    ['too short to be told', 9, 1.9, 1, 9, 0],
+  ];
+  for (const [what, sleptMs, busyMs, ranMs, waitedMs, toldMs] of rows) {
+    turn(busyMs, sleptMs, { ranMs, waitedMs });
+    told += toldMs;
+    const sum = Number(cpu.exec(await metrics.expose())?.[1]) * 1000;
+    t.is(Math.round(sum * 10) / 10, told, what);
+  }
 });
 
-test('a thread knows how long it waited for a core, or that nobody says', (t) => {
-  const waits = openThreadWaits();
-  const first = waits?.();
-  if (waits === undefined || first === undefined) {
+test('a thread knows how long it ran, and how long it waited for a core, or that nobody says', (t) => {
+  const times = openThreadTimes();
+  if (times === undefined) {
     t.is(threadCpuMs(), undefined);
     return;
   }
-  const ranMs = threadCpuMs() ?? 0;
-  const fromMs = systemClock.monotonicMs();
-  while (systemClock.monotonicMs() < fromMs + 30);
-  const [waitedMs, moreMs] = [waits() - first, (threadCpuMs() ?? 0) - ranMs];
-  const passedMs = systemClock.monotonicMs() - fromMs;
-  t.true(waitedMs >= 0 && moreMs > 0, `${waitedMs} and ${moreMs}`);
-  t.true(waitedMs + moreMs <= passedMs + 20, `${passedMs}`); // what ran is as old as a tick
+  const tries = 40;
+  let whole = 0;
+  for (let each = 0; each < tries; each += 1) {
+    const fromMs = systemClock.monotonicMs();
+    const from = times();
+    while (systemClock.monotonicMs() < fromMs + 1.3); // below a tick of any kernel
+    const until = times();
+    const passedMs = systemClock.monotonicMs() - fromMs;
+    const [ranMs, waitedMs] = [until.ranMs - from.ranMs, until.waitedMs - from.waitedMs];
+    t.true(waitedMs >= 0 && ranMs >= 0);
+    t.true(ranMs + waitedMs <= passedMs, `${ranMs} and ${waitedMs} of ${passedMs}`);
+    if (ranMs + waitedMs > passedMs - 0.3) whole += 1;
+  }
+  // It may be put behind others between a clock and what it reads beside it; a virtual machine may stand still.
+  t.true(whole >= tries / 2, `${whole} of ${tries}`);
 });
 
 test('the lag meter tells apart our code and the collection of garbage', async (t) => {
   const world = createTurns();
-  const { turn, watchTurns } = world;
+  const { run, watchTurns } = world;
   const metrics = createMetrics({ withProcess: false, clock: systemClock });
   let onPause: (pause: GcPause) => void = () => undefined;
   let isWatched = true;
@@ -97,20 +109,19 @@ test('the lag meter tells apart our code and the collection of garbage', async (
     thread: 'main',
     metrics,
     watchTurns,
-    waits: () => 0,
     watchGc: (listener) => {
       onPause = listener;
       return () => void (isWatched = false);
     },
   });
   const startMs = world.nowMs();
-  turn(25); // on a core all the time
-  turn(0.1);
+  run(25); // on a core all the time
+  run(0.1);
   // Told afterwards: two that began or ended within the turn, and one of before.
   onPause({ startMs: startMs - 8, durationMs: 3, kind: 'incremental' });
   onPause({ startMs: startMs - 2, durationMs: 5, kind: 'minor' });
   onPause({ startMs: startMs + 10, durationMs: 12, kind: 'major' });
-  for (let each = 0; each < 3; each += 1) turn(0.1);
+  for (let each = 0; each < 3; each += 1) run(0.1);
   const text = await metrics.expose();
   t.regex(text, /^mesh_event_loop_turn_cpu_seconds_sum\{thread="main"\} 0\.025$/m);
   t.regex(text, /^mesh_event_loop_turn_own_cpu_seconds_sum\{thread="main"\} 0\.01$/m);
@@ -128,7 +139,6 @@ test('a turn that comes after a thousand collections still knows its own', async
     thread: 'main',
     metrics,
     watchTurns: world.watchTurns,
-    waits: () => 0,
     watchGc: (listener) => {
       onPause = listener;
       return () => undefined;
@@ -136,11 +146,11 @@ test('a turn that comes after a thousand collections still knows its own', async
   });
   for (let each = 0; each < 1_500; each += 1) {
     onPause({ startMs: world.nowMs(), durationMs: 1, kind: 'minor' });
-    world.turn(1);
+    world.run(1);
   }
   onPause({ startMs: world.nowMs(), durationMs: 6, kind: 'major' });
-  world.turn(10);
-  for (let each = 0; each < 4; each += 1) world.turn(0.1);
+  world.run(10);
+  for (let each = 0; each < 4; each += 1) world.run(0.1);
   const text = await metrics.expose();
   t.regex(text, /^mesh_event_loop_turn_own_cpu_seconds_sum\{thread="main"\} 0\.004$/m);
 });

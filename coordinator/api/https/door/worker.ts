@@ -7,7 +7,6 @@ import { watchGcPauses } from '../../../../common/runtime/gc-pauses.ts';
 import { startLagMeter } from '../../../../common/runtime/lag.ts';
 import { watchTurns } from '../../../../common/runtime/loop-turns.ts';
 import type { Metrics } from '../../../../common/runtime/metrics.ts';
-import { openThreadWaits } from '../../../../common/runtime/thread-cpu.ts';
 import { Outbox } from '../door-mail.ts';
 import type { DoorSettings, Observation, Report } from '../door-messages.ts';
 import { openDoor } from './door.ts';
@@ -40,7 +39,6 @@ startLagMeter({
   thread: 'door',
   watchTurns,
   metrics: relay((observations) => outbox.push(['observed', observations])),
-  waits: openThreadWaits(),
   watchGc: watchGcPauses,
 });
 await openDoor(workerData as DoorSettings, { port, outbox, clock: systemClock }); // of door-thread.ts
