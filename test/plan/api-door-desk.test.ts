@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import { PassThrough, Writable, type Readable } from 'node:stream';
 import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
+import { TurnTime } from '../../common/runtime/turn-pace.ts';
 import { MailReader, Outbox, type Mail } from '../../coordinator/api/https/door-mail.ts';
 import {
   bodyAheadBytes,
@@ -13,7 +14,11 @@ import {
 } from '../../coordinator/api/https/door-messages.ts';
 import { Desk } from '../../coordinator/api/https/door/desk.ts';
 import type { NativeExchange } from '../../coordinator/api/https/door/native-exchange.ts';
+import { underWayBytesMax } from '../../coordinator/api/https/door/send-gate.ts';
 import { toHeaderText } from '../../coordinator/api/https/header-text.ts';
+import { eventually } from '../support/eventually.ts';
+
+const waitMs = 20_000;
 
 class FakeExchange implements NativeExchange {
   readonly method = 'GET';
@@ -68,7 +73,12 @@ function begin() {
   };
   const faults: string[] = [];
   const outbox = new Outbox<Report>({ postMessage }, systemClock);
-  const desk = new Desk({ outbox, onFault: (fault) => void faults.push(fault) });
+  const desk = new Desk({
+    outbox,
+    onFault: (fault) => void faults.push(fault),
+    clock: systemClock,
+    sendShare: { time: new TurnTime(systemClock), untilMs: 1 },
+  });
   const idsOf = (kind: Report[0]): readonly number[] => {
     outbox.flush();
     return reports.filter((report) => report[0] === kind).map((report) => Number(report[1]));
@@ -157,6 +167,37 @@ test('K3 an answer is written as it was ordered; orders for who has left do noth
   desk.follow(['head', id, 500, '', false], undefined);
   desk.follow(['abandon', id], undefined);
   t.is(exchange.done.length, 3);
+});
+
+test('K4 what is written behind much that is under way waits, in order; to give up does not', async (t) => {
+  const { desk, idsOf } = begin();
+  const exchange = new FakeExchange();
+  const other = Object.assign(new FakeExchange(), { carrier: exchange.carrier });
+  const elsewhere = new FakeExchange();
+  const taken: (() => void)[] = [];
+  exchange.answer._write = (chunk: Buffer, _encoding, done) => {
+    exchange.done.push(`write ${chunk.length}`);
+    taken.push(done);
+  };
+  for (const each of [exchange, other, elsewhere]) desk.open(each);
+  const [one = 0, two = 0, three = 0] = idsOf('request');
+  desk.follow(['write', one], Buffer.alloc(underWayBytesMax));
+  desk.follow(['write', two], Buffer.from('a'));
+  desk.follow(['end', two], Buffer.from('b'));
+  desk.follow(['endWhenSent', two], undefined);
+  desk.follow(['write', three], Buffer.from('c'));
+  await nextTurn();
+  t.deepEqual(exchange.done, [`write ${underWayBytesMax}`]);
+  t.deepEqual(other.done, []);
+  t.deepEqual(elsewhere.done, ['write c']);
+  taken[0]?.();
+  await eventually(waitMs, () => Promise.resolve(other.done.length === 3 ? [] : ['waits']));
+  t.deepEqual(other.done, ['write a', 'write b', 'endWhenSent']);
+  desk.follow(['write', one], Buffer.alloc(underWayBytesMax));
+  desk.follow(['write', one], Buffer.from('d'));
+  desk.follow(['abandon', one], undefined);
+  await nextTurn();
+  t.deepEqual(exchange.done.slice(1), [`write ${underWayBytesMax}`, 'abandon']);
 });
 
 test('headers that would become others on their way end their own exchange only', (t) => {

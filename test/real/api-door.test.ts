@@ -1,12 +1,14 @@
 // The thread that has the API's connections: what its end costs, and what it does not.
 
 import { once } from 'node:events';
+import type { ClientHttp2Stream } from 'node:http2';
 import { createServer, type AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { startDoorThread, startThread } from '../../coordinator/api/https/door-thread.ts';
 import type { RunningDoor, StartDoor } from '../../coordinator/api/https/door-life.ts';
 import { createApiFixture } from '../support/api-fixture.ts';
+import { gadgetKind } from '../support/api-kinds.ts';
 import { eventually } from '../support/eventually.ts';
 import { askHttp1, askHttp2, listenForTest, openHttp2 } from '../support/https-fixture.ts';
 
@@ -23,10 +25,10 @@ async function start(t: ExecutionContext, program?: URL) {
     doors.push(door);
     return door;
   };
-  const { api } = await createApiFixture();
-  const https = await listenForTest(api, {}, systemClock, startDoor);
+  const fixture = await createApiFixture();
+  const https = await listenForTest(fixture.api, {}, systemClock, startDoor);
   t.teardown(() => https.listener.close());
-  return { https, doors };
+  return { https, doors, fixture };
 }
 
 test('N1 a door that ends takes its watches with it, and another opens on the same port', async (t) => {
@@ -68,6 +70,30 @@ test('N1 a certificate that came while the door was gone is the next one’s', a
     return status === 200 ? [] : [`the next one says ${status}`];
   });
   t.pass();
+});
+
+test('S2 watches that nobody reads keep no other one of their connection', async (t) => {
+  const { https, fixture } = await start(t);
+  const session = openHttp2(https).on('error', () => undefined);
+  t.teardown(() => session.destroy());
+  const watch = async (): Promise<ClientHttp2Stream> => {
+    const stream = session.request({ ':path': `${gadgets}?watch=1` }).on('error', () => undefined);
+    await once(stream, 'response');
+    return stream;
+  };
+  for (let each = 0; each < 20; each += 1) (await watch()).pause();
+  const awake = await watch();
+  let lines = 0;
+  awake.on('data', (chunk: Buffer) => {
+    for (const byte of chunk) if (byte === 0x0a) lines += 1;
+  });
+  const rounds = 20;
+  for (let round = 0; round < rounds; round += 1) {
+    const annotations = { round: String(round), big: 'x'.repeat(20_000) };
+    await fixture.put(gadgetKind, { metadata: { name: 'a', namespace: 'default', annotations } });
+    while (lines <= round) await once(awake, 'data');
+  }
+  t.is(lines, rounds);
 });
 
 test('a port that is taken is told, and no thread is left', async (t) => {

@@ -5,8 +5,11 @@
 //       which they came. Who leaves while he waits is not handed over.
 //   K2. Of a body few bytes are on their way; its client is stopped by its window meanwhile.
 //   K3. An order for an exchange that is over does nothing.
+//   K4. What is written to one passes the gate of its connection (send-gate.ts), in order; to give it up does not.
 
 import { assertNever } from '../../../../common/pure/errors.ts';
+import type { Clock } from '../../../../common/runtime/clock.ts';
+import type { TurnShare } from '../../../../common/runtime/turn-pace.ts';
 import type { Outbox } from '../door-mail.ts';
 import {
   bodyAheadBytes,
@@ -20,6 +23,7 @@ import { SlotNumbers, Slots } from '../exchange-slots.ts';
 import { toHeaderText, toLines } from '../header-text.ts';
 import type { NativeExchange } from './native-exchange.ts';
 import { readPeer } from './peer-certificate.ts';
+import { SendGate } from './send-gate.ts';
 import { trustOf } from './trust.ts';
 
 export type ExchangeOrder = Exclude<
@@ -30,10 +34,20 @@ export type ExchangeOrder = Exclude<
 export interface DeskPorts {
   readonly outbox: Outbox<Report>;
   readonly onFault: (fault: string, error?: Error) => void;
+  readonly clock: Pick<Clock, 'after' | 'soon'>;
+  /** Of a turn, for what waited at the gates of connections. */
+  readonly sendShare: TurnShare;
+}
+
+/** A connection. */
+interface Line {
+  readonly number: number;
+  readonly gate: SendGate;
 }
 
 class Visit {
   readonly exchange: NativeExchange;
+  gate: SendGate | undefined;
   id: ExchangeId | undefined;
   isOver = false;
   /** Bytes of the body that may still be sent. */
@@ -48,8 +62,8 @@ export class Desk {
   readonly #ports: DeskPorts;
   readonly #visits = new Slots<Visit>();
   readonly #numbers = new SlotNumbers();
-  readonly #carriers = new WeakMap<NativeExchange['carrier'], number>();
-  #carriersSeen = 0;
+  readonly #lines = new WeakMap<NativeExchange['carrier'], Line>();
+  #linesSeen = 0;
   #room = requestsAheadMax;
   #waiting: Visit[] = []; // bounded by the streams of all connections
   #next = 0; // of those waiting
@@ -70,6 +84,12 @@ export class Desk {
     if (order[0] === 'taken') return this.#admit(order[1]);
     const visit = this.#visits.get(order[1]);
     if (visit === undefined) return; // K3
+    if (!isSent(order) || visit.gate?.isShut() !== true) return this.#act(visit, order, bytes);
+    const kept = bytes === undefined ? undefined : keep(bytes);
+    visit.gate.wait(() => this.#act(visit, order, kept)); // K4
+  }
+
+  #act(visit: Visit, order: VisitOrder, bytes: Buffer | undefined): void {
     this.#try(visit, () => act(visit, order, bytes, this.#ports.outbox));
   }
 
@@ -103,13 +123,14 @@ export class Desk {
     const text = toHeaderText(headers);
     const lines = text.includes('impersonate-') ? rawHeaders : undefined;
     const about = [version, body !== undefined, method, target, text, lines] as const;
-    const carrier = this.#carrierOf(exchange);
+    const line = this.#lineOf(exchange);
     const id = this.#numbers.take();
     if (id === undefined) return exchange.abandon();
     visit.id = id;
+    visit.gate = line.gate;
     this.#visits.put(id, visit);
     this.#room -= 1;
-    this.#ports.outbox.push(['request', id, carrier, ...about]);
+    this.#ports.outbox.push(['request', id, line.number, ...about]);
     if (body !== undefined) this.#sendBody(visit, id, body);
   }
 
@@ -126,23 +147,26 @@ export class Desk {
     });
   }
 
-  #carrierOf(exchange: NativeExchange): number {
+  #lineOf(exchange: NativeExchange): Line {
     const { carrier } = exchange;
-    const known = this.#carriers.get(carrier);
+    const known = this.#lines.get(carrier);
     if (known !== undefined) return known;
-    const { outbox } = this.#ports;
-    this.#carriersSeen += 1;
-    const number = this.#carriersSeen;
+    const { outbox, clock, sendShare } = this.#ports;
+    this.#linesSeen += 1;
+    const line = { number: this.#linesSeen, gate: new SendGate(clock, sendShare) };
     const socket = exchange.socket();
     const facts = {
       remoteAddress: socket?.remoteAddress,
       peer: readPeer(socket),
       trust: trustOf(socket),
     };
-    this.#carriers.set(carrier, number);
-    outbox.push(['carrier', number, facts]);
-    carrier.once('close', () => outbox.pushLazily(['carrierGone', number]));
-    return number;
+    this.#lines.set(carrier, line);
+    outbox.push(['carrier', line.number, facts]);
+    carrier.once('close', () => {
+      line.gate.close();
+      outbox.pushLazily(['carrierGone', line.number]);
+    });
+    return line;
   }
 
   #close(visit: Visit): void {
@@ -155,6 +179,16 @@ export class Desk {
 }
 
 type VisitOrder = Exclude<ExchangeOrder, readonly ['taken', number]>;
+
+/** Whether it is part of the body, or comes behind it. */
+function isSent(order: VisitOrder): boolean {
+  return order[0] === 'write' || order[0] === 'end' || order[0] === 'endWhenSent';
+}
+
+/** What a slow client has not taken shall not keep what others have. */
+function keep(bytes: Buffer): Buffer {
+  return bytes.buffer.byteLength < 2 * bytes.length ? bytes : Buffer.from(bytes);
+}
 
 function act(
   visit: Visit,
@@ -173,9 +207,9 @@ function act(
     case 'flushHead':
       return exchange.flushHead();
     case 'write':
-      return write(exchange, order[1], bytes, outbox);
+      return write(visit, order[1], bytes, outbox);
     case 'end':
-      return end(exchange, bytes);
+      return end(visit, bytes);
     case 'endWhenSent':
       return exchange.endWhenSent();
     case 'abandon':
@@ -186,23 +220,31 @@ function act(
 }
 
 function write(
-  { answer }: NativeExchange,
+  { exchange: { answer }, gate }: Visit,
   id: ExchangeId,
   bytes: Buffer | undefined,
   outbox: Outbox<Report>,
 ): void {
   if (bytes === undefined || answer.destroyed || answer.writableEnded) return;
-  // What a slow client has not taken shall not keep what others have.
-  const isAlone = answer.writableLength === 0 || bytes.buffer.byteLength < 2 * bytes.length;
-  answer.write(isAlone ? bytes : Buffer.from(bytes), () => {
+  const { length } = bytes;
+  const underWay = gate?.begin(length);
+  answer.write(answer.writableLength === 0 ? bytes : keep(bytes), () => {
+    if (underWay !== undefined) gate?.end(underWay, length);
     // Who wrote much waits until it is gone; who wrote an event does not.
-    if (bytes.length < heldBytesMax) outbox.pushLazily(['sent', id, bytes.length]);
-    else outbox.push(['sent', id, bytes.length]);
+    if (length < heldBytesMax) outbox.pushLazily(['sent', id, length]);
+    else outbox.push(['sent', id, length]);
   });
 }
 
-function end({ answer }: NativeExchange, bytes: Buffer | undefined): void {
+/** Most answers are shorter, and as good as sent. */
+const countedBytesMin = 4 << 10;
+
+function end({ exchange: { answer }, gate }: Visit, bytes: Buffer | undefined): void {
   if (answer.destroyed || answer.writableEnded) return;
-  if (bytes === undefined) answer.end();
-  else answer.end(bytes);
+  if (bytes === undefined || bytes.length < countedBytesMin || gate === undefined) {
+    answer.end(bytes);
+    return;
+  }
+  const underWay = gate.begin(bytes.length);
+  answer.end(bytes, () => gate.end(underWay, bytes.length));
 }

@@ -56,7 +56,8 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
   });
   server.on('session', (session) => reads.add(session));
   const trust = watchTrust(server, clock);
-  const desk = new Desk({ outbox, onFault });
+  const sendShare = { time, untilMs: followUntilMs };
+  const desk = new Desk({ outbox, onFault, clock, sendShare });
   const open = (exchange: NativeExchange): void => {
     desk.open(exchange);
     reads.onRead();
@@ -80,7 +81,7 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
         return desk.follow(order, bytes);
     }
   };
-  const orders = new MailQueue(clock, { time, untilMs: followUntilMs }, follow);
+  const orders = new MailQueue(clock, sendShare, follow);
   port.on('message', (mail: Mail<Order>) => orders.add(mail));
   try {
     outbox.push(['listening', await listen(server, settings)]);
