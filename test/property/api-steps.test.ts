@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import type { Json, JsonObject } from '../../common/model/kube-object.ts';
+import type { Json, JsonObject, KubeObject } from '../../common/model/kube-object.ts';
 import {
   emptySet,
   fieldsInSteps,
@@ -10,6 +10,7 @@ import {
   toFieldsV1,
 } from '../../coordinator/api/machinery/apply/field-set.ts';
 import { equalsInSteps, jsonEquals } from '../../coordinator/api/machinery/schema/json-value.ts';
+import { sameInSteps } from '../../coordinator/api/machinery/schema/shape.ts';
 import { runSteps } from '../../coordinator/api/machinery/steps.ts';
 
 const json = fc.jsonValue({ maxDepth: 5 }) as fc.Arbitrary<Json>;
@@ -43,6 +44,24 @@ test('thousands of labels are compared in many steps, and the last of them count
   t.is(count, 9);
   const last = { ...b, k4899: 'y' };
   t.false(runSteps(equalsInSteps({ metadata: { labels: a } }, { metadata: { labels: last } })));
+});
+
+test('the owners of thousands of fields are compared in many steps', (t) => {
+  const toObject = (time: string, last: string): KubeObject => {
+    const labels = Object.fromEntries(Array.from({ length: 4_900 }, (_, i) => [`f:k${i}`, {}]));
+    const fieldsV1 = { 'f:metadata': { 'f:labels': { ...labels, [last]: {} } } };
+    const entry = { manager: 'kubectl', operation: 'Update', time, fieldsV1 };
+    return { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', managedFields: [entry] } };
+  };
+  const steps = sameInSteps(toObject('earlier', 'f:a'), toObject('later', 'f:a'));
+  let count = 0;
+  for (let step = steps.next(); ; step = steps.next(), count += 1) {
+    if (step.done !== true) continue;
+    t.true(step.value);
+    break;
+  }
+  t.true(count >= 10, `${count}`);
+  t.false(runSteps(sameInSteps(toObject('a', 'f:a'), toObject('a', 'f:b'))));
 });
 
 test('thousands of owned fields are told in many steps', (t) => {
