@@ -12,9 +12,10 @@ import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import { restOf } from '../../common/runtime/rest.ts';
 import { MemoryView } from './memory-view.ts';
-import { ParsedValues } from './parsed-values.ts';
+import { largeValueBytes, ParsedValues } from './parsed-values.ts';
 import { SharedParts } from './shared-parts.ts';
-import { shareParsed, toStoredObject, toStoreValue } from './stored-object.ts';
+import { shareEqual } from './shared-values.ts';
+import { toStoredObject, toStoreValue } from './stored-object.ts';
 import type {
   Desired,
   DesiredOutcome,
@@ -68,7 +69,8 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
     if (refusal !== undefined) throw new MeshError('fatal', 'STORE_REGRESSED', refusal);
     const before = view.get(request.key);
     const value = request.object === undefined ? undefined : toStoreValue(request.object);
-    const preparing = value === undefined ? undefined : reading.values.prepare(value); // D3
+    const preparing =
+      value === undefined ? undefined : reading.values.prepare(value, before?.object); // D3
     if (preparing !== undefined) await preparing;
     const outcome = await settle(store, { ...request, value }, view.revision(), log);
     if (outcome.kind !== 'written') return outcome;
@@ -205,6 +207,10 @@ function toStored(
   { values, parts }: Reading,
 ): StoredObject {
   const object = values.take(value);
-  shareParsed(object, previous?.object, parts);
+  // Most writes change a status, and most objects were written by the same few tools.
+  if (!Object.isFrozen(object)) {
+    if (previous !== undefined) shareEqual(object, previous.object);
+    if (value.length < largeValueBytes) parts.share(object); // what is large in others is of one object
+  }
   return toStoredObject(key, revision, object);
 }

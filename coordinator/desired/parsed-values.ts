@@ -1,9 +1,10 @@
 // Values as objects. The store tells of a write in one turn of the event loop, in which the object of a
-// large one is parsed, shared and frozen (I11): who writes it parses it in a turn of its own, before.
+// large one is parsed, shared and frozen (I11): who writes it does that before, in turns of its own.
 
 import type { KubeObject } from '../../common/model/kube-object.ts';
 import type { Rest } from '../../common/runtime/rest.ts';
-import { parseStoreValue } from './stored-object.ts';
+import { shareEqual } from './shared-values.ts';
+import { deepFreeze, parseStoreValue } from './stored-object.ts';
 
 /** To parse it takes a millisecond or so. */
 export const largeValueBytes = 64 << 10;
@@ -16,22 +17,26 @@ export class ParsedValues {
     this.#rest = rest;
   }
 
-  /** Of one that is to be written; undefined for what is not large. */
-  prepare(value: Uint8Array): Promise<void> | undefined {
-    return value.length < largeValueBytes ? undefined : this.#prepare(value);
+  /** Of one that is to be written in the place of `previous`; undefined for what is not large. */
+  prepare(value: Uint8Array, previous: KubeObject | undefined): Promise<void> | undefined {
+    return value.length < largeValueBytes ? undefined : this.#prepare(value, previous);
   }
 
-  async #prepare(value: Uint8Array): Promise<void> {
+  async #prepare(value: Uint8Array, previous: KubeObject | undefined): Promise<void> {
     await this.#rest();
-    this.#ahead.set(value, parseStoreValue(value));
+    const parsed = parseStoreValue(value);
+    await this.#rest();
+    const object = previous === undefined ? parsed : shareEqual(parsed, previous);
+    await this.#rest();
+    this.#ahead.set(value, deepFreeze(object));
     await this.#rest();
   }
 
-  /** An object that nobody else has. */
+  /** Frozen when it was prepared, and shares then what it has in common with the one before; else nobody else has it. */
   take(value: Uint8Array): KubeObject {
-    const parsed = this.#ahead.get(value);
-    if (parsed === undefined) return parseStoreValue(value);
+    const prepared = this.#ahead.get(value);
+    if (prepared === undefined) return parseStoreValue(value);
     this.#ahead.delete(value);
-    return parsed;
+    return prepared;
   }
 }

@@ -3,8 +3,6 @@
 
 import type { LogKey, Revision } from '../../common/model/ids.ts';
 import type { KubeObject, ObjectMeta } from '../../common/model/kube-object.ts';
-import type { SharedParts } from './shared-parts.ts';
-import { shareEqual } from './shared-values.ts';
 import type { StoredObject } from './store.ts';
 
 /** `object` carries any resourceVersion or none; the result carries `revision`. */
@@ -51,19 +49,6 @@ export function toStoreValue(object: KubeObject): Uint8Array {
   return Buffer.from(JSON.stringify({ ...object, metadata }), 'utf8');
 }
 
-/**
- * Puts into `object`, which nobody else has, the parts of `previous` that are the same, and parts that
- * other objects have too: most writes change a status, and most objects were written by the same few tools.
- */
-export function shareParsed(
-  object: KubeObject,
-  previous: KubeObject | undefined,
-  parts: SharedParts,
-): void {
-  if (previous !== undefined) shareEqual(object, previous);
-  parts.share(object);
-}
-
 export function parseStoreValue(value: Uint8Array): KubeObject {
   return JSON.parse(
     Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'),
@@ -71,7 +56,7 @@ export function parseStoreValue(value: Uint8Array): KubeObject {
 }
 
 // Readers share objects; a reader that writes into one would change the truth of all others.
-function deepFreeze<T extends object>(value: T): T {
+export function deepFreeze<T extends object>(value: T): T {
   if (Object.isFrozen(value)) return value;
   Object.freeze(value);
   for (const member of Object.values(value)) {

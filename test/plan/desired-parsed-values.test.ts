@@ -1,4 +1,4 @@
-// Large values are parsed once, in a turn before that in which they are folded.
+// Large values are parsed, shared and frozen once, in turns before that in which they are folded.
 
 import test from 'ava';
 import { toLogKey, toRevision } from '../../common/model/ids.ts';
@@ -18,25 +18,29 @@ function toObject(text: string): KubeObject {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata, spec: { text } };
 }
 
-test('D3 a large value is parsed between two rests, and taken by one', async (t) => {
+test('D3 a large value is parsed, shared and frozen between rests, and taken by one', async (t) => {
   let rests = 0;
   const values = new ParsedValues(() => {
     rests += 1;
     return Promise.resolve();
   });
-  const value = toStoreValue(toObject(toText(largeValueBytes)));
-  await values.prepare(value);
-  t.is(rests, 2);
+  const previous = { ...toObject(''), data: { a: 'b' } } as KubeObject;
+  const next = { ...toObject(toText(largeValueBytes)), data: { a: 'b' } } as KubeObject;
+  const value = toStoreValue(next);
+  await values.prepare(value, previous);
+  t.is(rests, 4);
   const [first, second] = [values.take(value), values.take(value)];
-  t.deepEqual(first, toObject(toText(largeValueBytes)));
+  t.deepEqual(first, next);
+  t.is((first as { data?: unknown }).data, (previous as { data?: unknown }).data);
+  t.true(Object.isFrozen(first.spec));
   t.deepEqual(second, first);
-  t.not(second, first, 'who takes an object may write into it');
+  t.false(Object.isFrozen(second), 'what was not prepared may be written into');
 });
 
 test('D3 nobody waits for a small value', (t) => {
   const values = new ParsedValues(() => Promise.reject(new Error('nobody rests')));
   const value = toStoreValue(toObject('y'));
-  t.is(values.prepare(value), undefined);
+  t.is(values.prepare(value, undefined), undefined);
   t.deepEqual(values.take(value), toObject('y'));
 });
 
