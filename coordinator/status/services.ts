@@ -76,14 +76,17 @@ export function createServiceStatus(
     if (waitMs > 0) return { againAfterMs: Math.ceil(waitMs) }; // U8
     const service = stored.object as Service;
     const facts = gatherFacts(options, service, last.conditions);
-    const conditions = new Map(facts.shards.map((shard) => [shard.cluster, shard.conditions]));
+    const conditions = orEmpty(
+      new Map(facts.shards.map((shard) => [shard.cluster, shard.conditions])),
+      nothingShown.conditions,
+    );
     const { keys, isChanged } = show(last, planProjections(facts, toTimestamp));
     shown.set(key, { ...last, keys, conditions });
     const status = { ...service.status, ...planServiceStatus(facts) };
     const outcome = await writer.write(stored, status);
     if (outcome === 'again') return { againAfterMs: conflictRetryMs };
     // Told by whoever could write: a deposed holder has thrown by now.
-    const memory = tell(service, last.memory, facts.shards);
+    const memory = orEmpty(tell(service, last.memory, facts.shards), nothingShown.memory);
     const changedMs = isChanged || outcome === 'written' ? nowMs : last.changedMs;
     shown.set(key, { keys, memory, conditions, changedMs });
     return undefined;
@@ -141,6 +144,11 @@ export function createServiceStatus(
 
   const rest = { times: 9, maxMs: writeEveryMs };
   return createLoop<ServiceKey>({ name: 'status-services', run, rest, clock, chance, log });
+}
+
+/** All Services without shards share what is empty. */
+function orEmpty<K, V>(map: ReadonlyMap<K, V>, empty: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
+  return map.size === 0 ? empty : map;
 }
 
 function gatherFacts(
