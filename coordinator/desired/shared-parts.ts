@@ -1,10 +1,11 @@
 // Most of what an object consists of stands in many others too: conditions, ports, the field sets of
 // managedFields, words and times. Each is on the heap once: what is there is what V8 looks at in a full collection.
 
-// Longer field sets are of one object: its own labels, its own keys. All together are 32 MiB of text at most.
+// What is longer is of one object: its own labels, its own keys. All together are 32 MiB of text at most.
 const fieldSetLengthMax = 4_096;
 const fieldSetsMax = 2_048;
 const leafMembersMax = 8;
+const leafLengthMax = 512;
 const leavesMax = 8_192;
 const textLengthMax = 128;
 const textsMax = 16_384;
@@ -20,12 +21,15 @@ export class SharedParts {
   /** Puts into `object`, which nobody else has, what others share. What is frozen in it is shared already. */
   share(object: object): void {
     const members = object as Record<string, unknown>; // only its own, by their names
+    const isList = Array.isArray(object); // what stands alone, as labels do, is of one object mostly
     for (const name of Object.keys(members)) {
       const value = members[name];
       if (typeof value === 'string') {
         if (value.length <= textLengthMax) members[name] = this.#texts.keep(value, value);
       } else if (isParent(value) && !Object.isFrozen(value)) {
-        members[name] = name === 'fieldsV1' ? this.#shareFieldSet(value) : this.#sharePart(value);
+        if (name === 'fieldsV1') members[name] = this.#shareFieldSet(value);
+        else if (isList && isSmallLeaf(value)) members[name] = this.#shareLeaf(value);
+        else this.share(value);
       }
     }
   }
@@ -35,16 +39,12 @@ export class SharedParts {
     return text.length > fieldSetLengthMax ? fieldSet : this.#fieldSets.keep(text, fieldSet);
   }
 
-  #sharePart(part: Parent): object {
-    if (isSmallLeaf(part)) {
-      const text = JSON.stringify(part);
-      const known = this.#leaves.get(text);
-      if (known !== undefined) return known;
-      this.share(part);
-      return this.#leaves.keep(text, part);
-    }
-    this.share(part);
-    return part;
+  #shareLeaf(leaf: Parent): object {
+    const text = JSON.stringify(leaf);
+    const known = this.#leaves.get(text);
+    if (known !== undefined) return known;
+    this.share(leaf);
+    return text.length > leafLengthMax ? leaf : this.#leaves.keep(text, leaf);
   }
 }
 

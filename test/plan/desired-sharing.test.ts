@@ -76,7 +76,7 @@ test('of more different field sets than are kept, those that are met stay shared
   }
 });
 
-test('small parts without parts of their own are one, in any object, if their text is', (t) => {
+test('small items without parts of their own are one, in any object, if their text is', (t) => {
   const parts = new SharedParts();
   const port = (name: string): object => ({ name, port: 80, protocol: 'TCP' });
   const one = { kind: 'Service', spec: { ports: [port('http'), port('https')] } };
@@ -87,6 +87,9 @@ test('small parts without parts of their own are one, in any object, if their te
   parts.share(other);
   t.is(two.subsets[0]?.ports[0], one.spec.ports[0]);
   t.not(other.spec.ports[0], one.spec.ports[0] as object, 'members in another order');
+  const [long, same] = [0, 1].map(() => [{ message: 'x'.repeat(600) }]);
+  for (const each of [long, same]) parts.share({ each });
+  t.not(long?.[0], same?.[0], 'what is long is of one object');
 });
 
 test('property: sharing parts changes no text, and writes into nothing that is frozen', (t) => {
