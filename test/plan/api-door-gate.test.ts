@@ -83,15 +83,27 @@ test('S2 what is never sent keeps the others for a moment, and its end changes n
   t.deepEqual(done, ['stalled']);
   await clock.advance(1);
   t.deepEqual(done, ['stalled', 'b']);
-  send('c');
+  send('c'); // twice as much may be under way
+  send('d');
   sent('stalled'); // not counted any more
   await clock.settle();
-  t.deepEqual(done, ['stalled', 'b']);
-  sent('b');
+  t.deepEqual(done, ['stalled', 'b', 'c']);
+  sent('b'); // something is sent: as much as before
   await clock.settle();
   t.deepEqual(done, ['stalled', 'b', 'c']);
+  sent('c');
+  await clock.settle();
+  t.deepEqual(done, ['stalled', 'b', 'c', 'd']);
   await clock.advance(10 * stalledMs);
   t.is(clock.pending(), 0);
+});
+
+test('S2 a hundred that are never sent keep who comes behind them less than a second', async (t) => {
+  const { clock, done, send } = begin(Infinity);
+  for (let each = 0; each < 100; each += 1) send(`stalled ${each}`);
+  send('awake', 1);
+  await clock.advance(7 * stalledMs);
+  t.is(done.at(-1), 'awake');
 });
 
 test('S2 while something is sent, nobody is taken for stalled', async (t) => {

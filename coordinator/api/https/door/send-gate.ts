@@ -3,7 +3,8 @@
 //   S1. Few bytes are: what else is written to its exchanges waits here, in the order in which it was written.
 //       Node makes frames of all that a connection has, encrypts and sends them in one turn of the event loop,
 //       as soon as the socket takes more: megabytes, where a hundred watches had waited for it (I11).
-//   S2. An exchange whose client takes nothing keeps the others of its connection for a moment only.
+//   S2. Exchanges whose client takes nothing keep the others of its connection for a moment only: as long as nothing is
+//       sent, twice as much goes under way each time.
 //   S3. What waited is taken up while there is time in the turn. While there is room, nothing waits.
 
 import type { Clock, Timer } from '../../../../common/runtime/clock.ts';
@@ -23,6 +24,7 @@ export class SendGate {
   readonly #clock: Pick<Clock, 'after' | 'soon'>;
   readonly #share: TurnShare;
   #underWay: UnderWay = { bytes: 0 };
+  #bytesMax = underWayBytesMax;
   #waiting: (() => void)[] = [];
   #next = 0;
   #isPlanned = false;
@@ -35,7 +37,7 @@ export class SendGate {
 
   /** Whether what is to be sent now would wait. */
   isShut(): boolean {
-    return this.#waiting.length > 0 || this.#underWay.bytes >= underWayBytesMax;
+    return this.#waiting.length > 0 || this.#underWay.bytes >= this.#bytesMax;
   }
 
   /** Calls `act` when what was to be sent before it has been. */
@@ -53,7 +55,9 @@ export class SendGate {
   /** They are sent. */
   end(underWay: UnderWay, bytes: number): void {
     underWay.bytes -= bytes;
-    if (underWay === this.#underWay && this.#waiting.length > 0) this.#plan();
+    if (underWay !== this.#underWay) return;
+    this.#bytesMax = underWayBytesMax;
+    if (this.#waiting.length > 0) this.#plan();
   }
 
   /** Its connection is gone. */
@@ -67,6 +71,7 @@ export class SendGate {
   readonly #release = (): void => {
     this.#stall = undefined;
     this.#underWay = { bytes: 0 };
+    this.#bytesMax *= 2;
     this.#plan();
   };
 
@@ -84,14 +89,14 @@ export class SendGate {
     const { time, untilMs } = this.#share;
     do {
       const act = this.#waiting[this.#next];
-      if (act === undefined || this.#underWay.bytes >= underWayBytesMax) break;
+      if (act === undefined || this.#underWay.bytes >= this.#bytesMax) break;
       this.#next += 1;
       act();
     } while (time.usedMs() < untilMs);
     this.#waiting = this.#next < this.#waiting.length ? this.#waiting.slice(this.#next) : [];
     this.#next = 0;
     if (this.#waiting.length === 0) return;
-    if (this.#underWay.bytes < underWayBytesMax) this.#plan();
+    if (this.#underWay.bytes < this.#bytesMax) this.#plan();
     this.#stall = this.#clock.after(stalledMs, this.#release);
   };
 }
