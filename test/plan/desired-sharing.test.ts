@@ -11,6 +11,7 @@ import { createMemoryDisk, createMemoryStore } from '../../coordinator/desired/m
 import { SharedParts } from '../../coordinator/desired/shared-parts.ts';
 import { shareEqual } from '../../coordinator/desired/shared-values.ts';
 import type { Desired } from '../../coordinator/desired/store.ts';
+import { deepFreeze } from '../../coordinator/desired/stored-object.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const parse = (text: string): unknown => JSON.parse(text) as unknown;
@@ -106,12 +107,6 @@ test('property: sharing parts changes no text, and writes into nothing that is f
     }),
   );
 });
-
-function deepFreeze(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
-  Object.freeze(value);
-  Object.values(value).forEach(deepFreeze);
-}
 
 function at(name: string): LogKey {
   return toLogKey({ group: '', resource: 'services', namespace: 'default', name });
