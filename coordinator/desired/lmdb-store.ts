@@ -12,22 +12,23 @@
 //       (3.5.6: it hangs, or corrupts its heap). After any failed commit the store stays shut,
 //       because what a failed flush left on the disk is known only after reopening.
 
-import { mkdirSync, statfsSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import {
   open,
   type Database,
+  type DatabaseOptions,
   type RootDatabase,
   type RootDatabaseOptionsWithPath,
   type Transaction,
 } from 'lmdb';
-import { toLogPrefix, toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
-import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
+import { toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import { restOf, type Rest } from '../../common/runtime/rest.ts';
 import { createCommitOrder, type CommitOrder } from './commit-order.ts';
+import { DiskRoom } from './disk-room.ts';
 import { isRunning, ownProcess } from './process-identity.ts';
 import type { Store, StoreRecord, WriteOutcome, WriteRequest } from './store.ts';
 
@@ -61,6 +62,8 @@ interface Logged {
 interface Tables {
   readonly root: RootDatabase;
   readonly current: Database<Current, string>;
+  /** The same table, read in place: `v` holds only until the next read, and is nowhere else. */
+  readonly glance: Pick<Database<Current, string>, 'get'>;
   readonly log: Database<Logged, number>;
   readonly meta: Database<string | number, string>;
 }
@@ -97,7 +100,7 @@ type Follower = (records: readonly StoreRecord[]) => void;
 class LmdbStore implements Store {
   readonly #tables: Tables;
   readonly #logRecordsMax: number;
-  readonly #room: Room;
+  readonly #room: DiskRoom;
   readonly #rest: Rest;
   readonly #id: string;
   readonly #epoch: number;
@@ -113,7 +116,7 @@ class LmdbStore implements Store {
     }
     this.#tables = tables;
     this.#logRecordsMax = options.logRecordsMax ?? 20_000;
-    this.#room = new Room(options.path, options.freeBytesMin ?? 64 * 2 ** 20);
+    this.#room = new DiskRoom(options.path, options.freeBytesMin ?? 64 * 2 ** 20);
     this.#rest = options.clock === undefined ? () => undefined : restOf(options.clock);
     this.#told = createCommitOrder({
       after: toRevision(revision),
@@ -201,9 +204,16 @@ function openTables(path: string): Tables {
     mapSize: 16 * 2 ** 30,
     encoding: 'msgpack',
   });
+  // A write looks at every key that it depends on; to copy their values would be most of what it
+  // leaves to the collector of garbage. (lmdb hands this on to msgpackr, but has no type for it.)
+  const inPlace: DatabaseOptions & { readonly copyBuffers: boolean } = {
+    encoding: 'msgpack',
+    copyBuffers: false,
+  };
   return {
     root,
     current: root.openDB<Current, string>({ name: 'current', encoding: 'msgpack' }),
+    glance: root.openDB<Current, string>({ name: 'current', ...inPlace }),
     log: root.openDB<Logged, number>({
       name: 'log',
       encoding: 'msgpack',
@@ -269,17 +279,17 @@ function attemptWrite(tables: Tables, request: WriteRequest, logRecordsMax: numb
   const { key, expected, guard, fence, guards = [], value } = request;
   for (const condition of [guard, fence, ...guards]) {
     if (condition === undefined) continue;
-    const current = toRevision(tables.current.get(condition.key)?.r ?? 0);
+    const current = toRevision(tables.glance.get(condition.key)?.r ?? 0);
     if (current !== condition.revision) return { outcome: { kind: 'fenced', current } };
   }
-  const previous = tables.current.get(key);
+  const previous = tables.glance.get(key);
   const current = toRevision(previous?.r ?? 0);
   if (current !== expected || (value === undefined && previous === undefined)) {
     return { outcome: { kind: 'conflict', current } };
   }
   const revision = toRevision(Number(tables.meta.get('revision')) + 1);
   const isDelete = value === undefined;
-  const kept = value ?? previous?.v ?? new Uint8Array();
+  const kept = value ?? Buffer.from(previous?.v ?? []); // a copy
   if (isDelete) void tables.current.remove(key);
   else void tables.current.put(key, { r: revision, v: kept });
   void tables.log.put(revision, { k: key, d: isDelete, v: kept });
@@ -334,57 +344,4 @@ function readLog(tables: Tables, from: Revision, to: Revision): readonly StoreRe
 
 function unavailable(message: string, cause?: unknown): MeshError {
   return new MeshError('retryable', 'STORE_UNAVAILABLE', message, cause);
-}
-
-/**
- * What the coordinator itself keeps in the log: who leads, what DNS says, what is to be removed.
- * Small, bounded by what users have written, and needed most when a disk is full: without its
- * term a coordinator cannot even start and answer reads.
- */
-const ownRecords = [
-  'terms',
-  'publications',
-  'dnsapplied',
-  'dnsbatches',
-  'placements',
-  'removalorders',
-  'sessions',
-].map((resource) => toLogPrefix(isthmusGroup, resource));
-
-/**
- * Asks the disk before each commit, since others fill it too. Writes that come while one is under
- * way share its answer: a commit takes milliseconds and few writes wait for it, but with a hundred
- * clients each question costs as much as a write.
- */
-// What LMDB copies on a write besides the value: the branch pages of two trees.
-const pageBytes = 64 << 10;
-
-class Room {
-  readonly #path: string;
-  readonly #reserve: number;
-  #freeBytes: number | undefined;
-
-  constructor(path: string, reserve: number) {
-    this.#path = path;
-    this.#reserve = reserve;
-  }
-
-  allows({ key, value }: WriteRequest): boolean {
-    const isVital = value === undefined || ownRecords.some((prefix) => key.startsWith(prefix));
-    this.#freeBytes ??= this.#ask();
-    const isAllowed = this.#freeBytes >= (isVital ? this.#reserve / 4 : this.#reserve);
-    // In both tables, and the pages around it.
-    this.#freeBytes -= 2 * (value?.length ?? 0) + pageBytes;
-    return isAllowed;
-  }
-
-  /** Something was committed: what was known of the disk is old. */
-  forget(): void {
-    this.#freeBytes = undefined;
-  }
-
-  #ask(): number {
-    const { bavail, bsize } = statfsSync(this.#path);
-    return bavail * bsize;
-  }
 }

@@ -153,6 +153,30 @@ function declareWrites(declare: Declare): void {
     },
   );
 
+  declare('deletes of one commit tell each its own last value', async (t, bench) => {
+    const store = await bench.open();
+    const names = Array.from({ length: 40 }, (_, index) => `n${String(index).padStart(2, '0')}`);
+    const texts = names.map((name, index) => name.repeat(1 + (index % 7) * 400));
+    const revisions = await Promise.all(
+      names.map((name, index) => put(store, name, texts[index] ?? '')),
+    );
+    const told: string[] = [];
+    const watch = store.follow(await store.currentRevision(), (it) => told.push(...it.map(show)));
+    const deletes = names.map((name, index) =>
+      store.write({
+        key: serviceKey(name),
+        value: undefined,
+        expected: revisions[index] ?? absent,
+      }),
+    );
+    (await Promise.all(deletes)).forEach(written);
+    watch.cancel();
+    t.deepEqual(
+      told,
+      names.map((name, index) => `${name}=gone(${texts[index]})`),
+    );
+  });
+
   declare('a delete keeps the last value for watchers and frees the key', async (t, bench) => {
     const store = await bench.open();
     const seen: string[] = [];
