@@ -8,13 +8,14 @@
 //   L4. What is urgent waits for what runs, never for what is due.
 //   L5. A key rests after its run where the loop says so (key-rest.ts): a Service of a thousand shards
 //       of which each changes by itself is not planned a thousand times.
-//   L6. Runs begin for a few milliseconds of a turn; the rest begins in the next.
+//   L6. Runs of all loops begin for a millisecond of a turn; the rest begins in the next (run-turns.ts).
 
 import type { Clock, Timer } from './clock.ts';
 import type { Chance } from './chance.ts';
 import { describeError, type Log } from './log.ts';
 import { InvariantError } from '../pure/errors.ts';
 import { KeyRests, type RestBounds } from './key-rest.ts';
+import { runTurnsOf } from './run-turns.ts';
 
 export interface LoopOptions<Key extends string> {
   readonly name: string;
@@ -45,9 +46,6 @@ export interface Loop<Key extends string> {
   stop(): Promise<void>;
 }
 
-/** What runs do before their first wait is work of the turn in which they begin. */
-const turnMs = 3;
-
 export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<Key> {
   const { clock, chance, log, run } = options;
   const concurrency = options.concurrency ?? 8;
@@ -62,37 +60,31 @@ export function createLoop<Key extends string>(options: LoopOptions<Key>): Loop<
   const rests = new KeyRests<Key>(clock, options.rest, (key, isUrgent) =>
     isUrgent ? markFirst(key) : mark(key),
   );
-  let isScheduled = false;
+  const turns = runTurnsOf(clock);
   let isStopped = false;
 
   const schedule = (): void => {
-    if (isScheduled || isStopped) return;
-    isScheduled = true;
-    clock.soon(() => {
-      isScheduled = false;
-      startDue();
-    });
+    if (!isStopped) turns.ask(beginOne);
   };
 
-  const startDue = (): void => {
-    const untilMs = clock.monotonicMs() + turnMs;
-    const isLate = startFrom(urgent, untilMs) || startFrom(due, untilMs);
-    if (isLate && due.size > 0) schedule();
-    settle();
-  };
-
-  /** True when there is no time for more: at least one began. */
-  const startFrom = (keys: Set<Key>, untilMs: number): boolean => {
-    for (const key of keys) {
-      if (running.size >= concurrency) break;
-      if (running.has(key)) continue; // L1; runOne looks again when it ends (L2)
+  const beginOne = (): boolean => {
+    const key = nextOf(urgent) ?? nextOf(due);
+    if (key !== undefined) {
       urgent.delete(key);
       due.delete(key);
       running.add(key);
       void runOne(key);
-      if (clock.monotonicMs() >= untilMs) return true; // L6
     }
-    return false;
+    settle();
+    return key !== undefined && due.size > 0 && running.size < concurrency;
+  };
+
+  const nextOf = (keys: ReadonlySet<Key>): Key | undefined => {
+    if (running.size >= concurrency) return undefined;
+    for (const key of keys) {
+      if (!running.has(key)) return key; // L1; runOne looks again when it ends (L2)
+    }
+    return undefined;
   };
 
   const runOne = async (key: Key): Promise<void> => {

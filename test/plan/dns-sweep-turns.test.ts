@@ -29,47 +29,74 @@ const chance = createSeededChance('sweep');
 /** Its time goes on only as `spend` says; `turn` is one turn of the event loop. */
 function createSpentClock() {
   let nowMs = 0;
-  let soon: (() => void)[] = [];
+  let soon: { run: () => void }[] = [];
   const clock: Clock = {
     ...systemClock,
     monotonicMs: () => nowMs,
     soon: (run) => {
-      soon.push(run);
-      return { cancel: () => (soon = soon.filter((one) => one !== run)) };
+      const entry = { run };
+      soon.push(entry);
+      return { cancel: () => (entry.run = () => undefined) }; // in this turn as well
     },
   };
   const turn = async (): Promise<void> => {
     const now = soon;
     soon = [];
-    for (const run of now) run();
+    for (const { run } of now) run();
     await new Promise(setImmediate);
   };
   return { clock, spend: (ms: number) => (nowMs += ms), turn };
 }
 
-test('L6 I11 runs begin for some milliseconds of a turn, and what is urgent goes before the rest', async (t) => {
-  const { clock, spend, turn } = createSpentClock();
-  const runs: string[] = [];
-  const loop = createLoop<string>({
+const openLoop = (clock: Clock, run: (key: string) => void) =>
+  createLoop<string>({
     name: 'test',
     clock,
     chance,
     log: silentLog,
     run: (key) => {
-      runs.push(key);
-      spend(2); // of planning, before it waits for anything
+      run(key); // planning, before it waits for anything
       return Promise.resolve(undefined);
     },
   });
+
+test('L6 T1 I11 runs begin for a millisecond of a turn, and what is urgent goes before the rest', async (t) => {
+  const { clock, spend, turn } = createSpentClock();
+  const runs: string[] = [];
+  const loop = openLoop(clock, (key) => {
+    runs.push(key);
+    spend(0.6);
+  });
   for (let at = 0; at < 20; at += 1) loop.mark(`edit-${at}`);
   await turn();
-  t.is(runs.length, 2);
+  t.is(runs.length, 1);
+  await turn();
+  t.is(runs.length, 3);
   for (const key of ['dead-0', 'dead-1', 'dead-2']) loop.markFirst(key);
   await turn();
   await turn();
-  t.deepEqual(runs.slice(2, 5), ['dead-0', 'dead-1', 'dead-2']);
+  t.deepEqual(runs.slice(3, 6), ['dead-0', 'dead-1', 'dead-2']);
   for (let more = 0; more < 20; more += 1) await turn();
   t.is(runs.length, 23);
+});
+
+test('T2 loops share a turn, one run each, however much one of them has to do', async (t) => {
+  const { clock, spend, turn } = createSpentClock();
+  const runs: string[] = [];
+  const run = (key: string): void => {
+    runs.push(key);
+    spend(0.3);
+  };
+  const [sweep, lone, other] = [openLoop(clock, run), openLoop(clock, run), openLoop(clock, run)];
+  for (let at = 0; at < 1000; at += 1) sweep.mark(`sweep-${at}`);
+  await turn();
+  lone.mark('lone');
+  for (const key of ['other-0', 'other-1']) other.mark(key);
+  const before = runs.length;
+  await turn();
+  t.deepEqual(runs.slice(before), ['sweep-1', 'lone', 'other-0', 'sweep-2']);
+  await turn();
+  t.is(runs[before + 4], 'other-1');
 });
 
 test('I11 each who asks for a turn has it alone, in the order of asking', async (t) => {

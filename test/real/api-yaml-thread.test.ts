@@ -99,6 +99,6 @@ test('Y3 a thread that rests keeps no process alive, and a closed one is gone', 
     const args = ['--input-type=module', '-e', script];
     const { code, output } = await runProgram(process.execPath, args, { env: {} });
     t.is(code, 0);
-    t.is(output, '{"kind":"parsed","value":{"a":1},"duplicates":[]}\n');
+    t.is(output, '{"kind":"parsed","json":"{\\"a\\":1}","duplicates":[]}\n');
   }
 });

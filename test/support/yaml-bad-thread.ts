@@ -12,5 +12,5 @@ port?.on('message', (text: string) => {
     for (;;) kept.push(Array.from({ length: 1_000_000 }, () => kept.length));
   }
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  port.postMessage({ kind: 'parsed', value: text, duplicates: [] });
+  port.postMessage({ kind: 'parsed', json: JSON.stringify(text), duplicates: [] });
 });

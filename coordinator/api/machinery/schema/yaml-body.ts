@@ -156,7 +156,7 @@ function toJs(document: { toJS(options: { maxAliasCount: number }): unknown }): 
 function toPlain(value: unknown): Json {
   if (value === undefined || value === null) return null;
   if (typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value + 0; // JSON writes -0 as 0
   if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
   if (isList(value)) return value.map(toPlain);
   if (isRecord(value)) {
