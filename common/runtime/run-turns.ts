@@ -1,15 +1,15 @@
 // The runs of all loops of a process share the turns of its event loop.
 //
-//   T1. Runs begin for a millisecond of a turn, whatever loop they are of; the rest begin in the
-//       next (I11). What a run does before its first wait, and the promises that follow it at once,
-//       are in the time: they run between two callbacks, so each callback begins one.
+//   T1. Runs begin for a millisecond of a turn, and a few at most, whatever loops they are of; the
+//       rest begin in the next (I11). What a run does before its first wait is in the time, and the
+//       promises that follow it at once are why they are few.
 //   T2. Loops take turns, one run each: a loop with a thousand keys keeps no other waiting.
 
-import type { Clock, Timer } from './clock.ts';
+import type { Clock } from './clock.ts';
 
 /** What beginning runs may use of a turn; the last one, a fraction of a millisecond, may go beyond. */
 const turnMs = 1;
-/** More than fit into the time. */
+/** A run and what follows it at once take 0.1 to 0.3 ms. */
 const runsPerTurn = 8;
 
 /** Begins one run, if one may begin; whether another may. */
@@ -19,8 +19,7 @@ export class RunTurns {
   readonly #clock: Pick<Clock, 'monotonicMs' | 'soon'>;
   /** In the order in which they go on. */
   readonly #waiting = new Set<BeginRun>();
-  #planned: Timer[] = [];
-  #startMs: number | undefined;
+  #isPlanned = false;
 
   constructor(clock: Pick<Clock, 'monotonicMs' | 'soon'>) {
     this.#clock = clock;
@@ -29,27 +28,28 @@ export class RunTurns {
   /** `begin` is called in a later turn, and again as long as it says so. */
   ask(begin: BeginRun): void {
     this.#waiting.add(begin);
-    if (this.#planned.length === 0) this.#plan(1);
+    this.#plan();
   }
 
-  #plan(count: number): void {
-    this.#startMs = undefined;
-    this.#planned = Array.from({ length: count }, () => this.#clock.soon(() => this.#take()));
+  #plan(): void {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    this.#clock.soon(() => {
+      this.#isPlanned = false;
+      this.#beginSome();
+    });
   }
 
-  #take(): void {
-    this.#planned.shift();
-    const nowMs = this.#clock.monotonicMs();
-    this.#startMs ??= nowMs;
-    const [begin] = this.#waiting;
-    const isLate = nowMs - this.#startMs >= turnMs;
-    if (begin !== undefined && !isLate) {
+  #beginSome(): void {
+    const untilMs = this.#clock.monotonicMs() + turnMs;
+    let count = 0;
+    for (const begin of this.#waiting) {
       this.#waiting.delete(begin);
-      if (begin()) this.#waiting.add(begin); // T2: behind the others
+      if (begin()) this.#waiting.add(begin); // T2: behind the others, and reached again
+      count += 1;
+      if (count >= runsPerTurn || this.#clock.monotonicMs() >= untilMs) break;
     }
-    if (this.#waiting.size === 0 || isLate)
-      for (const timer of this.#planned.splice(0)) timer.cancel();
-    if (this.#planned.length === 0 && this.#waiting.size > 0) this.#plan(runsPerTurn);
+    if (this.#waiting.size > 0) this.#plan();
   }
 }
 

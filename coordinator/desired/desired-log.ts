@@ -1,7 +1,8 @@
 // The replica's own copy of the log: loads a snapshot, follows the store in order, and serves
 // lists, gets and watches from memory.
 //
-//   D1. A write answers only when this copy has folded it: a reader then sees it.
+//   D1. A write answers only when this copy has folded it: a reader then sees it. So does one that
+//       lost, when the copy has what it lost to: who reads and tries again does so on the newest.
 //   D2. A write whose answer was lost is settled by reading back, never by guessing.
 //   D3. What a large write will be folded as is read before it is committed, in turns of its own (I11).
 
@@ -73,7 +74,10 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
       value === undefined ? undefined : reading.values.prepare(value, before?.object); // D3
     if (preparing !== undefined) await preparing;
     const outcome = await settle(store, { ...request, value }, view.revision(), log);
-    if (outcome.kind !== 'written') return outcome;
+    if (outcome.kind !== 'written') {
+      await view.reach(outcome.current, foldTimeoutMs);
+      return outcome;
+    }
     if (!(await view.reach(outcome.revision, foldTimeoutMs))) {
       throw new MeshError(
         'retryable',

@@ -106,6 +106,27 @@ function declareWrites(declare: Declare): void {
     t.deepEqual(pages.flat().map(show), ['a=2']);
   });
 
+  declare(
+    'S1 what is on its way counts, and is durable before a loser hears of it',
+    async (t, bench) => {
+      const store = await bench.open();
+      const first = await put(store, 'a', '1');
+      const a = { key: serviceKey('a'), value: bytes('2'), expected: first };
+      const guard = { key: a.key, revision: first };
+      const b = { key: serviceKey('b'), value: bytes('1'), expected: absent };
+      const winner = store.write(a);
+      const losers = [a, { ...b, guard }, { ...a, value: undefined }].map(async (request) => {
+        const outcome = await store.write(request);
+        const durable = await store.currentRevision();
+        const isHeard = outcome.kind !== 'written' && outcome.current <= durable;
+        return isHeard ? outcome.kind : { outcome, durable };
+      });
+      written(await winner);
+      t.deepEqual(await Promise.all(losers), ['conflict', 'fenced', 'conflict']);
+      t.deepEqual((await snapshotOf(store)).pages.flat().map(show), ['a=2']);
+    },
+  );
+
   declare('S1 nothing is written when the guard stands elsewhere', async (t, bench) => {
     const store = await bench.open();
     const term = await put(store, 'term', '1');

@@ -18,7 +18,7 @@ import {
 } from '../../coordinator/desired/memory-store.ts';
 import { createProjection } from '../../coordinator/desired/projection.ts';
 import { SortedKeys } from '../../coordinator/desired/sorted-keys.ts';
-import type { Desired, ViewEvent } from '../../coordinator/desired/store.ts';
+import type { Desired, Store, ViewEvent } from '../../coordinator/desired/store.ts';
 import { acquireTerm } from '../../coordinator/desired/term.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
@@ -73,6 +73,37 @@ test('a write is in the view when it resolves, with its revision as resourceVers
   t.deepEqual(JSON.parse(Buffer.from(stored?.bytes() ?? []).toString()), stored?.object);
   t.is(stored?.bytes(), stored?.bytes());
   t.true(Object.isFrozen(stored?.object.spec));
+});
+
+test('D1 who lost is answered when the copy has what it lost to', async (t) => {
+  const store = createMemoryStore({ disk: createMemoryDisk('test') });
+  const held: (() => void)[] = [];
+  const late: Store = {
+    identity: () => store.identity(),
+    currentRevision: () => store.currentRevision(),
+    write: (request) => store.write(request),
+    snapshot: () => store.snapshot(),
+    follow: (from, on) => store.follow(from, (records) => held.push(() => on(records))),
+    close: () => store.close(),
+  };
+  const clock = createVirtualClock();
+  const desired = await createDesired({
+    store: late,
+    clock,
+    log: silentLog,
+    metrics: silentMetrics,
+  });
+  const value = Buffer.from(JSON.stringify(configMap('a', 'other')));
+  await store.write({ key: at('a'), value, expected: absent });
+  let seen: unknown;
+  const lost = desired
+    .write({ key: at('a'), object: configMap('a', 'mine'), expected: absent })
+    .then(({ kind }) => (seen = [kind, desired.get(at('a'))?.object.spec]));
+  await clock.settle();
+  t.is(seen, undefined);
+  for (const tell of held) tell();
+  await lost;
+  t.deepEqual(seen, ['conflict', { text: 'other' }]);
 });
 
 test('I1 a watch sees each event once, in order, with what was there before', async (t) => {
@@ -174,7 +205,8 @@ test('D2 a write that was not answered and lost its race is a conflict', async (
     fault: () => fault,
     flush: () => (fault === 'none' ? Promise.resolve() : new Promise((go) => flushes.push(go))),
   });
-  const options = { clock: createVirtualClock(), log: silentLog, metrics: silentMetrics };
+  const clock = createVirtualClock();
+  const options = { clock, log: silentLog, metrics: silentMetrics };
   const desired = await createDesired({ store: mine, ...options });
   const first = await put(desired, 'a', '1');
   fault = 'lost-answer';
@@ -184,6 +216,8 @@ test('D2 a write that was not answered and lost its race is a conflict', async (
   const won = await other.write({ key: at('a'), value, expected: first });
   for (const go of flushes) go();
   const current = won.kind === 'written' ? won.revision : absent;
+  await clock.settle();
+  await clock.advance(10_000); // of the other's write this driver does not hear
   t.deepEqual(await late, { kind: 'conflict', current });
 });
 
