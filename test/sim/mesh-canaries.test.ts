@@ -27,7 +27,7 @@ const canaries: readonly Canary[] = [
   { bug: 'removals-unbounded', invariant: 'I13', only: ['agent moved to another node'] },
   { bug: 'removals-forgotten', invariant: 'I13', only: ['agent crash'] },
   { bug: 'unjoin-hasty', invariant: 'I7', only: ['agent crash'] },
-  { bug: 'replicas-unfenced', invariant: 'I12', only: ['agent stopped'] },
+  { bug: 'replicas-unfenced', invariant: 'I12', only: ['agent stopped'], from: 2 },
   { bug: 'revocations-unseen', invariant: 'I8', only: ['agent crash'] },
   { bug: 'moves-hasty', invariant: 'I5', only: ['agent crash'], from: 2 },
   { bug: 'drains-leak', invariant: 'I5', only: ['agent crash'] },
