@@ -6,6 +6,7 @@
 import { toLogKey, toLogPrefix, toRevision, type Revision } from '../../../../common/model/ids.ts';
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { Clock } from '../../../../common/runtime/clock.ts';
+import { restOf } from '../../../../common/runtime/rest.ts';
 import type { ObjectView, StoredObject } from '../../../desired/store.ts';
 import type { ApiRequest, ApiResponse } from '../api.ts';
 import { answerObject, type AnswerOptions } from '../answer/answers.ts';
@@ -101,9 +102,16 @@ export async function readPage(
   clock: Clock,
 ): Promise<{ readonly items: readonly StoredObject[]; readonly meta: ListMeta }> {
   const { items, meta } = await openList(source, route, list, clock);
+  const rest = restOf(clock);
   const all: StoredObject[] = [];
-  for (let slice = items.next(); slice !== undefined; slice = items.next()) all.push(...slice);
-  items.close();
+  try {
+    for (let slice = items.next(); slice !== undefined; slice = items.next()) {
+      all.push(...slice);
+      await rest(); // I11
+    }
+  } finally {
+    items.close();
+  }
   return { items: all, meta };
 }
 
