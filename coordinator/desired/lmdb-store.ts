@@ -287,9 +287,9 @@ function attemptWrite(tables: Tables, request: WriteRequest, logRecordsMax: numb
   if (current !== expected || (value === undefined && previous === undefined)) {
     return { outcome: { kind: 'conflict', current } };
   }
+  const kept = value ?? Buffer.from(previous?.v ?? []); // a copy, before the next read
   const revision = toRevision(Number(tables.meta.get('revision')) + 1);
   const isDelete = value === undefined;
-  const kept = value ?? Buffer.from(previous?.v ?? []); // a copy
   if (isDelete) void tables.current.remove(key);
   else void tables.current.put(key, { r: revision, v: kept });
   void tables.log.put(revision, { k: key, d: isDelete, v: kept });
