@@ -1,7 +1,13 @@
 // Connections that end together: what ends with them is ended over many turns of the event loop.
 
 import { once } from 'node:events';
-import { connect, type ClientHttp2Session, type ServerHttp2Session } from 'node:http2';
+import {
+  connect,
+  type ClientHttp2Session,
+  type Http2SecureServer,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
@@ -15,8 +21,15 @@ import { eventually } from '../support/eventually.ts';
 
 const waitMs = 10_000;
 
+interface Server {
+  /** What it says on each stream. */
+  readonly bytes: number;
+  /** Connections are served a turn after their handshakes, as when many come at once. */
+  readonly isLate: boolean;
+}
+
 /** A server whose ends wait in `acts` until the test does them. */
-async function start(t: ExecutionContext) {
+async function start(t: ExecutionContext, { bytes, isLate }: Server) {
   const common = { validDays: 1, clock: systemClock };
   const ca = await createCa({ ...common, commonName: 'test CA' });
   const { certPem, keyPem } = await issueServerCertificate({
@@ -27,6 +40,7 @@ async function start(t: ExecutionContext) {
     ipAddresses: ['127.0.0.1'],
   });
   const server = createServer({ certPem, keyPem, clientCaPem: ca.certPem }, 60_000);
+  if (isLate) serveLate(server);
   const acts: (() => void)[] = [];
   const counts = { opened: 0, left: 0 };
   watchConnections(server, defaultHttpsLimits, {
@@ -37,14 +51,14 @@ async function start(t: ExecutionContext) {
     onCount: (kind) => void (counts[kind] += 1),
   });
   const sessions: ServerHttp2Session[] = [];
-  let openStreams = 0;
+  const streams: ServerHttp2Stream[] = [];
   server.on('session', (session) => sessions.push(session));
   server.on('stream', (stream) => {
-    openStreams += 1;
+    streams.push(stream);
     stream.on('error', () => undefined);
-    stream.once('close', () => (openStreams -= 1));
     destroyInTurn(stream, (act) => void acts.push(act));
     stream.respond({ ':status': 200 });
+    if (bytes > 0) stream.write(Buffer.alloc(bytes));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -54,7 +68,22 @@ async function start(t: ExecutionContext) {
     for (const session of sessions) session.destroy();
     server.close();
   });
-  return { acts, counts, sessions, openStreams: () => openStreams, port, caPem: ca.certPem };
+  return {
+    acts,
+    counts,
+    sessions,
+    openStreams: () => streams.filter(({ closed }) => !closed).length,
+    port,
+    caPem: ca.certPem,
+  };
+}
+
+function serveLate(server: Http2SecureServer): void {
+  const serve = server.listeners('secureConnection');
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket) => {
+    systemClock.soon(() => serve.forEach((each) => each.call(server, socket)));
+  });
 }
 
 type Fixture = Awaited<ReturnType<typeof start>>;
@@ -102,18 +131,27 @@ async function endOneByOne(fixture: Fixture, onEach: () => void): Promise<number
   }
 }
 
-for (const [how, leave] of [
-  ['that end', ({ tcp }: Client) => tcp.destroy()],
-  ['that are reset', ({ tcp }: Client) => tcp.resetAndDestroy()],
+const destroy = ({ tcp }: Client): unknown => tcp.destroy();
+
+const plain: Server = { bytes: 0, isLate: false };
+
+for (const [how, leave, connections, settings] of [
+  ['that end', destroy, 2, plain],
+  ['that are reset', ({ tcp }: Client) => tcp.resetAndDestroy(), 2, plain],
+  ['that are many', destroy, 10, plain],
+  ['that were served late', destroy, 2, { ...plain, isLate: true }],
+  ['whose clients did not read', destroy, 2, { ...plain, bytes: 1 << 18 }],
 ] as const) {
   test(`C1 the streams of connections ${how} are ended one by one, and then those`, async (t) => {
-    const fixture = await start(t);
-    const clients = [await dial(fixture, 30), await dial(fixture, 30)];
-    t.is(fixture.openStreams(), 60);
+    const fixture = await start(t, settings);
+    const clients: Client[] = [];
+    while (clients.length < connections) clients.push(await dial(fixture, 30));
+    const watches = 30 * connections;
+    t.is(fixture.openStreams(), watches);
     for (const client of clients) leave(client);
     await eventually(waitMs, async () => (fixture.acts.length > 2 ? [] : ['it does not end']));
-    t.is(fixture.openStreams(), 60, 'nothing ends before its turn');
-    let before = 60;
+    t.is(fixture.openStreams(), watches, 'nothing ends before its turn');
+    let before = watches;
     let atOnceMax = 0;
     const done = await endOneByOne(fixture, () => {
       atOnceMax = Math.max(atOnceMax, before - fixture.openStreams());
@@ -121,13 +159,13 @@ for (const [how, leave] of [
     });
     t.is(fixture.openStreams(), 0);
     t.true(atOnceMax <= 1, `${atOnceMax} streams ended in one turn`);
-    t.true(done > 60, `${done} turns`);
-    t.deepEqual(fixture.counts, { opened: 2, left: 2 });
+    t.true(done > watches, `${done} turns`);
+    t.deepEqual(fixture.counts, { opened: connections, left: connections });
   });
 }
 
 test('C1 clients that say GOAWAY together are let go over many turns', async (t) => {
-  const fixture = await start(t);
+  const fixture = await start(t, plain);
   const clients: Client[] = [];
   for (let count = 0; count < 20; count += 1) clients.push(await dial(fixture, 0));
   await eventually(waitMs, async () => (fixture.counts.opened === 20 ? [] : ['not all are there']));

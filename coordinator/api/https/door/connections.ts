@@ -88,13 +88,13 @@ function takeDownInTurns(
   { clock, soon }: Pick<ConnectionPorts, 'clock' | 'soon'>,
 ): void {
   server.on('secureConnection', (socket: TLSSocket & CarriesStreams) => {
-    const streams = socket[streamsOf]; // node's own listener has made the session
-    if (streams === undefined) return; // node's HTTP/1.1 ends them itself
+    if (socket.alpnProtocol !== 'h2') return; // node's HTTP/1.1 ends what runs on it itself
     const destroy = socket.destroy.bind(socket);
     let isPlanned = false;
     socket.destroy = (error) => {
       if (isPlanned) return socket;
       isPlanned = true;
+      const streams = socket[streamsOf] ?? new Set(); // none before node has made its session
       for (const stream of streams) soon(() => stream.close(http2.NGHTTP2_CANCEL));
       let turnsLeft = downTurnsMax;
       const goOn = (): void => {
