@@ -47,6 +47,8 @@ test('the agent asks for a small heap, the coordinator for short pauses', (t) =>
     '--no-memory-reducer',
     '--no-parallel-scavenge',
     '--no-allocation-site-pretenuring',
-    '--max-semi-space-size=8',
+    '--max-semi-space-size=4',
+    '--heap-growing-percent=100',
+    '--no-compact',
   ]);
 });
