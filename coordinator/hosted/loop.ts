@@ -66,6 +66,7 @@ interface Running {
   readonly uid: string;
   child: Child | undefined;
   state: HostedChild['state'];
+  given: number; // revision of the credentials that the child was given; each token that it refreshes is a later one
   revision: number;
   startedMs: number;
   dueMs: number;
@@ -225,6 +226,7 @@ class Hosted implements HostedAgents {
       uid,
       child: undefined,
       state: 'running',
+      given: stored.revision,
       revision: stored.revision,
       startedMs: clock.monotonicMs(),
       dueMs: 0,
@@ -255,7 +257,7 @@ class Hosted implements HostedAgents {
     const running = this.#running.get(uid);
     const stored = running && this.#credentialsOf(running.name);
     if (running === undefined || stored === undefined) return;
-    running.revision = stored.revision;
+    running.given = running.revision = stored.revision;
     this.#tell(running, { kind: 'started' });
     running.child?.send(toMessage(stored));
     this.#ports.log.info('hosted agent given other credentials', { cluster: running.name });
@@ -289,7 +291,7 @@ class Hosted implements HostedAgents {
         void this.#giveToken(running);
         return;
       case 'api': {
-        if (message.revision !== running.revision) return; // of former credentials
+        if (message.revision < running.given) return; // of former credentials
         const { fault } = message;
         this.#tell(running, fault === undefined ? { kind: 'good' } : { kind: 'fault', fault });
         return;

@@ -208,6 +208,22 @@ test('L3: refreshed tokens are kept for the next start, and never over newer cre
   t.is(children.length, 1);
 });
 
+test('what a child said before it heard that its refreshed token is stored counts', async (t) => {
+  const { clock, children, desired, addCluster, addCredentials, condition } = await open(t);
+  const config = { 'refresh-token': 'one' };
+  await addCluster('a');
+  const { revision } = await addCredentials('a', { 'auth-provider': { name: 'oidc', config } });
+  await clock.advance(100);
+  const [child] = children;
+  if (child === undefined) return t.fail();
+  child.start.onMessage({ kind: 'refreshed', revision, idToken: 'id', refreshToken: 'two' });
+  await clock.advance(100);
+  t.true((desired.get(at('clustercredentials', 'a'))?.revision ?? 0) > revision);
+  child.start.onMessage({ kind: 'api', revision, fault: undefined });
+  await clock.advance(100);
+  t.like(condition('a'), { reason: 'Running' });
+});
+
 test('what a child says of former credentials is passed over', async (t) => {
   const { clock, children, addCluster, addCredentials, condition } = await open(t);
   await addCluster('a');
