@@ -6,10 +6,7 @@ import type { StartDoor } from './door-life.ts';
 export const startDoorThread: StartDoor = (settings, to) =>
   startThread(new URL('./door/worker.js', import.meta.url), settings, to);
 
-/**
- * Sixty thousand watches. V8 lets a heap that has no bound grow fourfold between two full collections, and each of those takes
- * down all that HTTP/2 has left on it since in one turn; one with a bound it lets not even double.
- */
+/** Sixty thousand watches. A door that is over it is opened again, before it takes the memory of the whole process. */
 const heapMegabytes = 1_024;
 
 /** Runs the file `code`. */
