@@ -47,27 +47,31 @@ export function createPart(
   program: PartProgram,
   options: {
     readonly clock: Clock;
-    /** Called when it ended although nobody here asked for it. */
+    /** Called when it ended although nobody here asked for it; not where start() says so. */
     readonly onUnexpectedEnd: (how: string) => void;
   },
 ): Part {
   const { clock } = options;
   let child: ChildProcess | undefined;
   let isEnding = false;
+  let isReady = false;
   let ended: Promise<void> = Promise.resolve();
 
   const start = async (): Promise<JsonObject> => {
     isEnding = false;
+    isReady = false;
     const started = launch(program);
     child = started;
     ended = new Promise((resolve) => {
       started.once('exit', (code, signal) => {
         if (child === started) child = undefined;
-        if (!isEnding) options.onUnexpectedEnd(signal ?? `code ${code ?? 0}`);
+        if (isReady && !isEnding) options.onUnexpectedEnd(signal ?? `code ${code ?? 0}`);
         resolve();
       });
     });
-    return readReadyLine(started, program, clock);
+    const line = await readReadyLine(started, program, clock);
+    isReady = true;
+    return line;
   };
 
   return {

@@ -1,12 +1,14 @@
 // Which ports the demo takes: the documented ones, or free ones outside the range from which the
 // system draws the ports of outgoing connections. In that range a client that dials a dead
-// server's port may be given that very port, and then nobody can listen there again.
+// server's port may be given that very port, and then nobody can listen there again. Those that are
+// drawn are claimed until this process ends: another demo, a member's etcd, a test draws too.
 
 import { createSocket } from 'node:dgram';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Chance } from '../common/runtime/chance.ts';
 import type { PortWish } from './clusters.ts';
+import { claimPort, giveBack } from './port-claims.ts';
 
 const host = '127.0.0.1';
 const anyPortMin = 20_000;
@@ -32,14 +34,14 @@ export async function takePorts(
       continue;
     }
     const earlier = options.earlier[wish.name];
-    if (earlier !== undefined && (await isFree(earlier, wish.isUdpToo))) {
+    if (earlier !== undefined && (await isOurs(earlier, wish.isUdpToo))) {
       taken.set(wish.name, earlier);
       continue;
     }
     for (let step = 0; step <= anyPortMax - anyPortMin; step += 1) {
       const port = next;
       next = next >= anyPortMax ? anyPortMin : next + 1;
-      if ([...taken.values()].includes(port) || !(await isFree(port, wish.isUdpToo))) continue;
+      if (!(await isOurs(port, wish.isUdpToo))) continue;
       taken.set(wish.name, port);
       break;
     }
@@ -66,6 +68,14 @@ export async function takeLoadBalancerBase(options: {
     if (uses.every((use) => use !== 'EADDRINUSE')) return base;
   }
   return preferred;
+}
+
+/** Claimed before it is tried: of two that draw it at once one gets it. */
+async function isOurs(port: number, isUdpToo: boolean): Promise<boolean> {
+  if (!claimPort(port)) return false;
+  if (await isFree(port, isUdpToo)) return true;
+  giveBack(port);
+  return false;
 }
 
 async function isFree(port: number, isUdpToo: boolean): Promise<boolean> {

@@ -36,7 +36,7 @@ test.serial('npm run demo -- --once: every step of the guide is ok', async (t) =
     steps.filter((line) => !/^step \d+ ok: /.test(line)),
     [],
   );
-  t.is(once.lines.at(-1), `${steps.length} of ${steps.length} steps ok`);
+  t.is(once.lines.at(-1), `${steps.length} of ${steps.length} steps ok`, once.errors());
   t.is(code, 0);
 });
 

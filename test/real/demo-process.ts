@@ -13,6 +13,8 @@ export interface Running {
   readonly child: ChildProcess;
   /** Lines of standard output so far. */
   readonly lines: string[];
+  /** The end of what it has said to standard error. */
+  errors(): string;
   /** Resolves with the first line that matches; rejects when the process ends first. */
   line(pattern: RegExp): Promise<string>;
   /** Resolves with the exit code, or the signal's name. */
@@ -43,6 +45,7 @@ export function startProgram(script: string, args: readonly string[]): Running {
   return {
     child,
     lines,
+    errors: () => errors,
     ended: () => end,
     line: (pattern) =>
       new Promise((resolve, reject) => {
