@@ -5,7 +5,7 @@
 //       long one (I11). Who rests goes on in the order in which he began to.
 //   R2. Nobody rests while there is time: a lone small write ends in the turn in which it began.
 
-import type { Clock } from './clock.ts';
+import { turnTimeOf, type TurnClock } from './turn-time.ts';
 
 /** Undefined when there is time to go on at once. */
 export type Rest = () => Promise<void> | undefined;
@@ -16,7 +16,7 @@ export const restAfterMs = 1;
 const rests = new WeakMap<object, Rest>();
 
 /** One for all who share a clock: what the API does, what its store tells, what is collected. */
-export function restOf(clock: Pick<Clock, 'monotonicMs' | 'soon'>): Rest {
+export function restOf(clock: TurnClock): Rest {
   const known = rests.get(clock);
   if (known !== undefined) return known;
   const rest = createRest(clock);
@@ -24,7 +24,8 @@ export function restOf(clock: Pick<Clock, 'monotonicMs' | 'soon'>): Rest {
   return rest;
 }
 
-function createRest(clock: Pick<Clock, 'monotonicMs' | 'soon'>): Rest {
+function createRest(clock: TurnClock): Rest {
+  const time = turnTimeOf(clock);
   let startMs: number | undefined;
   // A turn has two halves: what comes in, and then what rested.
   let isFirstHalf = false;
@@ -36,7 +37,8 @@ function createRest(clock: Pick<Clock, 'monotonicMs' | 'soon'>): Rest {
     } else startMs = undefined;
   };
   const isLate = (rested: boolean): boolean => {
-    if (startMs !== undefined) return usedMs() >= restAfterMs;
+    if (startMs !== undefined) return usedMs() >= restAfterMs || time.isLate(usedMs());
+    time.usedMs();
     startMs = clock.monotonicMs();
     isFirstHalf = !rested;
     clock.soon(end);

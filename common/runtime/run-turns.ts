@@ -5,7 +5,7 @@
 //       promises that follow it at once are why they are few.
 //   T2. Loops take turns, one run each: a loop with a thousand keys keeps no other waiting.
 
-import type { Clock } from './clock.ts';
+import { turnTimeOf, type TurnClock, type TurnTime } from './turn-time.ts';
 
 /** What beginning runs may use of a turn; the last one, a fraction of a millisecond, may go beyond. */
 const turnMs = 1;
@@ -16,13 +16,15 @@ const runsPerTurn = 8;
 export type BeginRun = () => boolean;
 
 export class RunTurns {
-  readonly #clock: Pick<Clock, 'monotonicMs' | 'soon'>;
+  readonly #clock: TurnClock;
+  readonly #time: TurnTime;
   /** In the order in which they go on. */
   readonly #waiting = new Set<BeginRun>();
   #isPlanned = false;
 
-  constructor(clock: Pick<Clock, 'monotonicMs' | 'soon'>) {
+  constructor(clock: TurnClock) {
     this.#clock = clock;
+    this.#time = turnTimeOf(clock);
   }
 
   /** `begin` is called in a later turn, and again as long as it says so. */
@@ -41,13 +43,15 @@ export class RunTurns {
   }
 
   #beginSome(): void {
-    const untilMs = this.#clock.monotonicMs() + turnMs;
+    const fromMs = this.#clock.monotonicMs();
+    this.#time.usedMs();
     let count = 0;
     for (const begin of this.#waiting) {
       this.#waiting.delete(begin);
       if (begin()) this.#waiting.add(begin); // T2: behind the others, and reached again
       count += 1;
-      if (count >= runsPerTurn || this.#clock.monotonicMs() >= untilMs) break;
+      const ownMs = this.#clock.monotonicMs() - fromMs;
+      if (count >= runsPerTurn || ownMs >= turnMs || this.#time.isLate(ownMs)) break;
     }
     if (this.#waiting.size > 0) this.#plan();
   }
@@ -56,7 +60,7 @@ export class RunTurns {
 const turns = new WeakMap<object, RunTurns>();
 
 /** One for all loops that share a clock. */
-export function runTurnsOf(clock: Pick<Clock, 'monotonicMs' | 'soon'>): RunTurns {
+export function runTurnsOf(clock: TurnClock): RunTurns {
   const known = turns.get(clock);
   if (known !== undefined) return known;
   const made = new RunTurns(clock);

@@ -10,6 +10,7 @@
 
 import type { Steps } from '../pure/steps.ts';
 import type { Clock } from './clock.ts';
+import { TurnTime } from './turn-time.ts';
 
 /** What taking up and the promises that follow it at once may use of a turn. */
 const turnMs = 4;
@@ -17,27 +18,6 @@ const turnMs = 4;
 const inPlaceMax = 4;
 /** More is not done in the time. */
 const perTurnMax = 16;
-
-/** The time of a turn, for all who share it: from the first of them until the next turn. */
-export class TurnTime {
-  readonly #clock: Pick<Clock, 'monotonicMs' | 'soon'>;
-  #startMs: number | undefined;
-
-  constructor(clock: Pick<Clock, 'monotonicMs' | 'soon'>) {
-    this.#clock = clock;
-  }
-
-  /** Who asks first begins it. */
-  usedMs(): number {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#startMs !== undefined) return nowMs - this.#startMs;
-    this.#startMs = nowMs;
-    this.#clock.soon(() => {
-      this.#startMs = undefined;
-    });
-    return 0;
-  }
-}
 
 export interface TurnShare {
   readonly time: TurnTime;

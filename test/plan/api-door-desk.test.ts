@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import { PassThrough, Writable, type Readable } from 'node:stream';
 import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
-import { TurnTime } from '../../common/runtime/turn-pace.ts';
+import { TurnTime } from '../../common/runtime/turn-time.ts';
 import { MailReader, Outbox, type Mail } from '../../coordinator/api/https/door-mail.ts';
 import {
   bodyAheadBytes,

@@ -1,7 +1,7 @@
 // How much of what a connection is to send is under way at once, and what that costs others.
 
 import test from 'ava';
-import { TurnTime } from '../../common/runtime/turn-pace.ts';
+import { TurnTime } from '../../common/runtime/turn-time.ts';
 import {
   SendGate,
   stalledMs,

@@ -4,7 +4,7 @@ import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { silentMetrics } from '../../common/runtime/metrics.ts';
-import { TurnTime } from '../../common/runtime/turn-pace.ts';
+import { TurnTime } from '../../common/runtime/turn-time.ts';
 import { MailReader, type Mail } from '../../coordinator/api/https/door-mail.ts';
 import {
   requestsAheadMax,

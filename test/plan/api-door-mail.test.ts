@@ -4,7 +4,7 @@ import test from 'ava';
 import { Outbox, MailReader, type Mail } from '../../coordinator/api/https/door-mail.ts';
 import { toHeaderText, toLines, toRecord } from '../../coordinator/api/https/header-text.ts';
 import { itemsPerTurnMax, MailQueue } from '../../coordinator/api/https/mail-queue.ts';
-import { TurnTime } from '../../common/runtime/turn-pace.ts';
+import { TurnTime } from '../../common/runtime/turn-time.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 
 type Said = readonly [item: string, bytes: string | undefined];

@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'node:events';
 import test from 'ava';
-import { TurnTime } from '../../common/runtime/turn-pace.ts';
+import { TurnTime } from '../../common/runtime/turn-time.ts';
 import { createReadTurns } from '../../coordinator/api/https/door/read-turns.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 

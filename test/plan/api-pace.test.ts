@@ -1,7 +1,8 @@
 // How requests are spread over the turns of the event loop, and how large an object may be.
 
 import test from 'ava';
-import { paceTurns, TurnTime } from '../../common/runtime/turn-pace.ts';
+import { paceTurns } from '../../common/runtime/turn-pace.ts';
+import { TurnTime } from '../../common/runtime/turn-time.ts';
 import { ApiError } from '../../coordinator/api/machinery/answer/status-error.ts';
 import { parseYamlBody } from '../../coordinator/api/machinery/schema/yaml-body.ts';
 import { objectValuesMax, refuseHuge } from '../../coordinator/api/machinery/rules/object-size.ts';

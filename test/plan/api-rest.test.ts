@@ -4,43 +4,10 @@ import test from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { restOf, restAfterMs } from '../../common/runtime/rest.ts';
 import { createApiFixture, createManualClock } from '../support/api-fixture.ts';
-
-/** A clock that only work moves, with turns of an event loop that run what was due before them. */
-function createLoop() {
-  let nowMs = 0;
-  let due: (() => void)[] = [];
-  const settle = async (): Promise<void> => {
-    for (let step = 0; step < 20; step += 1) await Promise.resolve();
-  };
-  return {
-    work: (ms: number) => {
-      nowMs += ms;
-    },
-    /** How long it was. */
-    turn: async (): Promise<number> => {
-      const startMs = nowMs;
-      for (const run of due.splice(0)) {
-        run();
-        await settle(); // as Node: promises first, then the next callback
-      }
-      return nowMs - startMs;
-    },
-    settle,
-    isIdle: () => due.length === 0,
-    clock: {
-      now: () => nowMs,
-      monotonicMs: () => nowMs,
-      after: () => ({ cancel: () => undefined }),
-      soon: (run: () => void) => {
-        due = [...due, run];
-        return { cancel: () => undefined };
-      },
-    },
-  };
-}
+import { createLoopClock } from '../support/loop-clock.ts';
 
 test('R1 writes that come together share turns, none of them long', async (t) => {
-  const { clock, work, turn, settle, isIdle } = createLoop();
+  const { clock, work, turn, settle, isIdle } = createLoopClock();
   const rest = restOf(clock);
   const ended: number[] = [];
   const write = async (one: number): Promise<void> => {
@@ -64,7 +31,7 @@ test('R1 writes that come together share turns, none of them long', async (t) =>
 });
 
 test('R1 a large step that came in leaves the rest of its turn to others', async (t) => {
-  const { clock, work, turn, settle, isIdle } = createLoop();
+  const { clock, work, turn, settle, isIdle } = createLoopClock();
   const rest = restOf(clock);
   const ended: string[] = [];
   await rest();
@@ -86,7 +53,7 @@ test('R1 a large step that came in leaves the rest of its turn to others', async
 });
 
 test('R2 a short write never rests, and the time of one turn is not that of the next', async (t) => {
-  const { clock, work, turn, isIdle } = createLoop();
+  const { clock, work, turn, isIdle } = createLoopClock();
   const rest = restOf(clock);
   for (let time = 0; time < 5; time += 1) {
     t.is(rest(), undefined);

@@ -13,7 +13,7 @@ import { connect as connectTls } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { createCa, issueServerCertificate } from '../../common/runtime/pki.ts';
-import { TurnTime } from '../../common/runtime/turn-pace.ts';
+import { TurnTime } from '../../common/runtime/turn-time.ts';
 import { destroyInTurn, watchConnections } from '../../coordinator/api/https/door/connections.ts';
 import { createServer } from '../../coordinator/api/https/door/server.ts';
 import { defaultHttpsLimits } from '../../coordinator/api/https/https.ts';

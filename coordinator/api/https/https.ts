@@ -11,7 +11,8 @@ import { createSecureContext } from 'node:tls';
 import type { Clock } from '../../../common/runtime/clock.ts';
 import type { Log } from '../../../common/runtime/log.ts';
 import type { Metrics } from '../../../common/runtime/metrics.ts';
-import { paceTurns, TurnTime } from '../../../common/runtime/turn-pace.ts';
+import { paceTurns } from '../../../common/runtime/turn-pace.ts';
+import { turnTimeOf } from '../../../common/runtime/turn-time.ts';
 import type { StartDoor } from './door-life.ts';
 import type { ConnectionLimits, TlsFiles } from './door-messages.ts';
 import { startDoorThread } from './door-thread.ts';
@@ -81,7 +82,7 @@ export async function listenHttps(options: HttpsOptions): Promise<HttpsListener>
   const { clock, log, metrics, host } = options;
   const limits = options.limits ?? defaultHttpsLimits;
   const flow = createFlowControl(limits, { clock, metrics });
-  const time = new TurnTime(clock);
+  const time = turnTimeOf(clock);
   const soon = paceTurns<() => void>(clock, (act) => act(), { time, untilMs: endUntilMs });
   const requests = new RequestServer({ ...options, limits, flow, soon });
   requests.trust(options.tls.clientCaPem);

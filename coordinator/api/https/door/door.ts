@@ -7,7 +7,8 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../../common/runtime/clock.ts';
-import { paceTurns, TurnTime } from '../../../../common/runtime/turn-pace.ts';
+import { paceTurns } from '../../../../common/runtime/turn-pace.ts';
+import { turnTimeOf } from '../../../../common/runtime/turn-time.ts';
 import type { Mail, Outbox } from '../door-mail.ts';
 import type { DoorSettings, Order, Report } from '../door-messages.ts';
 import { MailQueue } from '../mail-queue.ts';
@@ -39,7 +40,7 @@ export async function openDoor(settings: DoorSettings, ports: DoorPorts): Promis
     outbox.pushLazily(['fault', fault, error?.message]);
   };
   const server = createServer(settings.tls, settings.limits.idleMs);
-  const time = new TurnTime(clock);
+  const time = turnTimeOf(clock);
   const openShare = { time, untilMs: openUntilMs };
   const reads = createReadTurns(clock, { time, untilMs: readUntilMs });
   const endInTurn = paceTurns<() => void>(clock, (act) => act(), { time, untilMs: endUntilMs });

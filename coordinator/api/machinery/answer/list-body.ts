@@ -6,6 +6,7 @@
 import { stringify as toYaml } from 'yaml';
 import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { Clock } from '../../../../common/runtime/clock.ts';
+import { restOf } from '../../../../common/runtime/rest.ts';
 import type { StoredObject } from '../../../desired/store.ts';
 import type { ApiResponse, BodySink, StreamBody } from '../api.ts';
 import type { KindDefinition } from '../kind.ts';
@@ -107,8 +108,6 @@ async function sendPieces(
   }
 }
 
-// How many milliseconds of a turn encoding may take, others having theirs too (I11).
-const turnMs = 2;
 const pieceBytes = 1 << 16;
 
 async function* encodePieces(
@@ -120,12 +119,7 @@ async function* encodePieces(
   const put = (text: string): void => void parts.push(Buffer.from(text));
   let isFirst = true;
   let bytes = 0;
-  let startMs = clock.monotonicMs();
-  const isLate = (): boolean => clock.monotonicMs() - startMs >= turnMs;
-  const rest = async (): Promise<void> => {
-    await new Promise<void>((resolve) => clock.soon(resolve));
-    startMs = clock.monotonicMs();
-  };
+  const rest = restOf(clock); // one for all lists, and all else (I11)
   try {
     for (let slice = source.next(); slice !== undefined; slice = source.next()) {
       for (const stored of slice) {
@@ -136,9 +130,10 @@ async function* encodePieces(
           yield parts.splice(0);
           bytes = 0;
         }
-        if (isLate()) await rest();
+        const later = rest();
+        if (later !== undefined) await later;
       }
-      if (isLate()) await rest(); // also when nothing matched
+      await rest(); // also when nothing matched
     }
     put(isFirst ? writing.empty : writing.end);
     yield parts;

@@ -5,6 +5,7 @@
 //   T2. Bookmarks of many watches are spread over the minute, by one timer for all.
 
 import type { Clock, Timer } from '../../../../common/runtime/clock.ts';
+import { turnTimeOf, type TurnTime } from '../../../../common/runtime/turn-time.ts';
 
 export interface Turn {
   /** Does a short piece of work; true when there is more. */
@@ -16,11 +17,13 @@ const turnMs = 2;
 
 export class Turns {
   readonly #clock: Clock;
+  readonly #time: TurnTime;
   readonly #ready = new Set<Turn>();
   #isScheduled = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#time = turnTimeOf(clock);
   }
 
   /** Runs soon, once, however often it was asked for until then. */
@@ -34,10 +37,12 @@ export class Turns {
   #run(): void {
     this.#isScheduled = false;
     const startMs = this.#clock.monotonicMs();
+    this.#time.usedMs();
     for (const turn of this.#ready) {
       this.#ready.delete(turn);
       if (turn.run()) this.add(turn); // behind the others
-      if (this.#clock.monotonicMs() - startMs >= turnMs) break;
+      const ownMs = this.#clock.monotonicMs() - startMs;
+      if (ownMs >= turnMs || this.#time.isLate(ownMs)) break;
     }
     const [next] = this.#ready;
     if (next !== undefined) this.add(next);
