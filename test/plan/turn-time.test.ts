@@ -72,5 +72,24 @@ test('T2 who finds the turn used up by others has a part of it all the same', as
   let turns = 0;
   for (; !isIdle() && turns < 100; turns += 1) await turn();
   t.is(count, 20);
-  t.true(turns >= 10 && turns <= 21, String(turns));
+  t.true(turns >= 10 && turns <= 25, String(turns));
+});
+
+test('T3 the promises that follow a run at once are in the time of the turn', async (t) => {
+  const { clock, work, turn, isIdle } = createLoopClock();
+  const runs = new RunTurns(clock);
+  let count = 0;
+  for (let loop = 0; loop < 20; loop += 1) {
+    runs.ask(() => {
+      void Promise.resolve().then(() => {
+        work(0.6);
+        count += 1;
+      });
+      return false;
+    });
+  }
+  const turns: number[] = [];
+  while (!isIdle()) turns.push(await turn());
+  t.is(count, 20);
+  t.true(Math.max(...turns) < 1.6, String(turns));
 });

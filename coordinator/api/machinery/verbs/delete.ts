@@ -12,7 +12,8 @@ import { toTimestamp } from '../../../../common/runtime/clock.ts';
 import type { StoredObject } from '../../../desired/store.ts';
 import type { DeleteOptions } from '../request/delete-options.ts';
 import { toObjectKey, toResourceName } from './read.ts';
-import { isSameObject, present, toOrdered } from '../schema/shape.ts';
+import { present, sameInSteps, toOrdered } from '../schema/shape.ts';
+import { restBetween } from '../steps.ts';
 import { conflict, forbiddenBecause, notFound } from '../answer/status-error.ts';
 import {
   askAdmission,
@@ -115,8 +116,11 @@ async function markDeleting(
   marked: KubeObject,
 ): Promise<Written | 'raced'> {
   const status = options.answersAccepted ? 202 : 200;
-  if (isSameObject(marked, live.object)) return { ...toWritten(200, live), status };
+  await tools.rest();
+  const isSame = await restBetween(sameInSteps(marked, live.object), tools.rest);
+  if (isSame) return { ...toWritten(200, live), status };
   if (options.isDryRun) return { status, object: marked };
+  await tools.rest(); // a large object is made text in one step
   const outcome = await tools.desired.write({
     key: live.key,
     object: marked,
