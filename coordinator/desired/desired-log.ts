@@ -4,7 +4,7 @@
 //   D1. A write answers only when this copy has folded it: a reader then sees it. So does one that
 //       lost, when the copy has what it lost to: who reads and tries again does so on the newest.
 //   D2. A write whose answer was lost is settled by reading back, never by guessing.
-//   D3. What a large write will be folded as is read before it is committed, in turns of its own (I11).
+//   D3. A large write is made text, and what it will be folded as, before it is committed, in turns of its own (I11).
 
 import { toRevision, type LogKey, type Revision } from '../../common/model/ids.ts';
 import { MeshError, invariant } from '../../common/pure/errors.ts';
@@ -13,10 +13,10 @@ import { describeError, type Log } from '../../common/runtime/log.ts';
 import type { Metrics } from '../../common/runtime/metrics.ts';
 import { restOf } from '../../common/runtime/rest.ts';
 import { MemoryView } from './memory-view.ts';
-import { largeValueBytes, ParsedValues } from './parsed-values.ts';
+import { ParsedValues } from './parsed-values.ts';
 import { SharedParts } from './shared-parts.ts';
 import { shareEqual } from './shared-values.ts';
-import { toStoredObject, toStoreValue } from './stored-object.ts';
+import { toStoredObject } from './stored-object.ts';
 import type {
   Desired,
   DesiredOutcome,
@@ -43,6 +43,7 @@ export interface DesiredOptions {
 // would fill it first.
 const windowEventsMax = 10_000;
 const windowBytesMax = 16 * 2 ** 20;
+const sharedBytesMax = 64 << 10;
 // A commit takes milliseconds; a store that has not delivered its own commit by then is broken.
 const foldTimeoutMs = 10_000;
 
@@ -69,10 +70,8 @@ export async function createDesired(options: DesiredOptions): Promise<Desired> {
   const write = async (request: DesiredWrite): Promise<DesiredOutcome> => {
     if (refusal !== undefined) throw new MeshError('fatal', 'STORE_REGRESSED', refusal);
     const before = view.get(request.key);
-    const value = request.object === undefined ? undefined : toStoreValue(request.object);
-    const preparing =
-      value === undefined ? undefined : reading.values.prepare(value, before?.object); // D3
-    if (preparing !== undefined) await preparing;
+    const made = request.object && reading.values.toValue(request.object, before?.object); // D3
+    const value = made instanceof Promise ? await made : made;
     const outcome = await settle(store, { ...request, value }, view.revision(), log);
     if (outcome.kind !== 'written') {
       await view.reach(outcome.current, foldTimeoutMs);
@@ -214,7 +213,7 @@ function toStored(
   // Most writes change a status, and most objects were written by the same few tools.
   if (!Object.isFrozen(object)) {
     if (previous !== undefined) shareEqual(object, previous.object);
-    if (value.length < largeValueBytes) parts.share(object); // what is large in others is of one object
+    if (value.length < sharedBytesMax) parts.share(object); // what is large in others is of one object
   }
   return toStoredObject(key, revision, object);
 }

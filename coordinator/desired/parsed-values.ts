@@ -1,13 +1,11 @@
 // Values as objects. The store tells of a write in one turn of the event loop, in which the object of a
-// large one is parsed, shared and frozen (I11): who writes it does that before, in turns of its own.
+// large one would be parsed, shared and frozen (I11): who writes it does that before, in turns of its own.
 
 import type { KubeObject } from '../../common/model/kube-object.ts';
+import type { Steps } from '../../common/pure/steps.ts';
 import type { Rest } from '../../common/runtime/rest.ts';
-import { shareEqual } from './shared-values.ts';
-import { deepFreeze, parseStoreValue } from './stored-object.ts';
-
-/** To parse it takes a millisecond or so. */
-export const largeValueBytes = 64 << 10;
+import { parseStoreValue, toStoreValue, withoutRevision } from './stored-object.ts';
+import { foldedInSteps, isLarge, textInSteps } from './value-steps.ts';
 
 export class ParsedValues {
   readonly #rest: Rest;
@@ -17,19 +15,29 @@ export class ParsedValues {
     this.#rest = rest;
   }
 
-  /** Of one that is to be written in the place of `previous`; undefined for what is not large. */
-  prepare(value: Uint8Array, previous: KubeObject | undefined): Promise<void> | undefined {
-    return value.length < largeValueBytes ? undefined : this.#prepare(value, previous);
+  /** For the store, of what is to be written in the place of `previous`; what is large comes later. */
+  toValue(object: KubeObject, previous: KubeObject | undefined): Uint8Array | Promise<Uint8Array> {
+    return isLarge(object) ? this.#prepare(object, previous) : toStoreValue(object);
   }
 
-  async #prepare(value: Uint8Array, previous: KubeObject | undefined): Promise<void> {
+  async #prepare(object: KubeObject, previous: KubeObject | undefined): Promise<Uint8Array> {
+    const stored = withoutRevision(object);
+    const value = Buffer.from(await this.#inTurns(textInSteps(stored)), 'utf8');
+    const folded = await this.#inTurns(
+      foldedInSteps(stored, previous && withoutRevision(previous)),
+    );
+    this.#ahead.set(value, Object.freeze(folded));
     await this.#rest();
-    const parsed = parseStoreValue(value);
-    await this.#rest();
-    const object = previous === undefined ? parsed : shareEqual(parsed, previous);
-    await this.#rest();
-    this.#ahead.set(value, deepFreeze(object));
-    await this.#rest();
+    return value;
+  }
+
+  async #inTurns<T>(steps: Steps<T>): Promise<T> {
+    for (;;) {
+      const later = this.#rest();
+      if (later !== undefined) await later;
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
   }
 
   /** Frozen when it was prepared, and shares then what it has in common with the one before; else nobody else has it. */

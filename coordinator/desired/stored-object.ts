@@ -45,8 +45,12 @@ function withRevision(metadata: ObjectMeta, resourceVersion: string): ObjectMeta
 
 /** JSON bytes for the store: without the resourceVersion, which the revision says. */
 export function toStoreValue(object: KubeObject): Uint8Array {
+  return Buffer.from(JSON.stringify(withoutRevision(object)), 'utf8');
+}
+
+export function withoutRevision(object: KubeObject): KubeObject {
   const { resourceVersion: _dropped, ...metadata } = object.metadata;
-  return Buffer.from(JSON.stringify({ ...object, metadata }), 'utf8');
+  return { ...object, metadata };
 }
 
 export function parseStoreValue(value: Uint8Array): KubeObject {

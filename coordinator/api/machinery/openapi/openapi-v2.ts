@@ -35,8 +35,8 @@ export interface OpenApiV2 {
 export function createOpenApiV2(v3: OpenApiV3, turn: () => Promise<void>): OpenApiV2 {
   const document = once(() => run(buildInSlices(v3), turn));
   return {
-    json: once(async () => toEncoded(Buffer.from(JSON.stringify(await document())))),
-    protobuf: once(async () => toEncoded(await run(encodeInSlices(await document()), turn))),
+    json: once(async () => toEncoded(await run(printInSlices(await document()), turn), turn)),
+    protobuf: once(async () => toEncoded(await run(encodeInSlices(await document()), turn), turn)),
   };
 }
 
@@ -53,8 +53,35 @@ function once<T extends object>(make: () => T): () => T {
   return () => (made ??= make());
 }
 
-function toEncoded(bytes: Uint8Array): EncodedOpenApi {
+async function toEncoded(bytes: Uint8Array, turn: () => Promise<void>): Promise<EncodedOpenApi> {
+  await turn();
   return { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() };
+}
+
+/** As JSON.stringify, member by member of what is large. */
+function* printInSlices(document: JsonObject): Generator<void, Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let text = '';
+  let before = '{';
+  for (const [name, value] of Object.entries(document)) {
+    text += `${before}${JSON.stringify(name)}:`;
+    before = ',';
+    if (!isRecord(value)) {
+      text += JSON.stringify(value);
+      continue;
+    }
+    let beforeMember = '{';
+    for (const [key, member] of Object.entries(value)) {
+      text += `${beforeMember}${JSON.stringify(key)}:${JSON.stringify(member)}`;
+      beforeMember = ',';
+      if (text.length < charactersPerSlice) continue;
+      parts.push(Buffer.from(text));
+      text = '';
+      yield;
+    }
+    text += beforeMember === '{' ? '{}' : '}';
+  }
+  return Buffer.concat([...parts, Buffer.from(`${text}}`)]);
 }
 
 export function buildOpenApiV2(v3: OpenApiV3): JsonObject {
@@ -67,6 +94,8 @@ export function buildOpenApiV2(v3: OpenApiV3): JsonObject {
 
 // Some 2 ms.
 const entriesPerSlice = 32;
+// A millisecond or so.
+const charactersPerSlice = 128 * 1024;
 
 function* buildInSlices({ documents }: OpenApiV3): Generator<void, JsonObject> {
   const paths = new Map<string, JsonObject>();
@@ -82,10 +111,12 @@ function* buildInSlices({ documents }: OpenApiV3): Generator<void, JsonObject> {
     }
     yield;
   }
+  const sortedPaths = toSorted(paths);
+  yield;
   return {
     swagger: '2.0',
     info: { title: 'Isthmus', version: 'v1' },
-    paths: toSorted(paths),
+    paths: sortedPaths,
     definitions: toSorted(definitions),
   };
 }

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../../../common/model/kube-object.ts';
 import type { KindDefinition } from '../kind.ts';
 import { applyInSteps } from '../apply/managed-fields.ts';
 import { patchInSteps } from './json-patch.ts';
-import { applyMergePatch } from './merge-patch.ts';
+import { mergeInSteps } from './merge-patch.ts';
 import { applyStrategicMergePatch } from './strategic-patch.ts';
 import { decodePatched, type Patched, type Patcher } from './patched.ts';
 import { refuseHuge } from '../rules/object-size.ts';
@@ -23,7 +23,7 @@ type SteppedPatcher = (request: Parameters<Patcher>[0]) => Steps<Patched>;
 
 const patchers: ReadonlyMap<string, SteppedPatcher> = new Map([
   ['application/json-patch+json', patchInSteps],
-  ['application/merge-patch+json', inOneStep(applyMergePatch)],
+  ['application/merge-patch+json', mergeInSteps],
   [strategicType, inOneStep(applyStrategicMergePatch)],
 ]);
 
@@ -91,6 +91,7 @@ function* buildPatched(
   const { kind } = call;
   const { validation } = call.options;
   const patched = yield* patcher({ kind, object: toJsonObject(live), ...body, validation });
+  yield;
   refuseHuge(patched.json);
   yield;
   const decoded = decodePatched(kind, patched, validation);
