@@ -17,7 +17,7 @@ import { runSteps, type Steps } from '../steps.ts';
 const operationsMax = 10_000;
 const operationsPerStep = 250;
 /** To see what is in one costs less than to do it. */
-const operationsPerLook = 2_000;
+const operationsPerLook = 500;
 const copiedBytesMax = 3 * 1024 * 1024;
 
 /** Throws 400 for what is no patch, 413 for too many operations, 422 for what cannot be done. */
