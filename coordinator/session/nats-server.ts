@@ -53,7 +53,8 @@ export interface NatsServer {
   stop(): Promise<void>;
 }
 
-const startWaitMs = 10_000;
+// A busy machine that starts many programs at once keeps a new one waiting for seconds.
+const startWaitMs = 30_000;
 const stopWaitMs = 2_000;
 const lookMs = 10;
 const restartMinMs = 50;
