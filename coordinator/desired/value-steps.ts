@@ -1,6 +1,7 @@
 // A large object as JSON text, and as the object that will be folded, in steps of a millisecond or so: V8 writes and
 // reads half a megabyte in one go of 5 to 12 ms on a slow machine (I11). Each comes to what it is at one go. Pure.
 
+import { setMember } from '../../common/pure/set-member.ts';
 import { Pace, type Steps } from '../../common/pure/steps.ts';
 
 /** In characters and values; to write or to read it at one go takes a millisecond or so. */
@@ -98,7 +99,7 @@ function* foldMembers(value: Members, previous: Members | undefined, pace: Pace)
     if (member === undefined) continue;
     const before = previous && Object.hasOwn(previous, name) ? previous[name] : undefined;
     const folded = isParent(member) ? yield* fold(member, before, pace) : member;
-    setOwn(members, name, folded);
+    setMember(members, name, folded);
     if (folded !== before || names?.[count] !== name) isSame = false;
     count += 1;
     if (pace.isOver(valueWeight + name.length)) yield;
@@ -106,20 +107,6 @@ function* foldMembers(value: Members, previous: Members | undefined, pace: Pace)
   return previous !== undefined && isSame && count === names?.length
     ? previous
     : Object.freeze(members);
-}
-
-/** An assignment to this one name would set the prototype. */
-function setOwn(members: Record<string, unknown>, name: string, value: unknown): void {
-  if (name !== '__proto__') {
-    members[name] = value;
-    return;
-  }
-  Object.defineProperty(members, name, {
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
 }
 
 function isParent(value: unknown): value is object {

@@ -3,10 +3,11 @@
 //
 //   M1. What does not change is the same value afterwards, not a copy: comparing is then cheap.
 
+import { setMember } from '../../../../common/pure/set-member.ts';
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import type { FieldSet } from './field-set.ts';
 import { isGranular, itemsOf, memberSchema, toElement, type ListSchema } from './field-walk.ts';
-import { isList, isRecord, jsonEquals, setMember } from '../schema/json-value.ts';
+import { isList, isRecord, jsonEquals } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
 
 /** `config` laid over `live`: granular parts member by member, the rest replaced. */

@@ -4,10 +4,11 @@
 //   J1. A patch reaches own members only: nothing that JavaScript objects inherit.
 //   J2. A small patch never makes a huge object: operations and copied bytes are bounded.
 
+import { setMember } from '../../../../common/pure/set-member.ts';
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import type { FieldValidation } from '../schema/decode.ts';
 import { parseJsonBody, refuseWith, type ParsedAhead } from '../schema/parse-ahead.ts';
-import { cloneJson, isList, isRecord, jsonEquals, own, setMember } from '../schema/json-value.ts';
+import { cloneJson, isList, isRecord, jsonEquals, own } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest, tooLargeBecause, unprocessable } from '../answer/status-error.ts';
 import { printJson, type Patched, type Patcher } from './patched.ts';

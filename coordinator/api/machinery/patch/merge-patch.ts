@@ -1,8 +1,9 @@
 // Merge patch (RFC 7386): null removes, objects merge, all else replaces.
 
+import { setMember } from '../../../../common/pure/set-member.ts';
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { parseJsonBody } from '../schema/parse-ahead.ts';
-import { isList, isRecord, own, setMember } from '../schema/json-value.ts';
+import { isList, isRecord, own } from '../schema/json-value.ts';
 import { jsonName } from '../schema/type-mismatch.ts';
 import { badRequest } from '../answer/status-error.ts';
 import { runSteps, type Steps } from '../steps.ts';

@@ -7,8 +7,9 @@
 //   M1. A patch that says nothing of a field leaves it as it is.
 //   M2. Nothing that is not decoded as part of the object outlives the merge: directives go.
 
+import { setMember } from '../../../../common/pure/set-member.ts';
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
-import { isList, isRecord, own, setMember } from '../schema/json-value.ts';
+import { isList, isRecord, own } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
 import { badRequest, plainError } from '../answer/status-error.ts';
 import { formatGo } from '../schema/format-go.ts';

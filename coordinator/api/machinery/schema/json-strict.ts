@@ -5,9 +5,9 @@
 //   J1. Work is linear in the text; nesting and the number of values have a bound.
 //   J2. It does not recurse.
 
+import { setMember } from '../../../../common/pure/set-member.ts';
 import type { Json } from '../../../../common/model/kube-object.ts';
 import { JsonText } from './json-text.ts';
-import { setMember } from './json-value.ts';
 
 export interface ParsedJson {
   readonly value: Json;

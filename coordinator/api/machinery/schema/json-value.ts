@@ -41,24 +41,6 @@ export function at(object: JsonObject, ...path: readonly string[]): Json | undef
   return value;
 }
 
-/** Also for `__proto__`, which is a legal key of ConfigMaps and annotations. */
-export function setMember(
-  object: Record<string, Json | undefined>,
-  key: string,
-  value: Json | undefined,
-): void {
-  if (key !== '__proto__') {
-    object[key] = value;
-    return;
-  }
-  Object.defineProperty(object, key, {
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
-}
-
 /** `object` with one member set, or removed when `value` is undefined. */
 export function withMember(object: JsonObject, key: string, value: Json | undefined): JsonObject {
   if (value !== undefined) return { ...object, [key]: value };

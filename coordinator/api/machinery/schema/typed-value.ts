@@ -7,8 +7,9 @@
 //   T2. null means absent. A list's or a map's members are never dropped.
 //   T3. Paths are put together only for what is wrong: most values are right.
 
+import { setMember } from '../../../../common/pure/set-member.ts';
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
-import { isList, isRecord, setMember } from './json-value.ts';
+import { isList, isRecord } from './json-value.ts';
 import type { Schema } from './schema.ts';
 import { toTime } from './typed-time.ts';
 import { describeMismatch, TypeMismatch, type Step } from './type-mismatch.ts';
