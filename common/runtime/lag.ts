@@ -10,8 +10,10 @@
 //   mesh_event_loop_gc_pause_seconds   those pauses, each by kind
 //   mesh_event_loop_turn_max_seconds   the longest in the last minute
 //
-// Each by thread: `main`, and `door` which has the API's connections.
+// Each by thread: `main`, and `door` which has the API's connections. Who wants to know of a single turn listens
+// to the diagnostics channel `isthmus.event-loop.turn` (node:diagnostics_channel).
 
+import { channel } from 'node:diagnostics_channel';
 import type { GcPause } from './gc-pauses.ts';
 import type { LoopTurn } from './loop-turns.ts';
 import type { Metrics } from './metrics.ts';
@@ -24,6 +26,19 @@ const windowMs = 60_000;
 export const lagBucketsSeconds: readonly number[] = [
   0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.012, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5,
 ];
+
+/** Messages are ToldTurn; nothing is made while nobody listens. */
+export const turnChannel = 'isthmus.event-loop.turn';
+
+export interface ToldTurn {
+  readonly thread: string;
+  /** As Clock.monotonicMs. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** As mesh_event_loop_turn_cpu_seconds, and of it by our own code. */
+  readonly cpuMs: number;
+  readonly ownMs: number;
+}
 
 export interface LagMeter {
   /** Milliseconds; of the window that runs. */
@@ -97,6 +112,7 @@ interface Waiting {
 
 /** A turn is told when its pauses are known. */
 function createOwnMeter(metrics: Metrics, thread: string) {
+  const told = channel(turnChannel);
   let pauses: GcPause[] = [];
   const waiting: Waiting[] = []; // as many as untilTold
   const pausedMs = ({ startMs: fromMs, endMs }: LoopTurn): number =>
@@ -132,6 +148,10 @@ function createOwnMeter(metrics: Metrics, thread: string) {
       const ownMs = Math.max(0, cpuMs - Math.max(0, pausedMs(turn) - waitedMs));
       const name = 'mesh_event_loop_turn_own_cpu_seconds';
       metrics.observe(name, ownMs / 1000, { thread }, lagBucketsSeconds);
+      if (told.hasSubscribers) {
+        const { startMs, endMs } = turn;
+        told.publish({ thread, startMs, endMs, cpuMs, ownMs } satisfies ToldTurn);
+      }
       pauses = pauses.filter(({ startMs, durationMs }) => startMs + durationMs > turn.endMs);
     },
   };
