@@ -9,7 +9,7 @@ import type { KubeClient } from '../common/runtime/kube-client.ts';
 import { connectFederation } from '../demo/federation-api.ts';
 import { isAlive, signalIfThere } from '../demo/leftovers.ts';
 import { natsPid } from '../demo/nats-process.ts';
-import { createPart } from '../demo/part.ts';
+import { createPart, type PartProgram } from '../demo/part.ts';
 import { takePorts } from '../demo/ports.ts';
 import type { BenchContext } from './context.ts';
 import { sharedMs } from './shared-clock.ts';
@@ -34,14 +34,18 @@ export interface Usage {
 
 const endMs = 4_000;
 
-/** Ends with the lifecycle of `context`. */
-export async function startCoordinator(context: BenchContext): Promise<CoordinatorProcess> {
+/** Ends with the lifecycle of `context`. `started`: what else its process is given. */
+export async function startCoordinator(
+  context: BenchContext,
+  started: Pick<PartProgram, 'nodeArgs' | 'env'> = {},
+): Promise<CoordinatorProcess> {
   const { dir, natsServer, lifecycle, say } = context;
   const dataDir = join(dir, 'coordinator');
   const listens = await takeListens();
   const natsPidPath = join(dataDir, 'nats', 'nats.pid');
   const part = createPart(
     {
+      ...started,
       name: 'coordinator',
       script: 'coordinator/main.js',
       logPath: join(dir, 'coordinator.log'),

@@ -18,8 +18,9 @@ export interface Target {
 /** Ends with the lifecycle of `context`. */
 export async function startOurs(
   context: BenchContext,
+  started?: Parameters<typeof startCoordinator>[1],
 ): Promise<Target & { readonly admin: string }> {
-  const { kubeconfig, pids, admin } = await startCoordinator(context);
+  const { kubeconfig, pids, admin } = await startCoordinator(context, started);
   return { name: 'isthmus', credentials: toCredentials(kubeconfig), pids, admin };
 }
 
