@@ -4,14 +4,14 @@
 // event loop, not one long one (I11).
 //
 //   D1. Who has said nothing costs no TLS and takes nobody's place; his time is bounded.
-//   D2. Few handshakes begin in one turn, one where its time is used up, and few run at once, of
-//       those that have just begun the fewest: clients that all answer in the same moment are near
-//       ones, and few. Who is far away answers later and by himself.
+//   D2. Few handshakes begin in one turn, one where its time is used up or an answer was read, few run at
+//       once, and of those that run one is answered in a turn (answer-turns.ts): near clients all answer in the
+//       same moment.
 //   D3. Addresses take turns: one that opens a thousand connections delays the others by one each.
 //   D4. Who is slow while others wait is closed: silence holds a place only so long. Longer when
 //       only connections of the same address wait: a busy client that opens two hundred at once is
 //       in nobody's way but its own. What has come meanwhile is read first: a server that was late
-//       itself blames nobody.
+//       itself, or has others to answer, blames nobody.
 //   D5. Who leaves while he waits has no turn. Or else, when a thousand come back at once, all turns
 //       go to those who have given up by then, and are at the end of the queue with another try.
 
@@ -19,6 +19,7 @@ import type { Http2SecureServer } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from './clock.ts';
+import { AnswerTurns } from './answer-turns.ts';
 import { paceTurns, type TurnShare } from './turn-pace.ts';
 
 /** Until the first byte, and again from it until the handshake is done. */
@@ -26,10 +27,8 @@ export const handshakeMs = 10_000;
 
 export interface HandshakeBounds {
   readonly perTurn: number;
-  /** Answers of so many at once are the longest turn; their round trips bound how many a second. */
+  /** Their round trips bound how many a second. */
   readonly atOnce: number;
-  /** Of these, so many that began less than `freshMs` ago. */
-  readonly freshAtOnce: number;
   /** While another address waits. A handshake is one or two round trips. */
   readonly patienceMs: number;
   /** While only its own address waits. */
@@ -38,9 +37,6 @@ export interface HandshakeBounds {
 
 /** A first message of TLS is some hundred bytes, with the keys of other days 2 KB. */
 const saidBytesMax = 64 << 10;
-
-/** Whoever is near has answered by then. */
-const freshMs = 25;
 
 /** A handshake that runs. */
 interface Run {
@@ -63,15 +59,19 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
   const serve = takeListeners<TLSSocket>(server, 'secureConnection');
   const openings = new Map<Socket, Opening>();
   const running = new Map<string, Socket>();
+  const answers = new AnswerTurns(clock);
+  let answeredInTurn = false;
   const { share } = ports;
   const gate = new HandshakeGate<Socket>(bounds, clock, {
-    isLate: () => share !== undefined && share.time.usedMs() >= share.untilMs,
+    isLate: () => answeredInTurn || (share !== undefined && share.time.usedMs() >= share.untilMs),
+    isHeard: (socket) => answers.isHeard(socket),
     begin: (socket) => {
       if (socket.destroyed) return false;
       running.set(toName(socket), socket);
       openings.get(socket)?.end();
       openings.delete(socket);
       begin(socket);
+      answers.add(socket);
       return true;
     },
     close: (socket) => {
@@ -85,6 +85,7 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
     socket.once('close', () => {
       running.delete(name);
       openings.delete(socket);
+      answers.leave(socket);
       gate.end(socket);
       gate.leave(address, socket);
     });
@@ -97,11 +98,21 @@ export function gateHandshakes(server: Http2SecureServer, ports: HandshakePorts)
     },
     share,
   );
-  server.on('secureConnection', (socket: TLSSocket) => {
+  const end = (socket: TLSSocket): void => {
     const carrier = running.get(toName(socket));
-    if (carrier !== undefined) gate.end(carrier);
+    if (carrier === undefined) return;
+    answers.answered(carrier);
+    gate.end(carrier);
+    answeredInTurn = true;
+    clock.soon(() => {
+      answeredInTurn = false;
+    });
+  };
+  server.on('secureConnection', (socket: TLSSocket) => {
+    end(socket);
     serveSoon(socket);
   });
+  server.on('tlsClientError', (_error, socket) => end(socket));
 }
 
 /** Takes them off the server; the function calls them. */
@@ -168,6 +179,8 @@ export interface HandshakeWork<T> {
   /** False when there is nothing to begin any more. */
   readonly begin: (one: T) => boolean;
   readonly close: (one: T) => void;
+  /** False while it may have said something that nobody has read. Default: all are heard. */
+  readonly isHeard?: (one: T) => boolean;
 }
 
 /** D2 to D4, of whatever is to be begun. */
@@ -180,7 +193,6 @@ export class HandshakeGate<T> {
   /** The oldest first. */
   readonly #running = new Map<T, Run>();
   #isPumping = false;
-  #isRipening = false;
   #patience: { readonly timer: Timer; readonly atMs: number } | undefined;
 
   constructor(bounds: HandshakeBounds, clock: Clock, work: HandshakeWork<T>) {
@@ -218,10 +230,9 @@ export class HandshakeGate<T> {
   }
 
   #pump(): void {
-    const { perTurn, atOnce, freshAtOnce } = this.#bounds;
+    const { perTurn, atOnce } = this.#bounds;
     const nowMs = this.#clock.monotonicMs();
-    const fresh = [...this.#running.values()].filter(({ startMs }) => startMs > nowMs - freshMs);
-    const room = Math.min(perTurn, atOnce - this.#running.size, freshAtOnce - fresh.length);
+    const room = Math.min(perTurn, atOnce - this.#running.size);
     for (let begun = 0; begun < room; ) {
       if (begun > 0 && this.#work.isLate()) return this.#pumpSoon();
       const next = this.#next();
@@ -232,19 +243,7 @@ export class HandshakeGate<T> {
       else this.#running.delete(one);
     }
     if (this.#running.size >= atOnce) this.#awaitSlowest();
-    else if (room === perTurn) this.#pumpSoon();
-    else this.#awaitRipe(fresh[0]?.startMs ?? nowMs);
-  }
-
-  /** D2: until the one that began at `startMs` is fresh no more, unless one ends before. */
-  #awaitRipe(startMs: number): void {
-    if (this.#waiting.size === 0 || this.#isRipening) return;
-    this.#isRipening = true;
-    const leftMs = startMs + freshMs - this.#clock.monotonicMs();
-    this.#clock.after(Math.max(0, leftMs), () => {
-      this.#isRipening = false;
-      this.#pumpSoon();
-    });
+    else this.#pumpSoon();
   }
 
   /** D3: of the address whose turn it is, which is then behind the others. */
@@ -288,7 +287,7 @@ export class HandshakeGate<T> {
     if (this.#waiting.size === 0 || this.#running.size < this.#bounds.atOnce) return;
     const nowMs = this.#clock.monotonicMs();
     for (const [one, run] of this.#running) {
-      if (this.#deadlineMs(run) > nowMs) continue;
+      if (this.#deadlineMs(run) > nowMs || this.#work.isHeard?.(one) === false) continue;
       this.#running.delete(one);
       this.#work.close(one);
     }

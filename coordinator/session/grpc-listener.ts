@@ -80,7 +80,6 @@ const drainMs = 1_000;
 const handshakeBounds = {
   perTurn: 2,
   atOnce: 32,
-  freshAtOnce: 3,
   patienceMs: 5_000,
   ownPatienceMs: 5_000,
 };

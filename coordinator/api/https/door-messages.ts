@@ -31,7 +31,6 @@ export interface DoorSettings {
 export const handshakeBounds: HandshakeBounds = {
   perTurn: 2,
   atOnce: 16,
-  freshAtOnce: 2,
   patienceMs: 1_000,
   ownPatienceMs: 5_000,
 };
