@@ -65,6 +65,18 @@ test('T1 past its time the others wait, and all are read again in the turns that
   t.deepEqual(left.slice(0, 3), [8, 4, 0], 'two, then four, then the rest');
 });
 
+test('T3 streams that took no time that anybody saw make the others wait as well, by their number', (t) => {
+  const { read, turn, stopped } = begin(5);
+  for (let stream = 0; stream < 3; stream += 1) read(0); // two looks each
+  t.is(stopped.size, 0);
+  read(0);
+  t.is(stopped.size, 5);
+  turn();
+  t.is(stopped.size, 3);
+  read(0);
+  t.is(stopped.size, 3, 'it is another turn');
+});
+
 test('T1 who was read waits behind those who were not', (t) => {
   const { read, turn, stopped } = begin(6);
   read(4);
