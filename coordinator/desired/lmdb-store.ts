@@ -27,6 +27,7 @@ import type { Chance } from '../../common/runtime/chance.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import { restOf, type Rest } from '../../common/runtime/rest.ts';
+import { CommitGate } from './commit-gate.ts';
 import { createCommitOrder, type CommitOrder } from './commit-order.ts';
 import { DiskRoom } from './disk-room.ts';
 import { isRunning, ownProcess } from './process-identity.ts';
@@ -106,6 +107,7 @@ class LmdbStore implements Store {
   readonly #epoch: number;
   readonly #followers = new Set<Follower>();
   readonly #told: CommitOrder;
+  readonly #gate = new CommitGate();
   #isBroken = false;
 
   constructor(tables: Tables, options: LmdbStoreOptions) {
@@ -140,6 +142,21 @@ class LmdbStore implements Store {
   }
 
   async write(request: WriteRequest): Promise<WriteOutcome> {
+    const entering = this.#gate.enter();
+    if (entering !== undefined) await entering;
+    let isJudged = false;
+    const judged = (): void => {
+      if (!isJudged) this.#gate.leave();
+      isJudged = true;
+    };
+    try {
+      return await this.#commit(request, judged);
+    } finally {
+      judged(); // also what was refused before
+    }
+  }
+
+  async #commit(request: WriteRequest, judged: () => void): Promise<WriteOutcome> {
     if (this.#isBroken) throw unavailable('a commit failed earlier; the store must be reopened');
     if (!this.#room.allows(request)) {
       this.#room.forget();
@@ -149,6 +166,7 @@ class LmdbStore implements Store {
     try {
       await this.#tables.root.transaction(() => {
         attempts.push(attemptWrite(this.#tables, request, this.#logRecordsMax));
+        judged();
       });
     } catch (error) {
       this.#isBroken = true; // S4

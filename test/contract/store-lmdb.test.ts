@@ -9,7 +9,9 @@ import { toLogKey, toRevision } from '../../common/model/ids.ts';
 import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import { MeshError } from '../../common/pure/errors.ts';
 import { systemChance } from '../../common/runtime/chance.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
+import { perCommitMax } from '../../coordinator/desired/commit-gate.ts';
 import { openLmdbStore } from '../../coordinator/desired/lmdb-store.ts';
 import type { Store } from '../../coordinator/desired/store.ts';
 import { declareStoreContract, put, serviceKey, show, snapshotOf } from './store.ts';
@@ -38,6 +40,44 @@ declareStoreContract(test, 'lmdb', async () => {
       await remove();
     },
   };
+});
+
+test('lmdb: I11 G1 of many writes at once few are judged in one turn of the event loop', async (t) => {
+  const { path, remove } = await createFolder();
+  const store = await openLmdbStore({ path, ...common });
+  let inTurn = 0;
+  let most = 0;
+  const judged = (): void => {
+    if (inTurn === 0) {
+      systemClock.soon(() => {
+        inTurn = 0;
+      });
+    }
+    inTurn += 1;
+    most = Math.max(most, inTurn);
+  };
+  const writes = Array.from({ length: 5 * perCommitMax }, (_, index) =>
+    store.write({
+      key: serviceKey(`many-${index}`),
+      value: Buffer.from(String(index)),
+      expected: toRevision(0),
+      get guards() {
+        judged(); // the store looks at it when it judges
+        return [];
+      },
+    }),
+  );
+  const outcomes = await Promise.all(writes);
+  t.deepEqual(new Set(outcomes.map(({ kind }) => kind)), new Set(['written']));
+  const { revision } = await store.snapshot();
+  t.deepEqual(
+    outcomes.map((outcome) => outcome.kind === 'written' && outcome.revision),
+    outcomes.map((_, index) => revision - outcomes.length + 1 + index),
+    'in the order in which they came',
+  );
+  t.true(most <= 2 * perCommitMax, `${most} in one turn`); // of two commits, where a commit is that fast
+  await store.close();
+  await remove();
 });
 
 /** Runs a writer until it has acknowledged `count` writes, then kills it without warning. */
