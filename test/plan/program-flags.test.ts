@@ -50,5 +50,7 @@ test('the agent asks for a small heap, the coordinator for short pauses', (t) =>
     '--max-semi-space-size=4',
     '--heap-growing-percent=100',
     '--no-compact',
+    '--no-lazy',
+    '--no-flush-bytecode',
   ]);
 });

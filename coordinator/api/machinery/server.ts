@@ -17,6 +17,7 @@ import { impersonate, parseImpersonation } from './access/impersonation.ts';
 import type { UserInfo } from './access/access.ts';
 import type { Api, ApiOptions, ApiRequest, ApiResponse, RequestHead } from './api.ts';
 import { answerError, answerText, encodeAnswer, wantsPretty } from './answer/answers.ts';
+import { rehearse } from './answer/rehearsal.ts';
 import { createDiscovery } from './openapi/discovery.ts';
 import { startNamespaceGc } from './collect/namespace-gc.ts';
 import { createOpenApiV2 } from './openapi/openapi-v2.ts';
@@ -53,6 +54,7 @@ export function createApi(options: ApiOptions): Api {
     exposeMetrics: options.metrics.expose,
   };
   const parts: Parts = { options, kinds, resources, paths };
+  rehearse();
   return {
     handle: (request) => handle(request, parts),
     refuse: (head, error) => refuse(head, error, parts),
