@@ -4,10 +4,15 @@
 //   C2. Work is proportional to what differs: parts that are one and the same are not looked into.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
+import { Pace } from '../../../../common/pure/steps.ts';
 import { FieldSetBuilder, type FieldSet } from './field-set.ts';
 import { isGranular, itemsOf, memberSchema, type ListSchema } from './field-walk.ts';
 import { isList, isRecord, jsonEquals } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
+import { runSteps, type Steps } from '../steps.ts';
+
+/** A millisecond's worth. */
+const membersPerStep = 500;
 
 export interface Comparison {
   readonly added: FieldSet;
@@ -16,8 +21,17 @@ export interface Comparison {
 }
 
 export function compareFields(schema: Schema, before: JsonObject, after: JsonObject): Comparison {
+  return runSteps(compareInSteps(schema, before, after));
+}
+
+/** The same, of values that may have thousands of members. */
+export function* compareInSteps(
+  schema: Schema,
+  before: JsonObject,
+  after: JsonObject,
+): Steps<Comparison> {
   const walk = new Walk();
-  walk.visit(schema, before, after);
+  yield* walk.visit(schema, before, after);
   const { added, modified, removed } = walk;
   return { added: added.build(), modified: modified.build(), removed: removed.build() };
 }
@@ -27,16 +41,17 @@ class Walk {
   readonly modified = new FieldSetBuilder();
   readonly removed = new FieldSetBuilder();
   readonly #path: string[] = [];
+  readonly #pace = new Pace(membersPerStep);
 
-  visit(schema: Schema | undefined, a: Json | undefined, b: Json | undefined): void {
+  *visit(schema: Schema | undefined, a: Json | undefined, b: Json | undefined): Steps<void> {
     if (a === b) return;
     if (!isGranular(schema) || (isVoid(a) && isVoid(b))) {
       if (a === undefined || b === undefined) this.#note(a, b);
       else if (!jsonEquals(a, b)) this.modified.insert(this.#path);
       return;
     }
-    if (schema.type === 'list') this.#visitItems(schema, a, b);
-    else this.#visitMembers(schema, a, b);
+    if (schema.type === 'list') yield* this.#visitItems(schema, a, b);
+    else yield* this.#visitMembers(schema, a, b);
     this.#note(a, b);
   }
 
@@ -47,46 +62,58 @@ class Walk {
     else if (b === undefined) this.removed.insert(this.#path);
   }
 
-  #below(element: string, run: () => void): void {
+  *#below(element: string, steps: Steps<void>): Steps<void> {
+    if (this.#pace.isOver(1)) yield;
     this.#path.push(element);
-    run();
+    yield* steps;
     this.#path.pop();
   }
 
-  #visitMembers(schema: Schema, a: Json | undefined, b: Json | undefined): void {
+  *#visitMembers(schema: Schema, a: Json | undefined, b: Json | undefined): Steps<void> {
     const [left, right] = [isRecord(a) ? a : {}, isRecord(b) ? b : {}];
-    const visit = (key: string, one: Json | undefined, other: Json | undefined): void => {
-      if (one === other) return;
-      this.#below(`f:${key}`, () => this.visit(memberSchema(schema, key), one, other));
-    };
     for (const key of Object.keys(left)) {
-      visit(key, left[key], Object.hasOwn(right, key) ? right[key] : undefined);
+      const other = Object.hasOwn(right, key) ? right[key] : undefined;
+      yield* this.#visitMember(schema, key, left[key], other);
     }
     for (const key of Object.keys(right)) {
-      if (!Object.hasOwn(left, key)) visit(key, undefined, right[key]);
+      if (!Object.hasOwn(left, key)) yield* this.#visitMember(schema, key, undefined, right[key]);
     }
   }
 
-  #visitItems(schema: ListSchema, a: Json | undefined, b: Json | undefined): void {
+  *#visitMember(
+    schema: Schema,
+    key: string,
+    one: Json | undefined,
+    other: Json | undefined,
+  ): Steps<void> {
+    if (one === other) return;
+    yield* this.#below(`f:${key}`, this.visit(memberSchema(schema, key), one, other));
+  }
+
+  *#visitItems(schema: ListSchema, a: Json | undefined, b: Json | undefined): Steps<void> {
     const left = byElement(schema, a);
     const right = byElement(schema, b);
     for (const element of new Set([...left.keys(), ...right.keys()])) {
       const [ones, others] = [left.get(element) ?? [], right.get(element) ?? []];
-      this.#below(element, () => this.#visitEqualItems(schema, ones, others));
+      yield* this.#below(element, this.#visitEqualItems(schema, ones, others));
     }
   }
 
   /** Items that share an element are one thing, owned as a whole. */
-  #visitEqualItems(schema: ListSchema, ones: readonly Json[], others: readonly Json[]): void {
+  *#visitEqualItems(
+    schema: ListSchema,
+    ones: readonly Json[],
+    others: readonly Json[],
+  ): Steps<void> {
     const [a, b] = [ones[0], others[0]];
-    if (ones.length < 2 && others.length < 2) this.visit(schema.items, a, b);
+    if (ones.length < 2 && others.length < 2) yield* this.visit(schema.items, a, b);
     else if (ones.length >= 2 && others.length >= 2) {
       if (!jsonEquals(ones, others)) this.modified.insert(this.#path);
     } else if (ones.length >= 2) {
-      if (b !== undefined) this.visit(schema.items, undefined, b);
+      if (b !== undefined) yield* this.visit(schema.items, undefined, b);
       this.removed.insert(this.#path);
     } else {
-      if (a !== undefined) this.visit(schema.items, a, undefined);
+      if (a !== undefined) yield* this.visit(schema.items, a, undefined);
       this.added.insert(this.#path);
     }
   }

@@ -3,24 +3,45 @@
 //
 //   M1. What does not change is the same value afterwards, not a copy: comparing is then cheap.
 
+import { Pace } from '../../../../common/pure/steps.ts';
 import { setMember } from '../../../../common/pure/set-member.ts';
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import type { FieldSet } from './field-set.ts';
-import { isGranular, itemsOf, memberSchema, toElement, type ListSchema } from './field-walk.ts';
+import {
+  isGranular,
+  itemsOf,
+  memberSchema,
+  toElement,
+  type Item,
+  type ListSchema,
+} from './field-walk.ts';
 import { isList, isRecord, jsonEquals } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
+import type { Steps } from '../steps.ts';
+
+/** A millisecond's worth. */
+const membersPerStep = 500;
 
 /** `config` laid over `live`: granular parts member by member, the rest replaced. */
-export function mergeFields(schema: Schema, live: JsonObject, config: JsonObject): JsonObject {
-  const merged = merge(schema, live, config);
+export function* mergeFields(
+  schema: Schema,
+  live: JsonObject,
+  config: JsonObject,
+): Steps<JsonObject> {
+  const merged = yield* merge(schema, live, config, new Pace(membersPerStep));
   return isRecord(merged) ? merged : {};
 }
 
-function merge(schema: Schema | undefined, live: Json | undefined, config: Json): Json {
+function* merge(
+  schema: Schema | undefined,
+  live: Json | undefined,
+  config: Json,
+  pace: Pace,
+): Steps<Json> {
   if (!isGranular(schema) || (isVoid(live) && isVoid(config))) {
     return live !== undefined && jsonEquals(live, config) ? live : config;
   }
-  if (schema.type === 'list') return mergeItems(schema, live, config);
+  if (schema.type === 'list') return yield* mergeItems(schema, live, config, pace);
   if (!isRecord(config)) return live ?? config;
   const before = isRecord(live) ? live : {};
   const merged: Record<string, Json | undefined> = { ...before };
@@ -29,7 +50,8 @@ function merge(schema: Schema | undefined, live: Json | undefined, config: Json)
     const value = config[key];
     if (value === undefined) continue;
     const old = Object.hasOwn(before, key) ? before[key] : undefined;
-    const next = merge(memberSchema(schema, key), old, value);
+    if (pace.isOver(1)) yield;
+    const next = yield* merge(memberSchema(schema, key), old, value, pace);
     if (next === old) continue;
     isSame = false;
     setMember(merged, key, next);
@@ -47,7 +69,12 @@ function isVoid(value: Json | undefined): boolean {
  * structured-merge-diff's order: shared items in the order of the configuration; live items stay
  * before the shared item that they stood before; new items follow the one that they follow there.
  */
-function mergeItems(schema: ListSchema, live: Json | undefined, config: Json): Json {
+function* mergeItems(
+  schema: ListSchema,
+  live: Json | undefined,
+  config: Json,
+  pace: Pace,
+): Steps<Json> {
   const left = itemsOf(schema, live);
   const right = itemsOf(schema, config);
   const lefts = new Map<string, Json>();
@@ -58,8 +85,9 @@ function mergeItems(schema: ListSchema, live: Json | undefined, config: Json): J
   const merged: Json[] = [];
   const done = new Set<string>();
   let [l, r, s] = [0, 0, 0];
-  const take = ({ element, value }: { readonly element: string; readonly value: Json }): void => {
-    merged.push(merge(schema.items, lefts.get(element), value));
+  const take = function* ({ element, value }: Item): Steps<void> {
+    if (pace.isOver(1)) yield;
+    merged.push(yield* merge(schema.items, lefts.get(element), value, pace));
     done.add(element);
     if (shared[s] === element) s += 1;
     r += 1;
@@ -68,7 +96,7 @@ function mergeItems(schema: ListSchema, live: Json | undefined, config: Json): J
     const [mine, other] = [left[l], right[r]];
     if (mine !== undefined && other !== undefined) {
       if (mine.element === other.element) {
-        take(other);
+        yield* take(other);
         l += 1;
         continue;
       }
@@ -85,7 +113,7 @@ function mergeItems(schema: ListSchema, live: Json | undefined, config: Json): J
       continue;
     }
     if (mine !== undefined && done.has(mine.element)) l += 1;
-    if (other !== undefined) take(other);
+    if (other !== undefined) yield* take(other);
   }
   return isList(live) && isSameList(live, merged) ? live : merged;
 }

@@ -5,6 +5,7 @@
 //   S1. No node leads nowhere: each leaf is a member.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
+import { Pace } from '../../../../common/pure/steps.ts';
 import { isRecord } from '../schema/json-value.ts';
 import { runSteps, type Steps } from '../steps.ts';
 import { compareElements, formatElement, parseElement } from './field-element.ts';
@@ -29,13 +30,26 @@ function toNode(isMember: boolean, children: ReadonlyMap<string, FieldSet>): Fie
   return isMember ? leaf : emptySet;
 }
 
+/** A millisecond's worth. */
+const childrenPerStep = 500;
+
 export function union(a: FieldSet, b: FieldSet): FieldSet {
+  return runSteps(unionInSteps(a, b));
+}
+
+/** The same, of sets that may have thousands of members; so are the others in steps. */
+export function unionInSteps(a: FieldSet, b: FieldSet): Steps<FieldSet> {
+  return unite(a, b, new Pace(childrenPerStep));
+}
+
+function* unite(a: FieldSet, b: FieldSet, pace: Pace): Steps<FieldSet> {
   if (isEmptySet(a) || a === b) return b;
   if (isEmptySet(b)) return a;
   const children = new Map(a.children);
   for (const [element, child] of b.children) {
     const here = children.get(element);
-    children.set(element, here === undefined ? child : union(here, child));
+    if (pace.isOver(1)) yield;
+    children.set(element, here === undefined ? child : yield* unite(here, child, pace));
   }
   return toNode(a.isMember || b.isMember, children);
 }
@@ -56,13 +70,40 @@ function mapChildren(
   return isSame ? set : toNode(isMember, children);
 }
 
+/** What of two sets is left, node by node. */
+interface Operation {
+  readonly isMember: (a: FieldSet, b: FieldSet) => boolean;
+  /** What is left of a child that the other set does not have. */
+  readonly alone: (child: FieldSet) => FieldSet;
+}
+
+const differing: Operation = {
+  isMember: (a, b) => a.isMember && !b.isMember,
+  alone: (child) => child,
+};
+const common: Operation = { isMember: (a, b) => a.isMember && b.isMember, alone: () => emptySet };
+
+function* combine(a: FieldSet, b: FieldSet, by: Operation, pace: Pace): Steps<FieldSet> {
+  const isMember = by.isMember(a, b);
+  const children = new Map<string, FieldSet>();
+  let isSame = isMember === a.isMember;
+  for (const [element, child] of a.children) {
+    const other = b.children.get(element);
+    if (pace.isOver(1)) yield;
+    const left = other === undefined ? by.alone(child) : yield* combine(child, other, by, pace);
+    if (!isEmptySet(left)) children.set(element, left);
+    if (left !== child) isSame = false;
+  }
+  return isSame ? a : toNode(isMember, children);
+}
+
 /** The paths of `a` that are not in `b`. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
-  if (isEmptySet(b)) return a;
-  return mapChildren(a, a.isMember && !b.isMember, (element, child) => {
-    const other = b.children.get(element);
-    return other === undefined ? child : difference(child, other);
-  });
+  return runSteps(differenceInSteps(a, b));
+}
+
+export function* differenceInSteps(a: FieldSet, b: FieldSet): Steps<FieldSet> {
+  return isEmptySet(b) ? a : yield* combine(a, b, differing, new Pace(childrenPerStep));
 }
 
 /** The paths of `a` that neither are in `b` nor lie below one of its paths. */
@@ -76,10 +117,11 @@ export function differenceBelow(a: FieldSet, b: FieldSet): FieldSet {
 }
 
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
-  return mapChildren(a, a.isMember && b.isMember, (element, child) => {
-    const other = b.children.get(element);
-    return other === undefined ? emptySet : intersection(child, other);
-  });
+  return runSteps(intersectionInSteps(a, b));
+}
+
+export function intersectionInSteps(a: FieldSet, b: FieldSet): Steps<FieldSet> {
+  return combine(a, b, common, new Pace(childrenPerStep));
 }
 
 export function equalSets(a: FieldSet, b: FieldSet): boolean {
@@ -161,9 +203,6 @@ function addChild(node: Node, element: string): Node {
 export function toFieldsV1(set: FieldSet): JsonObject {
   return runSteps(fieldsInSteps(set));
 }
-
-/** A millisecond's worth. */
-const childrenPerStep = 500;
 
 /** The same, of a set that may have thousands of members. */
 export function* fieldsInSteps(set: FieldSet): Steps<JsonObject> {

@@ -10,10 +10,10 @@
 
 import type { JsonObject, KubeObject } from '../../../../common/model/kube-object.ts';
 import { describe, parseApplyConfig } from './apply-config.ts';
-import { compareFields, type Comparison } from './field-compare.ts';
+import { compareInSteps, type Comparison } from './field-compare.ts';
 import { mergeFields } from './field-merge.ts';
 import {
-  difference,
+  differenceInSteps,
   emptySet,
   formatPath,
   hasPath,
@@ -21,6 +21,7 @@ import {
   isEmptySet,
   pathsOf,
   union,
+  unionInSteps,
   type FieldSet,
 } from './field-set.ts';
 import { toFieldSet } from './field-walk.ts';
@@ -122,10 +123,10 @@ function* mergeConfig(
   const others = [...owners.values()].filter((owner) => idOf(owner) !== id);
   let held = fields;
   for (const owner of others) {
-    held = union(held, owner.fields);
+    held = yield* unionInSteps(held, owner.fields);
     yield;
   }
-  const merged = mergeFields(kind.schema, before, config);
+  const merged = yield* mergeFields(kind.schema, before, config);
   yield;
   const after = yield* prune(kind.schema, merged, { last, held });
   yield;
@@ -158,7 +159,7 @@ function* compare(
   before: JsonObject,
   after: JsonObject,
 ): Steps<Comparison> {
-  const { added, modified, removed } = compareFields(kind.schema, before, after);
+  const { added, modified, removed } = yield* compareInSteps(kind.schema, before, after);
   yield;
   const own = (set: FieldSet): FieldSet => withoutReset(kind, subresource, set);
   return { added: own(added), modified: own(modified), removed: own(removed) };
@@ -170,9 +171,9 @@ function* lose(
   { added, modified, removed }: Comparison,
   forced = true,
 ): Steps<Owner> {
-  const kept = forced ? difference(difference(owner.fields, added), modified) : owner.fields;
-  yield;
-  return { ...owner, fields: difference(kept, removed) };
+  const left = forced ? yield* differenceInSteps(owner.fields, added) : owner.fields;
+  const kept = forced ? yield* differenceInSteps(left, modified) : left;
+  return { ...owner, fields: yield* differenceInSteps(kept, removed) };
 }
 
 /** An object that was never applied gets its first owner, so that apply does not erase. */

@@ -11,7 +11,13 @@
 //   P2. What nobody ever owned stays, unless the item or struct around it goes.
 
 import type { JsonObject } from '../../../../common/model/kube-object.ts';
-import { difference, intersection, isEmptySet, union, type FieldSet } from './field-set.ts';
+import {
+  differenceInSteps,
+  intersectionInSteps,
+  isEmptySet,
+  unionInSteps,
+  type FieldSet,
+} from './field-set.ts';
 import { removeFields } from './field-merge.ts';
 import { memberSchema, toFieldSet } from './field-walk.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -23,7 +29,7 @@ export function* prune(
   sets: { readonly last: FieldSet; readonly held: FieldSet },
 ): Steps<JsonObject> {
   // Most applies repeat what they said before: nothing is given up.
-  if (isEmptySet(difference(sets.last, sets.held))) return merged;
+  if (isEmptySet(yield* differenceInSteps(sets.last, sets.held))) return merged;
   yield;
   const last = withNamedFields(schema, sets.last);
   yield;
@@ -31,14 +37,14 @@ export function* prune(
   yield;
   const all = yield* toNamedSet(schema, merged);
   const withoutLast = yield* setWithout(schema, merged, last);
-  const taken = union(withoutLast, held);
+  const taken = yield* unionInSteps(withoutLast, held);
   yield;
-  const unheld = difference(all, taken);
+  const unheld = yield* differenceInSteps(all, taken);
   yield;
   const owned = yield* setWithout(schema, merged, unheld);
-  const unowned = difference(all, owned);
+  const unowned = yield* differenceInSteps(all, owned);
   yield;
-  const gone = intersection(unowned, last);
+  const gone = yield* intersectionInSteps(unowned, last);
   yield;
   return removeFields(schema, merged, gone);
 }
