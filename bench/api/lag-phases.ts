@@ -54,16 +54,22 @@ function toListPhase(
 const applyType = 'application/apply-patch+yaml';
 const mergeType = 'application/merge-patch+json';
 
-function patchPhase(name: string, contentType: string, toBody: (index: number) => object) {
+function patchPhase(
+  name: string,
+  contentType: string,
+  toBody: (index: number) => object,
+  atOnce = 16,
+): LagPhase {
   return {
-    name,
+    name: `${name}, ${atOnce} in flight`,
     run: async ({ pool, services }: LagStage): Promise<void> => {
-      await runMany(Math.min(services, 2_000), async (index) => {
+      const patch = async (index: number): Promise<void> => {
         const query = contentType === applyType ? '?fieldManager=lag&force=true' : '';
         const path = `${held}/held-${index}${query}`;
         const body = JSON.stringify(toBody(index));
         await ask(pool, { method: 'PATCH', path, contentType, body }, [200]);
-      });
+      };
+      await runMany(Math.min(services, 2_000), patch, atOnce);
     },
   };
 }
@@ -254,10 +260,15 @@ export const lagPhases: readonly LagPhase[] = [
   toListPhase('pretty', '?pretty=true'),
   toListPhase('label selector', '?labelSelector=app=held-77'),
   toListPhase('field selector', '?fieldSelector=spec.type=NodePort'),
-  patchPhase('merge patch, 16 in flight', mergeType, () => ({
-    metadata: { annotations: { touched: 'lag' } },
-  })),
-  patchPhase('server-side apply, 16 in flight', applyType, (index) => ({
+  patchPhase('merge patch', mergeType, () => ({ metadata: { annotations: { touched: 'lag' } } })),
+  // As many as may write at once (--max-mutating-requests-inflight).
+  patchPhase(
+    'merge patch',
+    mergeType,
+    (index) => ({ metadata: { labels: { many: `${index}` } } }),
+    200,
+  ),
+  patchPhase('server-side apply', applyType, (index) => ({
     ...toService(`held-${index}`),
     metadata: { name: `held-${index}`, labels: { applied: 'lag' } },
   })),

@@ -49,16 +49,17 @@ export function toService(name: string): object {
   };
 }
 
-/** Runs `count` pieces of work, a fixed number of them at once. */
+/** Runs `count` pieces of work, so many of them at once. */
 export async function runMany(
   count: number,
   work: (index: number) => Promise<void>,
+  atOnce = inFlight,
 ): Promise<number> {
   let next = 0;
   const run = async (): Promise<void> => {
     for (let index = next++; index < count; index = next++) await work(index);
   };
-  await Promise.all(Array.from({ length: inFlight }, run));
+  await Promise.all(Array.from({ length: atOnce }, run));
   return count;
 }
 
