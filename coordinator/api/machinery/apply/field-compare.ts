@@ -45,14 +45,15 @@ class Walk {
 
   *visit(schema: Schema | undefined, a: Json | undefined, b: Json | undefined): Steps<void> {
     if (a === b) return;
-    if (!isGranular(schema) || (isVoid(a) && isVoid(b))) {
-      if (a === undefined || b === undefined) this.#note(a, b);
-      else if (!jsonEquals(a, b)) this.modified.insert(this.#path);
-      return;
-    }
+    if (!isGranular(schema) || (isVoid(a) && isVoid(b))) return this.#compareWhole(a, b);
     if (schema.type === 'list') yield* this.#visitItems(schema, a, b);
     else yield* this.#visitMembers(schema, a, b);
     this.#note(a, b);
+  }
+
+  #compareWhole(a: Json | undefined, b: Json | undefined): void {
+    if (a === undefined || b === undefined) this.#note(a, b);
+    else if (!jsonEquals(a, b)) this.modified.insert(this.#path);
   }
 
   /** The path itself, when it is new or gone. */
@@ -73,7 +74,7 @@ class Walk {
     const [left, right] = [isRecord(a) ? a : {}, isRecord(b) ? b : {}];
     for (const key of Object.keys(left)) {
       const other = Object.hasOwn(right, key) ? right[key] : undefined;
-      yield* this.#visitMember(schema, key, left[key], other);
+      if (left[key] !== other) yield* this.#visitMember(schema, key, left[key], other);
     }
     for (const key of Object.keys(right)) {
       if (!Object.hasOwn(left, key)) yield* this.#visitMember(schema, key, undefined, right[key]);
@@ -86,8 +87,12 @@ class Walk {
     one: Json | undefined,
     other: Json | undefined,
   ): Steps<void> {
-    if (one === other) return;
-    yield* this.#below(`f:${key}`, this.visit(memberSchema(schema, key), one, other));
+    const inner = memberSchema(schema, key);
+    if (isGranular(inner)) return yield* this.#below(`f:${key}`, this.visit(inner, one, other));
+    if (this.#pace.isOver(1)) yield;
+    this.#path.push(`f:${key}`);
+    this.#compareWhole(one, other);
+    this.#path.pop();
   }
 
   *#visitItems(schema: ListSchema, a: Json | undefined, b: Json | undefined): Steps<void> {

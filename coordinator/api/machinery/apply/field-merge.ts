@@ -17,7 +17,7 @@ import {
 } from './field-walk.ts';
 import { isList, isRecord, jsonEquals } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
-import type { Steps } from '../steps.ts';
+import { runSteps, type Steps } from '../steps.ts';
 
 /** A millisecond's worth. */
 const membersPerStep = 500;
@@ -39,9 +39,9 @@ function* merge(
   pace: Pace,
 ): Steps<Json> {
   if (!isGranular(schema) || (isVoid(live) && isVoid(config))) {
-    return live !== undefined && jsonEquals(live, config) ? live : config;
+    return replace(live, config);
   }
-  if (schema.type === 'list') return yield* mergeItems(schema, live, config, pace);
+  if (schema.type === 'list') return mergeItems(schema, live, config);
   if (!isRecord(config)) return live ?? config;
   const before = isRecord(live) ? live : {};
   const merged: Record<string, Json | undefined> = { ...before };
@@ -51,12 +51,18 @@ function* merge(
     if (value === undefined) continue;
     const old = Object.hasOwn(before, key) ? before[key] : undefined;
     if (pace.isOver(1)) yield;
-    const next = yield* merge(memberSchema(schema, key), old, value, pace);
+    const inner = memberSchema(schema, key);
+    const next = isGranular(inner) ? yield* merge(inner, old, value, pace) : replace(old, value);
     if (next === old) continue;
     isSame = false;
     setMember(merged, key, next);
   }
   return isSame && live !== undefined ? live : merged;
+}
+
+/** M1. */
+function replace(live: Json | undefined, config: Json): Json {
+  return live !== undefined && jsonEquals(live, config) ? live : config;
 }
 
 function isVoid(value: Json | undefined): boolean {
@@ -69,12 +75,7 @@ function isVoid(value: Json | undefined): boolean {
  * structured-merge-diff's order: shared items in the order of the configuration; live items stay
  * before the shared item that they stood before; new items follow the one that they follow there.
  */
-function* mergeItems(
-  schema: ListSchema,
-  live: Json | undefined,
-  config: Json,
-  pace: Pace,
-): Steps<Json> {
+function mergeItems(schema: ListSchema, live: Json | undefined, config: Json): Json {
   const left = itemsOf(schema, live);
   const right = itemsOf(schema, config);
   const lefts = new Map<string, Json>();
@@ -85,9 +86,9 @@ function* mergeItems(
   const merged: Json[] = [];
   const done = new Set<string>();
   let [l, r, s] = [0, 0, 0];
-  const take = function* ({ element, value }: Item): Steps<void> {
-    if (pace.isOver(1)) yield;
-    merged.push(yield* merge(schema.items, lefts.get(element), value, pace));
+  const take = ({ element, value }: Item): void => {
+    const pace = new Pace(membersPerStep);
+    merged.push(runSteps(merge(schema.items, lefts.get(element), value, pace)));
     done.add(element);
     if (shared[s] === element) s += 1;
     r += 1;
@@ -96,7 +97,7 @@ function* mergeItems(
     const [mine, other] = [left[l], right[r]];
     if (mine !== undefined && other !== undefined) {
       if (mine.element === other.element) {
-        yield* take(other);
+        take(other);
         l += 1;
         continue;
       }
@@ -113,7 +114,7 @@ function* mergeItems(
       continue;
     }
     if (mine !== undefined && done.has(mine.element)) l += 1;
-    if (other !== undefined) yield* take(other);
+    if (other !== undefined) take(other);
   }
   return isList(live) && isSameList(live, merged) ? live : merged;
 }

@@ -25,6 +25,11 @@ export function isEmptySet(set: FieldSet): boolean {
   return !set.isMember && set.children.size === 0;
 }
 
+/** Most nodes are: not worth a generator. S1 says that it is a member. */
+function isLeaf(set: FieldSet): boolean {
+  return set.children.size === 0 && set.isMember;
+}
+
 function toNode(isMember: boolean, children: ReadonlyMap<string, FieldSet>): FieldSet {
   if (children.size > 0) return { isMember, children };
   return isMember ? leaf : emptySet;
@@ -34,22 +39,12 @@ function toNode(isMember: boolean, children: ReadonlyMap<string, FieldSet>): Fie
 const childrenPerStep = 500;
 
 export function union(a: FieldSet, b: FieldSet): FieldSet {
-  return runSteps(unionInSteps(a, b));
-}
-
-/** The same, of sets that may have thousands of members; so are the others in steps. */
-export function unionInSteps(a: FieldSet, b: FieldSet): Steps<FieldSet> {
-  return unite(a, b, new Pace(childrenPerStep));
-}
-
-function* unite(a: FieldSet, b: FieldSet, pace: Pace): Steps<FieldSet> {
   if (isEmptySet(a) || a === b) return b;
   if (isEmptySet(b)) return a;
   const children = new Map(a.children);
   for (const [element, child] of b.children) {
     const here = children.get(element);
-    if (pace.isOver(1)) yield;
-    children.set(element, here === undefined ? child : yield* unite(here, child, pace));
+    children.set(element, here === undefined ? child : union(here, child));
   }
   return toNode(a.isMember || b.isMember, children);
 }
@@ -90,7 +85,10 @@ function* combine(a: FieldSet, b: FieldSet, by: Operation, pace: Pace): Steps<Fi
   for (const [element, child] of a.children) {
     const other = b.children.get(element);
     if (pace.isOver(1)) yield;
-    const left = other === undefined ? by.alone(child) : yield* combine(child, other, by, pace);
+    let left: FieldSet;
+    if (other === undefined) left = by.alone(child);
+    else if (isLeaf(child)) left = by.isMember(child, other) ? child : emptySet;
+    else left = yield* combine(child, other, by, pace);
     if (!isEmptySet(left)) children.set(element, left);
     if (left !== child) isSame = false;
   }
@@ -223,11 +221,26 @@ const depthMax = 100;
 
 /** Undefined when it is no FieldsV1: a broken step, or no object where one belongs. */
 export function fromFieldsV1(fields: Json | undefined): FieldSet | undefined {
-  const root = readFields(fields ?? {}, 0);
+  return runSteps(readInSteps(fields));
+}
+
+/** The same, of thousands of fields. */
+export function* readInSteps(fields: Json | undefined): Steps<FieldSet | undefined> {
+  const root = yield* readFields(fields ?? {}, 0, new Pace(childrenPerStep));
   return root === undefined ? undefined : toNode(false, root.children);
 }
 
-function readFields(fields: Json | undefined, depth: number): FieldSet | undefined {
+function isHollow(value: Json | undefined): boolean {
+  if (!isRecord(value)) return false;
+  for (const _name in value) return false;
+  return true;
+}
+
+function* readFields(
+  fields: Json | undefined,
+  depth: number,
+  pace: Pace,
+): Steps<FieldSet | undefined> {
   if (!isRecord(fields) || depth > depthMax) return undefined;
   const names = Object.keys(fields);
   if (names.length === 0) return leaf;
@@ -241,7 +254,10 @@ function readFields(fields: Json | undefined, depth: number): FieldSet | undefin
     const element = parseElement(name);
     if (element === undefined) return undefined;
     if (element === 'foreign') continue;
-    const child = readFields(fields[name], depth + 1);
+    if (pace.isOver(1)) yield;
+    const below = fields[name];
+    const isLast = depth < depthMax && isHollow(below);
+    const child = isLast ? leaf : yield* readFields(below, depth + 1, pace);
     if (child === undefined) return undefined;
     children.set(element, child);
   }

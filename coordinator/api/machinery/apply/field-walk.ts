@@ -5,10 +5,12 @@
 //   F2. undefined is absent; null is a value, as it is to structured-merge-diff.
 
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
+import { Pace } from '../../../../common/pure/steps.ts';
 import { emptySet, type FieldSet } from './field-set.ts';
 import { toKeyElement, toValueElement } from './field-element.ts';
 import { isList, isRecord, own } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
+import { runSteps, type Steps } from '../steps.ts';
 
 export type ListSchema = Extract<Schema, { readonly type: 'list' }>;
 
@@ -82,24 +84,38 @@ export function itemsOf(schema: ListSchema, list: Json | undefined): readonly It
   return items;
 }
 
+/** A millisecond's worth. */
+const membersPerStep = 500;
+
 /** The set of a value's leaves and list items: what an apply configuration lays claim to. */
 export function toFieldSet(schema: Schema, value: JsonObject): FieldSet {
-  return { isMember: false, children: childrenOf(schema, value) ?? emptySet.children };
+  return runSteps(toFieldSetInSteps(schema, value));
+}
+
+/** The same, of a value that may have thousands of members. */
+export function* toFieldSetInSteps(schema: Schema, value: JsonObject): Steps<FieldSet> {
+  const children = yield* childrenOf(schema, value, new Pace(membersPerStep));
+  return { isMember: false, children: children ?? emptySet.children };
 }
 
 const leaf: FieldSet = { isMember: true, children: emptySet.children };
 
+type Children = ReadonlyMap<string, FieldSet>;
+
 /** Undefined for what is owned as a whole. */
-function childrenOf(
+function* childrenOf(
   schema: Schema | undefined,
   value: Json,
-): ReadonlyMap<string, FieldSet> | undefined {
+  pace: Pace,
+): Steps<Children | undefined> {
   if (!isGranular(schema)) return undefined;
   const children = new Map<string, FieldSet>();
   if (schema.type === 'list') {
     for (const { element, value: item } of itemsOf(schema, value)) {
+      if (pace.isOver(1)) yield;
       // The second of two equal items tells that they are owned as one.
-      const below = children.has(element) ? undefined : childrenOf(schema.items, item);
+      const isSecond = children.has(element);
+      const below = isSecond ? undefined : yield* childrenOf(schema.items, item, pace);
       children.set(element, below === undefined ? leaf : { isMember: true, children: below });
     }
     return children;
@@ -108,7 +124,9 @@ function childrenOf(
   for (const key of Object.keys(value)) {
     const member = value[key];
     if (member === undefined) continue;
-    const below = childrenOf(memberSchema(schema, key), member);
+    if (pace.isOver(1)) yield;
+    const inner = memberSchema(schema, key);
+    const below = isGranular(inner) ? yield* childrenOf(inner, member, pace) : undefined;
     const isMember = below === undefined || schema.type === 'map' || isHollow(member);
     if (isMember || below.size > 0) {
       children.set(`f:${key}`, { isMember, children: below ?? emptySet.children });

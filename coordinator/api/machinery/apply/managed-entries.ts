@@ -8,7 +8,7 @@ import type { JsonObject, KubeObject } from '../../../../common/model/kube-objec
 import {
   emptySet,
   equalSets,
-  fromFieldsV1,
+  readInSteps,
   isEmptySet,
   fieldsInSteps,
   union,
@@ -53,7 +53,7 @@ export function* decodeOwners(
   for (const entry of entries ?? []) {
     const operation = ownText(entry, 'operation');
     const apiVersion = ownText(entry, 'apiVersion');
-    const fields = fromFieldsV1(own(entry, 'fieldsV1'));
+    const fields = yield* readInSteps(own(entry, 'fieldsV1'));
     if (operation !== 'Apply' && operation !== 'Update') return undefined;
     if (apiVersion === '' || ownText(entry, 'fieldsType') !== 'FieldsV1') return undefined;
     if (fields === undefined) return undefined;

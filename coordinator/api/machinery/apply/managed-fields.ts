@@ -21,10 +21,9 @@ import {
   isEmptySet,
   pathsOf,
   union,
-  unionInSteps,
   type FieldSet,
 } from './field-set.ts';
-import { toFieldSet } from './field-walk.ts';
+import { toFieldSetInSteps } from './field-walk.ts';
 import { fieldsOfLastApplied, withLastApplied } from './last-applied.ts';
 import {
   capUpdates,
@@ -118,12 +117,13 @@ function* mergeConfig(
   const id = selfId(request);
   const mine = owners.get(id);
   const last = mine?.fields ?? emptySet;
-  const fields = withoutReset(kind, subresource, toFieldSet(kind.schema, config));
+  const claimed = yield* toFieldSetInSteps(kind.schema, config);
+  const fields = withoutReset(kind, subresource, claimed);
   yield;
   const others = [...owners.values()].filter((owner) => idOf(owner) !== id);
   let held = fields;
   for (const owner of others) {
-    held = yield* unionInSteps(held, owner.fields);
+    held = union(held, owner.fields);
     yield;
   }
   const merged = yield* mergeFields(kind.schema, before, config);

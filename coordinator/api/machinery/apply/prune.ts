@@ -15,11 +15,11 @@ import {
   differenceInSteps,
   intersectionInSteps,
   isEmptySet,
-  unionInSteps,
+  union,
   type FieldSet,
 } from './field-set.ts';
 import { removeFields } from './field-merge.ts';
-import { memberSchema, toFieldSet } from './field-walk.ts';
+import { memberSchema, toFieldSetInSteps } from './field-walk.ts';
 import type { Schema } from '../schema/schema.ts';
 import type { Steps } from '../steps.ts';
 
@@ -37,7 +37,7 @@ export function* prune(
   yield;
   const all = yield* toNamedSet(schema, merged);
   const withoutLast = yield* setWithout(schema, merged, last);
-  const taken = yield* unionInSteps(withoutLast, held);
+  const taken = union(withoutLast, held);
   yield;
   const unheld = yield* differenceInSteps(all, taken);
   yield;
@@ -56,7 +56,7 @@ function* setWithout(schema: Schema, merged: JsonObject, gone: FieldSet): Steps<
 }
 
 function* toNamedSet(schema: Schema, value: JsonObject): Steps<FieldSet> {
-  const set = toFieldSet(schema, value);
+  const set = yield* toFieldSetInSteps(schema, value);
   yield;
   const named = withNamedFields(schema, set);
   yield;
