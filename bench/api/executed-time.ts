@@ -51,6 +51,7 @@ export function openExecutedTime({ dir, lifecycle }: BenchContext): ExecutedTime
   const samplesPath = join(dir, 'perf.data');
   const preload = join(import.meta.dirname, 'turn-record.js');
   let perf: ChildProcess | undefined;
+  let gone: Promise<false> = Promise.resolve(false);
   lifecycle.onClose({
     name: 'perf',
     close: () => {
@@ -65,7 +66,7 @@ export function openExecutedTime({ dir, lifecycle }: BenchContext): ExecutedTime
       const how = ['-e', 'cpu-clock', '-F', String(samplesPerSecond), '-k', 'CLOCK_MONOTONIC'];
       const args = ['record', '-q', ...how, '-p', String(pid), '-o', samplesPath];
       const started = spawn('perf', args, { stdio: 'ignore' });
-      const gone = new Promise<false>((resolve) => {
+      gone = new Promise((resolve) => {
         started.once('error', () => resolve(false));
         started.once('exit', () => resolve(false));
       });
@@ -75,9 +76,8 @@ export function openExecutedTime({ dir, lifecycle }: BenchContext): ExecutedTime
     },
     take: async () => {
       if (perf === undefined || !existsSync(turnsPath)) return [];
-      const ended = new Promise((resolve) => perf?.once('exit', resolve));
       perf.kill('SIGINT');
-      await ended;
+      await gone;
       perf = undefined;
       const lines = readFileSync(turnsPath, 'utf8').trimEnd().split('\n');
       const turns = lines.map((line) => JSON.parse(line) as LongTurn); // turn-record.ts

@@ -36,7 +36,8 @@ export class AnswerTurns {
 
   /** A1. Its answer was read, and its handshake is over. */
   answered(socket: object): void {
-    this.#reading.delete(socket);
+    this.#kept.get(socket)?.readStart?.(); // it was read before it was stopped
+    this.leave(socket);
     for (const [other, handle] of this.#reading) {
       handle.readStop?.();
       this.#kept.set(other, handle);
@@ -50,7 +51,7 @@ export class AnswerTurns {
     return !this.#kept.has(socket) && this.#last !== socket;
   }
 
-  /** It is closed. */
+  /** It is closed. Safe to call twice. */
   leave(socket: object): void {
     this.#reading.delete(socket);
     this.#kept.delete(socket);

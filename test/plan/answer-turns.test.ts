@@ -69,6 +69,17 @@ test('who is read again has been heard when Node has polled since, and not befor
   t.true(isIdle());
 });
 
+test('who is done although he was kept is read from then on, and kept no more', async (t) => {
+  const { turns, sockets, turn, stopped, isIdle } = begin(3);
+  const [first, second, third] = sockets;
+  turns.answered(first ?? {});
+  turns.answered(second ?? {}); // what it had said was read before
+  t.deepEqual([...stopped], [2]);
+  while (!isIdle()) await turn();
+  turns.answered(third ?? {});
+  t.is(stopped.size, 0);
+});
+
 test('who leaves is not read again', async (t) => {
   const { turns, sockets, turn, stopped, isIdle } = begin(3);
   const [first, second] = sockets;
