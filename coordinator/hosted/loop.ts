@@ -5,7 +5,8 @@
 //   L1. What a child says or how it ends only marks the loop; the next run reads all of it.
 //   L2. Credentials leave the log for the child's stdin and nothing else (I9).
 //   L3. A refreshed refresh token is written over the credentials that it came from, never over
-//       newer ones, and is not told to the child that has it.
+//       newer ones, and is not told to the child that has it: also not by a run that reads it in the log
+//       before who wrote it hears that it is there.
 
 import { toClusterName, toLogPrefix, type ClusterName } from '../../common/model/ids.ts';
 import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
@@ -73,6 +74,8 @@ interface Running {
   failures: number;
   told: HostedState;
   failure: string;
+  /** L3: the credentials that are being written with what it refreshed. */
+  keeping: string | undefined;
   /** Tokens that its agent was given and may not have used yet. */
   tokens: readonly MadeToken[];
 }
@@ -233,6 +236,7 @@ class Hosted implements HostedAgents {
       failures: before?.revision === stored.revision ? before.failures : 0,
       told: before?.told ?? { kind: 'starting' },
       failure: '',
+      keeping: undefined,
       tokens: before?.tokens ?? [],
     };
     this.#running.set(uid, running);
@@ -257,6 +261,8 @@ class Hosted implements HostedAgents {
     const running = this.#running.get(uid);
     const stored = running && this.#credentialsOf(running.name);
     if (running === undefined || stored === undefined) return;
+    // L3. Either may have come between what was read and now.
+    if (running.revision === stored.revision || running.keeping === textOf(stored.object)) return;
     running.given = running.revision = stored.revision;
     this.#tell(running, { kind: 'started' });
     running.child?.send(toMessage(stored));
@@ -346,6 +352,7 @@ class Hosted implements HostedAgents {
     if (stored === undefined || stored.revision !== message.revision) return; // L3
     const object = refreshed(stored.object, message);
     const { key, revision } = stored;
+    running.keeping = textOf(object);
     try {
       const outcome = await desired.write({ key, object, expected: revision, guard: term.guard() });
       metrics.count('mesh_hosted_refreshes_total', { outcome: outcome.kind });
@@ -363,6 +370,9 @@ class Hosted implements HostedAgents {
         const isHere = this.#running.get(running.uid) === running && !this.#isStopped;
         if (isHere) void this.#keepTokens(running, message);
       });
+    } finally {
+      running.keeping = undefined;
+      this.#loop.mark(all); // what it passed over meanwhile may have been others
     }
   }
 

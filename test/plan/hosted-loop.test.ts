@@ -33,8 +33,17 @@ async function open(t: ExecutionContext, agentsMax = 5) {
   const term = await acquireTerm({ desired, holder: 'test' });
   const children: FakeChild[] = [];
   const folders = new Set<string>();
+  /** What is asked for, or written, is answered when these are over. */
+  const pauses: { folders?: Promise<void>; write?: Promise<void> } = {};
   const tokens = { made: 0, removed: 0, fails: false };
   const events: string[] = [];
+  const writeNow = desired.write.bind(desired);
+  const writeHosted: typeof writeNow = async (request) => {
+    const outcome = await writeNow(request);
+    await pauses.write;
+    return outcome;
+  };
+  Object.assign(desired, { write: writeHosted });
   const hosted = createHostedAgents(
     {
       ...common,
@@ -61,7 +70,10 @@ async function open(t: ExecutionContext, agentsMax = 5) {
             },
           });
         },
-        folders: () => Promise.resolve([...folders]),
+        folders: async () => {
+          await pauses.folders;
+          return [...folders];
+        },
         removeFolder: (uid) => Promise.resolve(void folders.delete(uid)),
       },
     },
@@ -75,7 +87,7 @@ async function open(t: ExecutionContext, agentsMax = 5) {
   const write = async (resource: string, name: string, object: KubeObject | undefined) => {
     const key = at(resource, name);
     const expected = desired.get(key)?.revision ?? toRevision(0);
-    const outcome = await desired.write({ key, object, expected });
+    const outcome = await writeNow({ key, object, expected });
     if (outcome.kind !== 'written') throw new Error(outcome.kind);
     return outcome.stored;
   };
@@ -86,6 +98,7 @@ async function open(t: ExecutionContext, agentsMax = 5) {
     clock,
     children,
     folders,
+    pauses,
     tokens,
     events,
     desired,
@@ -223,6 +236,37 @@ test('what a child said before it heard that its refreshed token is stored count
   await clock.advance(100);
   t.like(condition('a'), { reason: 'Running' });
 });
+
+for (const first of ['folders', 'write'] as const) {
+  test(`L3: a run in the middle of a write tells no child what it refreshed itself: ${first} first`, async (t) => {
+    const { clock, children, pauses, addCluster, addCredentials, condition } = await open(t);
+    const config = { 'refresh-token': 'one' };
+    await addCluster('a');
+    const { revision } = await addCredentials('a', { 'auth-provider': { name: 'oidc', config } });
+    await clock.advance(100);
+    const [child] = children;
+    if (child === undefined) return t.fail();
+    child.start.onMessage({ kind: 'api', revision, fault: undefined });
+    await clock.advance(100);
+    const release: Partial<Record<'folders' | 'write', () => void>> = {};
+    for (const what of ['folders', 'write'] as const) {
+      pauses[what] = new Promise((resolve) => {
+        release[what] = resolve;
+      });
+    }
+    child.start.onMessage({ kind: 'refreshed', revision, idToken: 'id', refreshToken: 'two' });
+    await clock.advance(100); // it is written, and a run has read it
+    for (const what of [first, 'folders', 'write'] as const) {
+      release[what]?.();
+      await clock.advance(100);
+    }
+    t.deepEqual(
+      child.told.map(({ kind }) => kind),
+      ['kubeconfig', 'revision'],
+    );
+    t.like(condition('a'), { reason: 'Running' });
+  });
+}
 
 test('what a child says of former credentials is passed over', async (t) => {
   const { clock, children, addCluster, addCredentials, condition } = await open(t);
