@@ -11,7 +11,8 @@ import type { Base } from './base.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Desired } from './desired/store.ts';
 import { createChildProcesses } from './hosted/child-process.ts';
-import { createHostedAgents, type MadeToken } from './hosted/loop.ts';
+import { createHostedAgents } from './hosted/loop.ts';
+import type { MadeToken } from './hosted/running.ts';
 
 // One of ours, in the audit log too.
 const user = { name: 'system:isthmus:hosted', groups: ['system:masters', 'system:authenticated'] };

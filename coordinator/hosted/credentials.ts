@@ -3,6 +3,7 @@
 import { toLogKey, toLogPrefix, type ClusterName, type LogKey } from '../../common/model/ids.ts';
 import { isthmusGroup } from '../../common/model/isthmus-kinds.ts';
 import type { KubeObject } from '../../common/model/kube-object.ts';
+import type { StoredObject } from '../desired/store.ts';
 
 const resource = 'clustercredentials';
 
@@ -60,4 +61,9 @@ export function refreshed(
   const user = { ...first?.user, 'auth-provider': { ...provider, config: next } };
   const users = [{ ...first, user }, ...others];
   return { ...object, spec: { kubeconfig: JSON.stringify({ ...config, users }) } };
+}
+
+/** For the child. */
+export function toMessage({ object, revision }: StoredObject) {
+  return { kind: 'kubeconfig', revision, text: textOf(object) } as const;
 }

@@ -20,11 +20,19 @@ import type { Metrics } from '../../common/runtime/metrics.ts';
 import type { FromHosted } from '../../common/wire/hosted-lines.ts';
 import { followNew, type Desired, type StoredObject } from '../desired/store.ts';
 import { doubtHosted } from './audit.ts';
-import type { Child, Children } from './children.ts';
+import type { Children } from './children.ts';
 import { createConditions, type HostedConditions } from './conditions.ts';
-import { credentialsKey, credentialsPrefix, ownerUid, refreshed, textOf } from './credentials.ts';
-import { planHosted, type HostedAct, type HostedChild, type HostedFacts } from './plan.ts';
+import {
+  credentialsKey,
+  credentialsPrefix,
+  ownerUid,
+  refreshed,
+  textOf,
+  toMessage,
+} from './credentials.ts';
+import { planHosted, type HostedAct, type HostedFacts } from './plan.ts';
 import { hasCondition, type HostedState } from './plan-condition.ts';
+import type { MadeToken, Running } from './running.ts';
 import { stepEnd } from './step.ts';
 
 export interface HostedPorts {
@@ -38,12 +46,6 @@ export interface HostedPorts {
   readonly chance: Chance;
   readonly log: Log;
   readonly metrics: Metrics;
-}
-
-export interface MadeToken {
-  readonly token: string;
-  /** Once its agent has joined, nobody needs it. */
-  readonly remove: () => Promise<void>;
 }
 
 export interface HostedAgents {
@@ -60,24 +62,6 @@ export function createHostedAgents(
   options: { readonly agentsMax: number },
 ): HostedAgents {
   return new Hosted(ports, options.agentsMax);
-}
-
-interface Running {
-  readonly name: ClusterName;
-  readonly uid: string;
-  child: Child | undefined;
-  state: HostedChild['state'];
-  given: number; // revision of the credentials that the child was given; each token that it refreshes is a later one
-  revision: number;
-  startedMs: number;
-  dueMs: number;
-  failures: number;
-  told: HostedState;
-  failure: string;
-  /** L3: the credentials that are being written with what it refreshed. */
-  keeping: string | undefined;
-  /** Tokens that its agent was given and may not have used yet. */
-  tokens: readonly MadeToken[];
 }
 
 const all = 'all';
@@ -401,8 +385,4 @@ class Hosted implements HostedAgents {
     running.told = state;
     this.#conditions.mark(running.name);
   }
-}
-
-function toMessage({ object, revision }: StoredObject) {
-  return { kind: 'kubeconfig', revision, text: textOf(object) } as const;
 }
