@@ -117,7 +117,7 @@ test('I8 a revoked cluster loses its stream at once, stays out, and comes back a
   const sinceMs = clock.monotonicMs();
   await decide(world, 'Denied');
   await until(() => !agent.session.isOpen());
-  t.true(clock.monotonicMs() - sinceMs < 5_000, 'it was not told: its certificate ended');
+  t.true(clock.monotonicMs() - sinceMs < 1_000);
   await until(() => agent.complaints.some((line) => line.includes('Revoked')));
   t.false(world.sessions.session(one)?.isConnected);
   t.not(agent.session.assignment.shard(nginx), undefined, 'what it holds stays');
