@@ -5,6 +5,9 @@ import type { Rest } from '../../../common/runtime/rest.ts';
 /** Yields between steps of a millisecond or so; returns the result. */
 export type Steps<T> = Generator<void, T, void>;
 
+/** Fields, of which so many that are looked at are a millisecond or so. */
+export const fieldsPerStep = 500;
+
 /** All at one go, for what is short. */
 export function runSteps<T>(steps: Steps<T>): T {
   for (;;) {

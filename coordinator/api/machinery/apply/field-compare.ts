@@ -9,10 +9,7 @@ import { FieldSetBuilder, type FieldSet } from './field-set.ts';
 import { isGranular, itemsOf, memberSchema, type ListSchema } from './field-walk.ts';
 import { isList, isRecord, jsonEquals } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
-import { runSteps, type Steps } from '../steps.ts';
-
-/** A millisecond's worth. */
-const membersPerStep = 500;
+import { fieldsPerStep, runSteps, type Steps } from '../steps.ts';
 
 export interface Comparison {
   readonly added: FieldSet;
@@ -41,7 +38,7 @@ class Walk {
   readonly modified = new FieldSetBuilder();
   readonly removed = new FieldSetBuilder();
   readonly #path: string[] = [];
-  readonly #pace = new Pace(membersPerStep);
+  readonly #pace = new Pace(fieldsPerStep);
 
   *visit(schema: Schema | undefined, a: Json | undefined, b: Json | undefined): Steps<void> {
     if (a === b) return;

@@ -17,10 +17,7 @@ import {
 } from './field-walk.ts';
 import { isList, isRecord, jsonEquals } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
-import { runSteps, type Steps } from '../steps.ts';
-
-/** A millisecond's worth. */
-const membersPerStep = 500;
+import { fieldsPerStep, runSteps, type Steps } from '../steps.ts';
 
 /** `config` laid over `live`: granular parts member by member, the rest replaced. */
 export function* mergeFields(
@@ -28,7 +25,7 @@ export function* mergeFields(
   live: JsonObject,
   config: JsonObject,
 ): Steps<JsonObject> {
-  const merged = yield* merge(schema, live, config, new Pace(membersPerStep));
+  const merged = yield* merge(schema, live, config, new Pace(fieldsPerStep));
   return isRecord(merged) ? merged : {};
 }
 
@@ -87,7 +84,7 @@ function mergeItems(schema: ListSchema, live: Json | undefined, config: Json): J
   const done = new Set<string>();
   let [l, r, s] = [0, 0, 0];
   const take = ({ element, value }: Item): void => {
-    const pace = new Pace(membersPerStep);
+    const pace = new Pace(fieldsPerStep);
     merged.push(runSteps(merge(schema.items, lefts.get(element), value, pace)));
     done.add(element);
     if (shared[s] === element) s += 1;

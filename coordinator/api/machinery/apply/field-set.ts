@@ -7,7 +7,7 @@
 import type { Json, JsonObject } from '../../../../common/model/kube-object.ts';
 import { Pace } from '../../../../common/pure/steps.ts';
 import { isRecord } from '../schema/json-value.ts';
-import { runSteps, type Steps } from '../steps.ts';
+import { fieldsPerStep, runSteps, type Steps } from '../steps.ts';
 import { compareElements, formatElement, parseElement } from './field-element.ts';
 
 export interface FieldSet {
@@ -34,9 +34,6 @@ function toNode(isMember: boolean, children: ReadonlyMap<string, FieldSet>): Fie
   if (children.size > 0) return { isMember, children };
   return isMember ? leaf : emptySet;
 }
-
-/** A millisecond's worth. */
-const childrenPerStep = 500;
 
 export function union(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmptySet(a) || a === b) return b;
@@ -101,7 +98,7 @@ export function difference(a: FieldSet, b: FieldSet): FieldSet {
 }
 
 export function* differenceInSteps(a: FieldSet, b: FieldSet): Steps<FieldSet> {
-  return isEmptySet(b) ? a : yield* combine(a, b, differing, new Pace(childrenPerStep));
+  return isEmptySet(b) ? a : yield* combine(a, b, differing, new Pace(fieldsPerStep));
 }
 
 /** The paths of `a` that neither are in `b` nor lie below one of its paths. */
@@ -119,7 +116,7 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
 }
 
 export function intersectionInSteps(a: FieldSet, b: FieldSet): Steps<FieldSet> {
-  return combine(a, b, common, new Pace(childrenPerStep));
+  return combine(a, b, common, new Pace(fieldsPerStep));
 }
 
 export function equalSets(a: FieldSet, b: FieldSet): boolean {
@@ -208,7 +205,7 @@ export function* fieldsInSteps(set: FieldSet): Steps<JsonObject> {
   const children = sortedChildren(set);
   let done = 0;
   for (const [element, child] of children) {
-    if (done % childrenPerStep === 0 && children.length > childrenPerStep) yield;
+    if (done % fieldsPerStep === 0 && children.length > fieldsPerStep) yield;
     done += 1;
     const below = child.children.size > 0 ? yield* fieldsInSteps(child) : {};
     fields[element] = child.isMember && child.children.size > 0 ? { '.': {}, ...below } : below;
@@ -226,7 +223,7 @@ export function fromFieldsV1(fields: Json | undefined): FieldSet | undefined {
 
 /** The same, of thousands of fields. */
 export function* readInSteps(fields: Json | undefined): Steps<FieldSet | undefined> {
-  const root = yield* readFields(fields ?? {}, 0, new Pace(childrenPerStep));
+  const root = yield* readFields(fields ?? {}, 0, new Pace(fieldsPerStep));
   return root === undefined ? undefined : toNode(false, root.children);
 }
 

@@ -10,7 +10,7 @@ import { emptySet, type FieldSet } from './field-set.ts';
 import { toKeyElement, toValueElement } from './field-element.ts';
 import { isList, isRecord, own } from '../schema/json-value.ts';
 import type { Schema } from '../schema/schema.ts';
-import { runSteps, type Steps } from '../steps.ts';
+import { fieldsPerStep, runSteps, type Steps } from '../steps.ts';
 
 export type ListSchema = Extract<Schema, { readonly type: 'list' }>;
 
@@ -84,9 +84,6 @@ export function itemsOf(schema: ListSchema, list: Json | undefined): readonly It
   return items;
 }
 
-/** A millisecond's worth. */
-const membersPerStep = 500;
-
 /** The set of a value's leaves and list items: what an apply configuration lays claim to. */
 export function toFieldSet(schema: Schema, value: JsonObject): FieldSet {
   return runSteps(toFieldSetInSteps(schema, value));
@@ -94,7 +91,7 @@ export function toFieldSet(schema: Schema, value: JsonObject): FieldSet {
 
 /** The same, of a value that may have thousands of members. */
 export function* toFieldSetInSteps(schema: Schema, value: JsonObject): Steps<FieldSet> {
-  const children = yield* childrenOf(schema, value, new Pace(membersPerStep));
+  const children = yield* childrenOf(schema, value, new Pace(fieldsPerStep));
   return { isMember: false, children: children ?? emptySet.children };
 }
 
