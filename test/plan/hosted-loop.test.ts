@@ -221,14 +221,21 @@ test('L3: refreshed tokens are kept for the next start, and never over newer cre
   t.is(children.length, 1);
 });
 
-test('what a child said before it heard that its refreshed token is stored counts', async (t) => {
-  const { clock, children, desired, addCluster, addCredentials, condition } = await open(t);
+/** With one child, whose user has tokens that it refreshes. */
+async function openRefreshing(t: ExecutionContext) {
+  const opened = await open(t);
+  const { clock, children, addCluster, addCredentials } = opened;
   const config = { 'refresh-token': 'one' };
   await addCluster('a');
   const { revision } = await addCredentials('a', { 'auth-provider': { name: 'oidc', config } });
   await clock.advance(100);
   const [child] = children;
-  if (child === undefined) return t.fail();
+  if (child === undefined) throw new Error('no child was started');
+  return { ...opened, child, revision };
+}
+
+test('what a child said before it heard that its refreshed token is stored counts', async (t) => {
+  const { clock, child, revision, desired, condition } = await openRefreshing(t);
   child.start.onMessage({ kind: 'refreshed', revision, idToken: 'id', refreshToken: 'two' });
   await clock.advance(100);
   t.true((desired.get(at('clustercredentials', 'a'))?.revision ?? 0) > revision);
@@ -239,13 +246,7 @@ test('what a child said before it heard that its refreshed token is stored count
 
 for (const first of ['folders', 'write'] as const) {
   test(`L3: a run in the middle of a write tells no child what it refreshed itself: ${first} first`, async (t) => {
-    const { clock, children, pauses, addCluster, addCredentials, condition } = await open(t);
-    const config = { 'refresh-token': 'one' };
-    await addCluster('a');
-    const { revision } = await addCredentials('a', { 'auth-provider': { name: 'oidc', config } });
-    await clock.advance(100);
-    const [child] = children;
-    if (child === undefined) return t.fail();
+    const { clock, child, revision, pauses, condition } = await openRefreshing(t);
     child.start.onMessage({ kind: 'api', revision, fault: undefined });
     await clock.advance(100);
     const release: Partial<Record<'folders' | 'write', () => void>> = {};
